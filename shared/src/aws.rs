@@ -1,0 +1,134 @@
+//! AWS clients with every time-out and retry written down. The only use of `aws_config`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use tokio::sync::Mutex;
+
+use crate::config::{ProcessVariables, Variables};
+
+/// Longest wait for a connection. An endpoint in the same region answers within milliseconds.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for one attempt, its body included. A page of 1,000 keys takes well under a second.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts for one call, the first included.
+pub const ATTEMPTS: u32 = 3;
+/// Longest wait for one call: three attempts and the pauses between them.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
+
+/// Makes clients for the regions and roles that targets name, each once.
+#[derive(Debug)]
+pub struct Aws {
+    base: SdkConfig,
+    /// A custom endpoint is one host for all buckets, so the bucket's name goes into the path.
+    path_style: bool,
+    s3: Mutex<BTreeMap<(Option<String>, Option<String>), aws_sdk_s3::Client>>,
+}
+
+impl Aws {
+    /// Loads region, credentials, profile and endpoint the way that every AWS tool does.
+    pub async fn load() -> Self {
+        let base = with_limits(aws_config::defaults(BehaviorVersion::latest()))
+            .load()
+            .await;
+        let path_style =
+            base.endpoint_url().is_some() || ProcessVariables.get("AWS_ENDPOINT_URL_S3").is_some();
+        Self::new(base, path_style)
+    }
+
+    /// Returns clients for a stand-in at `endpoint` with the key pair given.
+    pub async fn at(endpoint: &str, access_key: &str, secret_key: &str) -> Self {
+        let credentials =
+            aws_sdk_s3::config::Credentials::new(access_key, secret_key, None, None, "stand-in");
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials);
+        Self::new(with_limits(loader).load().await, true)
+    }
+
+    fn new(base: SdkConfig, path_style: bool) -> Self {
+        Self {
+            base,
+            path_style,
+            s3: Mutex::default(),
+        }
+    }
+
+    /// Returns what other clients of the same account and region are made from.
+    pub fn config(&self) -> &SdkConfig {
+        &self.base
+    }
+
+    /// Returns the S3 client for `region` and `role_arn`; the function's own where they are `None`.
+    pub async fn s3(&self, region: Option<&str>, role_arn: Option<&str>) -> aws_sdk_s3::Client {
+        let key = (region.map(str::to_owned), role_arn.map(str::to_owned));
+        let mut clients = self.s3.lock().await;
+        if let Some(client) = clients.get(&key) {
+            return client.clone();
+        }
+        let config = self.config_for(region, role_arn).await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(self.path_style)
+            .build();
+        let client = aws_sdk_s3::Client::from_conf(s3);
+        clients.insert(key, client.clone());
+        client
+    }
+
+    /// Returns the configuration for `region` and `role_arn`, with the role's credentials refreshed as they expire.
+    pub async fn config_for(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
+        let mut builder = self.base.to_builder();
+        if let Some(region) = region {
+            builder.set_region(Region::new(region.to_owned()));
+        }
+        if let Some(role_arn) = role_arn {
+            let provider = aws_config::sts::AssumeRoleProvider::builder(role_arn)
+                .session_name("mrt-api")
+                .configure(&self.base)
+                .build()
+                .await;
+            builder.set_credentials_provider(Some(
+                aws_credential_types::provider::SharedCredentialsProvider::new(provider),
+            ));
+        }
+        builder.build()
+    }
+}
+
+fn with_limits(loader: aws_config::ConfigLoader) -> aws_config::ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    loader
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Aws {
+    /// Returns clients for the emulator at `endpoint`, without reading the process environment.
+    pub fn for_tests(endpoint: &str) -> Self {
+        let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "tests");
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(
+                aws_credential_types::provider::SharedCredentialsProvider::new(credentials),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
+                    .build(),
+            )
+            .build();
+        Self::new(base, true)
+    }
+}

@@ -1,0 +1,228 @@
+//! Configuration from variables. Nothing else reads the process environment.
+//!
+//! Every fault is reported at once, each naming its variable, the value's fault and what is allowed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::document::Location;
+
+/// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
+pub const FLEET: &str = "MRT_FLEET";
+/// Name of the DynamoDB table that holds snapshots. Required by collectors and size endpoints.
+pub const SNAPSHOT_TABLE: &str = "MRT_SNAPSHOT_TABLE";
+/// Days that a snapshot is kept, 1 to 3650. Default 35: a month by the hour with some days of slack.
+pub const SNAPSHOT_RETENTION_DAYS: &str = "MRT_SNAPSHOT_RETENTION_DAYS";
+/// Seconds between two scheduled collections, 1 to 86400. Default 3600. Says when a snapshot is stale.
+pub const SCHEDULE_EVERY_SECONDS: &str = "MRT_SCHEDULE_EVERY_SECONDS";
+/// URL of the queue of bucket targets. Required by `plan`.
+pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
+/// URL of the queue of database targets. Required by `plan`.
+pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";
+/// Origins that browsers may call from, separated by commas. Default none.
+pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
+/// PEM file with the certificate authorities of the databases (the RDS bundle). Default: the platform's roots.
+pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
+/// Least level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
+pub const LOG_LEVEL: &str = "MRT_LOG_LEVEL";
+
+/// Gives the value of a variable.
+pub trait Variables: Send + Sync {
+    /// Returns the value of `name`, `None` when it is not set or not UTF-8.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessVariables;
+
+impl Variables for ProcessVariables {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// Variables that were made in the program: for local mode and tests.
+impl Variables for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        BTreeMap::get(self, name).cloned()
+    }
+}
+
+/// All faults of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// One sentence per fault, in the order of reading.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "bad configuration: {}", self.faults.join("; "))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads typed values and collects what is wrong with them.
+///
+/// A getter that finds a fault returns a stand-in, so that the next getter can find its own fault too.
+/// [`Reader::finish`] gives the result only when there was no fault at all.
+pub struct Reader<'a> {
+    variables: &'a dyn Variables,
+    faults: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Returns a reader of `variables`.
+    pub fn new(variables: &'a dyn Variables) -> Self {
+        Self {
+            variables,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Returns the text of `name`; a fault when it is not set or empty.
+    pub fn required(&mut self, name: &str) -> String {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.faults.push(format!("{name} is not set"));
+        }
+        value.unwrap_or_default()
+    }
+
+    /// Returns the text of `name`, `None` when it is not set or empty.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the whole number of `name`, or `default`.
+    pub fn number(&mut self, name: &str, default: u64, allowed: RangeInclusive<u64>) -> u64 {
+        let Some(text) = self.optional(name) else {
+            return default;
+        };
+        match text.parse() {
+            Ok(number) if allowed.contains(&number) => number,
+            _ => {
+                let (least, most) = (allowed.start(), allowed.end());
+                self.faults.push(format!(
+                    "{name} is {text:?}, allowed is a whole number from {least} to {most}"
+                ));
+                default
+            }
+        }
+    }
+
+    /// Returns the parts of `name` between commas, without blanks; empty when it is not set.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Returns the location in `name`; a fault when it is not set or is neither an S3 URL nor a path.
+    pub fn location(&mut self, name: &str) -> Location {
+        let text = self.required(name);
+        if text.is_empty() {
+            return Location::File(text.into());
+        }
+        Location::parse(&text).unwrap_or_else(|reason| {
+            self.faults.push(format!("{name} is {text:?}: {reason}"));
+            Location::File(text.into())
+        })
+    }
+
+    /// Returns the snapshots' life.
+    pub fn retention(&mut self) -> Duration {
+        Duration::from_secs(self.number(SNAPSHOT_RETENTION_DAYS, 35, 1..=3650) * 86_400)
+    }
+
+    /// Returns the time between two scheduled collections.
+    pub fn schedule(&mut self) -> Duration {
+        Duration::from_secs(self.number(SCHEDULE_EVERY_SECONDS, 3600, 1..=86_400))
+    }
+
+    /// Returns `config` when no value had a fault.
+    ///
+    /// # Errors
+    ///
+    /// All faults that were found.
+    pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
+        if self.faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError {
+                faults: self.faults,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let variables = variables(&[(SCHEDULE_EVERY_SECONDS, "0"), (FLEET, "s3://only-a-bucket")]);
+        let mut reader = Reader::new(&variables);
+
+        reader.schedule();
+        reader.required(SNAPSHOT_TABLE);
+        reader.location(FLEET);
+        let error = reader.finish(()).unwrap_err();
+
+        assert_eq!(error.faults.len(), 3, "{error}");
+        assert!(error.faults[0].contains(
+            "MRT_SCHEDULE_EVERY_SECONDS is \"0\", allowed is a whole number from 1 to 86400"
+        ));
+        assert!(error.faults[1].contains("MRT_SNAPSHOT_TABLE is not set"));
+        assert!(error.faults[2].contains("MRT_FLEET"));
+    }
+
+    #[test]
+    fn unset_values_have_their_documented_defaults() {
+        let variables = variables(&[]);
+        let mut reader = Reader::new(&variables);
+
+        assert_eq!(reader.schedule(), Duration::from_secs(3600));
+        assert_eq!(reader.retention(), Duration::from_secs(35 * 86_400));
+        assert_eq!(reader.list(ALLOWED_ORIGINS), Vec::<String>::new());
+        assert!(reader.finish(()).is_ok());
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_not_set() {
+        let variables = variables(&[
+            (SNAPSHOT_TABLE, ""),
+            (ALLOWED_ORIGINS, " https://a.example , ,https://b.example"),
+        ]);
+        let mut reader = Reader::new(&variables);
+
+        assert_eq!(
+            reader.list(ALLOWED_ORIGINS),
+            ["https://a.example", "https://b.example"]
+        );
+        reader.required(SNAPSHOT_TABLE);
+        assert_eq!(
+            reader.finish(()).unwrap_err().faults,
+            ["MRT_SNAPSHOT_TABLE is not set"]
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! Bounded reads of small documents: the fleet file and the layers of constants.
+//!
+//! Not for data of any size: every read names its limit and a larger document is an error.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectError;
+
+use crate::aws::Aws;
+
+/// Longest time that one read may take, retries included.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a document is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// An object in S3.
+    S3 {
+        /// Bucket name.
+        bucket: String,
+        /// Whole key of the object.
+        key: String,
+    },
+    /// A file of this machine.
+    File(PathBuf),
+}
+
+impl Location {
+    /// Parses `s3://bucket/key` or a path.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong with `text`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("s3://") {
+            return match rest.split_once('/') {
+                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(Self::S3 {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                }),
+                _ => Err("an S3 location is s3://bucket/key".to_owned()),
+            };
+        }
+        if text.is_empty() || text.contains("://") {
+            return Err("allowed are s3://bucket/key and a path".to_owned());
+        }
+        Ok(Self::File(PathBuf::from(text)))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, key } => write!(formatter, "s3://{bucket}/{key}"),
+            Self::File(path) => write!(formatter, "{}", path.display()),
+        }
+    }
+}
+
+/// A document and the tag of its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Content.
+    pub bytes: Vec<u8>,
+    /// Changes whenever the content does: the ETag in S3; time and length of a file.
+    pub tag: String,
+}
+
+/// Why a document could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// There is nothing at the location.
+    #[error("there is no document at {0}")]
+    NotFound(Location),
+    /// Our rights do not reach it.
+    #[error("reading {0} was refused")]
+    Denied(Location),
+    /// It is larger than the reader allows.
+    #[error("{location} is larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// The document.
+        location: Location,
+        /// Largest size that is read.
+        limit_bytes: u64,
+    },
+    /// It could not be read in time; trying again may help.
+    #[error("{location} could not be read: {reason}")]
+    Unavailable {
+        /// The document.
+        location: Location,
+        /// What failed, for logs only.
+        reason: String,
+    },
+}
+
+/// Reads the document at `location`; `None` when its version still is `known_tag`.
+///
+/// # Errors
+///
+/// See [`DocumentError`]. A document above `limit_bytes` is never read in part.
+pub async fn read(
+    aws: &Aws,
+    location: &Location,
+    known_tag: Option<&str>,
+    limit_bytes: u64,
+) -> Result<Option<Document>, DocumentError> {
+    let reading = async {
+        match location {
+            Location::S3 { bucket, key } => {
+                read_object(aws, location, (bucket, key), known_tag, limit_bytes).await
+            }
+            Location::File(path) => read_file(location, path, known_tag, limit_bytes).await,
+        }
+    };
+    tokio::time::timeout(READ_TIMEOUT, reading)
+        .await
+        .unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", READ_TIMEOUT.as_secs());
+            Err(DocumentError::Unavailable {
+                location: location.clone(),
+                reason,
+            })
+        })
+}
+
+async fn read_object(
+    aws: &Aws,
+    location: &Location,
+    (bucket, key): (&str, &str),
+    known_tag: Option<&str>,
+    limit_bytes: u64,
+) -> Result<Option<Document>, DocumentError> {
+    let unavailable = |reason: String| DocumentError::Unavailable {
+        location: location.clone(),
+        reason,
+    };
+    let client = aws.s3(None, None).await;
+    let request = client
+        .get_object()
+        .bucket(bucket)
+        .key(key)
+        .set_if_none_match(known_tag.map(str::to_owned));
+    let object = match request.send().await {
+        Ok(object) => object,
+        Err(error) => return refused_object(location, &error),
+    };
+    let length = object
+        .content_length()
+        .and_then(|length| u64::try_from(length).ok());
+    if length.is_none_or(|length| length > limit_bytes) {
+        return Err(DocumentError::TooLarge {
+            location: location.clone(),
+            limit_bytes,
+        });
+    }
+    let tag = object.e_tag().unwrap_or_default().to_owned();
+    let bytes = object
+        .body
+        .collect()
+        .await
+        .map_err(|error| unavailable(error.to_string()))?
+        .to_vec();
+    Ok(Some(Document { bytes, tag }))
+}
+
+fn refused_object(
+    location: &Location,
+    error: &SdkError<GetObjectError>,
+) -> Result<Option<Document>, DocumentError> {
+    match error
+        .raw_response()
+        .map(|response| response.status().as_u16())
+    {
+        Some(304) => Ok(None),
+        Some(404) => Err(DocumentError::NotFound(location.clone())),
+        Some(401 | 403) => Err(DocumentError::Denied(location.clone())),
+        _ => {
+            let reason = DisplayErrorContext(error).to_string();
+            Err(DocumentError::Unavailable {
+                location: location.clone(),
+                reason,
+            })
+        }
+    }
+}
+
+async fn read_file(
+    location: &Location,
+    path: &std::path::Path,
+    known_tag: Option<&str>,
+    limit_bytes: u64,
+) -> Result<Option<Document>, DocumentError> {
+    let fault = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => DocumentError::NotFound(location.clone()),
+        std::io::ErrorKind::PermissionDenied => DocumentError::Denied(location.clone()),
+        _ => DocumentError::Unavailable {
+            location: location.clone(),
+            reason: error.to_string(),
+        },
+    };
+    let metadata = tokio::fs::metadata(path).await.map_err(fault)?;
+    let changed = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    let tag = format!("{}-{}", changed.as_nanos(), metadata.len());
+    if known_tag == Some(tag.as_str()) {
+        return Ok(None);
+    }
+    if metadata.len() > limit_bytes {
+        return Err(DocumentError::TooLarge {
+            location: location.clone(),
+            limit_bytes,
+        });
+    }
+    let bytes = tokio::fs::read(path).await.map_err(fault)?;
+    Ok(Some(Document { bytes, tag }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_are_objects_or_paths() {
+        assert_eq!(
+            Location::parse("s3://acme/a/b.json"),
+            Ok(Location::S3 {
+                bucket: "acme".into(),
+                key: "a/b.json".into()
+            })
+        );
+        assert_eq!(
+            Location::parse("fleet.toml"),
+            Ok(Location::File("fleet.toml".into()))
+        );
+        for bad in [
+            "",
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3:///key",
+            "https://example.com/x",
+        ] {
+            assert!(Location::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_once_per_version_and_never_in_part() {
+        let folder = std::env::temp_dir().join(format!("mrt-document-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("fleet.toml");
+        std::fs::write(&path, "12345").unwrap();
+        let location = Location::File(path);
+        let aws = Aws::for_tests("http://127.0.0.1:9");
+
+        let first = read(&aws, &location, None, 5).await.unwrap().unwrap();
+        assert_eq!(first.bytes, b"12345");
+        assert_eq!(
+            read(&aws, &location, Some(&first.tag), 5).await.unwrap(),
+            None
+        );
+        assert!(matches!(
+            read(&aws, &location, None, 4).await,
+            Err(DocumentError::TooLarge { limit_bytes: 4, .. })
+        ));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(
+            read(&aws, &location, None, 5).await,
+            Err(DocumentError::NotFound(_))
+        ));
+    }
+}

@@ -1,0 +1,656 @@
+//! The rules of the fleet file. Every fault is found in one pass, with its line and field.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Auth, BucketTarget, ConstantLayers, DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT,
+    DatabaseTarget, Engine, Environment, Fleet, TargetId,
+};
+use crate::document::Location;
+
+/// Most environments in one file: what one planning run can queue well inside its time-out.
+pub const MAX_ENVIRONMENTS: usize = 10_000;
+/// Most storage entries of one environment.
+pub const MAX_STORAGE_PER_ENVIRONMENT: usize = 100;
+
+/// One thing wrong with a fleet file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Path of the field, such as `environment[2].database.engine`; empty for the whole file.
+    pub field: String,
+    /// What is wrong and what is allowed.
+    pub reason: String,
+}
+
+/// All things wrong with a fleet file, in the order of their lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetFaults {
+    /// Name of the file.
+    pub file: String,
+    /// At least one fault.
+    pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for FleetFaults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            let colon = if fault.field.is_empty() { "" } else { ": " };
+            write!(
+                formatter,
+                "{separator}{}:{}: {}{colon}{}",
+                self.file, fault.line, fault.field, fault.reason
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for FleetFaults {}
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Fleet, FleetFaults> {
+    let mut faults = Faults {
+        text,
+        list: Vec::new(),
+    };
+    let fleet = match DeTable::parse(text) {
+        Ok(table) => read_fleet(&mut faults, table.get_ref()),
+        Err(error) => {
+            let start = error.span().map_or(0, |span| span.start);
+            faults.add(start, "", format!("not TOML: {}", error.message()));
+            Fleet::default()
+        }
+    };
+    if faults.list.is_empty() {
+        return Ok(fleet);
+    }
+    faults.list.sort_by_key(|fault| fault.line);
+    Err(FleetFaults {
+        file: name.to_owned(),
+        faults: faults.list,
+    })
+}
+
+struct Faults<'a> {
+    text: &'a str,
+    list: Vec<Fault>,
+}
+
+impl Faults<'_> {
+    fn add(&mut self, offset: usize, field: &str, reason: impl Into<String>) {
+        let before = self.text.as_bytes().iter().take(offset);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        self.list.push(Fault {
+            line,
+            field: field.to_owned(),
+            reason: reason.into(),
+        });
+    }
+}
+
+/// One table of the file, with what is needed to name a field of it in a fault.
+struct Section<'t> {
+    table: &'t DeTable<'t>,
+    path: String,
+    offset: usize,
+}
+
+impl<'t> Section<'t> {
+    fn field(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    fn check_keys(&self, faults: &mut Faults<'_>, allowed: &[&str]) {
+        for key in self.table.keys() {
+            if !allowed.contains(&key.get_ref().as_ref()) {
+                let reason = format!("unknown key, allowed are {}", allowed.join(", "));
+                faults.add(key.span().start, &self.field(key.get_ref()), reason);
+            }
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.table
+            .iter()
+            .find(|(name, _)| name.get_ref() == key)
+            .map(|(_, value)| value)
+    }
+
+    /// Returns the text of `key` with its offset; text that is empty is a fault.
+    fn optional_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<(&'t str, usize)> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Some((text.as_ref(), value.span().start)),
+            DeValue::String(_) => {
+                faults.add(value.span().start, &self.field(key), "is empty");
+                None
+            }
+            other => {
+                let reason = format!("is {}, allowed is a string", other.type_str());
+                faults.add(value.span().start, &self.field(key), reason);
+                None
+            }
+        }
+    }
+
+    fn required_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<(&'t str, usize)> {
+        if self.get(key).is_none() {
+            faults.add(self.offset, &self.field(key), "is missing");
+        }
+        self.optional_text(faults, key)
+    }
+
+    /// Returns the text of `key` when `rule` finds nothing wrong with it.
+    fn checked(
+        &self,
+        faults: &mut Faults<'_>,
+        (key, text): (&str, Option<(&'t str, usize)>),
+        rule: impl Fn(&str) -> Result<(), &'static str>,
+    ) -> Option<String> {
+        let (text, offset) = text?;
+        match rule(text) {
+            Ok(()) => Some(text.to_owned()),
+            Err(reason) => {
+                faults.add(offset, &self.field(key), format!("{text:?} {reason}"));
+                None
+            }
+        }
+    }
+
+    fn whole_number(
+        &self,
+        faults: &mut Faults<'_>,
+        key: &str,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
+        let value = self.get(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(integer) => {
+                u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+            }
+            _ => None,
+        };
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            let reason = format!("allowed is a whole number from {least} to {most}");
+            faults.add(value.span().start, &self.field(key), reason);
+        }
+        number
+    }
+
+    fn sub_table(&self, faults: &mut Faults<'_>, key: &str) -> Option<Section<'t>> {
+        let value = self.get(key)?;
+        let field = self.field(key);
+        match value.get_ref() {
+            DeValue::Table(table) => Some(Section {
+                table,
+                path: field,
+                offset: value.span().start,
+            }),
+            other => {
+                let reason = format!("is {}, allowed is a table: [{field}]", other.type_str());
+                faults.add(value.span().start, &field, reason);
+                None
+            }
+        }
+    }
+
+    fn sub_tables(&self, faults: &mut Faults<'_>, key: &str, most: usize) -> Vec<Section<'t>> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let field = self.field(key);
+        let DeValue::Array(array) = value.get_ref() else {
+            let reason = format!(
+                "is {}, allowed are tables: [[{key}]]",
+                value.get_ref().type_str()
+            );
+            faults.add(value.span().start, &field, reason);
+            return Vec::new();
+        };
+        if array.len() > most {
+            faults.add(
+                value.span().start,
+                &field,
+                format!("has {} entries, allowed are {most}", array.len()),
+            );
+        }
+        let mut sections = Vec::new();
+        for (index, entry) in array.iter().enumerate().take(most) {
+            let path = format!("{field}[{index}]");
+            match entry.get_ref() {
+                DeValue::Table(table) => sections.push(Section {
+                    table,
+                    path,
+                    offset: entry.span().start,
+                }),
+                other => {
+                    let reason = format!("is {}, allowed is a table", other.type_str());
+                    faults.add(entry.span().start, &path, reason);
+                }
+            }
+        }
+        sections
+    }
+}
+
+fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
+    let root = Section {
+        table,
+        path: String::new(),
+        offset: 0,
+    };
+    root.check_keys(faults, &["environment"]);
+    if root.get("environment").is_none() {
+        faults.add(
+            0,
+            "environment",
+            "is missing: a fleet has at least one [[environment]]",
+        );
+    }
+    let mut environments = BTreeMap::new();
+    for section in root.sub_tables(faults, "environment", MAX_ENVIRONMENTS) {
+        let Some(environment) = read_environment(faults, &section) else {
+            continue;
+        };
+        let name = environment.name.clone();
+        if environments.insert(name.clone(), environment).is_some() {
+            faults.add(
+                section.offset,
+                &section.field("name"),
+                format!("{name:?} is used twice"),
+            );
+        }
+    }
+    Fleet { environments }
+}
+
+fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<Environment> {
+    section.check_keys(
+        faults,
+        &[
+            "name",
+            "administrator",
+            "session_timeout_seconds",
+            "storage",
+            "database",
+            "constants",
+        ],
+    );
+    let name = section.required_text(faults, "name");
+    let name = section.checked(faults, ("name", name), environment_name);
+    let environment = name.clone().unwrap_or_default();
+
+    let mut ids = BTreeSet::new();
+    let mut storage = Vec::new();
+    for entry in section.sub_tables(faults, "storage", MAX_STORAGE_PER_ENVIRONMENT) {
+        let Some(target) = read_storage(faults, &entry, &environment) else {
+            continue;
+        };
+        if target.id().as_str().len() > TargetId::MAX_BYTES {
+            faults.add(
+                entry.offset,
+                &entry.path,
+                "bucket, prefix and suffix are too long together",
+            );
+        }
+        if !ids.insert(target.id()) {
+            faults.add(
+                entry.offset,
+                &entry.path,
+                "names the same bucket, prefix and suffix a second time",
+            );
+        }
+        storage.push(target);
+    }
+    let database = section.sub_table(faults, "database");
+    let database = database.and_then(|entry| read_database(faults, &entry, &environment));
+    let constants = section.sub_table(faults, "constants");
+    let constants = constants.and_then(|entry| read_constants(faults, &entry));
+    let administrator = section
+        .optional_text(faults, "administrator")
+        .map(|(text, _)| text.to_owned());
+    let session_timeout = section.whole_number(faults, "session_timeout_seconds", 1, 86_400);
+
+    Some(Environment {
+        name: name?,
+        storage,
+        database,
+        constants,
+        administrator: administrator.unwrap_or_else(|| DEFAULT_ADMINISTRATOR.to_owned()),
+        session_timeout: session_timeout.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_secs),
+    })
+}
+
+fn read_storage(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    environment: &str,
+) -> Option<BucketTarget> {
+    section.check_keys(
+        faults,
+        &["bucket", "prefix", "suffix", "region", "role_arn"],
+    );
+    let bucket = section.required_text(faults, "bucket");
+    let bucket = section.checked(faults, ("bucket", bucket), bucket_name);
+    let prefix = section
+        .optional_text(faults, "prefix")
+        .map(|(text, _)| text.to_owned());
+    let suffix = section
+        .optional_text(faults, "suffix")
+        .map(|(text, _)| text.to_owned());
+    let (region, role_arn) = read_place(faults, section);
+    Some(BucketTarget {
+        environment: environment.to_owned(),
+        bucket: bucket?,
+        prefix: prefix.unwrap_or_default(),
+        suffix: suffix.unwrap_or_default(),
+        region,
+        role_arn,
+    })
+}
+
+fn read_database(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    environment: &str,
+) -> Option<DatabaseTarget> {
+    section.check_keys(
+        faults,
+        &[
+            "engine", "host", "port", "name", "user", "auth", "region", "role_arn",
+        ],
+    );
+    let engine = section
+        .required_text(faults, "engine")
+        .and_then(|(text, offset)| match text {
+            "postgres" => Some(Engine::Postgres),
+            "mysql" => Some(Engine::Mysql),
+            _ => {
+                let reason = format!(
+                    "{text:?} is unknown, allowed are postgres, mysql (also MariaDB and Aurora)"
+                );
+                faults.add(offset, &section.field("engine"), reason);
+                None
+            }
+        });
+    let host = section
+        .required_text(faults, "host")
+        .map(|(text, _)| text.to_owned());
+    let port = section
+        .whole_number(faults, "port", 1, 65_535)
+        .and_then(|port| u16::try_from(port).ok());
+    let name = section
+        .required_text(faults, "name")
+        .map(|(text, _)| text.to_owned());
+    let user = section
+        .required_text(faults, "user")
+        .map(|(text, _)| text.to_owned());
+    let auth = match section.optional_text(faults, "auth") {
+        None => Auth::Iam,
+        Some((text, offset)) => parse_auth(text).unwrap_or_else(|reason| {
+            faults.add(offset, &section.field("auth"), reason);
+            Auth::Iam
+        }),
+    };
+    let (region, role_arn) = read_place(faults, section);
+    let engine = engine?;
+    Some(DatabaseTarget {
+        environment: environment.to_owned(),
+        engine,
+        host: host?,
+        port: port.unwrap_or(match engine {
+            Engine::Postgres => 5432,
+            Engine::Mysql => 3306,
+        }),
+        name: name?,
+        user: user?,
+        auth,
+        region,
+        role_arn,
+    })
+}
+
+fn parse_auth(text: &str) -> Result<Auth, String> {
+    let allowed = "allowed are iam and env:VARIABLE";
+    match text.split_once(':') {
+        None if text == "iam" => Ok(Auth::Iam),
+        Some(("env", variable)) if !variable.is_empty() => Ok(Auth::Variable(variable.to_owned())),
+        Some(("arn", _)) => Err(format!("a secret's ARN is not supported, {allowed}")),
+        // The text may be a password that was put here by mistake, so it is not repeated.
+        _ => Err(format!("is not a way to log in, {allowed}")),
+    }
+}
+
+fn read_constants(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<ConstantLayers> {
+    section.check_keys(faults, &["model", "layers"]);
+    let model = section.required_text(faults, "model");
+    let model = model
+        .and_then(|(text, offset)| read_location(faults, (text, offset), &section.field("model")));
+    let mut layers = Vec::new();
+    if let Some(value) = section.get("layers") {
+        let field = section.field("layers");
+        let entries = value
+            .get_ref()
+            .as_array()
+            .map(|array| array.iter().collect::<Vec<_>>());
+        if entries.is_none() {
+            faults.add(value.span().start, &field, "allowed is a list of locations");
+        }
+        for (index, entry) in entries.unwrap_or_default().into_iter().enumerate() {
+            let field = format!("{field}[{index}]");
+            match entry.get_ref().as_str() {
+                Some(text) => {
+                    layers.extend(read_location(faults, (text, entry.span().start), &field))
+                }
+                None => faults.add(entry.span().start, &field, "allowed is a string"),
+            }
+        }
+    }
+    Some(ConstantLayers {
+        model: model?,
+        layers,
+    })
+}
+
+fn read_location(
+    faults: &mut Faults<'_>,
+    (text, offset): (&str, usize),
+    field: &str,
+) -> Option<Location> {
+    match Location::parse(text) {
+        Ok(location) => Some(location),
+        Err(reason) => {
+            faults.add(offset, field, format!("{text:?}: {reason}"));
+            None
+        }
+    }
+}
+
+fn read_place(faults: &mut Faults<'_>, section: &Section<'_>) -> (Option<String>, Option<String>) {
+    let region = section.optional_text(faults, "region");
+    let region = section.checked(faults, ("region", region), |text| {
+        let is_region = text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if is_region {
+            Ok(())
+        } else {
+            Err("is not a region, such as eu-west-1")
+        }
+    });
+    let role_arn = section.optional_text(faults, "role_arn");
+    let role_arn = section.checked(faults, ("role_arn", role_arn), |text| {
+        let is_role =
+            text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/");
+        if is_role {
+            Ok(())
+        } else {
+            Err("is not a role, such as arn:aws:iam::123456789012:role/mrt-reader")
+        }
+    });
+    (region, role_arn)
+}
+
+fn environment_name(text: &str) -> Result<(), &'static str> {
+    let characters = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if characters && text.len() <= 63 && !text.starts_with('-') {
+        return Ok(());
+    }
+    Err("is no environment name: 1 to 63 lower-case letters, digits and hyphens, no hyphen first")
+}
+
+fn bucket_name(text: &str) -> Result<(), &'static str> {
+    let characters = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    // Names before 2018 in us-east-1 may have upper case, underscores and up to 255 characters.
+    if (characters && (3..=255).contains(&text.len())) || text.starts_with("arn:") {
+        return Ok(());
+    }
+    Err(
+        "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"
+[[environment]]
+name = "acme-prod"
+administrator = "Root"
+session_timeout_seconds = 300
+
+  [[environment.storage]]
+  bucket = "acme-prod-files"
+
+  [[environment.storage]]
+  bucket = "shared-files"
+  prefix = "acme-prod/"
+  region = "eu-west-1"
+  role_arn = "arn:aws:iam::123456789012:role/mrt-reader"
+
+  [environment.database]
+  engine = "postgres"
+  host = "acme.abc.eu-west-1.rds.amazonaws.com"
+  name = "acme"
+  user = "mrt_ro"
+  auth = "iam"
+
+  [environment.constants]
+  model = "s3://acme-config/metadata.json"
+  layers = ["s3://acme-config/m2ee.yaml"]
+
+[[environment]]
+name = "acme-test"
+"#;
+
+    #[test]
+    fn a_full_file_is_read_whole() {
+        let fleet = Fleet::parse("fleet.toml", FULL).unwrap();
+
+        let prod = fleet.environment("acme-prod").unwrap();
+        assert_eq!(prod.administrator, "Root");
+        assert_eq!(prod.session_timeout, Duration::from_secs(300));
+        assert_eq!(prod.storage[1].prefix, "acme-prod/");
+        assert_eq!(prod.database.as_ref().unwrap().port, 5432);
+        assert_eq!(prod.constants.as_ref().unwrap().layers.len(), 1);
+        let test = fleet.environment("acme-test").unwrap();
+        assert_eq!(
+            (test.storage.len(), test.administrator.as_str()),
+            (0, "MxAdmin")
+        );
+        let ids: Vec<_> = fleet
+            .buckets()
+            .iter()
+            .map(|target| target.id().to_string())
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "acme-prod/s3/acme-prod-files//",
+                "acme-prod/s3/shared-files/acme-prod%2F/"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_fault_is_reported_with_its_line_and_field() {
+        let text = r#"
+colour = "blue"
+[[environment]]
+name = "Acme Prod"
+  [[environment.storage]]
+  bucket = "x"
+  prefx = "a/"
+  [environment.database]
+  engine = "oracle"
+  host = 5
+  user = "mrt_ro"
+  auth = "NEVERLEAK-password"
+[[environment]]
+name = "twice"
+  [[environment.storage]]
+  bucket = "same"
+  [[environment.storage]]
+  bucket = "same"
+[[environment]]
+name = "twice"
+"#;
+        let faults = Fleet::parse("fleet.toml", text).unwrap_err();
+
+        let shown = faults.to_string();
+        for expected in [
+            "fleet.toml:2: colour: unknown key, allowed are environment",
+            "fleet.toml:4: environment[0].name: \"Acme Prod\" is no environment name",
+            "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is no bucket name",
+            "fleet.toml:7: environment[0].storage[0].prefx: unknown key, allowed are bucket, prefix",
+            "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown, allowed are postgres, mysql",
+            "fleet.toml:10: environment[0].database.host: is integer, allowed is a string",
+            "environment[0].database.name: is missing",
+            "fleet.toml:12: environment[0].database.auth: is not a way to log in, allowed are iam and env:VARIABLE",
+            "environment[1].storage[1]: names the same bucket, prefix and suffix a second time",
+            "environment[2].name: \"twice\" is used twice",
+        ] {
+            assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
+        }
+        assert_eq!(faults.faults.len(), 10, "{shown}");
+        assert!(!shown.contains("NEVERLEAK"), "{shown}");
+    }
+
+    #[test]
+    fn text_that_is_not_toml_is_named_with_its_line() {
+        let faults = Fleet::parse("fleet.toml", "[[environment]]\nname = \n").unwrap_err();
+
+        assert!(
+            faults.to_string().starts_with("fleet.toml:2: not TOML: "),
+            "{faults}"
+        );
+    }
+
+    #[test]
+    fn a_file_without_environments_is_a_fault() {
+        assert!(
+            Fleet::parse("fleet.toml", "")
+                .unwrap_err()
+                .to_string()
+                .contains("at least one [[environment]]")
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! Where the fleet file is read from: a path or an S3 object, read again when its version changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+
+use super::{Fleet, FleetFaults};
+use crate::aws::Aws;
+use crate::clock::{self, Clock};
+use crate::document::{self, DocumentError, Location};
+use crate::telemetry::error_chain;
+
+/// Shortest time between two looks at the file.
+pub const CHECK_EVERY: Duration = Duration::from_secs(60);
+/// Largest fleet file: 10,000 environments at about 1.5 kB each, with room.
+pub const FLEET_LIMIT_BYTES: u64 = 16 << 20;
+
+/// Why there is no fleet to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// The file could not be read.
+    #[error("the fleet file could not be read")]
+    Unreadable(#[from] DocumentError),
+    /// The file has faults.
+    #[error("the fleet file has faults:\n{0}")]
+    Faulty(#[from] FleetFaults),
+}
+
+/// Gives the current fleet.
+pub struct FleetSource {
+    aws: Arc<Aws>,
+    location: Location,
+    clock: Arc<dyn Clock>,
+    check_every: Duration,
+    loaded: Mutex<Option<Loaded>>,
+}
+
+struct Loaded {
+    fleet: Arc<Fleet>,
+    tag: String,
+    checked_at: DateTime<Utc>,
+}
+
+impl FleetSource {
+    /// Returns a source that has not read anything yet.
+    pub fn new(aws: Arc<Aws>, location: Location, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            aws,
+            location,
+            clock,
+            check_every: CHECK_EVERY,
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// Returns the fleet as the file has it, at most [`CHECK_EVERY`] old.
+    ///
+    /// When a file that was good before cannot be read or has faults now, the last good fleet stays in force
+    /// and a warning is logged: one bad edit must not stop all collections.
+    ///
+    /// # Errors
+    ///
+    /// When no good fleet was ever read.
+    pub async fn current(&self) -> Result<Arc<Fleet>, FleetError> {
+        let mut loaded = self.loaded.lock().await;
+        let now = self.clock.now();
+        if let Some(loaded) = &*loaded
+            && now < clock::after(loaded.checked_at, self.check_every)
+        {
+            return Ok(Arc::clone(&loaded.fleet));
+        }
+        let known_tag = loaded.as_ref().map(|loaded| loaded.tag.as_str());
+        match (self.load(known_tag, now).await, loaded.as_mut()) {
+            (Ok(Some(new)), _) => {
+                let fleet = Arc::clone(&new.fleet);
+                *loaded = Some(new);
+                Ok(fleet)
+            }
+            (Ok(None), Some(old)) => {
+                old.checked_at = now;
+                Ok(Arc::clone(&old.fleet))
+            }
+            (Err(error), Some(old)) => {
+                old.checked_at = now;
+                tracing::warn!(error = %error_chain(&error), "the fleet file is bad now, the last good one stays in force");
+                Ok(Arc::clone(&old.fleet))
+            }
+            (Err(error), None) => Err(error),
+            (Ok(None), None) => unreachable!("a document is only unchanged against a known tag"),
+        }
+    }
+
+    async fn load(
+        &self,
+        known_tag: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Loaded>, FleetError> {
+        let document =
+            document::read(&self.aws, &self.location, known_tag, FLEET_LIMIT_BYTES).await?;
+        let Some(document) = document else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&document.bytes);
+        let fleet = Fleet::parse(&self.location.to_string(), &text)?;
+        Ok(Some(Loaded {
+            fleet: Arc::new(fleet),
+            tag: document.tag,
+            checked_at: now,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::FixedClock;
+
+    #[tokio::test]
+    async fn a_good_fleet_stays_in_force_when_the_file_turns_bad() {
+        let path = std::env::temp_dir().join(format!("mrt-fleet-{}.toml", std::process::id()));
+        std::fs::write(&path, "[[environment]]\nname = \"one\"").unwrap();
+        let clock = Arc::new(FixedClock::at("2026-01-01T00:00:00Z"));
+        let aws = Arc::new(Aws::for_tests("http://127.0.0.1:9"));
+        let source = FleetSource::new(aws, Location::File(path.clone()), clock.clone());
+
+        assert!(source.current().await.unwrap().environment("one").is_some());
+        std::fs::write(&path, "[[environment]]\nname = \"second\"").unwrap();
+        assert!(
+            source.current().await.unwrap().environment("one").is_some(),
+            "not looked at within a minute"
+        );
+        clock.advance(CHECK_EVERY);
+        assert!(
+            source
+                .current()
+                .await
+                .unwrap()
+                .environment("second")
+                .is_some()
+        );
+        std::fs::write(&path, "[[environment]]\nname = \"BAD\"").unwrap();
+        clock.advance(CHECK_EVERY);
+        assert!(
+            source
+                .current()
+                .await
+                .unwrap()
+                .environment("second")
+                .is_some()
+        );
+        std::fs::remove_file(&path).unwrap();
+        clock.advance(CHECK_EVERY);
+        assert!(
+            source
+                .current()
+                .await
+                .unwrap()
+                .environment("second")
+                .is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn without_any_good_fleet_the_reason_is_an_error() {
+        let aws = Arc::new(Aws::for_tests("http://127.0.0.1:9"));
+        let clock = Arc::new(FixedClock::at("2026-01-01T00:00:00Z"));
+        let source = FleetSource::new(aws, Location::File("/nowhere/fleet.toml".into()), clock);
+
+        let error = source.current().await.unwrap_err();
+
+        assert_eq!(
+            error_chain(&error),
+            "the fleet file could not be read: there is no document at /nowhere/fleet.toml"
+        );
+    }
+}

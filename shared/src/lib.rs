@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod aws;
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod document;
+pub mod fleet;
+pub mod snapshot;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,525 @@
+//! The stored form of snapshots, versioned. The only serde of stored items.
+//!
+//! All past versions are read for ever, only the newest is written. A version is never changed once it is
+//! released: golden files in `tests/it/golden` hold each to that.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BucketSize, ClassSize, Completeness, DatabaseSize, DatabaseSummary, Failure, Good, Latest,
+    Measurement, Method, Quality, Run, TableSize, UnsizedTable,
+};
+use crate::clock::rfc3339;
+use crate::fleet::{Engine, TargetId};
+use crate::store::{Attributes, Value};
+
+/// The version that is written.
+const VERSION: u64 = 1;
+/// Most bytes of a body once unpacked: 1,000,000 tables at about 300 bytes, and a stop for damaged items.
+const BODY_LIMIT_BYTES: u64 = 320 << 20;
+
+/// A measurement that has a stored form.
+pub trait Stored: Measurement {
+    /// Serde form of the summary.
+    #[doc(hidden)]
+    type StoredSummary: Serialize + DeserializeOwned;
+
+    /// Returns the serde form of `summary`.
+    #[doc(hidden)]
+    fn store_summary(summary: &Self::Summary) -> Self::StoredSummary;
+    /// Returns the summary of its serde form.
+    #[doc(hidden)]
+    fn read_summary(stored: Self::StoredSummary) -> Result<Self::Summary, String>;
+    /// Returns what the summary lacks as JSON; `None` when it lacks nothing.
+    #[doc(hidden)]
+    fn store_body(&self) -> Result<Option<Vec<u8>>, String>;
+    /// Returns the measurement of its summary and body.
+    #[doc(hidden)]
+    fn read_body(summary: Self::Summary, body: Option<&[u8]>) -> Result<Self, String>;
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRun {
+    scheduled_at: DateTime<Utc>,
+    taken_at: DateTime<Utc>,
+    duration_ms: u64,
+    next_due_at: DateTime<Utc>,
+    completeness: StoredCompleteness,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredCompleteness {
+    Complete,
+    Partial,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSnapshot<S> {
+    stored_version: u64,
+    target: String,
+    #[serde(flatten)]
+    run: StoredRun,
+    summary: S,
+    /// Number of items that hold the body; absent when the body is in this item or there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_parts: Option<u64>,
+    /// Name of the body that the parts belong to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_digest: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredLatest<S> {
+    stored_version: u64,
+    target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    good: Option<StoredGood<S>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_failure: Option<StoredFailure>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredGood<S> {
+    #[serde(flatten)]
+    run: StoredRun,
+    summary: S,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFailure {
+    scheduled_at: DateTime<Utc>,
+    failed_at: DateTime<Utc>,
+    code: String,
+    reason: String,
+}
+
+/// A snapshot's header as it lies in the store: everything but the body.
+pub(crate) struct Header<S> {
+    pub(crate) run: Run,
+    pub(crate) completeness: Completeness,
+    pub(crate) summary: S,
+    pub(crate) parts: Option<Parts>,
+}
+
+/// Where a body is that did not fit into the snapshot's own item.
+pub(crate) struct Parts {
+    pub(crate) count: u64,
+    pub(crate) digest: String,
+}
+
+pub(crate) fn header_attributes<M: Stored>(
+    target: &TargetId,
+    (run, completeness): (&Run, Completeness),
+    summary: &M::Summary,
+    parts: Option<&Parts>,
+) -> Result<Attributes, String> {
+    attributes(&StoredSnapshot {
+        stored_version: VERSION,
+        target: target.to_string(),
+        run: store_run(run, completeness),
+        summary: M::store_summary(summary),
+        body_parts: parts.map(|parts| parts.count),
+        body_digest: parts.map(|parts| parts.digest.clone()),
+    })
+}
+
+pub(crate) fn read_header<M: Stored>(
+    attributes: &Attributes,
+) -> Result<Header<M::Summary>, String> {
+    let stored: StoredSnapshot<M::StoredSummary> = from_attributes(attributes)?;
+    let (run, completeness) = read_run(&stored.run);
+    let parts = match (stored.body_parts, stored.body_digest) {
+        (Some(count), Some(digest)) => Some(Parts { count, digest }),
+        (None, None) => None,
+        _ => return Err("body_parts and body_digest go together".to_owned()),
+    };
+    Ok(Header {
+        run,
+        completeness,
+        summary: M::read_summary(stored.summary)?,
+        parts,
+    })
+}
+
+pub(crate) fn latest_attributes<M: Stored>(
+    latest: &Latest<M::Summary>,
+) -> Result<Attributes, String> {
+    attributes(&StoredLatest {
+        stored_version: VERSION,
+        target: latest.target.to_string(),
+        good: latest.good.as_ref().map(|good| StoredGood {
+            run: store_run(&good.run, good.completeness),
+            summary: M::store_summary(&good.summary),
+        }),
+        last_failure: latest.last_failure.as_ref().map(|failure| StoredFailure {
+            scheduled_at: failure.scheduled_at,
+            failed_at: failure.failed_at,
+            code: failure.code.clone(),
+            reason: failure.reason.clone(),
+        }),
+    })
+}
+
+pub(crate) fn read_latest<M: Stored>(
+    attributes: &Attributes,
+    version: u64,
+) -> Result<Latest<M::Summary>, String> {
+    let stored: StoredLatest<M::StoredSummary> = from_attributes(attributes)?;
+    let good = stored.good.map(|good| {
+        let (run, completeness) = read_run(&good.run);
+        M::read_summary(good.summary).map(|summary| Good {
+            run,
+            completeness,
+            summary,
+        })
+    });
+    Ok(Latest {
+        target: TargetId::from_text(&stored.target),
+        version,
+        good: good.transpose()?,
+        last_failure: stored.last_failure.map(|failure| Failure {
+            scheduled_at: failure.scheduled_at,
+            failed_at: failure.failed_at,
+            code: failure.code,
+            reason: failure.reason,
+        }),
+    })
+}
+
+/// Packs a body. The same rows always give the same bytes.
+pub(crate) fn pack(body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(body)
+        .and_then(|()| encoder.finish())
+        .map_err(|error| error.to_string())
+}
+
+/// Unpacks a body; gzip's checksum finds damage.
+pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    let read = GzDecoder::new(packed)
+        .take(BODY_LIMIT_BYTES + 1)
+        .read_to_end(&mut body);
+    read.map_err(|error| format!("the body is damaged: {error}"))?;
+    if u64::try_from(body.len()).unwrap_or(u64::MAX) > BODY_LIMIT_BYTES {
+        return Err(format!("the body is larger than {BODY_LIMIT_BYTES} bytes"));
+    }
+    Ok(body)
+}
+
+fn store_run(run: &Run, completeness: Completeness) -> StoredRun {
+    StoredRun {
+        scheduled_at: run.scheduled_at,
+        taken_at: run.taken_at,
+        duration_ms: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
+        next_due_at: run.next_due_at,
+        completeness: match completeness {
+            Completeness::Complete => StoredCompleteness::Complete,
+            Completeness::Partial => StoredCompleteness::Partial,
+        },
+    }
+}
+
+fn read_run(stored: &StoredRun) -> (Run, Completeness) {
+    let run = Run {
+        scheduled_at: stored.scheduled_at,
+        taken_at: stored.taken_at,
+        duration: Duration::from_millis(stored.duration_ms),
+        next_due_at: stored.next_due_at,
+    };
+    let completeness = match stored.completeness {
+        StoredCompleteness::Complete => Completeness::Complete,
+        StoredCompleteness::Partial => Completeness::Partial,
+    };
+    (run, completeness)
+}
+
+fn attributes(stored: &impl Serialize) -> Result<Attributes, String> {
+    let value = serde_json::to_value(stored).map_err(|error| error.to_string())?;
+    match Value::from_json(value)? {
+        Value::Map(attributes) => Ok(attributes),
+        _ => Err("a stored form is an object".to_owned()),
+    }
+}
+
+fn from_attributes<T: DeserializeOwned>(attributes: &Attributes) -> Result<T, String> {
+    match attributes.get("stored_version") {
+        Some(Value::Integer(VERSION)) => {}
+        Some(Value::Integer(newer)) if *newer > VERSION => {
+            return Err(format!(
+                "it was written by a newer version of this program (stored form {newer})"
+            ));
+        }
+        _ => return Err("it has no valid stored_version".to_owned()),
+    }
+    let value = Value::Map(attributes.clone()).into_json();
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Stored form of a bucket's size.
+#[derive(Serialize, Deserialize)]
+pub struct StoredBucketSize {
+    total_bytes: u64,
+    object_count: u64,
+    by_storage_class: BTreeMap<String, StoredClassSize>,
+    method: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredClassSize {
+    total_bytes: u64,
+    object_count: u64,
+}
+
+impl Stored for BucketSize {
+    type StoredSummary = StoredBucketSize;
+
+    fn store_summary(summary: &Self) -> StoredBucketSize {
+        let classes = summary.by_storage_class.iter();
+        StoredBucketSize {
+            total_bytes: summary.total_bytes,
+            object_count: summary.object_count,
+            by_storage_class: classes
+                .map(|(name, class)| {
+                    let ClassSize {
+                        total_bytes,
+                        object_count,
+                    } = *class;
+                    (
+                        name.clone(),
+                        StoredClassSize {
+                            total_bytes,
+                            object_count,
+                        },
+                    )
+                })
+                .collect(),
+            method: summary.method.as_str().to_owned(),
+        }
+    }
+
+    fn read_summary(stored: StoredBucketSize) -> Result<Self, String> {
+        let method = match stored.method.as_str() {
+            "listing" => Method::Listing,
+            other => return Err(format!("unknown method {other:?}")),
+        };
+        let classes = stored.by_storage_class.into_iter();
+        Ok(Self {
+            total_bytes: stored.total_bytes,
+            object_count: stored.object_count,
+            by_storage_class: classes
+                .map(
+                    |(
+                        name,
+                        StoredClassSize {
+                            total_bytes,
+                            object_count,
+                        },
+                    )| {
+                        (
+                            name,
+                            ClassSize {
+                                total_bytes,
+                                object_count,
+                            },
+                        )
+                    },
+                )
+                .collect(),
+            method,
+        })
+    }
+
+    fn store_body(&self) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+
+    fn read_body(summary: Self, body: Option<&[u8]>) -> Result<Self, String> {
+        if body.is_some() {
+            Err("a bucket size has no body".to_owned())
+        } else {
+            Ok(summary)
+        }
+    }
+}
+
+/// Stored form of a database's summary.
+#[derive(Serialize, Deserialize)]
+pub struct StoredDatabaseSummary {
+    engine: String,
+    database: String,
+    total_bytes: u64,
+    table_count: u64,
+    unsized_table_count: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTables {
+    tables: Vec<StoredTable>,
+    unsized_tables: Vec<StoredUnsizedTable>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTable {
+    schema: String,
+    table: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    is_system: bool,
+    heap_bytes: u64,
+    toast_bytes: u64,
+    index_bytes: u64,
+    total_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row_estimate: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_because: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredUnsizedTable {
+    schema: String,
+    table: String,
+    reason: String,
+}
+
+impl Stored for DatabaseSize {
+    type StoredSummary = StoredDatabaseSummary;
+
+    fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
+        StoredDatabaseSummary {
+            engine: summary.engine.as_str().to_owned(),
+            database: summary.database.clone(),
+            total_bytes: summary.total_bytes,
+            table_count: summary.table_count,
+            unsized_table_count: summary.unsized_table_count,
+        }
+    }
+
+    fn read_summary(stored: StoredDatabaseSummary) -> Result<DatabaseSummary, String> {
+        let engine = match stored.engine.as_str() {
+            "postgres" => Engine::Postgres,
+            "mysql" => Engine::Mysql,
+            other => return Err(format!("unknown engine {other:?}")),
+        };
+        Ok(DatabaseSummary {
+            engine,
+            database: stored.database,
+            total_bytes: stored.total_bytes,
+            table_count: stored.table_count,
+            unsized_table_count: stored.unsized_table_count,
+        })
+    }
+
+    fn store_body(&self) -> Result<Option<Vec<u8>>, String> {
+        let body = StoredTables {
+            tables: self.tables.iter().map(store_table).collect(),
+            unsized_tables: self.unsized_tables.iter().map(store_unsized).collect(),
+        };
+        serde_json::to_vec(&body)
+            .map(Some)
+            .map_err(|error| error.to_string())
+    }
+
+    fn read_body(summary: DatabaseSummary, body: Option<&[u8]>) -> Result<Self, String> {
+        let body = body.ok_or_else(|| "the body is missing".to_owned())?;
+        let stored: StoredTables =
+            serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let size = Self {
+            engine: summary.engine,
+            database: summary.database.clone(),
+            total_bytes: summary.total_bytes,
+            tables: stored.tables.into_iter().map(read_table).collect(),
+            unsized_tables: stored
+                .unsized_tables
+                .into_iter()
+                .map(read_unsized)
+                .collect(),
+        };
+        if size.summary() != summary {
+            return Err("the body does not belong to its summary".to_owned());
+        }
+        Ok(size)
+    }
+}
+
+fn store_table(table: &TableSize) -> StoredTable {
+    StoredTable {
+        schema: table.schema.clone(),
+        table: table.table.clone(),
+        entity: table.entity.clone(),
+        module: table.module.clone(),
+        is_system: table.is_system,
+        heap_bytes: table.heap_bytes,
+        toast_bytes: table.toast_bytes,
+        index_bytes: table.index_bytes,
+        total_bytes: table.total_bytes,
+        row_estimate: table.row_estimate,
+        estimated_because: match &table.quality {
+            Quality::Exact => None,
+            Quality::Estimated { reason } => Some(reason.clone()),
+        },
+    }
+}
+
+fn read_table(stored: StoredTable) -> TableSize {
+    TableSize {
+        schema: stored.schema,
+        table: stored.table,
+        entity: stored.entity,
+        module: stored.module,
+        is_system: stored.is_system,
+        heap_bytes: stored.heap_bytes,
+        toast_bytes: stored.toast_bytes,
+        index_bytes: stored.index_bytes,
+        total_bytes: stored.total_bytes,
+        row_estimate: stored.row_estimate,
+        quality: stored
+            .estimated_because
+            .map_or(Quality::Exact, |reason| Quality::Estimated { reason }),
+    }
+}
+
+fn store_unsized(table: &UnsizedTable) -> StoredUnsizedTable {
+    let UnsizedTable {
+        schema,
+        table,
+        reason,
+    } = table.clone();
+    StoredUnsizedTable {
+        schema,
+        table,
+        reason,
+    }
+}
+
+fn read_unsized(stored: StoredUnsizedTable) -> UnsizedTable {
+    let StoredUnsizedTable {
+        schema,
+        table,
+        reason,
+    } = stored;
+    UnsizedTable {
+        schema,
+        table,
+        reason,
+    }
+}
+
+/// Returns `time` as the sort key of a snapshot.
+pub(crate) fn sort_key(time: DateTime<Utc>) -> String {
+    rfc3339(time)
+}

@@ -1,0 +1,291 @@
+//! The item store on DynamoDB: the production adapter.
+//!
+//! Table: partition key `pk` and sort key `sk`, both strings; time to live on `expires_at` (epoch seconds).
+//! An item has `pk`, `sk`, `version`, optionally `body` (binary) and `expires_at`, and its plain attributes
+//! in the map `data`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, Put as PutRequest, TransactWriteItem};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Attributes, Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written,
+};
+use crate::clock::Clock;
+
+type Record = HashMap<String, AttributeValue>;
+
+/// Keeps items in one DynamoDB table.
+///
+/// Time-outs and retries are the client's: see [`crate::aws`].
+#[derive(Clone)]
+pub struct DynamoDbStore {
+    client: Client,
+    table: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl DynamoDbStore {
+    /// Returns a store in `table`.
+    pub fn new(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+            clock,
+        }
+    }
+
+    fn put_request(&self, put: Put) -> Result<PutRequest, StoreError> {
+        put.item.check_size()?;
+        let key = put.item.key.clone();
+        let mut request = PutRequest::builder()
+            .table_name(&self.table)
+            .set_item(Some(encode(put.item)?));
+        // An expired item is still there until DynamoDB's sweep, but counts as absent.
+        let now = AttributeValue::N(self.clock.now().timestamp().to_string());
+        match put.expect {
+            Expect::Anything => {}
+            Expect::Absent => {
+                request = request
+                    .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+                    .expression_attribute_values(":now", now);
+            }
+            Expect::Version(version) => {
+                request = request
+                    .condition_expression("#version = :version AND (attribute_not_exists(expires_at) OR expires_at > :now)")
+                    .expression_attribute_names("#version", "version")
+                    .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+                    .expression_attribute_values(":now", now);
+            }
+        }
+        request.build().map_err(|error| StoreError::Unreadable {
+            key,
+            reason: error.to_string(),
+        })
+    }
+}
+
+fn encode(item: Item) -> Result<Record, StoreError> {
+    let data = serde_dynamo::to_attribute_value(&item.attributes).map_err(|error| {
+        StoreError::Unreadable {
+            key: item.key.clone(),
+            reason: error.to_string(),
+        }
+    })?;
+    let mut record = Record::from([
+        ("pk".to_owned(), AttributeValue::S(item.key.partition)),
+        ("sk".to_owned(), AttributeValue::S(item.key.sort)),
+        (
+            "version".to_owned(),
+            AttributeValue::N(item.version.to_string()),
+        ),
+        ("data".to_owned(), data),
+    ]);
+    if let Some(body) = item.body {
+        record.insert("body".to_owned(), AttributeValue::B(Blob::new(body)));
+    }
+    if let Some(expires_at) = item.expires_at {
+        record.insert(
+            "expires_at".to_owned(),
+            AttributeValue::N(expires_at.timestamp().to_string()),
+        );
+    }
+    Ok(record)
+}
+
+fn decode(mut record: Record) -> Result<Item, StoreError> {
+    let text = |value: Option<&AttributeValue>| {
+        value
+            .and_then(|value| value.as_s().ok())
+            .cloned()
+            .unwrap_or_default()
+    };
+    let key = Key {
+        partition: text(record.get("pk")),
+        sort: text(record.get("sk")),
+    };
+    decode_rest(&mut record, &key).map_err(|reason| StoreError::Unreadable { key, reason })
+}
+
+fn decode_rest(record: &mut Record, key: &Key) -> Result<Item, String> {
+    let number =
+        |value: &AttributeValue| value.as_n().ok().and_then(|text| text.parse::<u64>().ok());
+    let version = record
+        .get("version")
+        .and_then(number)
+        .ok_or("version is no number")?;
+    let expires_at = match record.get("expires_at") {
+        None => None,
+        Some(value) => Some(
+            number(value)
+                .and_then(epoch)
+                .ok_or("expires_at is no time")?,
+        ),
+    };
+    let body = match record.remove("body") {
+        None => None,
+        Some(AttributeValue::B(blob)) => Some(blob.into_inner()),
+        Some(_) => return Err("body is not binary".to_owned()),
+    };
+    let data = record.remove("data").ok_or("data is missing")?;
+    let attributes: Attributes =
+        serde_dynamo::from_attribute_value(data).map_err(|error| error.to_string())?;
+    Ok(Item {
+        key: key.clone(),
+        version,
+        attributes,
+        body,
+        expires_at,
+    })
+}
+
+fn epoch(seconds: u64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)
+}
+
+fn key_record(key: &Key) -> Record {
+    Record::from([
+        ("pk".to_owned(), AttributeValue::S(key.partition.clone())),
+        ("sk".to_owned(), AttributeValue::S(key.sort.clone())),
+    ])
+}
+
+/// Sorts a failed call into the port's few kinds.
+fn failed<E>(error: SdkError<E>) -> StoreError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let denied = [
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+    ];
+    let is_denied = error.code().is_some_and(|code| denied.contains(&code));
+    if is_denied {
+        StoreError::Denied(Box::new(error))
+    } else {
+        StoreError::Unavailable(Box::new(error))
+    }
+}
+
+/// Returns whether a transaction was cancelled only because conditions did not hold or others were faster.
+fn is_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return false;
+    };
+    let mut codes = cancelled
+        .cancellation_reasons()
+        .iter()
+        .filter_map(|reason| reason.code())
+        .filter(|code| *code != "None");
+    let is_lost_race =
+        |code: &str| code == "ConditionalCheckFailed" || code == "TransactionConflict";
+    codes.clone().next().is_some() && codes.all(is_lost_race)
+}
+
+#[async_trait]
+impl ItemStore for DynamoDbStore {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key_record(key)))
+            .consistent_read(true);
+        let record = request.send().await.map_err(failed)?.item;
+        let now = self.clock.now();
+        Ok(record
+            .map(decode)
+            .transpose()?
+            .filter(|item| !item.is_expired(now)))
+    }
+
+    async fn put(&self, put: Put) -> Result<Written, StoreError> {
+        let put = self.put_request(put)?;
+        let request = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values);
+        match request.send().await {
+            Ok(_) => Ok(Written::Done),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
+                Ok(Written::Conflict)
+            }
+            Err(error) if error.code() == Some("TransactionConflictException") => {
+                Ok(Written::Conflict)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn put_all(&self, puts: Vec<Put>) -> Result<Written, StoreError> {
+        let mut writes = Vec::with_capacity(puts.len());
+        for put in puts {
+            writes.push(
+                TransactWriteItem::builder()
+                    .put(self.put_request(put)?)
+                    .build(),
+            );
+        }
+        match self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            .send()
+            .await
+        {
+            Ok(_) => Ok(Written::Done),
+            Err(error) if is_conflict(&error) => Ok(Written::Conflict),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let start = query.after.clone().map(|sort| {
+            key_record(&Key {
+                partition: query.partition.clone(),
+                sort,
+            })
+        });
+        let request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", AttributeValue::S(query.partition.clone()))
+            .expression_attribute_values(":from", AttributeValue::S(query.from.clone()))
+            .expression_attribute_values(":to", AttributeValue::S(query.to.clone()))
+            .scan_index_forward(query.order == Order::Ascending)
+            .limit(i32::try_from(query.limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start);
+        let answer = request.send().await.map_err(failed)?;
+        let now = self.clock.now();
+        let mut items = Vec::new();
+        for record in answer.items.unwrap_or_default() {
+            let item = decode(record)?;
+            if !item.is_expired(now) {
+                items.push(item);
+            }
+        }
+        let next = answer
+            .last_evaluated_key
+            .and_then(|mut key| key.remove("sk"))
+            .and_then(|sort| sort.as_s().ok().cloned());
+        Ok(Page { items, next })
+    }
+}

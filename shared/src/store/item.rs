@@ -1,0 +1,290 @@
+//! The port under the snapshot store: items by partition and sort key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Largest item: DynamoDB's 400 KB, of which `Item::size_bytes` is a safe upper estimate.
+pub const ITEM_LIMIT_BYTES: usize = 400_000;
+/// Most items in one transaction: DynamoDB's limit.
+pub const TRANSACTION_LIMIT: usize = 100;
+
+/// Address of an item.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Items of one partition are read together.
+    pub partition: String,
+    /// Orders the items of a partition by its bytes.
+    pub sort: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} / {}", self.partition, self.sort)
+    }
+}
+
+/// Named plain values of an item.
+pub type Attributes = BTreeMap<String, Value>;
+
+/// A plain value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Integer(u64),
+    /// Text.
+    Text(String),
+    /// Values in order.
+    List(Vec<Value>),
+    /// Values by name.
+    Map(Attributes),
+}
+
+impl Value {
+    pub(crate) fn from_json(json: serde_json::Value) -> Result<Self, String> {
+        use serde_json::Value as Json;
+        Ok(match json {
+            Json::Bool(value) => Self::Bool(value),
+            Json::String(text) => Self::Text(text),
+            Json::Number(number) => Self::Integer(
+                number
+                    .as_u64()
+                    .ok_or_else(|| format!("{number} is no whole number from 0"))?,
+            ),
+            Json::Array(values) => Self::List(
+                values
+                    .into_iter()
+                    .map(Self::from_json)
+                    .collect::<Result<_, _>>()?,
+            ),
+            Json::Object(values) => Self::Map(
+                values
+                    .into_iter()
+                    .map(|(name, value)| Ok((name, Self::from_json(value)?)))
+                    .collect::<Result<_, String>>()?,
+            ),
+            Json::Null => return Err("an absent value is left out".to_owned()),
+        })
+    }
+
+    pub(crate) fn into_json(self) -> serde_json::Value {
+        match self {
+            Self::Bool(value) => value.into(),
+            Self::Integer(number) => number.into(),
+            Self::Text(text) => text.into(),
+            Self::List(values) => values.into_iter().map(Self::into_json).collect(),
+            Self::Map(values) => values
+                .into_iter()
+                .map(|(name, value)| (name, value.into_json()))
+                .collect(),
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Bool(_) => 1,
+            Self::Integer(_) => 21,
+            Self::Text(text) => text.len(),
+            Self::List(values) => {
+                3 + values
+                    .iter()
+                    .map(|value| 1 + value.size_bytes())
+                    .sum::<usize>()
+            }
+            Self::Map(values) => {
+                3 + values
+                    .iter()
+                    .map(|(name, value)| 1 + name.len() + value.size_bytes())
+                    .sum::<usize>()
+            }
+        }
+    }
+}
+
+/// One kept item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it is kept.
+    pub key: Key,
+    /// Version for [`Expect::Version`]; chosen by the writer.
+    pub version: u64,
+    /// Plain values.
+    pub attributes: Attributes,
+    /// Binary content.
+    pub body: Option<Vec<u8>>,
+    /// From this time on the item no longer exists; never when `None`. Whole seconds.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Item {
+    /// Returns an upper estimate of what DynamoDB counts as the item's size, by its published rules.
+    pub fn size_bytes(&self) -> usize {
+        let names = 32;
+        let plain: usize = self
+            .attributes
+            .iter()
+            .map(|(name, value)| name.len() + value.size_bytes())
+            .sum();
+        let body = self.body.as_ref().map_or(0, Vec::len);
+        names + self.key.partition.len() + self.key.sort.len() + 42 + plain + body
+    }
+
+    /// Returns whether the item no longer exists at `now`.
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Fails when the item is larger than any adapter keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`].
+    pub fn check_size(&self) -> Result<(), StoreError> {
+        let size_bytes = self.size_bytes();
+        if size_bytes > ITEM_LIMIT_BYTES {
+            return Err(StoreError::TooLarge {
+                key: self.key.clone(),
+                size_bytes,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What must be at a key for a put to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything or nothing.
+    Anything,
+    /// No item.
+    Absent,
+    /// An item of exactly this version.
+    Version(u64),
+}
+
+/// An item to keep under a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The item; replaces the whole item at its key.
+    pub item: Item,
+    /// The condition.
+    pub expect: Expect,
+}
+
+/// What became of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// All of it is kept.
+    Done,
+    /// A condition did not hold, so nothing was changed.
+    Conflict,
+}
+
+/// Direction of reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Lowest sort key first.
+    Ascending,
+    /// Highest sort key first.
+    Descending,
+}
+
+/// Which items of a partition to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// The partition.
+    pub partition: String,
+    /// Lowest sort key, inclusive.
+    pub from: String,
+    /// Highest sort key, inclusive.
+    pub to: String,
+    /// Direction.
+    pub order: Order,
+    /// Go on behind this sort key: a page's `next`.
+    pub after: Option<String>,
+    /// Most items of the page; at least 1.
+    pub limit: usize,
+}
+
+/// Part of a query's items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Items in the query's order.
+    pub items: Vec<Item>,
+    /// Where to go on; `None` when there is nothing more.
+    pub next: Option<String>,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer in time or could not; trying again may help.
+    #[error("the snapshot store is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Our rights do not allow it; trying again does not help.
+    #[error("the snapshot store refused access")]
+    Denied(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An item exists but is damaged or newer than this program; trying again does not help.
+    #[error("the stored item {key} is unreadable: {reason}")]
+    Unreadable {
+        /// The item.
+        key: Key,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An item is above [`ITEM_LIMIT_BYTES`].
+    #[error("the item {key} has {size_bytes} bytes, allowed are {ITEM_LIMIT_BYTES}")]
+    TooLarge {
+        /// The item.
+        key: Key,
+        /// Its size.
+        size_bytes: usize,
+    },
+    /// A writer lost against others again and again; trying again helps.
+    #[error("{key} was changed by others at every one of {attempts} attempts")]
+    Contended {
+        /// The item.
+        key: Key,
+        /// How often it was tried.
+        attempts: usize,
+    },
+}
+
+/// Keeps items under a partition key and a sort key.
+///
+/// Implementations differ in where items live, never in what these methods mean: each sentence below is a
+/// test in [`contract`](super::contract).
+///
+/// An item is expired from its `expires_at` on, even while the database still holds it, and counts as absent
+/// everywhere: in reads and in conditions.
+///
+/// # Errors
+///
+/// All methods: [`StoreError::Unavailable`] and [`StoreError::Denied`]; reads also
+/// [`StoreError::Unreadable`], which MUST NOT be reported as an absent item; puts also
+/// [`StoreError::TooLarge`], before anything is written.
+#[async_trait]
+pub trait ItemStore: Send + Sync {
+    /// Returns the item at `key` as of the last finished put; `None` when there is none.
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError>;
+
+    /// Keeps one item when its condition holds, replacing what was there.
+    async fn put(&self, put: Put) -> Result<Written, StoreError>;
+
+    /// Keeps all items or none; at most [`TRANSACTION_LIMIT`], no two at the same key.
+    ///
+    /// [`Written::Conflict`] also when another transaction is touching one of the items.
+    async fn put_all(&self, puts: Vec<Put>) -> Result<Written, StoreError>;
+
+    /// Returns the items of a range in the order asked for.
+    ///
+    /// A page may hold fewer items than its limit, even none, and still have a `next`. Following `next` gives
+    /// every item of the range exactly once, as long as nothing is written meanwhile.
+    async fn query(&self, query: &Query) -> Result<Page, StoreError>;
+}

@@ -1,0 +1,146 @@
+//! Log lines and CloudWatch metrics.
+//!
+//! In Lambda both are JSON lines on standard output: CloudWatch reads metrics out of lines in its embedded
+//! metric format. On one machine log lines are for people and metrics are left out.
+//!
+//! Never logged: tokens, passwords, names of users, values of constants, request bodies. Messages are lower
+//! case without a full stop; identifiers and numbers are fields, with the unit in the name. A failure is
+//! logged once, where it becomes an outcome: `warn` when something is degraded, `error` when someone must act.
+
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::config::{LOG_LEVEL, Variables};
+
+/// Namespace of all metrics.
+pub const METRIC_NAMESPACE: &str = "MRT";
+
+/// Where log lines go and what they look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON lines on standard output without a time: CloudWatch Logs adds its own.
+    Lambda,
+    /// Lines for people on standard error.
+    Terminal,
+}
+
+/// Starts logging. Only the first call of a process has an effect.
+///
+/// An unknown level in [`LOG_LEVEL`] counts as `info`.
+pub fn start(format: Format, variables: &dyn Variables) {
+    let level = variables.get(LOG_LEVEL).unwrap_or_default();
+    let level = match level.to_ascii_lowercase().as_str() {
+        level @ ("error" | "warn" | "debug" | "trace") => level.to_owned(),
+        _ => "info".to_owned(),
+    };
+    // Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours.
+    let filter = EnvFilter::new(format!(
+        "warn,api={level},collector={level},shared={level},mrt={level},s3s=error"
+    ));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    let started = match format {
+        Format::Lambda => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .without_time()
+            .with_writer(BoxMakeWriter::new(std::io::stdout))
+            .try_init(),
+        Format::Terminal => builder
+            .with_target(false)
+            .with_writer(BoxMakeWriter::new(std::io::stderr))
+            .try_init(),
+    };
+    // A second start in one process, as in tests, keeps the first.
+    drop(started);
+}
+
+/// Writes metrics in CloudWatch's embedded metric format, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// One JSON line per call on standard output.
+    Embedded,
+    /// Left out.
+    Off,
+}
+
+/// One metric's name, unit as CloudWatch names it, and value.
+pub type Metric<'a> = (&'a str, &'a str, u64);
+
+impl Metrics {
+    /// Writes `metrics` with one dimension, the kind of target.
+    pub fn emit(self, now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) {
+        if self == Self::Off {
+            return;
+        }
+        let line = embedded_line(now, kind, metrics);
+        // A log line that cannot be written must not fail the run that it is about.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+fn embedded_line(now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) -> serde_json::Value {
+    let declared: Vec<_> = metrics
+        .iter()
+        .map(|(name, unit, _)| serde_json::json!({"Name": name, "Unit": unit}))
+        .collect();
+    let mut line = serde_json::json!({
+        "_aws": {
+            "Timestamp": now.timestamp_millis(),
+            "CloudWatchMetrics": [{"Namespace": METRIC_NAMESPACE, "Dimensions": [["Kind"]], "Metrics": declared}],
+        },
+        "Kind": kind,
+    });
+    for (name, _, value) in metrics {
+        line[*name] = (*value).into();
+    }
+    line
+}
+
+/// Returns the message of `error` and of all its sources on one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, FixedClock};
+
+    #[test]
+    fn metric_lines_follow_the_embedded_metric_format() {
+        let now = FixedClock::at("2026-01-01T00:00:00Z").now();
+
+        let line = embedded_line(
+            now,
+            "bucket",
+            &[("Runs", "Count", 1), ("MeasuredBytes", "Bytes", 42)],
+        );
+
+        assert_eq!(
+            line,
+            serde_json::json!({
+                "_aws": {
+                    "Timestamp": 1_767_225_600_000_u64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "MRT",
+                        "Dimensions": [["Kind"]],
+                        "Metrics": [{"Name": "Runs", "Unit": "Count"}, {"Name": "MeasuredBytes", "Unit": "Bytes"}],
+                    }],
+                },
+                "Kind": "bucket",
+                "Runs": 1,
+                "MeasuredBytes": 42,
+            })
+        );
+    }
+}
