@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# Runs a command beside real services: PostgreSQL, MariaDB and two AWS emulators (ministack, moto).
+#
+#   infra/test/services.sh CMD [ARG...]       for instance: infra/test/services.sh cargo test --workspace
+#
+# Installs what is missing (install.sh), starts the four on free loopback ports with empty data, exports
+#
+#   MRT_TEST_POSTGRES_URL   superuser of a PostgreSQL 15 or newer
+#   MRT_TEST_MYSQL_URL      administrator of a MariaDB, in the empty database `mrt`
+#   MRT_TEST_MINISTACK_URL  AWS: Lambda, API Gateway, Cognito, DynamoDB, S3, SQS and more; credentials test/test
+#   MRT_TEST_MOTO_URL       AWS: a second opinion on DynamoDB and S3
+#   MRT_TEST_REQUIRE_SERVICES=1   a test that would skip itself for want of a service must fail instead
+#
+# and runs CMD without standard input. Ends with CMD's exit code, or 128 + the signal that ended this script; in
+# any case everything started here is stopped first. Data live in .mrt/test/ (PostgreSQL's in /tmp for root) and
+# are deleted at the end; the logs of the last run stay in .mrt/test/logs/.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=install.sh
+. "$here/install.sh"
+
+ready_seconds=60 # for a service to answer; the slowest needs about three on two idle cores
+stop_seconds=15  # for anything to end by itself before it is killed; cargo-nextest takes up to ten
+
+declare -A group=() # what was started and not yet stopped: name -> process group
+run=''              # private folder of this run
+postgres_data=''    # PostgreSQL's part of it, which is elsewhere for root
+signal=TERM         # what CMD is ended with: the signal that we got
+
+# Starts NAME in a process group of its own: one id then ends all of it, and Ctrl-C is ours to pass on.
+spawn() {
+    local name=$1
+    shift
+    set -m
+    "$@" </dev/null &
+    set +m
+    group[$name]=$!
+}
+
+# Starts a service, its output in a log. Should this shell be killed outright, the kernel tells the service.
+serve() {
+    local name=$1
+    shift
+    spawn "$name" setpriv --pdeathsig TERM "$@" >"$run/$name.log" 2>&1
+}
+
+is_running() { kill -0 -- "-${group[$1]}" 2>/dev/null; }
+
+# Sends SIGNAL to every process of NAMEs.
+send() {
+    local signal=$1 name
+    shift
+    for name; do
+        [[ -z ${group[$name]-} ]] || kill -s "$signal" -- "-${group[$name]}" 2>/dev/null || true
+    done
+}
+
+# Returns when none of NAMEs runs any more, by force if they take too long.
+until_gone() {
+    local deadline=$((SECONDS + stop_seconds)) name
+    for name; do
+        while [[ -n ${group[$name]-} ]] && is_running "$name"; do
+            if ((SECONDS >= deadline)); then
+                say "killing $name: still running after $stop_seconds s"
+                send KILL "$name"
+                break
+            fi
+            sleep 0.05
+        done
+        unset "group[$name]"
+    done
+}
+
+# Waits for something spawned that ends by itself.
+finish() {
+    local name=$1
+    wait "${group[$name]}" || give_up "$name failed" "$name"
+    unset "group[$name]"
+}
+
+# Waits until PROBE, run again and again, succeeds for the service NAME.
+await() {
+    local name=$1 deadline=$((SECONDS + ready_seconds))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        is_running "$name" || give_up "$name ended instead of starting" "$name"
+        ((SECONDS < deadline)) || give_up "$name was not ready within $ready_seconds s" "$name"
+        sleep 0.05
+    done
+}
+
+give_up() {
+    local reason=$1 log=$run/$2.log
+    [[ ! -f $log ]] || { say "the end of $2.log:" && tail -n 30 "$log" >&2; }
+    fail "$reason"
+}
+
+# Whether an HTTP server answers 200 on PORT to a GET of PATH.
+answers() (
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+    printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&3
+    IFS= read -r -t 5 line <&3
+    [[ $line == HTTP/*' 200 '* ]]
+)
+
+# Prints COUNT free ports, from below the range that the kernel hands out by itself: nothing else takes them by
+# chance before the service does.
+free_ports() {
+    python3 - "$1" <<'PYTHON'
+import random, socket, sys
+held = []
+while len(held) < int(sys.argv[1]):
+    candidate = socket.socket()
+    try:
+        candidate.bind(("127.0.0.1", random.randrange(15000, 32000)))
+        held.append(candidate)
+    except OSError:
+        candidate.close()
+print(*(each.getsockname()[1] for each in held))
+PYTHON
+}
+
+random_password() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+install_all() {
+    ensure_python
+    spawn venv-ministack ensure_venv ministack
+    spawn venv-moto ensure_venv moto
+    ensure_postgres
+    ensure_mariadb
+    finish venv-ministack
+    finish venv-moto
+}
+
+# PostgreSQL refuses to run as root: then it is the packages' own user, with data in a folder which that user can
+# reach. No socket, whose path could be too long, and no fsync: these data need not survive anything.
+create_postgres() {
+    postgres=$(postgres_bin)
+    postgres_data=$run/postgres
+    as_postgres=(env --chdir=/)
+    if ((EUID == 0)); then
+        postgres_data=$(mktemp -d /tmp/mrt-test-postgres.XXXXXX)
+        as_postgres+=(setpriv --reuid postgres --regid postgres --init-groups --)
+    fi
+    mkdir -p "$postgres_data"
+    printf '%s\n' "$postgres_password" >"$postgres_data/password"
+    ((EUID != 0)) || chown -R postgres: "$postgres_data"
+    spawn initdb "${as_postgres[@]}" "$postgres/initdb" --pgdata="$postgres_data/data" --no-sync \
+        --username=postgres --pwfile="$postgres_data/password" --auth=scram-sha-256 \
+        --encoding=UTF8 --locale=C.UTF-8 >"$run/initdb.log" 2>&1
+}
+
+start_postgres() {
+    serve postgres "${as_postgres[@]}" setpriv --pdeathsig INT "$postgres/postgres" -D "$postgres_data/data" \
+        -c listen_addresses=127.0.0.1 -c port="$postgres_port" -c unix_socket_directories= \
+        -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+        -c max_connections=200 -c max_locks_per_transaction=1024
+}
+
+create_mariadb() {
+    mkdir "$run/mariadb"
+    cat >"$run/mariadb/init.sql" <<SQL
+CREATE DATABASE mrt;
+CREATE USER mrt@'%' IDENTIFIED BY '$mariadb_password';
+GRANT ALL ON *.* TO mrt@'%' WITH GRANT OPTION;
+SQL
+    # Relative to that folder: the installer does not cope with a space in a path.
+    in_mariadb=(env --chdir="$run/mariadb")
+    mariadb_options=(--no-defaults --user="$(id -un)" --datadir=./data --innodb-log-file-size=16M)
+    spawn install-db "${in_mariadb[@]}" mariadb-install-db "${mariadb_options[@]}" --skip-test-db \
+        --auth-root-authentication-method=socket >"$run/install-db.log" 2>&1
+}
+
+start_mariadb() {
+    serve mariadb "${in_mariadb[@]}" "$(server_program mariadbd)" "${mariadb_options[@]}" \
+        --init-file="$run/mariadb/init.sql" --bind-address=127.0.0.1 --port="$mariadb_port" --socket= \
+        --skip-name-resolve --character-set-server=utf8mb4 --max-connections=200 --innodb-flush-log-at-trx-commit=0
+}
+
+mariadb_answers() {
+    MYSQL_PWD=$mariadb_password mariadb --no-defaults --host=127.0.0.1 --port="$mariadb_port" --user=mrt \
+        --connect-timeout=5 --execute='SELECT 1' mrt
+}
+
+# The emulators see nothing of the caller's environment: its AWS settings must not reach them, nor through them
+# the functions that they run. Their folders are private too: by default all runs would share some in /tmp.
+start_ministack() {
+    mkdir "$run/ministack"
+    serve ministack env --chdir="$run/ministack" -i PATH="$PATH" LANG=C.UTF-8 HOME="$run/ministack" \
+        TMPDIR="$run/ministack" STATE_DIR="$run/ministack/state" S3_DATA_DIR="$run/ministack/s3" \
+        BIND_HOST=127.0.0.1 GATEWAY_PORT="$ministack_port" AWS_ENDPOINT_URL="http://127.0.0.1:$ministack_port" \
+        MINISTACK_REGION=us-east-1 MINISTACK_ACCOUNT_ID=123456789012 AUTH=false LAMBDA_EXECUTOR=local \
+        IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 PYTHONUNBUFFERED=1 "$repository/.mrt/venv/ministack/bin/ministack"
+}
+
+start_moto() {
+    mkdir "$run/moto"
+    serve moto env --chdir="$run/moto" -i PATH="$PATH" LANG=C.UTF-8 HOME="$run/moto" TMPDIR="$run/moto" \
+        PYTHONUNBUFFERED=1 "$repository/.mrt/venv/moto/bin/moto_server" -H 127.0.0.1 -p "$moto_port"
+}
+
+# Creates what needs creating while the others start already.
+start_all() {
+    read -r postgres_port mariadb_port ministack_port moto_port < <(free_ports 4)
+    postgres_password=$(random_password)
+    mariadb_password=$(random_password)
+    create_postgres
+    create_mariadb
+    start_ministack
+    start_moto
+    finish initdb
+    start_postgres
+    finish install-db
+    start_mariadb
+    await postgres "$postgres/pg_isready" --host=127.0.0.1 --port="$postgres_port"
+    await mariadb mariadb_answers
+    await ministack answers "$ministack_port" /_ministack/health
+    await moto answers "$moto_port" /moto-api/data.json
+}
+
+stop_all() {
+    trap '' INT TERM HUP
+    send "$signal" command
+    until_gone command
+    # INT is PostgreSQL's "now": on TERM it would wait for its clients.
+    send INT postgres
+    send TERM "${!group[@]}"
+    until_gone "${!group[@]}"
+    if [[ -n $run ]]; then
+        mkdir -p "$repository/.mrt/test/logs"
+        mv -f "$run"/*.log "$repository/.mrt/test/logs/" 2>/dev/null || true
+        rm -rf "$run" "$postgres_data"
+    fi
+}
+
+(($#)) || fail "usage: infra/test/services.sh CMD [ARG...]"
+trap stop_all EXIT
+trap 'signal=INT; exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+install_all
+mkdir -p "$repository/.mrt/test"
+run=$(mktemp -d "$repository/.mrt/test/run.XXXXXX")
+start_all
+
+export MRT_TEST_POSTGRES_URL="postgres://postgres:$postgres_password@127.0.0.1:$postgres_port/postgres"
+export MRT_TEST_MYSQL_URL="mysql://mrt:$mariadb_password@127.0.0.1:$mariadb_port/mrt"
+export MRT_TEST_MINISTACK_URL="http://127.0.0.1:$ministack_port"
+export MRT_TEST_MOTO_URL="http://127.0.0.1:$moto_port"
+export MRT_TEST_REQUIRE_SERVICES=1
+spawn command setpriv --pdeathsig TERM -- "$@"
+wait "${group[command]}"
