@@ -1,0 +1,33 @@
+# Everything one does with this repository: `make run` for the demo, `make test` before a push, `make help` for the rest.
+# ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint deny bench reset
+.NOTPARALLEL:
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: ## Starts the demo, real data that move, no AWS account: prints where the dashboard is (Ctrl-C ends it)
+	@infra/test/install.sh postgres
+	cargo build --locked --package local
+	@exec "$${CARGO_TARGET_DIR:-target}/debug/mrt" serve --demo $(ARGS)
+
+test: ## Runs every test, beside the real services that it installs and starts
+	@exec infra/test/run.sh $(ARGS)
+
+lint: ## Checks layout, lints and documentation; a warning is an error
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+deny: ## Checks the dependencies: banned crates, licences (.deny.toml)
+	@infra/test/install.sh cargo-deny
+	.mrt/tools/bin/cargo-deny --locked check bans licenses
+
+bench: ## Measures the release binaries: size, start, throughput
+	cargo build --release --locked --package api --package collector --bins
+	@exec infra/bench/run.sh $(ARGS)
+
+reset: ## Forgets the demo's data and the local snapshots
+	rm -rf .mrt/demo .mrt/mrt.db*
