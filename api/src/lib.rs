@@ -1,1 +1,16 @@
-//! Placeholder while the tree is laid.
+#![doc = include_str!("../README.md")]
+
+pub mod bucket_size;
+pub mod caller;
+pub mod endpoint;
+pub mod error;
+pub mod health;
+pub mod lambda;
+pub mod openapi;
+pub mod proxy;
+pub mod request;
+pub mod response;
+pub mod routes;
+pub mod selection;
+pub mod server;
+pub mod table_size;

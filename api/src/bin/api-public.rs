@@ -1,0 +1,8 @@
+//! Lambda function `api-public`: answers GET /openapi.json and GET /health. Has no rights.
+
+use api::{health, lambda, openapi};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    lambda::serve(|_| vec![openapi::endpoint(), health::endpoint()]).await
+}

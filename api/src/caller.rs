@@ -1,0 +1,198 @@
+//! Who calls: proof that the gateway verified a token, and what that token may read.
+//!
+//! The gateway checks signature, issuer, expiry and scope. Each handler checks the scope again from the
+//! claims that the gateway passes on, so a route that was wired wrongly still refuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Problem;
+
+/// Claim that limits a token to some environments: names separated by blanks.
+pub const ENVIRONMENTS_CLAIM: &str = "mrt_environments";
+/// User pool groups of this prefix limit their members to the environment that follows it.
+pub const ENVIRONMENT_GROUP_PREFIX: &str = "mrt-environment-";
+
+/// A caller with a verified token, or nobody on a route without scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    client_id: String,
+    scopes: BTreeSet<String>,
+    environments: Environments,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Environments {
+    All,
+    Only(BTreeSet<String>),
+}
+
+impl Caller {
+    /// Returns the caller that the gateway's claims prove, when it has `scope`.
+    ///
+    /// A token with [`ENVIRONMENTS_CLAIM`] or with groups of [`ENVIRONMENT_GROUP_PREFIX`] may read those
+    /// environments only; with both, those that both allow. A token with neither may read all.
+    ///
+    /// # Errors
+    ///
+    /// 401 without claims or with another token than an access token, 403 that names the missing scope.
+    pub fn authorize(
+        claims: Option<&BTreeMap<String, String>>,
+        scope: &'static str,
+    ) -> Result<Self, Problem> {
+        let claims = claims.ok_or_else(Problem::unauthorized)?;
+        if claims.get("token_use").map(String::as_str) != Some("access") {
+            return Err(Problem::unauthorized());
+        }
+        let scopes = words(claims.get("scope").map_or("", String::as_str));
+        if !scopes.contains(scope) {
+            return Err(Problem::scope_missing(scope));
+        }
+        let client_id = claims.get("client_id").cloned().unwrap_or_default();
+        Ok(Self {
+            client_id,
+            scopes,
+            environments: environments(claims),
+        })
+    }
+
+    /// Returns nobody, who may read no environment.
+    pub fn nobody() -> Self {
+        Self {
+            client_id: String::new(),
+            scopes: BTreeSet::new(),
+            environments: Environments::Only(BTreeSet::new()),
+        }
+    }
+
+    /// Returns whether the caller may know of `environment`. What it may not know of does not exist for it.
+    pub fn may_read(&self, environment: &str) -> bool {
+        match &self.environments {
+            Environments::All => true,
+            Environments::Only(names) => names.contains(environment),
+        }
+    }
+
+    /// Returns whether the token has `scope` too.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    /// Returns the id of the client that the token was issued to, for logs.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+}
+
+fn environments(claims: &BTreeMap<String, String>) -> Environments {
+    let claimed = claims.get(ENVIRONMENTS_CLAIM).map(|text| words(text));
+    let groups = words(claims.get("cognito:groups").map_or("", String::as_str));
+    let grouped: BTreeSet<String> = groups
+        .iter()
+        .filter_map(|group| group.strip_prefix(ENVIRONMENT_GROUP_PREFIX))
+        .map(str::to_owned)
+        .collect();
+    match (claimed, grouped.is_empty()) {
+        (None, true) => Environments::All,
+        (None, false) => Environments::Only(grouped),
+        (Some(claimed), true) => Environments::Only(claimed),
+        (Some(claimed), false) => {
+            Environments::Only(claimed.intersection(&grouped).cloned().collect())
+        }
+    }
+}
+
+/// Returns the words of a claim. The gateway turns a list into text as `a,b`, `a b` or `[a, b]`.
+fn words(text: &str) -> BTreeSet<String> {
+    let is_separator =
+        |character: char| character.is_whitespace() || matches!(character, ',' | '[' | ']');
+    text.split(is_separator)
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCOPE: &str = "mrt/bucket_size.read";
+
+    fn claims(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let base = [
+            ("token_use", "access"),
+            ("scope", "mrt/users.read mrt/bucket_size.read"),
+        ];
+        base.iter()
+            .chain(pairs)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_token_without_limits_may_read_every_environment() {
+        let caller = Caller::authorize(Some(&claims(&[])), SCOPE).unwrap();
+
+        assert!(caller.may_read("acme-prod"));
+        assert!(caller.has_scope("mrt/users.read"));
+        assert!(!caller.has_scope("mrt/users.pii"));
+    }
+
+    #[test]
+    fn claim_and_groups_limit_and_both_limit_twice() {
+        let cases = [
+            (
+                vec![(ENVIRONMENTS_CLAIM, "acme-prod acme-test")],
+                vec!["acme-prod", "acme-test"],
+            ),
+            (vec![(ENVIRONMENTS_CLAIM, "")], vec![]),
+            (
+                vec![("cognito:groups", "[readers, mrt-environment-acme-test]")],
+                vec!["acme-test"],
+            ),
+            (
+                vec![("cognito:groups", "readers")],
+                vec!["acme-prod", "acme-test", "other"],
+            ),
+            (
+                vec![
+                    (ENVIRONMENTS_CLAIM, "acme-prod other"),
+                    ("cognito:groups", "mrt-environment-acme-prod"),
+                ],
+                vec!["acme-prod"],
+            ),
+        ];
+        for (pairs, expected) in cases {
+            let caller = Caller::authorize(Some(&claims(&pairs)), SCOPE).unwrap();
+
+            let readable: Vec<_> = ["acme-prod", "acme-test", "other"]
+                .into_iter()
+                .filter(|name| caller.may_read(name))
+                .collect();
+            assert_eq!(readable, expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_allowed_without_proof() {
+        assert_eq!(Caller::authorize(None, SCOPE).unwrap_err().status(), 401);
+        assert_eq!(
+            Caller::authorize(Some(&claims(&[("token_use", "id")])), SCOPE)
+                .unwrap_err()
+                .status(),
+            401
+        );
+        assert_eq!(
+            Caller::authorize(Some(&claims(&[("scope", "")])), SCOPE)
+                .unwrap_err()
+                .status(),
+            403
+        );
+        assert_eq!(
+            Caller::authorize(Some(&claims(&[("scope", "mrt/bucket_size")])), SCOPE)
+                .unwrap_err()
+                .status(),
+            403
+        );
+        assert!(!Caller::nobody().may_read("acme-prod"));
+    }
+}

@@ -1,0 +1,384 @@
+//! Every error that a caller can see. The only place that knows status codes of errors.
+//!
+//! A [`Problem`] has words for the caller and, apart from them, a source for the log. Words for the caller
+//! never hold SDK text, SQL, host names or ARNs; of a 5xx they are a fixed sentence.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Stable code of a problem: what a client may act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// A parameter is unknown, missing, given twice or not allowed as it is.
+    BadParameter,
+    /// There is no valid access token.
+    Unauthorized,
+    /// The token lacks the scope.
+    ScopeMissing,
+    /// The path, environment or target does not exist for this caller.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The target exists but was not collected yet.
+    SnapshotPending,
+    /// The environment's fleet entry does not name what this endpoint needs.
+    NotConfigured,
+    /// The database role lacks rights; the statements to run are in the answer.
+    GrantsMissing,
+    /// The database is reachable but no Mendix app has ever used it.
+    NotAMendixDatabase,
+    /// A single item is larger than any answer may be.
+    TooLarge,
+    /// The app's database cannot be reached or refuses us.
+    Unreachable,
+    /// The app's database did not answer in time.
+    Timeout,
+    /// Something that this service stands on is unavailable.
+    Unavailable,
+    /// A fault of this service.
+    Internal,
+}
+
+impl Code {
+    /// All codes, for documents and tests.
+    pub const ALL: [Self; 14] = [
+        Self::BadParameter,
+        Self::Unauthorized,
+        Self::ScopeMissing,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::SnapshotPending,
+        Self::NotConfigured,
+        Self::GrantsMissing,
+        Self::NotAMendixDatabase,
+        Self::TooLarge,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// Returns status, code and title.
+    fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::BadParameter => (400, "bad_parameter", "Bad parameter"),
+            Self::Unauthorized => (401, "unauthorized", "No valid access token"),
+            Self::ScopeMissing => (403, "scope_missing", "Scope missing"),
+            Self::NotFound => (404, "not_found", "Not found"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
+            Self::SnapshotPending => (404, "snapshot_pending", "Not collected yet"),
+            Self::NotConfigured => (404, "not_configured", "Not configured"),
+            Self::GrantsMissing => (409, "grants_missing", "Database rights missing"),
+            Self::NotAMendixDatabase => (409, "not_a_mendix_database", "Not a Mendix database"),
+            Self::TooLarge => (422, "too_large", "Answer too large"),
+            Self::Unreachable => (503, "unreachable", "Database unreachable"),
+            Self::Timeout => (504, "timeout", "Database time-out"),
+            Self::Unavailable => (503, "unavailable", "Temporarily unavailable"),
+            Self::Internal => (500, "internal", "Internal error"),
+        }
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(self) -> u16 {
+        self.facts().0
+    }
+
+    /// Returns the code as text.
+    pub fn as_str(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// Returns the stable `type` of the problem.
+    pub fn type_uri(self) -> String {
+        format!("urn:mrt:problem:{}", self.as_str())
+    }
+}
+
+/// An error in words for the caller.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    members: Map<String, Value>,
+    retry_after_seconds: Option<u64>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// An error, as `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemView {
+    /// Stable identifier of the kind of problem: `urn:mrt:problem:` and the code.
+    #[serde(rename = "type")]
+    pub type_uri: String,
+    /// The kind of problem in a few words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What is wrong with this request, for people.
+    pub detail: String,
+    /// The gateway's id of this request: name it when you ask for help.
+    pub request_id: String,
+    /// What belongs to the kind of problem, such as `allowed`, `scope`, `statements`.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+impl Problem {
+    fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            members: Map::new(),
+            retry_after_seconds: None,
+            source: None,
+        }
+    }
+
+    /// Returns the problem with a member that belongs to its kind.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Returns the problem with what led to it, for the log.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Returns the problem with the seconds after which another try makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// A parameter is not allowed; `detail` names it, its fault and what is allowed.
+    pub fn bad_parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(Code::BadParameter, detail).with("parameter", name)
+    }
+
+    /// There is no valid access token.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            Code::Unauthorized,
+            "this request needs a valid access token: Authorization: Bearer <token>",
+        )
+    }
+
+    /// The token lacks `scope`.
+    pub fn scope_missing(scope: &str) -> Self {
+        Self::new(
+            Code::ScopeMissing,
+            format!("the access token lacks the scope {scope}"),
+        )
+        .with("scope", scope)
+    }
+
+    /// `what` does not exist for this caller.
+    pub fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::new(Code::NotFound, format!("there is no {what}"))
+    }
+
+    /// The path exists, the method does not.
+    pub fn method_not_allowed() -> Self {
+        Self::new(Code::MethodNotAllowed, "this path answers GET only")
+            .with("allowed", vec!["GET", "OPTIONS"])
+    }
+
+    /// The target exists but no run of it was good yet.
+    pub fn snapshot_pending(retry_after_seconds: u64, targets: Value) -> Self {
+        Self::new(
+            Code::SnapshotPending,
+            "what was asked for has not been collected yet",
+        )
+        .with("targets", targets)
+        .retry_after(retry_after_seconds)
+    }
+
+    /// The environment's fleet entry lacks `what`.
+    pub fn not_configured(what: &str) -> Self {
+        Self::new(
+            Code::NotConfigured,
+            format!("the fleet file names no {what} for this environment"),
+        )
+    }
+
+    /// The database role lacks rights that `statements` give.
+    pub fn grants_missing(statements: &[String]) -> Self {
+        let detail =
+            "the database role lacks rights: run the statements as the owner of the tables";
+        Self::new(Code::GrantsMissing, detail).with("statements", statements.to_vec())
+    }
+
+    /// The database has no Mendix catalogue.
+    pub fn not_a_mendix_database() -> Self {
+        Self::new(
+            Code::NotAMendixDatabase,
+            "the database has no tables of the Mendix runtime",
+        )
+    }
+
+    /// One item is larger than any answer may be.
+    pub fn too_large(advice: &str) -> Self {
+        Self::new(
+            Code::TooLarge,
+            format!("a single item is larger than an answer may be: {advice}"),
+        )
+    }
+
+    /// The app's database cannot be reached or refuses us.
+    pub fn unreachable(source: impl Into<Source>) -> Self {
+        let problem = Self::new(
+            Code::Unreachable,
+            "the environment's database cannot be reached or refuses the login",
+        );
+        problem.retry_after(30).caused_by(source)
+    }
+
+    /// The app's database did not answer in time.
+    pub fn timeout(source: impl Into<Source>) -> Self {
+        Self::new(
+            Code::Timeout,
+            "the environment's database did not answer in time",
+        )
+        .retry_after(30)
+        .caused_by(source)
+    }
+
+    /// Something that this service stands on is unavailable.
+    pub fn unavailable(source: impl Into<Source>) -> Self {
+        Self::new(Code::Unavailable, "the data is not available at the moment")
+            .retry_after(10)
+            .caused_by(source)
+    }
+
+    /// A fault of this service.
+    pub fn internal(source: impl Into<Source>) -> Self {
+        Self::new(
+            Code::Internal,
+            "the request failed through no fault of yours",
+        )
+        .caused_by(source)
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(&self) -> u16 {
+        self.code.status()
+    }
+
+    /// Returns the code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Returns the words for the caller.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns what led to it, for the log.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
+        self.source.as_deref()
+    }
+
+    /// Returns the seconds after which another try makes sense.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
+    }
+
+    /// Returns the body for the caller.
+    pub fn view(&self, request_id: &str) -> ProblemView {
+        let (status, _, title) = self.code.facts();
+        ProblemView {
+            type_uri: self.code.type_uri(),
+            title: title.to_owned(),
+            status,
+            detail: self.detail.clone(),
+            request_id: request_id.to_owned(),
+            members: self.members.clone(),
+        }
+    }
+}
+
+impl From<shared::store::StoreError> for Problem {
+    fn from(error: shared::store::StoreError) -> Self {
+        use shared::store::StoreError;
+        match error {
+            StoreError::Unavailable(_) | StoreError::Contended { .. } => Self::unavailable(error),
+            StoreError::Denied(_) | StoreError::Unreadable { .. } | StoreError::TooLarge { .. } => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+impl From<shared::fleet::FleetError> for Problem {
+    fn from(error: shared::fleet::FleetError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret() -> Source {
+        "connect to db.internal:5432 as arn:aws:iam::1:role/x failed: NEVERLEAK".into()
+    }
+
+    #[test]
+    fn every_5xx_says_one_fixed_sentence_and_keeps_its_source_for_the_log() {
+        for problem in [
+            Problem::unreachable(secret()),
+            Problem::timeout(secret()),
+            Problem::unavailable(secret()),
+            Problem::internal(secret()),
+        ] {
+            let view = serde_json::to_string(&problem.view("id-1")).unwrap();
+
+            assert!(problem.status() >= 500);
+            assert!(
+                !view.contains("NEVERLEAK") && !view.contains("arn:") && !view.contains("5432"),
+                "{view}"
+            );
+            assert!(problem.source().unwrap().to_string().contains("NEVERLEAK"));
+        }
+    }
+
+    #[test]
+    fn codes_are_unique_and_statuses_are_errors() {
+        let codes: std::collections::BTreeSet<_> =
+            Code::ALL.iter().map(|code| code.as_str()).collect();
+
+        assert_eq!(codes.len(), Code::ALL.len());
+        assert!(
+            Code::ALL
+                .iter()
+                .all(|code| (400..600).contains(&code.status()))
+        );
+    }
+
+    #[test]
+    fn the_view_is_problem_json_with_the_members_of_its_kind() {
+        let problem = Problem::scope_missing("mrt/users.read");
+
+        assert_eq!(
+            serde_json::to_value(problem.view("id-1")).unwrap(),
+            serde_json::json!({
+                "type": "urn:mrt:problem:scope_missing",
+                "title": "Scope missing",
+                "status": 403,
+                "detail": "the access token lacks the scope mrt/users.read",
+                "request_id": "id-1",
+                "scope": "mrt/users.read",
+            })
+        );
+    }
+}

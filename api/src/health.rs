@@ -1,0 +1,45 @@
+//! `GET /health`: says that the API answers. Asks nothing else, so it costs nothing and needs no token.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::endpoint::{Call, Endpoint, Handler, Route};
+use crate::error::Problem;
+use crate::response::{Answer, Freshness};
+
+/// Facts of this endpoint.
+pub const ROUTE: Route = Route {
+    path: "/health",
+    function: "api-public",
+    scope: None,
+    summary: "Whether the API answers",
+    description: "Answers as long as gateway and function run. Says nothing about stores and databases.",
+    parameters: &[],
+    problems: &[],
+    schema: |generator| generator.subschema_for::<Health>(),
+};
+
+/// Health of the API.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Health {
+    /// Always `ok`.
+    pub status: String,
+}
+
+struct GetHealth;
+
+/// Returns the endpoint.
+pub fn endpoint() -> Endpoint {
+    Endpoint::new(&ROUTE, GetHealth)
+}
+
+#[async_trait]
+impl Handler for GetHealth {
+    async fn answer(&self, _call: Call<'_>) -> Result<Answer, Problem> {
+        let health = Health {
+            status: "ok".to_owned(),
+        };
+        Answer::json(&health, &health, Freshness::Live)
+    }
+}

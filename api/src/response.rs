@@ -1,0 +1,294 @@
+//! What an endpoint answers, and the HTTP response that is made of it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use shared::clock;
+
+use crate::error::Problem;
+use crate::request::Request;
+
+/// Smallest body that is worth packing: below it gzip saves less than its header and our time cost.
+const GZIP_FROM_BYTES: usize = 1024;
+
+/// A good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    body: Vec<u8>,
+    etag: String,
+    freshness: Freshness,
+    next: Option<String>,
+}
+
+/// How long an answer may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Comes from snapshots: good until the next scheduled collection.
+    Snapshot {
+        /// When the oldest number in it was measured.
+        oldest_taken_at: DateTime<Utc>,
+        /// When the newest number in it was measured.
+        newest_taken_at: DateTime<Utc>,
+        /// When the first of its targets is due again.
+        next_due_at: DateTime<Utc>,
+    },
+    /// Was read live: must be asked for again every time.
+    Live,
+    /// Belongs to the deployed program.
+    Program,
+}
+
+impl Answer {
+    /// Returns an answer of `view`.
+    ///
+    /// `identity` is what two answers must share to count as the same for `If-None-Match`. It leaves out
+    /// what changes with time alone, such as an age.
+    ///
+    /// # Errors
+    ///
+    /// An internal problem when `view` has no JSON form.
+    pub fn json(
+        view: &impl Serialize,
+        identity: &impl Serialize,
+        freshness: Freshness,
+    ) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(view).map_err(Problem::internal)?;
+        let identity = serde_json::to_vec(identity).map_err(Problem::internal)?;
+        let digest: String = Sha256::digest(&identity)
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        // Weak: the same for our purposes, though an age in the body differs.
+        Ok(Self {
+            body,
+            etag: format!("W/\"{digest}\""),
+            freshness,
+            next: None,
+        })
+    }
+
+    /// Returns the answer with a reference to the next page, a query string.
+    #[must_use]
+    pub fn with_next(mut self, query: Option<String>) -> Self {
+        self.next = query;
+        self
+    }
+}
+
+/// An HTTP response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// Status.
+    pub status: u16,
+    /// Headers by name.
+    pub headers: BTreeMap<&'static str, String>,
+    /// Body; packed where the headers say so.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// Returns the response to `request` that carries `answer`.
+    pub fn of_answer(request: &Request, answer: Answer, now: DateTime<Utc>) -> Self {
+        let mut headers = common_headers(request);
+        headers.insert("ETag", answer.etag.clone());
+        headers.extend(freshness_headers(answer.freshness, now));
+        if let Some(query) = &answer.next {
+            headers.insert("Link", format!("<?{query}>; rel=\"next\""));
+        }
+        if request
+            .header("if-none-match")
+            .is_some_and(|list| is_match(list, &answer.etag))
+        {
+            return Self {
+                status: 304,
+                headers,
+                body: Vec::new(),
+            };
+        }
+        headers.insert("Content-Type", "application/json".to_owned());
+        Self {
+            status: 200,
+            headers,
+            body: answer.body,
+        }
+        .packed(request)
+    }
+
+    /// Returns the response to `request` that carries `problem`.
+    pub fn of_problem(request: &Request, problem: &Problem) -> Self {
+        let mut headers = common_headers(request);
+        headers.insert("Content-Type", "application/problem+json".to_owned());
+        headers.insert("Cache-Control", "no-store".to_owned());
+        if problem.status() == 401 {
+            headers.insert("WWW-Authenticate", "Bearer".to_owned());
+        }
+        if let Some(seconds) = problem.retry_after_seconds() {
+            headers.insert("Retry-After", seconds.to_string());
+        }
+        let body = serde_json::to_vec(&problem.view(&request.id)).unwrap_or_default();
+        Self {
+            status: problem.status(),
+            headers,
+            body,
+        }
+    }
+
+    /// Allows a page of `origin` to read this response.
+    pub(crate) fn allow_origin(&mut self, origin: &str) {
+        self.headers
+            .insert("Access-Control-Allow-Origin", origin.to_owned());
+        self.headers.insert(
+            "Access-Control-Expose-Headers",
+            "Age, ETag, Last-Modified, Link, Retry-After, X-Request-Id".to_owned(),
+        );
+    }
+
+    fn packed(mut self, request: &Request) -> Self {
+        let accepts = request.header("accept-encoding").is_some_and(accepts_gzip);
+        if !accepts || self.body.len() < GZIP_FROM_BYTES {
+            return self;
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        if let Ok(packed) = encoder
+            .write_all(&self.body)
+            .and_then(|()| encoder.finish())
+        {
+            self.headers.insert("Content-Encoding", "gzip".to_owned());
+            self.body = packed;
+        }
+        self
+    }
+
+    /// Returns whether the body is not text.
+    pub fn is_binary(&self) -> bool {
+        self.headers.contains_key("Content-Encoding")
+    }
+}
+
+fn common_headers(request: &Request) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("Vary", "Accept-Encoding, Authorization, Origin".to_owned()),
+        ("X-Content-Type-Options", "nosniff".to_owned()),
+        ("X-Request-Id", request.id.clone()),
+    ])
+}
+
+/// Returns `Cache-Control`, `Age` and `Last-Modified`.
+///
+/// `Age` counts from the measurement (RFC 9111 §4.2.3), so `max-age` does too: what is left of it ends when
+/// the next collection is due.
+fn freshness_headers(freshness: Freshness, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
+    match freshness {
+        Freshness::Snapshot {
+            oldest_taken_at,
+            newest_taken_at,
+            next_due_at,
+        } => {
+            let age = clock::seconds_between(oldest_taken_at, now);
+            let max_age = age + clock::seconds_between(now, next_due_at);
+            vec![
+                ("Cache-Control", format!("private, max-age={max_age}")),
+                ("Age", age.to_string()),
+                (
+                    "Last-Modified",
+                    newest_taken_at
+                        .format("%a, %d %b %Y %H:%M:%S GMT")
+                        .to_string(),
+                ),
+            ]
+        }
+        Freshness::Live => vec![("Cache-Control", "private, no-cache".to_owned())],
+        Freshness::Program => vec![("Cache-Control", "public, max-age=300".to_owned())],
+    }
+}
+
+/// Returns whether an `If-None-Match` list names `etag`, by weak comparison (RFC 9110 §13.1.2).
+fn is_match(list: &str, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    list.trim() == "*"
+        || list
+            .split(',')
+            .any(|candidate| opaque(candidate) == opaque(etag))
+}
+
+fn accepts_gzip(list: &str) -> bool {
+    list.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let is_refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        (name.eq_ignore_ascii_case("gzip") || name == "*") && !is_refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_left_of_max_age_ends_at_the_next_collection() {
+        let freshness = Freshness::Snapshot {
+            oldest_taken_at: time("2026-01-01T10:00:05Z"),
+            newest_taken_at: time("2026-01-01T10:00:09Z"),
+            next_due_at: time("2026-01-01T11:00:00Z"),
+        };
+
+        let headers: BTreeMap<_, _> = freshness_headers(freshness, time("2026-01-01T10:30:05Z"))
+            .into_iter()
+            .collect();
+        assert_eq!(headers["Age"], "1800");
+        assert_eq!(headers["Cache-Control"], "private, max-age=3595");
+        assert_eq!(headers["Last-Modified"], "Thu, 01 Jan 2026 10:00:09 GMT");
+
+        let late: BTreeMap<_, _> = freshness_headers(freshness, time("2026-01-01T12:00:05Z"))
+            .into_iter()
+            .collect();
+        assert_eq!(
+            late["Cache-Control"], "private, max-age=7200",
+            "used up: Age is as large"
+        );
+    }
+
+    #[test]
+    fn if_none_match_lists_are_compared_weakly() {
+        for list in ["W/\"a\"", "\"a\"", "\"x\", W/\"a\"", "*"] {
+            assert!(is_match(list, "W/\"a\""), "{list}");
+        }
+        assert!(!is_match("\"b\"", "W/\"a\""));
+    }
+
+    #[test]
+    fn gzip_is_used_only_where_it_is_accepted_and_pays() {
+        for (list, expected) in [
+            ("gzip", true),
+            ("br, gzip;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(accepts_gzip(list), expected, "{list}");
+        }
+        let request = Request {
+            headers: BTreeMap::from([("accept-encoding".into(), "gzip".into())]),
+            ..Request::default()
+        };
+        let answer =
+            |length: usize| Answer::json(&"x".repeat(length), &1, Freshness::Live).unwrap();
+
+        assert!(
+            !Response::of_answer(&request, answer(100), time("2026-01-01T00:00:00Z")).is_binary()
+        );
+        let packed = Response::of_answer(&request, answer(10_000), time("2026-01-01T00:00:00Z"));
+        assert!(packed.is_binary() && packed.body.len() < 1000);
+    }
+}

@@ -1,0 +1,172 @@
+//! Which targets a request for sizes means, page by page, and what is known of them.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
+use serde::Serialize;
+use shared::fleet::TargetId;
+use shared::snapshot::{Failure, Good, Latest, Stored};
+use shared::store::{SnapshotReader, StoreError};
+
+use crate::endpoint::Call;
+use crate::error::Problem;
+use crate::response::Freshness;
+
+/// Seconds after which a first snapshot may be there: a scheduled minute.
+const PENDING_RETRY_SECONDS: u64 = 60;
+
+/// One page of targets, in the order of their ids.
+pub(crate) struct Page<'f, T> {
+    /// Each target with its id.
+    pub(crate) targets: Vec<(TargetId, &'f T)>,
+    /// Whether more follow.
+    pub(crate) has_more: bool,
+}
+
+/// Returns the page of `targets` that the call's `cursor` and `limit` mean.
+///
+/// # Errors
+///
+/// 400 for a cursor that is not ours.
+pub(crate) fn page<'f, T>(
+    call: &Call<'_>,
+    mut targets: Vec<(TargetId, &'f T)>,
+) -> Result<Page<'f, T>, Problem> {
+    if let Some(cursor) = call.parameters.text("cursor") {
+        let after = decode_cursor(cursor).ok_or_else(|| {
+            Problem::bad_parameter(
+                "cursor",
+                "the parameter \"cursor\" is not one that a \"next\" gave",
+            )
+        })?;
+        targets.retain(|(id, _)| id.as_str() > after.as_str());
+    }
+    let limit = usize::try_from(call.parameters.number("limit")).unwrap_or(usize::MAX);
+    let has_more = targets.len() > limit;
+    targets.truncate(limit);
+    Ok(Page { targets, has_more })
+}
+
+/// Returns the cursor of the page after the target `last`.
+pub(crate) fn encode_cursor(last: &TargetId) -> String {
+    URL_SAFE_NO_PAD.encode(format!("1{last}"))
+}
+
+/// The leading digit is the cursors' own version.
+fn decode_cursor(cursor: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    String::from_utf8(bytes)
+        .ok()?
+        .strip_prefix('1')
+        .map(str::to_owned)
+}
+
+/// Returns the query string of the page behind `cursor`.
+pub(crate) fn next_query(call: &Call<'_>, cursor: &str) -> String {
+    let rest = call.parameters.query_without("cursor");
+    let separator = if rest.is_empty() { "" } else { "&" };
+    format!("{rest}{separator}cursor={cursor}")
+}
+
+/// Returns the latest of each target of a page; `None` where nothing is known.
+///
+/// # Errors
+///
+/// See [`StoreError`].
+pub(crate) async fn latest_of<M: Stored, T>(
+    reader: &SnapshotReader,
+    targets: &[(TargetId, &T)],
+) -> Result<Vec<Option<Latest<M::Summary>>>, StoreError> {
+    let (Some((first, _)), Some((last, _))) = (targets.first(), targets.last()) else {
+        return Ok(Vec::new());
+    };
+    let mut known = if targets.len() == 1 {
+        reader.latest::<M>(first).await?.into_iter().collect()
+    } else {
+        reader.latest_between::<M>(first, last).await?
+    };
+    let mut found = Vec::with_capacity(targets.len());
+    for (id, _) in targets {
+        let position = known.iter().position(|latest| latest.target == *id);
+        found.push(position.map(|position| known.swap_remove(position)));
+    }
+    Ok(found)
+}
+
+/// The newest failed run since the last good one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FailureView {
+    /// When the run was scheduled, RFC 3339 UTC.
+    pub scheduled_at: chrono::DateTime<chrono::Utc>,
+    /// When it failed, RFC 3339 UTC.
+    pub failed_at: chrono::DateTime<chrono::Utc>,
+    /// Stable word for the kind of failure, such as `access_denied`.
+    pub code: String,
+    /// What was attempted and what is in the way.
+    pub reason: String,
+}
+
+impl FailureView {
+    pub(crate) fn of(failure: &Failure) -> Self {
+        let Failure {
+            scheduled_at,
+            failed_at,
+            code,
+            reason,
+        } = failure.clone();
+        Self {
+            scheduled_at,
+            failed_at,
+            code,
+            reason,
+        }
+    }
+}
+
+/// Returns the problem that nothing of a page was collected yet.
+pub(crate) fn all_pending(pending: &impl Serialize) -> Problem {
+    let targets = serde_json::to_value(pending).unwrap_or_default();
+    Problem::snapshot_pending(PENDING_RETRY_SECONDS, targets)
+}
+
+/// Returns how long an answer of these runs may be kept; an answer without any run must be asked for again.
+pub(crate) fn freshness<'a, S: 'a>(runs: impl Iterator<Item = &'a Good<S>>) -> Freshness {
+    let mut freshness = Freshness::Live;
+    for Good { run, .. } in runs {
+        freshness = match freshness {
+            Freshness::Snapshot {
+                oldest_taken_at,
+                newest_taken_at,
+                next_due_at,
+            } => Freshness::Snapshot {
+                oldest_taken_at: oldest_taken_at.min(run.taken_at),
+                newest_taken_at: newest_taken_at.max(run.taken_at),
+                next_due_at: next_due_at.min(run.next_due_at),
+            },
+            _ => Freshness::Snapshot {
+                oldest_taken_at: run.taken_at,
+                newest_taken_at: run.taken_at,
+                next_due_at: run.next_due_at,
+            },
+        };
+    }
+    freshness
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_as_they_went_and_others_are_refused() {
+        let id = TargetId::from_text("acme-prod/s3/files/a%2F/");
+
+        assert_eq!(
+            decode_cursor(&encode_cursor(&id)).as_deref(),
+            Some(id.as_str())
+        );
+        for bad in ["", "%%%", "YWJj", "2"] {
+            assert_eq!(decode_cursor(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The way of every request: route, caller, parameters, handler, response. The same for all endpoints.
+
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use shared::clock::Clock;
+use shared::config::{ALLOWED_ORIGINS, Reader};
+use shared::telemetry::{Metrics, error_chain};
+
+use crate::caller::Caller;
+use crate::endpoint::{Call, Endpoint};
+use crate::error::Problem;
+use crate::proxy;
+use crate::request::{Parameters, Request};
+use crate::response::{Answer, Response};
+
+/// What all endpoints of one program share.
+pub struct Server {
+    endpoints: Vec<Endpoint>,
+    allowed_origins: Vec<String>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+}
+
+impl Server {
+    /// Returns a server of `endpoints` that pages of `allowed_origins` may read.
+    pub fn new(
+        endpoints: Vec<Endpoint>,
+        allowed_origins: Vec<String>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            endpoints,
+            allowed_origins,
+            clock,
+            metrics,
+        }
+    }
+
+    /// Returns the origins that the configuration allows.
+    pub fn allowed_origins(reader: &Reader<'_>) -> Vec<String> {
+        reader.list(ALLOWED_ORIGINS)
+    }
+
+    /// Answers one gateway event. Every fault of a request is a response, never an error.
+    pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
+        let started_at = self.clock.now();
+        let request = proxy::decode(event);
+        let mut response = match self.answer(&request).await {
+            Ok(answer) => Response::of_answer(&request, answer, self.clock.now()),
+            Err(problem) => {
+                log_problem(&request, &problem);
+                Response::of_problem(&request, &problem)
+            }
+        };
+        if let Some(origin) = request
+            .header("origin")
+            .filter(|origin| self.allows(origin))
+        {
+            response.allow_origin(origin);
+        }
+        self.log(&request, &response, started_at);
+        proxy::encode(response)
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Answer, Problem> {
+        let endpoint = self
+            .endpoints
+            .iter()
+            .find(|endpoint| endpoint.route.path == request.path);
+        let endpoint = endpoint.ok_or_else(|| Problem::not_found("such path"))?;
+        if request.method != "GET" {
+            return Err(Problem::method_not_allowed());
+        }
+        let caller = match endpoint.route.scope {
+            Some(scope) => Caller::authorize(request.claims.as_ref(), scope)?,
+            None => Caller::nobody(),
+        };
+        let parameters = Parameters::check(&request.query, endpoint.route.parameters)?;
+        let call = Call {
+            caller: &caller,
+            parameters: &parameters,
+            now: self.clock.now(),
+            request_id: &request.id,
+        };
+        endpoint.handler.answer(call).await
+    }
+
+    fn allows(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Logs one line for each request. The query is left out: it may hold names.
+    fn log(
+        &self,
+        request: &Request,
+        response: &Response,
+        started_at: chrono::DateTime<chrono::Utc>,
+    ) {
+        let now = self.clock.now();
+        let duration_ms = u64::try_from((now - started_at).num_milliseconds()).unwrap_or(0);
+        let client_id = request
+            .claims
+            .as_ref()
+            .and_then(|claims| claims.get("client_id"));
+        tracing::info!(
+            request.id = %request.id,
+            request.path = %request.path,
+            client.id = client_id.map_or("", String::as_str),
+            status = response.status,
+            duration_ms,
+            size_bytes = response.body.len(),
+            "answered {} with {}",
+            request.path,
+            response.status
+        );
+        let failed = u64::from(response.status >= 500);
+        let metrics = [
+            ("Requests", "Count", 1),
+            ("ServerErrors", "Count", failed),
+            ("Duration", "Milliseconds", duration_ms),
+        ];
+        self.metrics.emit(now, "request", &metrics);
+    }
+}
+
+fn log_problem(request: &Request, problem: &Problem) {
+    let code = problem.code().as_str();
+    let cause = problem
+        .source()
+        .map(|source| error_chain(source))
+        .unwrap_or_default();
+    if problem.status() >= 500 {
+        tracing::error!(request.id = %request.id, request.path = %request.path, problem.code = code, error = %cause, "the request failed");
+    } else {
+        tracing::debug!(request.id = %request.id, request.path = %request.path, problem.code = code, "the request was refused");
+    }
+}

@@ -1,0 +1,16 @@
+-- Counts active people whom the app reported as external; everybody else counts as internal.
+--
+-- EXISTS, not a join: a user with two report rows is one user.
+-- Reads both tables once under ACCESS SHARE locks. Tested on PostgreSQL 15.
+SELECT count(*) AS external
+FROM public."system$user" u
+WHERE u.name IS NOT NULL
+  AND u.isanonymous IS NOT TRUE
+  AND u.active IS TRUE
+  AND u.webserviceuser IS NOT TRUE
+  AND EXISTS (
+      SELECT 1
+      FROM public."system$userreportinfo_user" link
+      JOIN public."system$userreportinfo" report ON report.id = link."system$userreportinfoid"
+      WHERE link."system$userid" = u.id AND report.usertype = 'External'
+  )
