@@ -9,3 +9,5 @@ pub mod fleet;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

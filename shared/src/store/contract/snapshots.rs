@@ -1,0 +1,508 @@
+//! The snapshot store's part of the exam: what collectors and API functions rely on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{Candidate, Case};
+use crate::fleet::{Engine, TargetId};
+use crate::snapshot::{
+    BucketSize, DatabaseSize, Failure, Measurement, Method, Quality, Run, Snapshot, TableSize,
+    UnsizedTable,
+};
+use crate::store::failing::FailingStore;
+use crate::store::{
+    Expect, ItemStore, Kept, Key, Put, SnapshotReader, SnapshotWriter, StoreError, Value,
+};
+
+pub(super) const CASES: [(&str, Case); 9] = [
+    ("a snapshot is the latest and in the history", |c| {
+        Box::pin(kept(c))
+    }),
+    ("a duplicate rewrites the same snapshot", |c| {
+        Box::pin(duplicate(c))
+    }),
+    ("an older run never replaces a newer latest", |c| {
+        Box::pin(older(c))
+    }),
+    ("a failure keeps the last good snapshot", |c| {
+        Box::pin(failure(c))
+    }),
+    ("concurrent writers lose nothing", |c| {
+        Box::pin(concurrent(c))
+    }),
+    ("a body above the item limit comes back whole", |c| {
+        Box::pin(large_body(c))
+    }),
+    ("any failing call leaves a readable store", |c| {
+        Box::pin(failing_calls(c))
+    }),
+    ("a damaged item is an error, never none", |c| {
+        Box::pin(damage(c))
+    }),
+    ("snapshots expire and the latest stays", |c| {
+        Box::pin(expiry(c))
+    }),
+];
+
+const EVERY: Duration = Duration::from_secs(3600);
+const RETENTION: Duration = Duration::from_secs(35 * 86_400);
+
+struct World {
+    c: Candidate,
+    reader: SnapshotReader,
+    writer: SnapshotWriter,
+    target: TargetId,
+}
+
+impl World {
+    fn new(c: Candidate) -> Self {
+        let target = TargetId::from_text(&format!("{}/s3/files//", c.name));
+        let (reader, writer) = (
+            SnapshotReader::new(Arc::clone(&c.store)),
+            SnapshotWriter::new(Arc::clone(&c.store), RETENTION),
+        );
+        Self {
+            c,
+            reader,
+            writer,
+            target,
+        }
+    }
+
+    fn bucket(&self, time: &str, bytes: u64) -> Snapshot<BucketSize> {
+        let mut measurement = BucketSize::empty(Method::Listing);
+        measurement.add("STANDARD", bytes);
+        Snapshot {
+            target: self.target.clone(),
+            run: Run::at(at(time), EVERY),
+            measurement,
+        }
+    }
+
+    fn database(&self, time: &str, tables: usize) -> Snapshot<DatabaseSize> {
+        Snapshot {
+            target: self.target.clone(),
+            run: Run::at(at(time), EVERY),
+            measurement: database(tables),
+        }
+    }
+
+    async fn latest_bytes(&self) -> Option<u64> {
+        let latest = self
+            .reader
+            .latest::<BucketSize>(&self.target)
+            .await
+            .unwrap()?;
+        latest.good.map(|good| good.summary.total_bytes)
+    }
+
+    async fn history(&self) -> Vec<u64> {
+        let range = (at("2026-01-01T00:00:00Z"), at("2026-12-31T00:00:00Z"));
+        let runs = self
+            .reader
+            .history::<BucketSize>(&self.target, range, 1000)
+            .await
+            .unwrap();
+        runs.into_iter()
+            .map(|good| good.summary.total_bytes)
+            .collect()
+    }
+
+    async fn last_failure(&self) -> Option<String> {
+        let latest = self
+            .reader
+            .latest::<BucketSize>(&self.target)
+            .await
+            .unwrap()?;
+        latest.last_failure.map(|failure| failure.code)
+    }
+
+    async fn fail(&self, time: &str, code: &str) {
+        self.writer
+            .record_failure::<BucketSize>(&self.target, failed(time, code))
+            .await
+            .unwrap();
+    }
+}
+
+fn at(time: &str) -> DateTime<Utc> {
+    time.parse().unwrap()
+}
+
+fn failed(time: &str, code: &str) -> Failure {
+    Failure {
+        scheduled_at: at(time),
+        failed_at: at(time),
+        code: code.into(),
+        reason: "because".into(),
+    }
+}
+
+/// Returns a database whose tables have names that do not pack well.
+fn database(tables: usize) -> DatabaseSize {
+    let mut seed = 1_u64;
+    let mut word = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        format!("{seed:016x}")
+    };
+    let table = |index: u64, name: String| TableSize {
+        schema: "public".into(),
+        table: name,
+        entity: Some("Sales.Order".into()),
+        module: Some("Sales".into()),
+        is_system: false,
+        heap_bytes: index,
+        toast_bytes: 1,
+        index_bytes: 2,
+        total_bytes: index + 3,
+        row_estimate: None,
+        quality: if index == 0 {
+            Quality::Estimated {
+                reason: "locked".into(),
+            }
+        } else {
+            Quality::Exact
+        },
+    };
+    DatabaseSize {
+        engine: Engine::Postgres,
+        database: "acme".into(),
+        total_bytes: u64::MAX,
+        tables: (0..tables as u64)
+            .map(|index| table(index, format!("{}{}{}", word(), word(), word())))
+            .collect(),
+        unsized_tables: vec![UnsizedTable {
+            schema: "s".into(),
+            table: "t".into(),
+            reason: "dropped".into(),
+        }],
+    }
+}
+
+async fn kept(c: Candidate) {
+    let world = World::new(c);
+    let snapshot = world.bucket("2026-01-12T10:00:00Z", 5);
+
+    assert_eq!(
+        world
+            .reader
+            .latest::<BucketSize>(&world.target)
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(world.writer.keep(&snapshot).await.unwrap(), Kept::AsLatest);
+
+    let latest = world
+        .reader
+        .latest::<BucketSize>(&world.target)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(latest.good.unwrap().summary, snapshot.measurement);
+    let read = world
+        .reader
+        .snapshot::<BucketSize>(&world.target, snapshot.run.scheduled_at)
+        .await
+        .unwrap();
+    assert_eq!(read, Some(snapshot));
+    let all = world
+        .reader
+        .latest_between::<BucketSize>(&world.target, &world.target)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 1);
+}
+
+async fn duplicate(c: Candidate) {
+    let world = World::new(c);
+    for _ in 0..3 {
+        assert_eq!(
+            world
+                .writer
+                .keep(&world.bucket("2026-01-12T10:00:00Z", 5))
+                .await
+                .unwrap(),
+            Kept::AsLatest
+        );
+    }
+
+    assert_eq!(
+        (world.history().await, world.latest_bytes().await),
+        (vec![5], Some(5))
+    );
+}
+
+async fn older(c: Candidate) {
+    let world = World::new(c);
+    world
+        .writer
+        .keep(&world.bucket("2026-01-12T10:00:00Z", 2))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        world
+            .writer
+            .keep(&world.bucket("2026-01-12T09:00:00Z", 1))
+            .await
+            .unwrap(),
+        Kept::AsHistory
+    );
+
+    assert_eq!(
+        (world.history().await, world.latest_bytes().await),
+        (vec![1, 2], Some(2))
+    );
+}
+
+async fn failure(c: Candidate) {
+    let world = World::new(c);
+    world.fail("2026-01-12T09:00:00Z", "access_denied").await;
+    assert_eq!(
+        (world.latest_bytes().await, world.last_failure().await),
+        (None, Some("access_denied".into()))
+    );
+    world
+        .writer
+        .keep(&world.bucket("2026-01-12T10:00:00Z", 5))
+        .await
+        .unwrap();
+    assert_eq!(
+        world.last_failure().await,
+        None,
+        "settled by a later good run"
+    );
+
+    world.fail("2026-01-12T11:00:00Z", "bucket_missing").await;
+    world.fail("2026-01-12T10:30:00Z", "access_denied").await;
+    assert_eq!(
+        (world.latest_bytes().await, world.last_failure().await),
+        (Some(5), Some("bucket_missing".into()))
+    );
+    world
+        .writer
+        .keep(&world.bucket("2026-01-12T10:45:00Z", 6))
+        .await
+        .unwrap();
+    assert_eq!(
+        world.last_failure().await,
+        Some("bucket_missing".into()),
+        "the failed run was scheduled later"
+    );
+    world
+        .writer
+        .keep(&world.bucket("2026-01-12T11:00:00Z", 7))
+        .await
+        .unwrap();
+    assert_eq!(
+        (world.latest_bytes().await, world.last_failure().await),
+        (Some(7), None)
+    );
+    world.fail("2026-01-12T11:00:00Z", "timeout").await;
+    assert_eq!(
+        world.last_failure().await,
+        None,
+        "a late duplicate does not undo a good run"
+    );
+}
+
+async fn concurrent(c: Candidate) {
+    let world = World::new(c);
+    let writers: Vec<_> = (0..4_u64)
+        .map(|hour| {
+            let (writer, snapshot) = (
+                world.writer.clone(),
+                world.bucket(&format!("2026-01-12T0{hour}:00:00Z"), hour),
+            );
+            // A writer that loses every race says so; the queue brings its message back.
+            tokio::spawn(async move {
+                while let Err(error) = writer.keep(&snapshot).await {
+                    assert!(matches!(error, StoreError::Contended { .. }), "{error}");
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+
+    assert_eq!(
+        (world.history().await, world.latest_bytes().await),
+        (vec![0, 1, 2, 3], Some(3))
+    );
+}
+
+async fn large_body(c: Candidate) {
+    let world = World::new(c);
+    let large = world.database("2026-01-12T10:00:00Z", 30_000);
+    let small = world.database("2026-01-12T11:00:00Z", 3);
+    world.writer.keep(&large).await.unwrap();
+    world.writer.keep(&small).await.unwrap();
+
+    for expected in [large, small] {
+        let read = world
+            .reader
+            .snapshot::<DatabaseSize>(&world.target, expected.run.scheduled_at)
+            .await
+            .unwrap();
+        assert!(read.is_some_and(|read| read == expected));
+    }
+    let parts = format!("PART#{}#2026-01-12T10:00:00Z", world.target);
+    assert!(
+        count(&*world.c.store, &parts).await >= 2,
+        "the body was meant to be split"
+    );
+    let latest = world
+        .reader
+        .latest::<DatabaseSize>(&world.target)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(latest.good.unwrap().summary, database(3).summary());
+}
+
+async fn count(store: &dyn ItemStore, partition: &str) -> usize {
+    let (from, to) = ("!".to_owned(), "~".to_owned());
+    let order = crate::store::Order::Ascending;
+    let query = crate::store::Query {
+        partition: partition.into(),
+        from,
+        to,
+        order,
+        after: None,
+        limit: 100,
+    };
+    store.query(&query).await.unwrap().items.len()
+}
+
+async fn failing_calls(c: Candidate) {
+    let world = World::new(c);
+    world
+        .writer
+        .keep(&world.database("2026-01-12T09:00:00Z", 5))
+        .await
+        .unwrap();
+    let next = world.database("2026-01-12T10:00:00Z", 30_000);
+    let calls = {
+        let counting = Arc::new(FailingStore::new(Arc::clone(&world.c.store), []));
+        let elsewhere = Snapshot {
+            target: TargetId::from_text(&format!("{}/other", world.c.name)),
+            ..next.clone()
+        };
+        SnapshotWriter::new(Arc::clone(&counting) as Arc<dyn ItemStore>, RETENTION)
+            .keep(&elsewhere)
+            .await
+            .unwrap();
+        counting.calls()
+    };
+    assert!(calls >= 4, "parts, a read and a transaction: {calls}");
+
+    for failing in 1..=calls {
+        let store = Arc::new(FailingStore::new(Arc::clone(&world.c.store), [failing]));
+        let error = SnapshotWriter::new(store, RETENTION)
+            .keep(&next)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, StoreError::Unavailable(_)),
+            "call {failing}: {error}"
+        );
+        let latest = world
+            .reader
+            .latest::<DatabaseSize>(&world.target)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            latest.good.unwrap().summary.table_count,
+            5,
+            "call {failing}"
+        );
+        let unseen = world
+            .reader
+            .snapshot::<DatabaseSize>(&world.target, next.run.scheduled_at)
+            .await
+            .unwrap();
+        assert_eq!(unseen, None, "call {failing}");
+    }
+    world.writer.keep(&next).await.unwrap();
+    let read = world
+        .reader
+        .snapshot::<DatabaseSize>(&world.target, next.run.scheduled_at)
+        .await
+        .unwrap();
+    assert!(read.is_some_and(|read| read == next));
+}
+
+async fn damage(c: Candidate) {
+    let world = World::new(c);
+    let snapshot = world.database("2026-01-12T10:00:00Z", 5);
+    world.writer.keep(&snapshot).await.unwrap();
+    let key = Key {
+        partition: format!("SNAP#{}", world.target),
+        sort: "2026-01-12T10:00:00Z".into(),
+    };
+    let whole = world.c.store.get(&key).await.unwrap().unwrap();
+    let read = async || {
+        world
+            .reader
+            .snapshot::<DatabaseSize>(&world.target, snapshot.run.scheduled_at)
+            .await
+    };
+
+    let mut cut = whole.clone();
+    cut.body = cut.body.map(|body| body[..body.len() / 2].to_vec());
+    let mut newer = whole.clone();
+    newer
+        .attributes
+        .insert("stored_version".into(), Value::Integer(999));
+    let mut bare = whole.clone();
+    bare.attributes.clear();
+    let mut without_body = whole.clone();
+    without_body.body = None;
+    for damaged in [cut, newer, bare, without_body] {
+        world
+            .c
+            .store
+            .put(Put {
+                item: damaged,
+                expect: Expect::Anything,
+            })
+            .await
+            .unwrap();
+        let found = read().await;
+        assert!(
+            matches!(found, Err(StoreError::Unreadable { .. })),
+            "{found:?}"
+        );
+    }
+    world
+        .c
+        .store
+        .put(Put {
+            item: whole,
+            expect: Expect::Anything,
+        })
+        .await
+        .unwrap();
+    assert!(read().await.unwrap().is_some());
+}
+
+async fn expiry(c: Candidate) {
+    let world = World::new(c);
+    world
+        .writer
+        .keep(&world.bucket("2026-01-12T11:00:00Z", 5))
+        .await
+        .unwrap();
+
+    world.c.clock.advance(RETENTION);
+
+    assert_eq!(world.history().await, Vec::<u64>::new());
+    assert_eq!(world.latest_bytes().await, Some(5));
+}

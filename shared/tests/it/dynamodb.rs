@@ -1,0 +1,129 @@
+//! The DynamoDB adapter against two emulators, which differ from each other in what they let pass.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use shared::aws::Aws;
+use shared::clock::{Clock, FixedClock};
+use shared::store::{
+    DynamoDbStore, Item, ItemStore, Key, Page, Put, Query, StoreError, Written, contract,
+};
+use shared::testing;
+use tokio::sync::Mutex;
+
+async fn client_with_table(endpoint: &str, table: &str) -> Client {
+    let aws = Aws::for_tests(endpoint);
+    let client = Client::new(aws.config());
+    let key = |name: &str, kind| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .unwrap()
+    };
+    let text = |name: &str| {
+        let definition = AttributeDefinition::builder().attribute_name(name);
+        definition
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .unwrap()
+    };
+    client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(vec![
+            key("pk", KeyType::Hash),
+            key("sk", KeyType::Range),
+        ]))
+        .set_attribute_definitions(Some(vec![text("pk"), text("sk")]))
+        .send()
+        .await
+        .unwrap();
+    client
+}
+
+/// Passes one call at a time to the store behind it.
+///
+/// moto checks a transaction's conditions and writes its items without isolation: of writers that ask at the
+/// same time, two replace the same version. Ministack and DynamoDB do not need this.
+struct OneAtATime {
+    inner: DynamoDbStore,
+    turn: Arc<Mutex<()>>,
+}
+
+#[async_trait]
+impl ItemStore for OneAtATime {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let _turn = self.turn.lock().await;
+        self.inner.get(key).await
+    }
+
+    async fn put(&self, put: Put) -> Result<Written, StoreError> {
+        let _turn = self.turn.lock().await;
+        self.inner.put(put).await
+    }
+
+    async fn put_all(&self, puts: Vec<Put>) -> Result<Written, StoreError> {
+        let _turn = self.turn.lock().await;
+        self.inner.put_all(puts).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let _turn = self.turn.lock().await;
+        self.inner.query(query).await
+    }
+}
+
+async fn examine(variable: &str, wrap: impl Fn(DynamoDbStore) -> Arc<dyn ItemStore>) {
+    let Some(endpoint) = testing::service(variable) else {
+        return;
+    };
+    let table = format!("mrt-exam-{}", std::process::id());
+    let client = client_with_table(&endpoint, &table).await;
+    contract::exam(|clock| wrap(DynamoDbStore::new(client.clone(), &table, clock))).await;
+    client
+        .delete_table()
+        .table_name(table)
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn dynamodb_in_ministack_passes_the_exam() {
+    examine(testing::MINISTACK, |store| Arc::new(store)).await;
+}
+
+#[tokio::test]
+async fn dynamodb_in_moto_passes_the_exam() {
+    let turn = Arc::new(Mutex::new(()));
+    examine(testing::MOTO, |inner| {
+        Arc::new(OneAtATime {
+            inner,
+            turn: Arc::clone(&turn),
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_reached_is_unavailable() {
+    let client = Client::new(Aws::for_tests("http://127.0.0.1:9").config());
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock::at(contract::NOW));
+    let store = DynamoDbStore::new(client, "nowhere", clock);
+
+    let error = store
+        .get(&Key {
+            partition: "p".into(),
+            sort: "s".into(),
+        })
+        .await
+        .unwrap_err();
+
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+}
