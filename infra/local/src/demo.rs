@@ -1,38 +1,121 @@
 //! The demo: an S3 server over a folder and a private PostgreSQL, both real, with data that keeps moving.
 //!
-//! Not a stand-in for anything of ours: what runs against it is the same code that runs against AWS.
-//! `mrt serve --demo` starts it, takes its fleet file and stops it.
+//! `mrt serve --demo` starts it, reads its fleet file and stops it. Everything is below `<data>/demo/`:
+//! `buckets/` (a folder for each bucket), `postgres/` and `postgres.log`, `fleet.toml`. What reads them is the
+//! same code that reads AWS; nothing here knows of collectors or endpoints.
+
+mod buckets;
+mod environments;
+mod fleet;
+mod movement;
+mod objects;
+mod postgres;
+mod random;
+mod seed;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+
+use movement::Movement;
+use objects::ObjectServer;
+use postgres::Postgres;
 
 /// Everything that the demo runs, and how to reach it.
+#[derive(Debug)]
 pub(crate) struct Demo {
     /// The fleet file, written anew at each start because ports change.
     pub(crate) fleet_path: PathBuf,
-    /// URL of the S3 server.
+    /// Folder with a folder for each bucket: a file dropped into one is an object at once.
+    pub(crate) buckets_path: PathBuf,
+    /// URL of the S3 server, which wants bucket names in the path.
     pub(crate) s3_endpoint: String,
     /// Access key of the S3 server.
     pub(crate) access_key: String,
     /// Secret key of the S3 server, new at each start.
     pub(crate) secret_key: String,
-    /// Variables that the fleet file names: database passwords.
+    /// Variables that the fleet file names: the database password, new at each start.
     pub(crate) variables: BTreeMap<String, String>,
+    movement: Movement,
+    objects: ObjectServer,
+    postgres: Postgres,
+    /// Held until everything has ended.
+    _lock: File,
 }
 
 impl Demo {
-    /// Starts everything below `data/demo/`, seeding it the first time.
+    /// Starts everything below `data/demo/`, making what is not there yet.
+    ///
+    /// Takes some seconds the first time and one later on.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the person at the terminal: PostgreSQL is not installed, another demo uses the folder,
+    /// or what could not be started. Nothing keeps running then.
     pub(crate) async fn start(data: &Path) -> anyhow::Result<Self> {
         let folder = data.join("demo");
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("could not create {}", folder.display()))?;
-        anyhow::bail!("the demo is not wired yet")
+        let lock = lock(&folder)?;
+        let buckets_path = folder.join("buckets");
+        buckets::prepare(&buckets_path)?;
+        let objects = ObjectServer::start(&buckets_path).await?;
+        let postgres = Postgres::start(&folder).await?;
+        let prepared = async {
+            let password = seed::seed(&postgres).await?;
+            let fleet_path = fleet::write(&folder, postgres.port())?;
+            anyhow::Ok((password, fleet_path))
+        };
+        let (password, fleet_path) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // The reason of the failed start says more than one of a failed stop.
+                let _stopped = postgres.stop().await;
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            fleet_path,
+            s3_endpoint: objects.endpoint(),
+            access_key: objects.access_key().to_owned(),
+            secret_key: objects.secret_key().to_owned(),
+            variables: BTreeMap::from([(fleet::PASSWORD_VARIABLE.to_owned(), password)]),
+            movement: Movement::start(&buckets_path, &postgres),
+            buckets_path,
+            objects,
+            postgres,
+            _lock: lock,
+        })
     }
 
-    /// Ends everything that was started. The data stays for the next start.
+    /// Ends everything that was started; the data stay for the next start.
+    ///
+    /// Takes 0.2 s as a rule and 20 s at the very most.
+    ///
+    /// # Errors
+    ///
+    /// When PostgreSQL does not end even when killed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        Ok(())
+        self.movement.stop().await;
+        self.objects.stop().await;
+        self.postgres.stop().await
+    }
+}
+
+/// Makes sure that this is the only demo in `folder`, for as long as the result lives.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("lock");
+    let file =
+        File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another mrt runs the demo in {}", folder.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("could not lock {}", path.display()))
+        }
     }
 }

@@ -1,0 +1,86 @@
+//! The demo's fleet file, with the ports of this run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::buckets::CONFIGURATION_BUCKET;
+use super::environments::{DemoEnvironment, ENVIRONMENTS};
+use super::seed::READER;
+
+/// Variable that holds the reading role's password.
+pub(super) const PASSWORD_VARIABLE: &str = "MRT_DEMO_DATABASE_PASSWORD";
+
+/// Writes `fleet.toml` into `folder` and returns its path.
+pub(super) fn write(folder: &Path, database_port: u16) -> anyhow::Result<PathBuf> {
+    let path = folder.join("fleet.toml");
+    let new = folder.join("fleet.toml.new");
+    let written =
+        std::fs::write(&new, text(database_port)).and_then(|()| std::fs::rename(&new, &path));
+    written.with_context(|| format!("could not write {}", path.display()))?;
+    Ok(path)
+}
+
+fn text(database_port: u16) -> String {
+    let mut text =
+        String::from("# The demo's fleet, written anew at each start: the ports change.\n");
+    for environment in &ENVIRONMENTS {
+        text.push_str(&section(environment, database_port));
+    }
+    text
+}
+
+fn section(environment: &DemoEnvironment, database_port: u16) -> String {
+    let DemoEnvironment { name, database, .. } = environment;
+    let storage: String = environment
+        .storage
+        .iter()
+        .map(|lines| format!("\n  [[environment.storage]]\n  {lines}\n"))
+        .collect();
+    format!(
+        r#"
+[[environment]]
+name = "{name}"
+{storage}
+  [environment.database]
+  engine = "postgres"
+  host = "127.0.0.1"
+  port = {database_port}
+  name = "{database}"
+  user = "{READER}"
+  auth = "env:{PASSWORD_VARIABLE}"
+
+  [environment.constants]
+  model = "s3://{CONFIGURATION_BUCKET}/{name}/metadata.json"
+  layers = ["s3://{CONFIGURATION_BUCKET}/{name}/m2ee.yaml"]
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::fleet::Fleet;
+
+    use super::*;
+
+    #[test]
+    fn the_fleet_file_is_valid_and_names_every_environment() {
+        let fleet = Fleet::parse("fleet.toml", &text(5432)).unwrap();
+
+        let names: Vec<_> = fleet
+            .environments()
+            .map(|environment| environment.name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            ["acme-prod", "acme-test", "globex-prod", "globex-test"]
+        );
+        assert_eq!(fleet.buckets().len(), 5);
+        assert_eq!(fleet.databases().len(), 4);
+        assert!(
+            fleet
+                .environments()
+                .all(|environment| environment.constants.is_some())
+        );
+    }
+}

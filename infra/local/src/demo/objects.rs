@@ -1,0 +1,128 @@
+//! The demo's S3 server: every folder below `buckets/` is a bucket, every file in it an object.
+//!
+//! It reads only; objects come and go as files do. `folder` holds the operations, this file the server.
+
+mod folder;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Context;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
+
+use folder::FolderObjects;
+
+/// The one access key; it is a name, not a secret.
+const ACCESS_KEY: &str = "mrt-demo";
+/// Longest wait for requests under way when the demo stops. Their callers are gone by then.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause after a refused `accept`, which means that the process has no free file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A running S3 server on loopback.
+#[derive(Debug)]
+pub(super) struct ObjectServer {
+    address: SocketAddr,
+    secret_key: String,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl ObjectServer {
+    /// Starts a server of the folders in `root` on a free port, with a new secret key.
+    pub(super) async fn start(root: &Path) -> anyhow::Result<Self> {
+        let objects = FolderObjects::open(root)?;
+        // Two random identifiers hold 244 random bits.
+        let secret_key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let mut builder = S3ServiceBuilder::new(objects);
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, secret_key.clone()));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("could not listen on a port of 127.0.0.1 for the S3 server")?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve(listener, builder.build(), stopped));
+        Ok(Self {
+            address,
+            secret_key,
+            stop,
+            serving,
+        })
+    }
+
+    /// Returns the URL to give to S3 clients, with bucket names in the path.
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the access key that it accepts.
+    pub(super) fn access_key(&self) -> &'static str {
+        ACCESS_KEY
+    }
+
+    /// Returns the secret key that belongs to it.
+    pub(super) fn secret_key(&self) -> &str {
+        &self.secret_key
+    }
+
+    /// Stops listening, lets requests under way finish and cuts off those that do not.
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        // The task cannot fail, and it ends by itself within DRAIN_TIMEOUT.
+        let _ended = self.serving.await;
+    }
+}
+
+async fn serve(listener: TcpListener, service: S3Service, mut stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = raised(&mut stopped) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    connections.spawn(answer(socket, service.clone(), stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the demo's S3 server could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_ended) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+/// Waits until the server is to stop, or is dropped.
+async fn raised(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn answer(socket: TcpStream, service: S3Service, mut stopped: watch::Receiver<bool>) {
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new());
+    let mut connection = pin!(server.serve_connection(TokioIo::new(socket), service));
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = raised(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the demo's S3 server broke off");
+    }
+}

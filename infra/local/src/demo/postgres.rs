@@ -1,0 +1,309 @@
+//! A private PostgreSQL cluster on loopback, run with the programs that this machine has installed.
+//!
+//! Never an existing server: its folder, port and password are its own, and a connection is only used after
+//! the server said that it serves this very folder.
+
+mod account;
+mod home;
+mod process;
+mod programs;
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::Instant;
+
+use account::Account;
+use home::Home;
+use process::Process;
+use programs::Programs;
+
+/// The cluster's superuser.
+const SUPERUSER: &str = "postgres";
+/// Longest wait for the first connection. It takes 0.2 s, and some seconds after a power cut.
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause between two looks at whether it is ready.
+const READY_POLL: Duration = Duration::from_millis(20);
+/// Longest wait for one connection on loopback.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Ports that are tried: between our look at a free one and the server's use, another program may take it.
+const PORT_ATTEMPTS: u32 = 3;
+/// Seconds that `pg_ctl` waits for a fast shutdown: open transactions are rolled back, it takes 0.1 s.
+const STOP_SECONDS: &str = "10";
+/// Longest wait for `pg_ctl` itself, above what it waits for.
+const STOP_TIMEOUT: Duration = Duration::from_secs(12);
+/// Longest wait for a process that was killed.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Settings of the server; each start gives them anew, so that an old folder follows a new version.
+const SETTINGS: &[(&str, &str)] = &[
+    ("listen_addresses", "127.0.0.1"),
+    ("unix_socket_directories", ""),
+    ("max_connections", "50"),
+    // Small beside what else runs on a laptop; all of the demo's data fit.
+    ("shared_buffers", "32MB"),
+    // The data can be made again: speed is worth more than surviving a power cut.
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    // No replica, so little write-ahead log, which otherwise would be most of the disk space.
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    ("min_wal_size", "8MB"),
+    ("max_wal_size", "32MB"),
+    ("timezone", "UTC"),
+    ("log_timezone", "UTC"),
+    ("log_min_messages", "warning"),
+    ("log_checkpoints", "off"),
+    // Statements may hold passwords.
+    ("log_statement", "none"),
+    ("log_min_error_statement", "panic"),
+];
+
+/// A running private cluster.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    server: Server,
+    port: u16,
+    password: String,
+}
+
+impl Postgres {
+    /// Starts the cluster whose traces are in `demo`, making it when there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// When PostgreSQL is not installed, or the server is not ready within [`READY_TIMEOUT`].
+    pub(super) async fn start(demo: &Path) -> anyhow::Result<Self> {
+        let programs = Programs::find()?;
+        let account = Account::find()?;
+        let home = Home::open(demo, &account)?;
+        end_leftover(&programs, &account, &home).await?;
+        let password = home::prepare(&programs, &account, &home, demo).await?;
+        let log = demo.join("postgres.log");
+        let log_file =
+            File::create(&log).with_context(|| format!("could not create {}", log.display()))?;
+        for attempt in 1..=PORT_ATTEMPTS {
+            let port = free_port()?;
+            let server = Server::spawn(&programs, &account, &home, port, &log_file).await?;
+            let mut started = Self {
+                server,
+                port,
+                password: password.clone(),
+            };
+            match started.wait_until_ready().await {
+                Ok(()) => return Ok(started),
+                Err(error) => {
+                    let is_running = started.server.process.exit_status().is_none();
+                    started.stop().await?;
+                    if is_running || attempt == PORT_ATTEMPTS {
+                        let hint = format!("its log is {}", log.display());
+                        return Err(error.context(hint));
+                    }
+                }
+            }
+        }
+        bail!("PostgreSQL could not be started")
+    }
+
+    /// Returns the port on 127.0.0.1.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Opens a superuser's connection to `database`.
+    pub(super) async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
+        connect(&self.options(database)).await
+    }
+
+    /// Returns how the superuser connects to `database`.
+    pub(super) fn options(&self, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .host(&Ipv4Addr::LOCALHOST.to_string())
+            .port(self.port)
+            .database(database)
+            .username(SUPERUSER)
+            .password(&self.password)
+            .ssl_mode(PgSslMode::Disable)
+            .application_name("mrt-demo")
+            .disable_statement_logging()
+    }
+
+    /// Stops the server and waits for its end; at most about 15 s, 0.1 s as a rule.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        self.server.stop().await
+    }
+
+    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_TIMEOUT;
+        loop {
+            if let Some(status) = self.server.process.exit_status() {
+                bail!("PostgreSQL ended while it started ({status})");
+            }
+            match self.connect("postgres").await {
+                Ok(connection) => return self.check_folder(connection).await,
+                Err(error) if is_starting(&error) => {
+                    let late = format!("PostgreSQL is not ready after {READY_TIMEOUT:?}");
+                    ensure!(Instant::now() < deadline, late);
+                }
+                Err(error) => return Err(error).context("could not log in to PostgreSQL"),
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    /// Makes sure that the server at the port is the one that was started.
+    async fn check_folder(&self, mut connection: PgConnection) -> anyhow::Result<()> {
+        let folder: String = sqlx::query_scalar("SHOW data_directory")
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        ensure!(
+            Path::new(&folder) == self.server.cluster,
+            "another PostgreSQL answers at port {}",
+            self.port
+        );
+        Ok(())
+    }
+}
+
+/// Opens a connection within [`CONNECT_TIMEOUT`].
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    tokio::time::timeout(CONNECT_TIMEOUT, options.connect())
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
+/// The server's process and how to end it.
+#[derive(Debug)]
+struct Server {
+    process: Process,
+    programs: Programs,
+    account: Account,
+    cluster: PathBuf,
+}
+
+impl Server {
+    async fn spawn(
+        programs: &Programs,
+        account: &Account,
+        home: &Home,
+        port: u16,
+        log: &File,
+    ) -> anyhow::Result<Self> {
+        let cluster = home.cluster();
+        let mut command = account.tied_command(&programs.postgres(), home.folder());
+        command
+            .arg("-D")
+            .arg(&cluster)
+            .arg("-p")
+            .arg(port.to_string());
+        for (name, value) in SETTINGS {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        command.stdout(log.try_clone()?).stderr(log.try_clone()?);
+        Ok(Self {
+            process: Process::spawn(command).await?,
+            programs: programs.clone(),
+            account: account.clone(),
+            cluster,
+        })
+    }
+
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        if self.process.exit_status().is_some() {
+            return Ok(());
+        }
+        let stopping = stop_command(&self.programs, &self.account, &self.cluster, "fast");
+        if let Err(error) = process::run(stopping, STOP_TIMEOUT).await {
+            tracing::warn!(error = %format!("{error:#}"), "the demo's PostgreSQL did not stop when asked, it is killed");
+            let mut kill = self
+                .account
+                .command(&self.programs.pg_ctl(), Path::new("/"));
+            kill.args(["kill", "KILL"])
+                .arg(self.process.id().to_string());
+            process::run(kill, KILL_TIMEOUT).await?;
+        }
+        let ended = self.process.wait(KILL_TIMEOUT).await;
+        ensure!(
+            ended,
+            "PostgreSQL's process {} does not end",
+            self.process.id()
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    /// Asks a server that nobody stopped to stop: its start was given up half-way.
+    fn drop(&mut self) {
+        if self.process.exit_status().is_none() {
+            let mut command = stop_command(&self.programs, &self.account, &self.cluster, "fast");
+            // Not waited for: the process that waits for the server sees it end.
+            let _asked = command.arg("--no-wait").spawn();
+        }
+    }
+}
+
+fn stop_command(programs: &Programs, account: &Account, cluster: &Path, mode: &str) -> Command {
+    let mut command = account.command(&programs.pg_ctl(), Path::new("/"));
+    command.args([
+        "stop",
+        "--silent",
+        "--mode",
+        mode,
+        "--timeout",
+        STOP_SECONDS,
+    ]);
+    command.arg("-D").arg(cluster);
+    command
+}
+
+/// Ends a server that an earlier run left on the same folder.
+async fn end_leftover(programs: &Programs, account: &Account, home: &Home) -> anyhow::Result<()> {
+    let cluster = home.cluster();
+    let lock = cluster.join("postmaster.pid");
+    let Some(pid) = process::pid_in(&lock)? else {
+        return Ok(());
+    };
+    if !process::command_line_names(pid, &cluster).await {
+        // Left by a crash; the number may belong to any other process by now, even to another PostgreSQL.
+        return std::fs::remove_file(&lock)
+            .with_context(|| format!("could not remove {}", lock.display()));
+    }
+    tracing::info!(
+        process.id = pid,
+        "stopping a PostgreSQL that an earlier demo left"
+    );
+    let fast = stop_command(programs, account, &cluster, "fast");
+    if process::run(fast, STOP_TIMEOUT).await.is_ok() {
+        return Ok(());
+    }
+    let immediate = stop_command(programs, account, &cluster, "immediate");
+    process::run(immediate, STOP_TIMEOUT)
+        .await
+        .with_context(|| {
+            format!("PostgreSQL's process {pid}, left by an earlier demo, does not end")
+        })
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .context("could not find a free port on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Returns whether the server may only need more time: nothing listens yet, or it says so itself.
+fn is_starting(error: &sqlx::Error) -> bool {
+    // https://www.postgresql.org/docs/current/errcodes-appendix.html: cannot_connect_now
+    let says_so = error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("57P03"));
+    says_so || matches!(error, sqlx::Error::Io(_))
+}

@@ -1,0 +1,233 @@
+//! The cluster's folder: where it is, who owns it, and making the cluster in it.
+
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use aws_lc_rs::digest;
+use uuid::Uuid;
+
+use super::account::{Account, Ids};
+use super::programs::Programs;
+use super::{SUPERUSER, process};
+
+/// Longest wait for a new cluster, which takes 0.7 s on an SSD.
+const INIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Folder that every user can reach.
+const REACHABLE: &str = "/tmp";
+/// Name of the file that says where a cluster is when it is not below the data folder.
+const LOCATION: &str = "postgres.location";
+
+/// The folder that holds the cluster and belongs to the server's user alone.
+#[derive(Debug)]
+pub(super) struct Home {
+    folder: PathBuf,
+}
+
+impl Home {
+    /// Opens `demo/postgres`, or a folder in `/tmp` named after it when the server's user cannot reach it.
+    pub(super) fn open(demo: &Path, account: &Account) -> anyhow::Result<Self> {
+        let demo = demo
+            .canonicalize()
+            .with_context(|| format!("there is no folder {}", demo.display()))?;
+        let mut folder = demo.join("postgres");
+        if !account.can_reach(&folder) {
+            folder = reachable_folder(&folder);
+            let note = demo.join(LOCATION);
+            std::fs::write(&note, format!("{}\n", folder.display()))
+                .with_context(|| format!("could not write {}", note.display()))?;
+        }
+        private_folder(&folder, account.switched_ids())
+            .with_context(|| format!("{} is no private folder of the demo", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    /// Returns the folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the folder of the cluster in it.
+    pub(super) fn cluster(&self) -> PathBuf {
+        self.folder.join("cluster")
+    }
+}
+
+/// Returns the superuser's password; makes the cluster first unless there is one that `programs` can run.
+pub(super) async fn prepare(
+    programs: &Programs,
+    account: &Account,
+    home: &Home,
+    demo: &Path,
+) -> anyhow::Result<String> {
+    let cluster = home.cluster();
+    let password_file = demo.join("postgres.password");
+    let version = std::fs::read_to_string(cluster.join("PG_VERSION")).unwrap_or_default();
+    if version.trim() == programs.major.to_string()
+        && let Ok(password) = std::fs::read_to_string(&password_file)
+        && !password.is_empty()
+    {
+        return Ok(password);
+    }
+    if !version.is_empty() {
+        tracing::warn!(
+            cluster.version = version.trim(),
+            program.version = programs.major,
+            "the demo's databases cannot be opened any more, they are made again"
+        );
+    }
+    let unfinished = home.folder().join("cluster.unfinished");
+    for old in [&cluster, &unfinished] {
+        remove_folder(old)?;
+    }
+    let password = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    write_secret(&password_file, &password, None)?;
+    let handed_over = home.folder().join("password");
+    write_secret(&handed_over, &password, account.switched_ids())?;
+
+    let mut initdb = account.command(&programs.initdb(), home.folder());
+    initdb
+        .args([
+            "--username",
+            SUPERUSER,
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+        ])
+        .args(["--auth-local", "reject", "--auth-host", "scram-sha-256"])
+        // The smallest segments: the demo writes little, and a new cluster holds at least one.
+        .args(["--wal-segsize", "1", "--no-sync", "--no-instructions"])
+        .arg("--pwfile")
+        .arg(&handed_over)
+        .arg("-D")
+        .arg(&unfinished);
+    let made = process::run(initdb, INIT_TIMEOUT).await;
+    std::fs::remove_file(&handed_over)?;
+    made.context("could not make a PostgreSQL cluster")?;
+    // Only a whole cluster ever has this name.
+    std::fs::rename(&unfinished, &cluster)?;
+    Ok(password)
+}
+
+fn reachable_folder(folder: &Path) -> PathBuf {
+    let hash = digest::digest(&digest::SHA256, folder.as_os_str().as_encoded_bytes());
+    let hash: String = hash
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Path::new(REACHABLE).join(format!("mrt-demo-{hash}"))
+}
+
+/// Makes `folder` with mode 0700 and the owner given, or makes sure that it is that already.
+fn private_folder(folder: &Path, owner: Option<Ids>) -> anyhow::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => {
+            if let Some(owner) = owner {
+                lchown(folder, Some(owner.user), Some(owner.group))?;
+            }
+            return Ok(());
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error.into()),
+    }
+    // In a folder that all may write to, this name may be anybody's trap.
+    let metadata = folder.symlink_metadata()?;
+    ensure!(metadata.is_dir(), "it is not a folder");
+    if let Some(owner) = owner
+        && metadata.uid() != owner.user
+    {
+        let is_ours = folder.parent() != Some(Path::new(REACHABLE));
+        ensure!(is_ours, "it belongs to another user");
+        // An earlier demo ran as another user.
+        give_away(folder, owner)?;
+    }
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).context(
+        "it belongs to another user, who ran the demo before: remove it, or run as that user",
+    )
+}
+
+fn give_away(path: &Path, owner: Ids) -> io::Result<()> {
+    lchown(path, Some(owner.user), Some(owner.group))?;
+    if path.symlink_metadata()?.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            give_away(&entry?.path(), owner)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("could not remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file that only its owner can read.
+fn write_secret(file: &Path, secret: &str, owner: Option<Ids>) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        let mut written = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(file)?;
+        written.write_all(secret.as_bytes())?;
+        match owner {
+            Some(owner) => lchown(file, Some(owner.user), Some(owner.group)),
+            None => Ok(()),
+        }
+    };
+    write().with_context(|| format!("could not write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_data_folder_has_its_own_reachable_folder() {
+        let one = reachable_folder(Path::new("/root/one/.mrt/demo/postgres"));
+        let two = reachable_folder(Path::new("/root/two/.mrt/demo/postgres"));
+
+        assert_ne!(one, two);
+        assert_eq!(
+            one,
+            reachable_folder(Path::new("/root/one/.mrt/demo/postgres"))
+        );
+        assert!(one.starts_with("/tmp"), "{}", one.display());
+    }
+
+    #[test]
+    fn a_link_is_no_private_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("postgres");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+
+        assert!(private_folder(&link, None).is_err());
+    }
+
+    #[test]
+    fn a_secret_is_readable_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+
+        write_secret(&file, "first", None).unwrap();
+        write_secret(&file, "second", None).unwrap();
+
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "second");
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+    }
+}
