@@ -30,15 +30,18 @@ BEGIN
             ('system$userreportinfo_user', '{system$userreportinfoid,system$userid}'),
             ('system$filedocument', '{id,hascontents,size,submetaobjectname}'),
             ('mendixsystem$version', '{lastsyncdate,modelversionnumber,mendixversion}'),
-            ('mendixsystem$entity', '{id,entity_name,table_name,superentity_id}')
+            -- For the table collector: names of entities. NULL is the whole table.
+            ('mendixsystem$entity', NULL)
         ) AS list (relation, attributes)
     LOOP
-        SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) INTO existing
+        SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum)
+        INTO existing
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'public' AND c.relname = wanted.relation AND c.relkind IN ('r', 'p')
-          AND a.attname = ANY (wanted.attributes) AND a.attnum > 0 AND NOT a.attisdropped;
+          AND a.attnum > 0 AND NOT a.attisdropped
+          AND (wanted.attributes IS NULL OR a.attname = ANY (wanted.attributes));
         IF existing IS NOT NULL THEN
             EXECUTE format('GRANT SELECT (%s) ON public.%I TO %I', existing, wanted.relation, grantee);
         END IF;

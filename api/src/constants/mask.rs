@@ -1,0 +1,228 @@
+//! Decides whose value may be shown. Pure: looks at name, type and value, asks nobody, prints nothing.
+//!
+//! A value is shown only when no rule speaks against it, whichever source it comes from. A rule that hides too
+//! much costs a look into the deployment; one that hides too little costs a secret. So all of them are wide.
+
+mod shapes;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Longest value that is shown, in bytes: longer ones are keys, certificates or documents.
+pub const SHOWN_LIMIT_BYTES: usize = 1024;
+
+/// Parts of names that stand for secrets, in lower case without underscores and hyphens.
+const SECRET_PARTS: [&str; 20] = [
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "private",
+    "credential",
+    "encrypt",
+    "decrypt",
+    "salt",
+    "cert",
+    "signature",
+    "signing",
+    "connection",
+    "jdbc",
+    "bearer",
+    "license",
+    "passwd",
+    "authorization",
+];
+
+/// Why a value is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskReason {
+    /// The model has no constant of that name, so nothing is known of what it holds.
+    UnknownConstant,
+    /// The name is that of a secret.
+    SecretName,
+    /// The value has the shape of a secret: a private key, a certificate, a JSON web token, an AWS key,
+    /// a URL or text with a login in it, or text as random as a key.
+    SecretValue,
+    /// The value is longer than 1,024 bytes.
+    TooLong,
+    /// The value is a list, a map or a number that cannot be shown exactly.
+    NotText,
+}
+
+/// Returns why `value` of a constant that the model defines is not shown; `None` when it may be.
+///
+/// `kind` is the constant's type. Booleans and whole numbers are shown whatever their name, provided that
+/// the value really is one.
+pub(super) fn mask_reason(name: &str, kind: Option<&str>, value: &str) -> Option<MaskReason> {
+    let is_plain = match kind {
+        Some("Boolean") => {
+            value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false")
+        }
+        Some("Integer" | "Long") => value.parse::<i64>().is_ok(),
+        _ => false,
+    };
+    if is_plain {
+        None
+    } else if is_secret_name(name) {
+        Some(MaskReason::SecretName)
+    } else if shapes::is_secret(value) {
+        Some(MaskReason::SecretValue)
+    } else if value.len() > SHOWN_LIMIT_BYTES {
+        Some(MaskReason::TooLong)
+    } else {
+        None
+    }
+}
+
+/// Returns whether `name` is that of a secret: of a constant with its module, or of a field within a value.
+fn is_secret_name(name: &str) -> bool {
+    let joined: String = name
+        .chars()
+        .filter(|character| !matches!(character, '_' | '-'))
+        .collect();
+    let lower = joined.to_lowercase();
+    SECRET_PARTS.iter().any(|part| lower.contains(part))
+        || lower.ends_with("key")
+        || lower.ends_with("keys")
+        || is_shared_access_signature(name)
+}
+
+/// Returns whether a word of `name` is `sas` or it has `SAS` in capitals. Anywhere else the three letters are
+/// part of another word: `IsAsync`, `SalesAssistant`, `Disaster`.
+fn is_shared_access_signature(name: &str) -> bool {
+    if name.contains("SAS") {
+        return true;
+    }
+    let mut word = String::new();
+    let mut words = Vec::new();
+    for character in name.chars() {
+        if !character.is_lowercase() && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        word.extend(
+            character
+                .to_lowercase()
+                .filter(|letter| letter.is_alphabetic()),
+        );
+    }
+    words.push(word);
+    words.iter().any(|word| word == "sas")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_hide_any_text() {
+        for name in [
+            "Mail.Password",
+            "Mail.SMTP_PWD",
+            "App.ClientSecret",
+            "App.ApiKey",
+            "App.API_KEY",
+            "App.Api-Key",
+            "App.AccessKeyId",
+            "App.PrivateUrl",
+            "Encryption.EncryptionKey",
+            "App.HashSalt",
+            "App.Certificate",
+            "App.WebhookSignature",
+            "App.ConnectionString",
+            "App.JDBC_URL",
+            "App.BearerValue",
+            "App.SasUrl",
+            "App.AZURE_SAS",
+            "App.SASUrl",
+            "App.LicenseId",
+            "App.MapsKey",
+            "Token.Value",
+            "App.credentials",
+            "App.Passphrase",
+        ] {
+            assert_eq!(
+                mask_reason(name, Some("String"), "x"),
+                Some(MaskReason::SecretName),
+                "{name}"
+            );
+            assert_eq!(
+                mask_reason(name, None, ""),
+                Some(MaskReason::SecretName),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_names_show_plain_text() {
+        for name in [
+            "Sales.ApiBaseUrl",
+            "Sales.IsAsyncMode",
+            "Sales.SalesAssistantUrl",
+            "App.DisasterSite",
+            "Atlas_Core.Atlas_Core_Version",
+            "Sales.Currency",
+            "Sales.Keyboard",
+        ] {
+            assert_eq!(
+                mask_reason(name, Some("String"), "https://erp.example.com"),
+                None,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_values_that_are_booleans_or_whole_numbers_are_shown_for_their_type() {
+        let name = "App.TokenSeconds";
+
+        assert_eq!(mask_reason(name, Some("Integer"), "-30"), None);
+        assert_eq!(mask_reason(name, Some("Boolean"), "True"), None);
+        for (kind, value) in [
+            (Some("Integer"), "30 s"),
+            (Some("Integer"), ""),
+            (Some("Boolean"), "hunter2"),
+            (Some("Integer"), "99999999999999999999"),
+            (Some("String"), "30"),
+            (None, "true"),
+            (Some("Decimal"), "1.5"),
+        ] {
+            assert_eq!(
+                mask_reason(name, kind, value),
+                Some(MaskReason::SecretName),
+                "{kind:?} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_text_is_not_shown() {
+        let words = "plain words ".repeat(100);
+
+        assert_eq!(
+            mask_reason("App.Text", None, &words),
+            Some(MaskReason::TooLong)
+        );
+    }
+
+    /// Any way to write a secret part into a name hides the value: case, place, underscores.
+    #[test]
+    fn a_secret_part_hides_the_value_wherever_it_stands() {
+        for part in SECRET_PARTS {
+            for (before, after) in [("", ""), ("My", "Value"), ("the_", "_2"), ("X9", "")] {
+                let capital = format!("{}{}", part[..1].to_uppercase(), &part[1..]);
+                for written in [part.to_owned(), part.to_uppercase(), capital] {
+                    let name = format!("App.{before}{written}{after}");
+                    assert_eq!(
+                        mask_reason(&name, Some("String"), "x"),
+                        Some(MaskReason::SecretName),
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
+}

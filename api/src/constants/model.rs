@@ -1,0 +1,128 @@
+//! The model's `metadata.json`: which constants exist, their types and defaults. Reads nothing else of it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::document::Position;
+use super::setting::Setting;
+
+/// Constants as the model defines them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Model {
+    /// Version of the model, such as `1.4.0.317`.
+    pub(super) version: Option<String>,
+    /// Version of the Mendix runtime that it was made for.
+    pub(super) runtime: Option<String>,
+    /// Constants by their whole name, `Module.Constant`.
+    pub(super) constants: BTreeMap<String, Definition>,
+}
+
+/// One constant as the model defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Definition {
+    /// Name of its type, such as `String`.
+    pub(super) kind: Option<String>,
+    /// Its default value; [`Setting::Null`] when it has none.
+    pub(super) default: Setting,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    model_version: Option<String>,
+    runtime_version: Option<String>,
+    constants: Vec<Constant>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Constant {
+    name: String,
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    #[serde(default = "no_default")]
+    default_value: Setting,
+}
+
+fn no_default() -> Setting {
+    Setting::Null
+}
+
+impl Model {
+    /// Parses `metadata.json`.
+    ///
+    /// # Errors
+    ///
+    /// Where the text stops being a model's metadata; nothing of the text itself.
+    pub(super) fn parse(text: &str) -> Result<Self, Position> {
+        let metadata: Metadata = serde_json::from_str(text).map_err(|error| Position {
+            line: u64::try_from(error.line()).unwrap_or(0),
+            column: u64::try_from(error.column()).unwrap_or(0),
+        })?;
+        let constants = metadata.constants.into_iter().map(|constant| {
+            let definition = Definition {
+                kind: constant.kind,
+                default: constant.default_value,
+            };
+            (constant.name, definition)
+        });
+        Ok(Self {
+            version: metadata.model_version,
+            runtime: metadata.runtime_version,
+            constants: constants.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_types_defaults_and_versions_are_read_and_the_rest_is_not() {
+        let model = Model::parse(
+            r#"{
+                "RuntimeVersion": "10.24.4.77222", "ModelVersion": "1.4.0.317", "ProjectID": "x",
+                "Constants": [
+                    {"Name": "Sales.Url", "Type": "String", "Description": "", "DefaultValue": "a"},
+                    {"Name": "Sales.Flag", "Type": "Boolean", "DefaultValue": true},
+                    {"Name": "Sales.Bare"}
+                ],
+                "ScheduledEvents": [{"Name": "Sales.CleanUp"}]
+            }"#,
+        )
+        .unwrap();
+
+        let definition = |kind: Option<&str>, default| Definition {
+            kind: kind.map(str::to_owned),
+            default,
+        };
+        assert_eq!(model.version.as_deref(), Some("1.4.0.317"));
+        assert_eq!(model.runtime.as_deref(), Some("10.24.4.77222"));
+        assert_eq!(
+            model.constants.into_iter().collect::<Vec<_>>(),
+            [
+                ("Sales.Bare".into(), definition(None, Setting::Null)),
+                (
+                    "Sales.Flag".into(),
+                    definition(Some("Boolean"), Setting::text("true"))
+                ),
+                (
+                    "Sales.Url".into(),
+                    definition(Some("String"), Setting::text("a"))
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fault_is_a_position_and_nothing_of_the_text() {
+        let broken = "{\n  \"Constants\": \"NEVERLEAK\"\n}";
+
+        let position = Model::parse(broken).unwrap_err();
+
+        assert_eq!((position.line, position.column), (2, 26));
+        assert!(Model::parse("{}").is_err(), "not a model's metadata");
+    }
+}

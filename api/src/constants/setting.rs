@@ -1,0 +1,144 @@
+//! One value as a document gives it. Its text is for [`mask`](super::mask) and the view only: never printed.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Above it a number with a fraction no longer tells all whole numbers apart.
+const EXACT_LIMIT: f64 = 9_007_199_254_740_992.0;
+
+/// What a document says about the value of a constant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// A value; may be empty.
+    Text(Text),
+    /// Explicitly no value.
+    Null,
+    /// A list, a map or a number that cannot be shown exactly: there is a value, but no text of it.
+    Opaque,
+}
+
+/// Text that is never printed by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Text(String);
+
+impl Text {
+    /// Returns the text itself.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Text(..)")
+    }
+}
+
+impl Setting {
+    /// Returns a value of that text.
+    pub(super) fn text(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// Returns the text of a number as the platform writes it; a number that lost digits has none.
+    pub(super) fn of_float(number: f64) -> Self {
+        if number.fract() == 0.0 && number.abs() >= EXACT_LIMIT {
+            return Self::Opaque;
+        }
+        Self::text(&format!("{number:?}"))
+    }
+}
+
+/// Takes any JSON value. YAML has its own way because it writes one value in many forms.
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SettingVisitor)
+    }
+}
+
+struct SettingVisitor;
+
+impl<'de> Visitor<'de> for SettingVisitor {
+    type Value = Setting;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Setting, E> {
+        Ok(Setting::text(text))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Setting, E> {
+        Ok(Setting::text(&value.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Setting, E> {
+        Ok(Setting::text(&number.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Setting, E> {
+        Ok(Setting::text(&number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Setting, E> {
+        Ok(Setting::of_float(number))
+    }
+
+    fn visit_unit<E>(self) -> Result<Setting, E> {
+        Ok(Setting::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Setting, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Setting::Opaque)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Setting, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Setting::Opaque)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_values_become_the_text_that_the_platform_would_use() {
+        let cases = [
+            (r#""a b""#, Setting::text("a b")),
+            (r#""""#, Setting::text("")),
+            ("true", Setting::text("true")),
+            ("-7", Setting::text("-7")),
+            ("1.50", Setting::text("1.5")),
+            ("2.0", Setting::text("2.0")),
+            ("null", Setting::Null),
+            ("[1]", Setting::Opaque),
+            (r#"{"a": 1}"#, Setting::Opaque),
+            ("123456789012345678901234567890", Setting::Opaque),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(
+                serde_json::from_str::<Setting>(json).unwrap(),
+                expected,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_is_not_printed_by_accident() {
+        let setting = Setting::text("NEVERLEAK");
+
+        assert_eq!(format!("{setting:?}"), "Text(Text(..))");
+    }
+}
