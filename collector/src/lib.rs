@@ -1,1 +1,24 @@
-//! Placeholder while the tree is laid.
+#![doc = include_str!("../README.md")]
+
+pub mod bucket_size;
+pub mod collect;
+pub mod config;
+pub mod error;
+pub mod lambda;
+pub mod message;
+pub mod plan;
+pub mod queue;
+pub mod report;
+pub mod run;
+pub mod source;
+pub mod table_size;
+
+pub use bucket_size::{BucketSource, measure_bucket};
+pub use collect::{Collector, CollectorPorts};
+pub use error::{CollectError, MeasureError};
+pub use message::{CollectMessage, MessageError};
+pub use plan::{PlanReport, plan};
+pub use queue::{QueueError, SqsQueue, TargetQueue};
+pub use report::{Outcome, Report};
+pub use source::{Progress, Source};
+pub use table_size::{TableSource, measure_database};

@@ -1,0 +1,177 @@
+//! From a batch of messages to runs, and to the messages that must come again.
+//!
+//! Lambda functions and local mode both call [`Collector::handle`]; nothing in here knows which of them it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::StreamExt;
+use futures::stream;
+use shared::aws::Aws;
+use shared::clock::{self, Clock};
+use shared::database::Databases;
+use shared::fleet::{Fleet, FleetSource, TargetId};
+use shared::snapshot::Measurement;
+use shared::store::SnapshotWriter;
+use shared::telemetry::{Metrics, error_chain};
+use tokio::time::Instant;
+
+use crate::bucket_size::BucketSource;
+use crate::error::CollectError;
+use crate::message::CollectMessage;
+use crate::run::{self, Task};
+use crate::source::Source;
+use crate::table_size::TableSource;
+
+/// Runs of one batch at a time: they wait for other machines far more than they compute.
+pub const CONCURRENT_RUNS: usize = 4;
+/// Time for a batch where nothing else limits it: Lambda's longest invocation.
+pub const BATCH_LIMIT: Duration = Duration::from_secs(900);
+
+/// What collectors of all kinds need.
+#[derive(Clone)]
+pub struct CollectorPorts {
+    /// Which targets there are.
+    pub fleet: Arc<FleetSource>,
+    /// Where snapshots go.
+    pub writer: SnapshotWriter,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Time between two runs of the schedule.
+    pub every: Duration,
+    /// Where metrics go.
+    pub metrics: Metrics,
+}
+
+/// Measures the targets that messages name.
+pub struct Collector<S: Source> {
+    ports: CollectorPorts,
+    source: S,
+    find: for<'f> fn(&'f Fleet, &TargetId) -> Option<&'f S::Target>,
+}
+
+impl Collector<BucketSource> {
+    /// Returns the collector of bucket targets.
+    pub fn of_buckets(ports: CollectorPorts, aws: Arc<Aws>) -> Self {
+        Self::new(ports, BucketSource::new(aws), Fleet::bucket)
+    }
+}
+
+impl Collector<TableSource> {
+    /// Returns the collector of database targets.
+    pub fn of_databases(ports: CollectorPorts, databases: Databases) -> Self {
+        Self::new(ports, TableSource::new(databases), Fleet::database)
+    }
+}
+
+impl<S: Source> Collector<S> {
+    /// Returns a collector that finds its targets with `find` and measures them with `source`.
+    pub fn new(
+        ports: CollectorPorts,
+        source: S,
+        find: for<'f> fn(&'f Fleet, &TargetId) -> Option<&'f S::Target>,
+    ) -> Self {
+        Self {
+            ports,
+            source,
+            find,
+        }
+    }
+
+    /// Runs every message of `event`, a few at a time, within [`BATCH_LIMIT`].
+    ///
+    /// See [`Collector::handle_within`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Collector::handle_within`].
+    pub async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, CollectError> {
+        self.handle_within(event, BATCH_LIMIT).await
+    }
+
+    /// Runs every message of `event`, a few at a time, and ends before `time_left` is over.
+    ///
+    /// The answer names the messages that must be delivered again: those that are not understood, so that they
+    /// end in the dead-letter queue where somebody sees them; those whose outcome the store did not take; those
+    /// whose failure may pass by itself; and those that there was no time for. A target that the fleet no
+    /// longer has is settled with a log line.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectError::FleetUnreadable`]: nothing was run; the whole batch may be delivered again.
+    pub async fn handle_within(
+        &self,
+        event: SqsEvent,
+        time_left: Duration,
+    ) -> Result<SqsBatchResponse, CollectError> {
+        let deadline = Instant::now() + time_left;
+        let fleet = self.ports.fleet.current().await;
+        let fleet = fleet.map_err(CollectError::FleetUnreadable)?;
+        let records: Vec<_> = event
+            .records
+            .iter()
+            .map(|record| self.is_redelivered(&fleet, record, deadline))
+            .collect();
+        let redelivered: Vec<bool> = stream::iter(records)
+            .buffered(CONCURRENT_RUNS)
+            .collect()
+            .await;
+
+        let mut response = SqsBatchResponse::default();
+        for (record, _) in event
+            .records
+            .iter()
+            .zip(redelivered)
+            .filter(|(_, redelivered)| *redelivered)
+        {
+            // Without an id the whole batch is delivered again, which is what an empty one means to SQS.
+            response.add_failure(record.message_id.as_deref().unwrap_or_default());
+        }
+        Ok(response)
+    }
+
+    /// Runs one message; returns whether it must be delivered again.
+    async fn is_redelivered(&self, fleet: &Fleet, record: &SqsMessage, deadline: Instant) -> bool {
+        let kind = S::Measurement::KIND.as_str();
+        let message = match CollectMessage::from_body(record.body.as_deref()) {
+            Ok(message) => message,
+            Err(error) => {
+                let message_id = record.message_id.as_deref().unwrap_or_default();
+                tracing::error!(
+                    run.kind = kind,
+                    message.id = message_id,
+                    error = error_chain(&error),
+                    "message not understood"
+                );
+                return true;
+            }
+        };
+        let Some(target) = (self.find)(fleet, &message.target) else {
+            tracing::warn!(
+                run.kind = kind,
+                target.id = message.target.as_str(),
+                scheduled_at = clock::rfc3339(message.scheduled_at),
+                "target is not in the fleet, its message is dropped"
+            );
+            return false;
+        };
+        let task = Task {
+            target,
+            id: &message.target,
+            scheduled_at: message.scheduled_at,
+            every: self.ports.every,
+            deadline,
+        };
+        let CollectorPorts {
+            writer,
+            clock,
+            metrics,
+            ..
+        } = &self.ports;
+        let report = run::run(&self.source, writer, &**clock, task).await;
+        report.log();
+        report.emit(*metrics, clock.now());
+        report.outcome.is_redelivered()
+    }
+}

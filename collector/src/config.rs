@@ -1,0 +1,114 @@
+//! What the functions of this crate are told by variables. The names and their meaning are in `shared::config`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use shared::config::{
+    BUCKET_SIZE_QUEUE_URL, ConfigError, DATABASE_CA_FILE, FLEET, Reader, SNAPSHOT_TABLE,
+    TABLE_SIZE_QUEUE_URL, Variables,
+};
+use shared::document::Location;
+
+/// What `plan` needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanConfig {
+    /// Where the fleet file is.
+    pub fleet: Location,
+    /// Queue of bucket targets.
+    pub bucket_size_queue_url: String,
+    /// Queue of database targets.
+    pub table_size_queue_url: String,
+}
+
+impl PlanConfig {
+    /// Reads it from `variables`.
+    ///
+    /// # Errors
+    ///
+    /// All faults at once.
+    pub fn read(variables: &dyn Variables) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
+        let config = Self {
+            fleet: reader.location(FLEET),
+            bucket_size_queue_url: reader.required(BUCKET_SIZE_QUEUE_URL),
+            table_size_queue_url: reader.required(TABLE_SIZE_QUEUE_URL),
+        };
+        reader.finish(config)
+    }
+}
+
+/// What a collector needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorConfig {
+    /// Where the fleet file is.
+    pub fleet: Location,
+    /// Table of the snapshots.
+    pub snapshot_table: String,
+    /// How long a snapshot is kept.
+    pub retention: Duration,
+    /// Time between two runs of the schedule.
+    pub every: Duration,
+    /// Authorities that certificates of databases come from; the platform's when `None`.
+    pub database_ca_file: Option<PathBuf>,
+}
+
+impl CollectorConfig {
+    /// Reads it from `variables`.
+    ///
+    /// # Errors
+    ///
+    /// All faults at once.
+    pub fn read(variables: &dyn Variables) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
+        let config = Self {
+            fleet: reader.location(FLEET),
+            snapshot_table: reader.required(SNAPSHOT_TABLE),
+            retention: reader.retention(),
+            every: reader.schedule(),
+            database_ca_file: reader.optional(DATABASE_CA_FILE).map(PathBuf::from),
+        };
+        reader.finish(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_missing_variable_is_named() {
+        let nothing = BTreeMap::new();
+
+        let plan = PlanConfig::read(&nothing).unwrap_err();
+        let collector = CollectorConfig::read(&nothing).unwrap_err();
+
+        assert_eq!(
+            plan.faults,
+            [
+                "MRT_FLEET is not set",
+                "MRT_BUCKET_SIZE_QUEUE_URL is not set",
+                "MRT_TABLE_SIZE_QUEUE_URL is not set"
+            ]
+        );
+        assert_eq!(
+            collector.faults,
+            ["MRT_FLEET is not set", "MRT_SNAPSHOT_TABLE is not set"]
+        );
+    }
+
+    #[test]
+    fn a_collector_needs_two_variables_and_has_defaults_for_the_rest() {
+        let variables = BTreeMap::from([
+            (FLEET.to_owned(), "s3://config/fleet.toml".to_owned()),
+            (SNAPSHOT_TABLE.to_owned(), "snapshots".to_owned()),
+        ]);
+
+        let config = CollectorConfig::read(&variables).unwrap();
+
+        assert_eq!(config.snapshot_table, "snapshots");
+        assert_eq!(config.every, Duration::from_secs(3600));
+        assert_eq!(config.database_ca_file, None);
+    }
+}

@@ -1,0 +1,160 @@
+//! The functions of this crate on AWS Lambda: configuration, clients, loop. The only use of `lambda_runtime`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_lambda_events::event::sqs::SqsEvent;
+use futures::FutureExt;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use shared::aws::Aws;
+use shared::clock::{Clock, SystemClock};
+use shared::config::{ConfigError, ProcessVariables, Variables};
+use shared::database::Databases;
+use shared::fleet::FleetSource;
+use shared::store::{DynamoDbStore, SnapshotWriter, dynamodb};
+use shared::telemetry::{self, Format, Metrics, error_chain};
+
+use crate::collect::{Collector, CollectorPorts};
+use crate::config::{CollectorConfig, PlanConfig};
+use crate::error::CollectError;
+use crate::plan::plan;
+use crate::queue::SqsQueue;
+use crate::source::Source;
+
+pub use lambda_runtime::Error;
+
+/// What is left of an invocation's time for handing back the answer.
+const ANSWER_RESERVE: Duration = Duration::from_secs(1);
+
+impl From<CollectError> for Diagnostic {
+    /// The type is a fixed word for alarms and filters; what caused it is in the log line before it.
+    fn from(error: CollectError) -> Self {
+        tracing::error!(
+            failure.code = error.error_type(),
+            error = error_chain(&error),
+            "invocation failed"
+        );
+        Self {
+            error_type: error.error_type().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// Serves the function `plan`: ticks of the schedule in, messages out.
+///
+/// # Errors
+///
+/// Only when it cannot start, or when the runtime's own interface fails.
+pub async fn serve_plan() -> Result<(), Error> {
+    let config = start(PlanConfig::read)?;
+    let aws = Arc::new(Aws::load().await);
+    let queue = SqsQueue::new(
+        aws_sdk_sqs::Client::new(aws.config()),
+        config.bucket_size_queue_url,
+        config.table_size_queue_url,
+    );
+    let fleet = FleetSource::new(aws, config.fleet, Arc::new(SystemClock));
+    let (queue, fleet) = (&queue, &fleet);
+    let handler = service_fn(|event: LambdaEvent<EventBridgeEvent>| {
+        async move { plan(&event.payload, fleet, queue).await.map(drop) }.boxed_local()
+    });
+    lambda_runtime::run(handler).await
+}
+
+/// Serves the function `collect-bucket-size`.
+///
+/// # Errors
+///
+/// Only when it cannot start, or when the runtime's own interface fails.
+pub async fn serve_bucket_size() -> Result<(), Error> {
+    let config = start(CollectorConfig::read)?;
+    let aws = Arc::new(Aws::load().await);
+    serve(Collector::of_buckets(ports(&config, &aws), aws)).await
+}
+
+/// Serves the function `collect-table-size`.
+///
+/// # Errors
+///
+/// Only when it cannot start, or when the runtime's own interface fails.
+pub async fn serve_table_size() -> Result<(), Error> {
+    let config = start(CollectorConfig::read)?;
+    let aws = Arc::new(Aws::load().await);
+    let ports = ports(&config, &aws);
+    let variables = Arc::new(ProcessVariables);
+    let databases = Databases::new(
+        aws,
+        variables,
+        Arc::clone(&ports.clock),
+        config.database_ca_file,
+    );
+    serve(Collector::of_databases(ports, databases)).await
+}
+
+fn start<C>(read: fn(&dyn Variables) -> Result<C, ConfigError>) -> Result<C, Error> {
+    telemetry::start(Format::Lambda, &ProcessVariables);
+    read(&ProcessVariables).map_err(|error| {
+        tracing::error!(error = %error, "not started");
+        error.into()
+    })
+}
+
+fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let client = dynamodb::Client::new(aws.config());
+    let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
+    CollectorPorts {
+        fleet: Arc::new(FleetSource::new(
+            Arc::clone(aws),
+            config.fleet.clone(),
+            Arc::clone(&clock),
+        )),
+        writer: SnapshotWriter::new(Arc::new(store), config.retention),
+        clock,
+        every: config.every,
+        metrics: Metrics::Embedded,
+    }
+}
+
+async fn serve<S: Source>(collector: Collector<S>) -> Result<(), Error> {
+    let collector = &collector;
+    // Boxed: unboxed, the type of this future nests deeper than the compiler follows.
+    let handler = service_fn(|event: LambdaEvent<SqsEvent>| {
+        let time_left = time_left(event.context.deadline, &SystemClock);
+        collector
+            .handle_within(event.payload, time_left)
+            .boxed_local()
+    });
+    lambda_runtime::run(handler).await
+}
+
+/// Returns the time until shortly before `deadline_ms`, which counts from 1970 as Lambda does.
+fn time_left(deadline_ms: u64, clock: &dyn Clock) -> Duration {
+    let now_ms = u64::try_from(clock.now().timestamp_millis()).unwrap_or(0);
+    Duration::from_millis(deadline_ms.saturating_sub(now_ms)).saturating_sub(ANSWER_RESERVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::clock::FixedClock;
+
+    #[test]
+    fn the_time_left_ends_before_the_deadline_and_is_never_negative() {
+        let clock = FixedClock::at("1970-01-01T00:01:00Z");
+
+        assert_eq!(time_left(90_000, &clock), Duration::from_secs(29));
+        assert_eq!(time_left(60_500, &clock), Duration::ZERO);
+        assert_eq!(time_left(0, &clock), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_invocation_fails_with_a_fixed_word_and_without_its_cause() {
+        let diagnostic = Diagnostic::from(CollectError::EventWithoutTime);
+
+        assert_eq!(diagnostic.error_type, "EventWithoutTime");
+        assert_eq!(diagnostic.error_message, "the scheduled event has no time");
+    }
+}

@@ -1,0 +1,39 @@
+//! The port between planning and collecting: a queue of targets for each kind.
+
+mod sqs;
+
+use async_trait::async_trait;
+use shared::fleet::Kind;
+
+use crate::message::CollectMessage;
+
+pub use sqs::SqsQueue;
+
+/// Takes messages for collectors.
+#[async_trait]
+pub trait TargetQueue: Send + Sync {
+    /// Queues `messages` for the collector of `kind`.
+    ///
+    /// Success means that every message will be delivered at least once, in any order. An empty list does
+    /// nothing. Sending the same messages again is harmless.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; some of the messages may be queued then.
+    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError>;
+}
+
+/// Why not all messages were queued.
+#[derive(Debug, thiserror::Error)]
+#[error("{refused} of {of} messages of kind {} were not queued", .kind.as_str())]
+pub struct QueueError {
+    /// Which queue it was.
+    pub kind: Kind,
+    /// Messages that were not queued, or of which that is not known.
+    pub refused: usize,
+    /// Messages that were to be queued.
+    pub of: usize,
+    /// What the queue said about the first of them.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

@@ -1,0 +1,7 @@
+-- Purpose:  bytes of the whole database on disk: all its relations, the system catalogues and temporary files of
+--           relations included.
+-- Cost:     one look at each file of the database, without opening any relation.
+-- Locks:    none.
+-- Rights:   CONNECT on the database, which every connection has.
+-- Versions: tested on 15; uses nothing newer than 12.
+SELECT pg_catalog.pg_database_size(pg_catalog.current_database())
