@@ -1,3 +1,202 @@
-mod demo;
+//! `mrt`: the collectors and handlers of MRT API on one machine.
 
-fn main() {}
+mod commands;
+mod demo;
+mod files;
+mod gateway;
+mod identity;
+mod parts;
+mod scheduler;
+mod serve;
+mod sqlite;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use shared::config::ProcessVariables;
+use shared::telemetry::{self, Format};
+
+/// Sizes, users and constants of a fleet of Mendix apps, on one machine
+#[derive(Parser)]
+#[command(
+    name = "mrt",
+    after_help = "\
+Examples:
+  mrt serve --demo                              everything at once, with real data that moves
+  mrt serve --fleet fleet.toml --every 15m      your own fleet
+  mrt bucket-size s3://acme-prod-files          how big is this bucket now
+  mrt table-size postgres://mrt_ro@db/acme      how big are these tables now
+
+Exit codes: 0 complete, 1 failed, 2 usage, 3 partial (something could not be measured; the answer says what)"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Collects on a schedule and answers on http://127.0.0.1:8080
+    #[command(after_help = "\
+Examples:
+  mrt serve --demo
+  mrt serve --demo --every 10s --listen 127.0.0.1:9000
+  mrt serve --fleet fleet.toml --data /var/lib/mrt")]
+    Serve {
+        /// Serve a demo fleet: an S3 server over a folder and a private PostgreSQL, with data that moves
+        #[arg(long, required_unless_present = "fleet", conflicts_with = "fleet")]
+        demo: bool,
+        /// Serve this fleet file: a path or s3://bucket/key
+        #[arg(long, value_name = "FILE")]
+        fleet: Option<String>,
+        /// Listen on this address of this machine [default: 127.0.0.1:8080, or the next free port]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Time between two collections, from 1s to 1day [default: 1m in the demo, else 1h]
+        #[arg(long, value_name = "DURATION", value_parser = parse_every)]
+        every: Option<Duration>,
+        /// Folder of everything that is kept
+        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        data: PathBuf,
+    },
+    /// Measures a bucket, or a part of it, now
+    #[command(after_help = "\
+Region, credentials, profile and endpoint are the usual AWS variables.
+
+Examples:
+  mrt bucket-size s3://acme-prod-files
+  mrt bucket-size s3://shared-files/acme-prod/ --json
+  mrt bucket-size s3://shared-files --suffix .customer1
+  AWS_PROFILE=prod AWS_REGION=eu-west-1 mrt bucket-size s3://acme-prod-files")]
+    BucketSize {
+        /// The bucket, with the prefix of the keys to count
+        #[arg(value_name = "s3://BUCKET[/PREFIX]", value_parser = commands::bucket_size::parse)]
+        bucket: (String, String),
+        /// Count only keys that end in this
+        #[arg(long, value_name = "S", default_value = "")]
+        suffix: String,
+        /// Print the snapshot as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measures a database and its tables now
+    #[command(after_help = "\
+The password comes from the URL or from PGPASSWORD. Needs no right on any table.
+Hosts other than this machine must speak TLS; MRT_DATABASE_CA_FILE names their authorities.
+
+Examples:
+  PGPASSWORD=… mrt table-size postgres://mrt_ro@127.0.0.1/acme
+  mrt table-size postgres://mrt_ro:secret@127.0.0.1:5433/acme --json")]
+    TableSize {
+        /// The database
+        #[arg(value_name = "postgres://USER@HOST/NAME", value_parser = commands::table_size::parse)]
+        database: commands::table_size::Database,
+        /// Print the snapshot as JSON, with all tables
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints a development token of the running server
+    #[command(after_help = "\
+Examples:
+  export TOKEN=$(mrt token)
+  mrt token --scope \"mrt/bucket_size.read mrt/table_size.read\"
+  mrt token --environments \"acme-prod acme-test\"")]
+    Token {
+        /// Scopes, separated by blanks [default: all]
+        #[arg(long)]
+        scope: Option<String>,
+        /// Environments that the token is limited to, separated by blanks [default: all]
+        #[arg(long)]
+        environments: Option<String>,
+        /// Data folder of the running server
+        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        data: PathBuf,
+    },
+    /// Calls one function with a recorded event and prints its response
+    #[command(after_help = "\
+Examples:
+  mrt invoke api-bucket-size api/tests/events/bucket_size.json
+  mrt invoke plan collector/tests/events/scheduled.json --fleet fleet.toml")]
+    Invoke {
+        /// Name of a Lambda function
+        function: String,
+        /// The event
+        #[arg(value_name = "EVENT.json")]
+        event: PathBuf,
+        /// The fleet file [default: that of the running server, or MRT_FLEET]
+        #[arg(long, value_name = "FILE")]
+        fleet: Option<String>,
+        /// Data folder
+        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        data: PathBuf,
+    },
+}
+
+fn parse_every(text: &str) -> Result<Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let allowed = Duration::from_secs(1)..=Duration::from_secs(86_400);
+    if allowed.contains(&every) {
+        Ok(every)
+    } else {
+        Err("allowed is 1s to 1day".to_owned())
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start(Format::Terminal, &ProcessVariables);
+    match Box::pin(run(arguments.command)).await {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve {
+            demo: _,
+            fleet,
+            listen,
+            every,
+            data,
+        } => {
+            serve::run(serve::Options {
+                fleet,
+                listen,
+                every,
+                data,
+            })
+            .await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::BucketSize {
+            bucket,
+            suffix,
+            json,
+        } => commands::bucket_size::run(bucket, suffix, json).await,
+        Command::TableSize { database, json } => commands::table_size::run(database, json).await,
+        Command::Token {
+            scope,
+            environments,
+            data,
+        } => commands::token::run(&data, scope.as_deref(), environments.as_deref()).await,
+        Command::Invoke {
+            function,
+            event,
+            fleet,
+            data,
+        } => commands::invoke::run(&function, &event, fleet, &data).await,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word to a person")]
+fn report(error: &anyhow::Error) {
+    eprintln!("mrt: {error:#}");
+}

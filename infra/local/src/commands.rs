@@ -1,0 +1,33 @@
+//! The one-shot commands: one file each.
+
+pub(crate) mod bucket_size;
+pub(crate) mod invoke;
+mod progress;
+pub(crate) mod table_size;
+pub(crate) mod token;
+
+use std::process::ExitCode;
+
+use collector::MeasureError;
+use shared::snapshot::Completeness;
+
+/// Environment that a one-shot measurement is shown under: it belongs to none of a fleet.
+const ENVIRONMENT: &str = "command-line";
+
+/// Returns the exit code of a measurement: 0 complete, 3 partial.
+fn exit_code(completeness: Completeness) -> ExitCode {
+    match completeness {
+        Completeness::Complete => ExitCode::SUCCESS,
+        Completeness::Partial => ExitCode::from(3),
+    }
+}
+
+/// Reports a failed measurement and returns its exit code, 1.
+#[expect(clippy::print_stderr, reason = "the answer to a person")]
+fn report_failure(what: &str, error: &MeasureError) -> ExitCode {
+    eprintln!("mrt: {what}: {} ({})", error.reason, error.code);
+    if let Some(source) = std::error::Error::source(error) {
+        tracing::debug!(error = %shared::telemetry::error_chain(source), "what the library said");
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,132 @@
+//! `mrt invoke`: one handler or collector with a recorded event, as Lambda would call it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use api::routes::ROUTES;
+use async_trait::async_trait;
+use collector::{CollectMessage, Collector, QueueError, TargetQueue};
+use serde_json::{Value, json};
+use shared::config::{FLEET, ProcessVariables, Variables};
+use shared::fleet::Kind;
+
+use crate::files::Running;
+use crate::parts::{Overlay, Parts};
+
+const PLAN: &str = "plan";
+const COLLECT_BUCKET_SIZE: &str = "collect-bucket-size";
+const COLLECT_TABLE_SIZE: &str = "collect-table-size";
+/// Interval that runs of an invoked collector are due after: the deployed default.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// Calls `function` with the event in `event_path` and prints its response.
+///
+/// The fleet is `fleet`, that of the server running on `data`, or what `MRT_FLEET` names.
+#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+pub(crate) async fn run(
+    function: &str,
+    event_path: &Path,
+    fleet: Option<String>,
+    data: &Path,
+) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read_to_string(event_path)
+        .with_context(|| format!("could not read {}", event_path.display()))?;
+    let event: Value = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not JSON", event_path.display()))?;
+    if !functions().contains(&function) {
+        bail!(
+            "there is no function {function}; allowed are {}",
+            functions().join(", ")
+        );
+    }
+    let running = Running::read(data)?;
+    let configured = ProcessVariables.get(FLEET);
+    let served = running
+        .as_ref()
+        .map(|running| running.fleet.display().to_string());
+    let Some(fleet) = fleet.or(served).or(configured) else {
+        bail!("which fleet? Name it with --fleet or {FLEET}, or start mrt serve --demo");
+    };
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("could not create {}", data.display()))?;
+    let (stand_in, variables) = running.map_or((None, BTreeMap::new()), |running| {
+        (running.aws, running.variables)
+    });
+    let parts = Parts::open(
+        data,
+        &fleet,
+        stand_in.as_ref(),
+        Arc::new(Overlay(variables)),
+        EVERY,
+    )
+    .await?;
+    let response = call(function, event, &parts).await?;
+    println!("{}", serde_json::to_string_pretty(&response)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn functions() -> Vec<&'static str> {
+    let mut functions: Vec<_> = ROUTES.iter().map(|route| route.function).collect();
+    functions.extend([PLAN, COLLECT_BUCKET_SIZE, COLLECT_TABLE_SIZE]);
+    functions.sort_unstable();
+    functions.dedup();
+    functions
+}
+
+async fn call(function: &str, event: Value, parts: &Parts) -> anyhow::Result<Value> {
+    let unknown_form = || format!("{function} does not understand this event");
+    Ok(match function {
+        PLAN => {
+            let queue = Printed::default();
+            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            collector::plan(&event, &parts.fleet, &queue).await?;
+            let messages = queue.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+            json!({"messages": messages})
+        }
+        COLLECT_BUCKET_SIZE => {
+            let collector = Collector::of_buckets(parts.collector_ports(), Arc::clone(&parts.aws));
+            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            serde_json::to_value(collector.handle(event).await?)?
+        }
+        COLLECT_TABLE_SIZE => {
+            let collector =
+                Collector::of_databases(parts.collector_ports(), parts.databases.clone());
+            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            serde_json::to_value(collector.handle(event).await?)?
+        }
+        _ => {
+            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            serde_json::to_value(parts.server(Vec::new()).handle(event).await)?
+        }
+    })
+}
+
+/// A queue that only shows what it was sent.
+#[derive(Default)]
+struct Printed(Mutex<Vec<Value>>);
+
+#[async_trait]
+impl TargetQueue for Printed {
+    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+        let of = messages.len();
+        for message in messages {
+            let failed = |error: serde_json::Error| QueueError {
+                kind,
+                refused: 1,
+                of,
+                source: error.into(),
+            };
+            let body = message.to_json().map_err(failed)?;
+            let shown = json!({"queue": kind.as_str(), "body": body});
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(shown);
+        }
+        Ok(())
+    }
+}

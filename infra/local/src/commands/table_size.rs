@@ -1,0 +1,214 @@
+//! `mrt table-size`: measures one database now, with the collector that Lambda runs.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use api::table_size::{DatabaseItem, TableFilter};
+use chrono::{DateTime, Utc};
+use collector::Progress;
+use percent_encoding::percent_decode_str;
+use shared::aws::Aws;
+use shared::clock::{Clock, SystemClock};
+use shared::config::{DATABASE_CA_FILE, ProcessVariables, Variables};
+use shared::database::Databases;
+use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::snapshot::{DatabaseSize, Measurement, Quality, Run, Snapshot};
+use url::Url;
+
+use super::{ENVIRONMENT, exit_code, progress, report_failure};
+
+/// Variable that carries the password from the URL to the login.
+const PASSWORD: &str = "MRT_COMMAND_LINE_PASSWORD";
+/// Variable that holds the password when the URL does not: PostgreSQL's own.
+const PGPASSWORD: &str = "PGPASSWORD";
+/// Tables in the readable answer; JSON has all.
+const READABLE_TABLES: usize = 25;
+
+/// A database and the password in its URL.
+#[derive(Clone)]
+pub(crate) struct Database {
+    target: DatabaseTarget,
+    password: Option<String>,
+}
+
+/// Parses `postgres://USER[:PASSWORD]@HOST[:PORT]/NAME`. No message repeats the text: it may hold a password.
+pub(crate) fn parse(text: &str) -> Result<Database, String> {
+    let url = Url::parse(text).map_err(|_| {
+        "write it as postgres://USER@HOST/NAME or mysql://USER@HOST/NAME".to_owned()
+    })?;
+    let (engine, port) = match url.scheme() {
+        "postgres" | "postgresql" => (Engine::Postgres, 5432),
+        "mysql" => (Engine::Mysql, 3306),
+        _ => return Err("allowed are postgres:// and mysql://".to_owned()),
+    };
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or("the host is missing")?;
+    let name = decoded(url.path().trim_start_matches('/'));
+    let user = decoded(url.username());
+    if name.is_empty() || user.is_empty() {
+        return Err("user and database name are needed: postgres://USER@HOST/NAME".to_owned());
+    }
+    let target = DatabaseTarget {
+        environment: ENVIRONMENT.to_owned(),
+        engine,
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port: url.port().unwrap_or(port),
+        name,
+        user,
+        auth: Auth::Variable(PASSWORD.to_owned()),
+        region: None,
+        role_arn: None,
+    };
+    Ok(Database {
+        target,
+        password: url.password().map(decoded),
+    })
+}
+
+/// Measures and prints.
+#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<ExitCode> {
+    let Database { target, password } = database;
+    let password = password
+        .or_else(|| ProcessVariables.get(PGPASSWORD))
+        .unwrap_or_default();
+    let variables = Arc::new(BTreeMap::from([(PASSWORD.to_owned(), password)]));
+    let ca_file = ProcessVariables.get(DATABASE_CA_FILE).map(Into::into);
+    let databases = Databases::new(
+        Arc::new(Aws::load().await),
+        variables,
+        Arc::new(SystemClock),
+        ca_file,
+    );
+    let progress = Progress::default();
+    let started_at = SystemClock.now();
+    let measuring = collector::measure_database(databases, &target, &progress);
+    let size = match progress::watch(&progress, "tables", measuring).await {
+        Ok(size) => size,
+        Err(error) => return Ok(report_failure(&format!("database {}", target.name), &error)),
+    };
+    let completeness = size.completeness();
+    if is_json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&item(&target, size, started_at))?
+        );
+    } else {
+        print!("{}", readable(&size));
+    }
+    Ok(exit_code(completeness))
+}
+
+fn item(
+    target: &DatabaseTarget,
+    measurement: DatabaseSize,
+    started_at: DateTime<Utc>,
+) -> DatabaseItem {
+    let now = SystemClock.now();
+    let duration = (now - started_at).to_std().unwrap_or_default();
+    // Nothing schedules a one-shot measurement, so none is ever due.
+    let run = Run {
+        scheduled_at: started_at,
+        taken_at: started_at,
+        duration,
+        next_due_at: DateTime::<Utc>::MAX_UTC,
+    };
+    let snapshot = Snapshot {
+        target: target.id(),
+        run,
+        measurement,
+    };
+    let filter = TableFilter {
+        schema: None,
+        table: None,
+        limit: usize::MAX,
+    };
+    DatabaseItem::of(ENVIRONMENT, &snapshot, None, (filter, now))
+}
+
+fn readable(size: &DatabaseSize) -> String {
+    let heads = [
+        "table", "entity", "rows", "heap", "TOAST", "indexes", "total",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    for table in size.tables.iter().take(READABLE_TABLES) {
+        let mark = if table.quality == Quality::Exact {
+            ""
+        } else {
+            " (estimated)"
+        };
+        rows.push(vec![
+            format!("{}.{}", table.schema, table.table),
+            table.entity.clone().unwrap_or_default(),
+            table
+                .row_estimate
+                .map_or_else(|| "?".to_owned(), progress::count),
+            progress::count(table.heap_bytes),
+            progress::count(table.toast_bytes),
+            progress::count(table.index_bytes),
+            format!("{}{mark}", progress::count(table.total_bytes)),
+        ]);
+    }
+    let left_out = size.tables.len().saturating_sub(READABLE_TABLES);
+    let left_out = if left_out == 0 {
+        String::new()
+    } else {
+        format!("… and {left_out} smaller tables (--json has all)\n")
+    };
+    let unsized_tables = size.unsized_tables.iter();
+    let unsized_tables: String = unsized_tables
+        .map(|table| {
+            format!(
+                "not sized: {}.{}: {}\n",
+                table.schema, table.table, table.reason
+            )
+        })
+        .collect();
+    let total = progress::size(size.total_bytes);
+    let tables = progress::count(size.summary().table_count);
+    format!(
+        "database {}: {total}, {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
+        size.database,
+        progress::table(&rows)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_whole() {
+        let database = parse("postgres://mrt%5Fro:p%40ss@[::1]:6543/acme%20db")
+            .ok()
+            .unwrap();
+
+        assert_eq!(
+            (database.target.user.as_str(), database.target.name.as_str()),
+            ("mrt_ro", "acme db")
+        );
+        assert_eq!(
+            (database.target.host.as_str(), database.target.port),
+            ("::1", 6543)
+        );
+        assert_eq!(database.password.as_deref(), Some("p@ss"));
+        assert_eq!(parse("mysql://u@db/x").ok().unwrap().target.port, 3306);
+    }
+
+    #[test]
+    fn no_refusal_repeats_a_password() {
+        for bad in [
+            "oracle://u:NEVERLEAK@h/d",
+            "postgres://u:NEVERLEAK@h/",
+            "postgres://:NEVERLEAK@h/d",
+            "u:NEVERLEAK@h",
+        ] {
+            let reason = parse(bad).err().unwrap();
+            assert!(!reason.contains("NEVERLEAK"), "{reason}");
+        }
+    }
+}

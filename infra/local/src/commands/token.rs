@@ -1,0 +1,81 @@
+//! `mrt token`: asks the running server's issuer for a development token.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::files::Running;
+
+/// Prints a token with these scopes, for these environments; all of them without.
+#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+pub(crate) async fn run(
+    data: &Path,
+    scope: Option<&str>,
+    environments: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let Some(running) = Running::read(data)? else {
+        bail!(
+            "no server is running on {}: start one with mrt serve --demo",
+            data.display()
+        );
+    };
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials");
+    if let Some(scope) = scope {
+        form.append_pair("scope", scope);
+    }
+    if let Some(environments) = environments {
+        form.append_pair(
+            "aws_client_metadata",
+            &json!({"environments": environments}).to_string(),
+        );
+    }
+    let answer = post(&running, form.finish()).await?;
+    match (answer["access_token"].as_str(), answer["error"].as_str()) {
+        (Some(token), _) => println!("{token}"),
+        (None, Some("invalid_scope")) => {
+            let scopes: Vec<_> = api::routes::ROUTES
+                .iter()
+                .filter_map(|route| route.scope)
+                .collect();
+            bail!("an unknown scope; allowed are {}", scopes.join(", "));
+        }
+        (None, error) => bail!("the issuer refused: {}", error.unwrap_or("no reason given")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn post(running: &Running, form: String) -> anyhow::Result<Value> {
+    let url = Url::parse(&running.url)?;
+    let address = url.socket_addrs(|| None)?;
+    let stream = TcpStream::connect(&*address)
+        .await
+        .with_context(|| format!("could not reach {}", running.url))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let basic = STANDARD.encode(format!("{}:{}", running.client_id, running.client_secret));
+    let request = Request::post("/oauth2/token")
+        .header("host", url.authority())
+        .header("authorization", format!("Basic {basic}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Full::<Bytes>::from(form))?;
+    let body = sender
+        .send_request(request)
+        .await?
+        .into_body()
+        .collect()
+        .await?
+        .to_bytes();
+    Ok(serde_json::from_slice(&body)?)
+}

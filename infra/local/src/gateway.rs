@@ -1,0 +1,322 @@
+//! The HTTP server that stands where API Gateway and Cognito stand in AWS.
+//!
+//! It knows routes and scopes, checks tokens and turns requests into gateway events; the answers are the
+//! production handlers'. Plain HTTP on this machine only.
+
+mod event;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::endpoint::Route;
+use api::error::Problem;
+use api::request::Request as ApiRequest;
+use api::response::Response as ApiResponse;
+use api::routes::ROUTES;
+use api::server::Server;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::identity::{Identity, POOL};
+
+/// Longest time for one request: API Gateway's integration time-out.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(29);
+/// Longest wait for a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long open requests may go on after the stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// Largest token request.
+const FORM_LIMIT_BYTES: usize = 64 * 1024;
+/// Ports that are tried after the wanted one.
+const PORTS_TRIED: u16 = 100;
+
+/// Everything that a request can reach.
+pub(crate) struct Gateway {
+    server: Server,
+    identity: Identity,
+    url: String,
+    allowed_origins: Vec<String>,
+}
+
+/// Binds `wanted`, or the next free port of it when `may_move`.
+///
+/// # Errors
+///
+/// When no port is free or the address is not of this machine.
+pub(crate) async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener> {
+    anyhow::ensure!(
+        wanted.ip().is_loopback(),
+        "{wanted} is not of this machine: local mode listens on 127.0.0.1 only"
+    );
+    let mut address = wanted;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let is_taken = error.kind() == std::io::ErrorKind::AddrInUse;
+                let next = address
+                    .port()
+                    .checked_add(1)
+                    .filter(|port| *port <= wanted.port().saturating_add(PORTS_TRIED));
+                match next.filter(|_| is_taken && may_move) {
+                    Some(port) => address.set_port(port),
+                    None => {
+                        return Err(error)
+                            .with_context(|| format!("could not listen on {address}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Gateway {
+    /// Returns a gateway before `server`; `url` is its own.
+    pub(crate) fn new(
+        server: Server,
+        identity: Identity,
+        url: String,
+        allowed_origins: Vec<String>,
+    ) -> Self {
+        Self {
+            server,
+            identity,
+            url,
+            allowed_origins,
+        }
+    }
+
+    /// Answers requests until `stop` turns true, then lets open requests finish for a moment.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let Ok((stream, _)) = accepted else { continue };
+            let (gateway, mut stop) = (Arc::clone(&self), stop.clone());
+            connections.spawn(async move {
+                let service = service_fn(|request| gateway.answer(request));
+                let mut http = hyper::server::conn::http1::Builder::new();
+                http.timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIMEOUT);
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let mut connection = std::pin::pin!(connection);
+                // A client that breaks off is its own affair.
+                tokio::select! {
+                    _ = connection.as_mut() => return,
+                    _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+                }
+                let _ = connection.await;
+            });
+            while connections.try_join_next().is_some() {}
+        }
+        let finished = async { while connections.join_next().await.is_some() {} };
+        // What is still open after the time-out is dropped with the set.
+        let _ = tokio::time::timeout(STOP_TIMEOUT, finished).await;
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let answering = async {
+            let path = request.uri().path().to_owned();
+            let documents = format!("/{POOL}/.well-known/");
+            match path.as_str() {
+                "/oauth2/token" => self.token(request).await,
+                path if path == format!("{documents}jwks.json") => {
+                    json(StatusCode::OK, &self.identity.key_set())
+                }
+                path if path == format!("{documents}openid-configuration") => {
+                    json(StatusCode::OK, &self.identity.discovery(&self.url))
+                }
+                path => self.call(request.headers().clone(), &request, path).await,
+            }
+        };
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, answering).await;
+        Ok(answer.unwrap_or_else(|_| {
+            let problem = Problem::timeout("no answer within the gateway's time-out");
+            refuse(&event::request_id(), &problem)
+        }))
+    }
+
+    /// Passes a request on to its handler, when its token allows.
+    async fn call(
+        &self,
+        headers: HeaderMap,
+        request: &Request<Incoming>,
+        path: &str,
+    ) -> Response<Full<Bytes>> {
+        let id = event::request_id();
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let allowed_origin =
+            origin.filter(|origin| self.allowed_origins.iter().any(|allowed| allowed == origin));
+        let Some(route) = ROUTES.iter().find(|route| route.path == path) else {
+            return self.with_origin(
+                refuse(&id, &Problem::not_found("such path")),
+                allowed_origin,
+            );
+        };
+        if request.method() == Method::OPTIONS {
+            return preflight(allowed_origin);
+        }
+        let claims = match self.authorize(route, &headers) {
+            Ok(claims) => claims,
+            Err(problem) => return self.with_origin(refuse(&id, &problem), allowed_origin),
+        };
+        let event = event::of_request(request, route, claims.as_ref(), &id);
+        match event::call(&self.server, event).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(error = %error, "a gateway event or its answer has a form that production does not know");
+                refuse(&id, &Problem::internal(error.to_string()))
+            }
+        }
+    }
+
+    /// Returns the claims of a good token, as API Gateway's Cognito authorizer does: without the route's
+    /// scope it is 401 like any other bad token.
+    fn authorize(
+        &self,
+        route: &Route,
+        headers: &HeaderMap,
+    ) -> Result<Option<BTreeMap<String, String>>, Problem> {
+        let Some(scope) = route.scope else {
+            return Ok(None);
+        };
+        let header = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let token = header.strip_prefix("Bearer ").unwrap_or(header).trim();
+        let claims = self
+            .identity
+            .verify(token)
+            .ok_or_else(Problem::unauthorized)?;
+        let has_scope = claims
+            .get("scope")
+            .is_some_and(|scopes| scopes.split_whitespace().any(|word| word == scope));
+        if has_scope {
+            Ok(Some(claims))
+        } else {
+            Err(Problem::unauthorized())
+        }
+    }
+
+    fn with_origin(
+        &self,
+        mut response: Response<Full<Bytes>>,
+        origin: Option<&str>,
+    ) -> Response<Full<Bytes>> {
+        if let Some(Ok(origin)) = origin.map(hyper::header::HeaderValue::from_str) {
+            response
+                .headers_mut()
+                .insert("access-control-allow-origin", origin);
+        }
+        response
+    }
+
+    async fn token(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::POST {
+            return json(
+                StatusCode::METHOD_NOT_ALLOWED,
+                &serde_json::json!({"error": "invalid_request"}),
+            );
+        }
+        let basic = basic_credentials(request.headers());
+        let refused = |reason: &str| {
+            let status = if reason == "invalid_client" {
+                StatusCode::UNAUTHORIZED
+            } else {
+                StatusCode::BAD_REQUEST
+            };
+            json(status, &serde_json::json!({"error": reason}))
+        };
+        let Ok(body) = Limited::new(request.into_body(), FORM_LIMIT_BYTES)
+            .collect()
+            .await
+        else {
+            return refused("invalid_request");
+        };
+        let bytes = body.to_bytes();
+        let form: BTreeMap<String, String> =
+            url::form_urlencoded::parse(&bytes).into_owned().collect();
+        match self.identity.token(&form, basic) {
+            Ok(token) => json(StatusCode::OK, &token),
+            Err(refusal) => refused(refusal.as_str()),
+        }
+    }
+}
+
+fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let encoded = headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Basic ")?;
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    text.split_once(':')
+        .map(|(id, secret)| (id.to_owned(), secret.to_owned()))
+}
+
+/// Answers a pre-flight request. Without an allowed origin it allows nothing.
+fn preflight(allowed_origin: Option<&str>) -> Response<Full<Bytes>> {
+    let mut response = Response::builder()
+        .status(StatusCode::NO_CONTENT)
+        .header("vary", "Origin");
+    if let Some(origin) = allowed_origin {
+        response = response
+            .header("access-control-allow-origin", origin)
+            .header("access-control-allow-methods", "GET, OPTIONS")
+            .header(
+                "access-control-allow-headers",
+                "Authorization, If-None-Match",
+            )
+            .header("access-control-max-age", "600");
+    }
+    response.body(Full::default()).unwrap_or_default()
+}
+
+fn json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    let response = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json")
+        .header("cache-control", "no-store");
+    response
+        .body(Full::from(body.to_string()))
+        .unwrap_or_default()
+}
+
+/// Returns the gateway's own refusal, in the same form as the handlers' problems.
+fn refuse(id: &str, problem: &Problem) -> Response<Full<Bytes>> {
+    let request = ApiRequest {
+        id: id.to_owned(),
+        ..ApiRequest::default()
+    };
+    let refusal = ApiResponse::of_problem(&request, problem);
+    let mut response = Response::builder().status(refusal.status);
+    for (name, value) in &refusal.headers {
+        response = response.header(*name, value);
+    }
+    response.body(Full::from(refusal.body)).unwrap_or_default()
+}

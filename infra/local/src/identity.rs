@@ -1,0 +1,439 @@
+//! The development issuer: tokens in the shape of a Cognito user pool, for the gateway of this machine.
+//!
+//! RS256 access tokens by client credentials, JWKS and discovery. The key lives in the data folder, so that
+//! tokens outlive a restart. Not for anything but this machine: whoever reads the folder can make tokens.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Map, Value, json};
+use shared::clock::Clock;
+
+use crate::files;
+
+/// Name of the user pool, the last part of the issuer.
+pub(crate) const POOL: &str = "local_mrt";
+/// Life of a token: Cognito's default.
+const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+const CLIENT_ID: &str = "mrt-development";
+const KEY_FILE: &str = "issuer.pem";
+const SECRET_FILE: &str = "client_secret";
+
+/// Issues and verifies tokens.
+pub(crate) struct Identity {
+    issuer: String,
+    key_id: String,
+    signing_key: EncodingKey,
+    verifying_key: DecodingKey,
+    public_key: Value,
+    client_secret: String,
+    scopes: Vec<&'static str>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why a token request was refused, in the words of RFC 6749.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenRefusal {
+    /// The grant type is not client credentials.
+    UnsupportedGrantType,
+    /// Unknown client or wrong secret.
+    InvalidClient,
+    /// A scope that does not exist.
+    InvalidScope,
+    /// Anything else about the request.
+    InvalidRequest,
+}
+
+impl TokenRefusal {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidRequest => "invalid_request",
+        }
+    }
+}
+
+impl Identity {
+    /// Loads the issuer of `data`, making its key the first time. `url` is the gateway's own.
+    pub(crate) fn load(
+        data: &Path,
+        url: &str,
+        scopes: Vec<&'static str>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let pem = files::load_or_make_secret(&data.join(KEY_FILE), new_key)?;
+        let client_secret = files::load_or_make_secret(&data.join(SECRET_FILE), || {
+            Ok(uuid::Uuid::new_v4().simple().to_string())
+        })?;
+        let der =
+            decode_pem(&pem).context("the issuer's key is damaged: delete it to get a new one")?;
+        let pair = RsaKeyPair::from_pkcs8(&der)
+            .map_err(|error| anyhow!("the issuer's key is damaged: {error}"))?;
+        let modulus = pair
+            .public_key()
+            .modulus()
+            .big_endian_without_leading_zero();
+        let exponent = pair
+            .public_key()
+            .exponent()
+            .big_endian_without_leading_zero();
+        let (n, e) = (
+            URL_SAFE_NO_PAD.encode(modulus),
+            URL_SAFE_NO_PAD.encode(exponent),
+        );
+        let key_id = n.chars().take(16).collect::<String>();
+        Ok(Self {
+            issuer: format!("{url}/{POOL}"),
+            public_key: json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key_id, "n": n, "e": e}),
+            key_id,
+            signing_key: EncodingKey::from_rsa_pem(pem.as_bytes())?,
+            verifying_key: DecodingKey::from_rsa_raw_components(modulus, exponent),
+            client_secret,
+            scopes,
+            clock,
+        })
+    }
+
+    /// Returns id and secret of the machine client.
+    pub(crate) fn client(&self) -> (&'static str, &str) {
+        (CLIENT_ID, &self.client_secret)
+    }
+
+    /// Returns the key set that verifies our tokens.
+    pub(crate) fn key_set(&self) -> Value {
+        json!({"keys": [self.public_key]})
+    }
+
+    /// Returns the discovery document; `url` is the gateway's own.
+    pub(crate) fn discovery(&self, url: &str) -> Value {
+        json!({
+            "issuer": self.issuer,
+            "jwks_uri": format!("{}/.well-known/jwks.json", self.issuer),
+            "token_endpoint": format!("{url}/oauth2/token"),
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": self.scopes,
+        })
+    }
+
+    /// Answers a token request: the form's fields, and client id and secret of a Basic header.
+    ///
+    /// Without `scope` the token has all scopes, as Cognito's has. `aws_client_metadata`, a JSON object, may
+    /// hold `environments`: a deployment's pre-token function turns that into the claim that limits a token.
+    pub(crate) fn token(
+        &self,
+        form: &BTreeMap<String, String>,
+        basic: Option<(String, String)>,
+    ) -> Result<Value, TokenRefusal> {
+        let field = |name: &str| form.get(name).map(String::as_str);
+        if field("grant_type") != Some("client_credentials") {
+            return Err(TokenRefusal::UnsupportedGrantType);
+        }
+        let posted = field("client_id")
+            .zip(field("client_secret"))
+            .map(|(id, secret)| (id.to_owned(), secret.to_owned()));
+        let client = basic.or(posted).ok_or(TokenRefusal::InvalidClient)?;
+        if (client.0.as_str(), client.1.as_str()) != self.client() {
+            return Err(TokenRefusal::InvalidClient);
+        }
+        let scope = field("scope").filter(|scope| !scope.is_empty());
+        let scopes: Vec<&str> = scope.map_or_else(
+            || self.scopes.clone(),
+            |scope| scope.split_whitespace().collect(),
+        );
+        if scopes.iter().any(|scope| !self.scopes.contains(scope)) {
+            return Err(TokenRefusal::InvalidScope);
+        }
+        let environments = match field("aws_client_metadata") {
+            None => None,
+            Some(text) => {
+                let metadata: BTreeMap<String, String> =
+                    serde_json::from_str(text).map_err(|_| TokenRefusal::InvalidRequest)?;
+                metadata.get("environments").cloned()
+            }
+        };
+        let token = self
+            .sign(&self.claims(&scopes.join(" "), environments))
+            .map_err(|_| TokenRefusal::InvalidRequest)?;
+        Ok(
+            json!({"access_token": token, "expires_in": TOKEN_LIFE.as_secs(), "token_type": "Bearer"}),
+        )
+    }
+
+    fn claims(&self, scope: &str, environments: Option<String>) -> Map<String, Value> {
+        let now = self.clock.now().timestamp();
+        let life = i64::try_from(TOKEN_LIFE.as_secs()).unwrap_or(3600);
+        let mut claims = Map::from_iter([
+            ("sub".to_owned(), json!(CLIENT_ID)),
+            ("token_use".to_owned(), json!("access")),
+            ("scope".to_owned(), json!(scope)),
+            ("auth_time".to_owned(), json!(now)),
+            ("iss".to_owned(), json!(self.issuer)),
+            ("exp".to_owned(), json!(now + life)),
+            ("iat".to_owned(), json!(now)),
+            ("version".to_owned(), json!(2)),
+            ("jti".to_owned(), json!(uuid::Uuid::new_v4().to_string())),
+            ("client_id".to_owned(), json!(CLIENT_ID)),
+        ]);
+        if let Some(environments) = environments {
+            claims.insert(
+                api::caller::ENVIRONMENTS_CLAIM.to_owned(),
+                environments.into(),
+            );
+        }
+        claims
+    }
+
+    fn sign(&self, claims: &Map<String, Value>) -> jsonwebtoken::errors::Result<String> {
+        let header = Header {
+            kid: Some(self.key_id.clone()),
+            ..Header::new(Algorithm::RS256)
+        };
+        jsonwebtoken::encode(&header, claims, &self.signing_key)
+    }
+
+    /// Returns the claims of a good access token, as the gateway passes them on: all as text.
+    ///
+    /// `None` for any other text: not a token, other algorithm, key, issuer, client or use, or expired.
+    pub(crate) fn verify(&self, token: &str) -> Option<BTreeMap<String, String>> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.kid.as_deref() != Some(self.key_id.as_str()) {
+            return None;
+        }
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_required_spec_claims(&["exp", "iss"]);
+        // Cognito's access tokens have no audience; the client is checked below. The library compares times
+        // with its own clock, ours is compared below.
+        validation.validate_aud = false;
+        validation.validate_exp = false;
+        let claims =
+            jsonwebtoken::decode::<Map<String, Value>>(token, &self.verifying_key, &validation)
+                .ok()?
+                .claims;
+        let is_alive = claims
+            .get("exp")
+            .and_then(Value::as_i64)
+            .is_some_and(|exp| exp > self.clock.now().timestamp());
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        if !is_alive || text("token_use") != Some("access") || text("client_id") != Some(CLIENT_ID)
+        {
+            return None;
+        }
+        let as_text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        Some(
+            claims
+                .iter()
+                .map(|(name, value)| (name.clone(), as_text(value)))
+                .collect(),
+        )
+    }
+}
+
+fn new_key() -> anyhow::Result<String> {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048)
+        .map_err(|error| anyhow!("could not make an RSA key: {error}"))?;
+    let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair
+        .as_der()
+        .map_err(|error| anyhow!("could not write the RSA key: {error}"))?;
+    let text = STANDARD.encode(der.as_ref());
+    let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    Ok(pem)
+}
+
+fn decode_pem(pem: &str) -> anyhow::Result<Vec<u8>> {
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    Ok(STANDARD.decode(lines.collect::<String>())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::clock::FixedClock;
+
+    use super::*;
+
+    const URL: &str = "http://127.0.0.1:8080";
+
+    struct World {
+        folder: tempfile::TempDir,
+        clock: Arc<FixedClock>,
+        identity: Identity,
+    }
+
+    fn load(folder: &Path, url: &str, clock: Arc<FixedClock>) -> Identity {
+        Identity::load(
+            folder,
+            url,
+            vec!["mrt/users.read", "mrt/constants.read"],
+            clock,
+        )
+        .unwrap()
+    }
+
+    fn world() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::at("2026-01-12T11:00:00Z"));
+        let identity = load(folder.path(), URL, clock.clone());
+        World {
+            folder,
+            clock,
+            identity,
+        }
+    }
+
+    fn form(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    impl World {
+        fn client(&self) -> Option<(String, String)> {
+            let (id, secret) = self.identity.client();
+            Some((id.to_owned(), secret.to_owned()))
+        }
+
+        fn token(&self, pairs: &[(&str, &str)]) -> Result<String, TokenRefusal> {
+            let mut form = form(pairs);
+            form.insert("grant_type".into(), "client_credentials".into());
+            let answer = self.identity.token(&form, self.client())?;
+            Ok(answer["access_token"].as_str().unwrap().to_owned())
+        }
+
+        fn signed(&self, change: impl Fn(&mut Map<String, Value>)) -> String {
+            let mut claims = self.identity.claims("mrt/users.read", None);
+            change(&mut claims);
+            self.identity.sign(&claims).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_token_has_the_scopes_asked_for_and_all_without() {
+        let world = world();
+        let scope = |pairs: &[(&str, &str)]| {
+            world
+                .identity
+                .verify(&world.token(pairs).unwrap())
+                .unwrap()
+                .remove("scope")
+                .unwrap()
+        };
+
+        assert_eq!(scope(&[("scope", "mrt/users.read")]), "mrt/users.read");
+        assert_eq!(scope(&[]), "mrt/users.read mrt/constants.read");
+        let limited = world
+            .token(&[("aws_client_metadata", "{\"environments\":\"acme-prod\"}")])
+            .unwrap();
+        assert_eq!(
+            world.identity.verify(&limited).unwrap()["mrt_environments"],
+            "acme-prod"
+        );
+    }
+
+    #[test]
+    fn token_requests_are_refused_in_the_standards_words() {
+        let world = world();
+
+        assert_eq!(
+            world.token(&[("scope", "mrt/everything")]),
+            Err(TokenRefusal::InvalidScope)
+        );
+        assert_eq!(
+            world.token(&[("aws_client_metadata", "no json")]),
+            Err(TokenRefusal::InvalidRequest)
+        );
+        let grant = form(&[("grant_type", "password")]);
+        assert_eq!(
+            world.identity.token(&grant, world.client()),
+            Err(TokenRefusal::UnsupportedGrantType)
+        );
+        let grant = form(&[("grant_type", "client_credentials")]);
+        let stranger = Some((CLIENT_ID.to_owned(), "wrong".to_owned()));
+        assert_eq!(
+            world.identity.token(&grant, stranger),
+            Err(TokenRefusal::InvalidClient)
+        );
+        assert_eq!(
+            world.identity.token(&grant, None),
+            Err(TokenRefusal::InvalidClient)
+        );
+    }
+
+    #[test]
+    fn only_our_own_unchanged_access_tokens_are_good() {
+        let world = world();
+        let good = world.signed(|_| {});
+        assert!(world.identity.verify(&good).is_some());
+
+        let parts: Vec<&str> = good.split('.').collect();
+        let forged = URL_SAFE_NO_PAD.encode(r#"{"iss":"x","token_use":"access"}"#);
+        let unsigned = URL_SAFE_NO_PAD.encode(format!(
+            r#"{{"alg":"none","kid":"{}"}}"#,
+            world.identity.key_id
+        ));
+        let stranger = tempfile::tempdir().unwrap();
+        let strange_key = load(stranger.path(), URL, world.clock.clone());
+        let mut strange = strange_key.claims("mrt/users.read", None);
+        strange.insert("jti".into(), json!("x"));
+        let other_issuer = load(
+            world.folder.path(),
+            "http://127.0.0.1:9",
+            world.clock.clone(),
+        );
+        let bad = [
+            String::new(),
+            "Bearer".into(),
+            format!("{}.{}", parts[0], parts[1]),
+            format!("{}.{forged}.{}", parts[0], parts[2]),
+            format!("{unsigned}.{}.", parts[1]),
+            format!("{}.{}.{}", parts[0], parts[1], "AAAA"),
+            strange_key.sign(&strange).unwrap(),
+            other_issuer
+                .sign(&other_issuer.claims("mrt/users.read", None))
+                .unwrap(),
+            world.signed(|claims| drop(claims.insert("token_use".into(), json!("id")))),
+            world.signed(|claims| drop(claims.remove("token_use"))),
+            world.signed(|claims| drop(claims.insert("client_id".into(), json!("stranger")))),
+            world.signed(|claims| drop(claims.remove("exp"))),
+            world.signed(|claims| drop(claims.insert("exp".into(), json!("never")))),
+            world.signed(|claims| drop(claims.remove("iss"))),
+        ];
+        for (number, token) in bad.iter().enumerate() {
+            assert_eq!(world.identity.verify(token), None, "token {number}");
+        }
+    }
+
+    #[test]
+    fn a_token_ends_after_its_hour_and_outlives_a_restart() {
+        let world = world();
+        let token = world.signed(|_| {});
+
+        world.clock.advance(TOKEN_LIFE - Duration::from_secs(1));
+        let restarted = load(world.folder.path(), URL, world.clock.clone());
+        assert!(restarted.verify(&token).is_some());
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(restarted.verify(&token), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! What `serve` and `invoke` are put together from: the production parts over this machine's edges.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::routes::{self, Ports};
+use api::server::Server;
+use collector::collect::CollectorPorts;
+use shared::aws::Aws;
+use shared::clock::{Clock, SystemClock};
+use shared::config::{DATABASE_CA_FILE, ProcessVariables, Reader, Variables};
+use shared::database::Databases;
+use shared::document::Location;
+use shared::fleet::FleetSource;
+use shared::store::{SnapshotReader, SnapshotWriter};
+use shared::telemetry::Metrics;
+
+use crate::files::StandIn;
+use crate::sqlite::SqliteStore;
+
+/// File of the snapshot store in the data folder.
+const STORE_FILE: &str = "mrt.db";
+
+/// Variables of a running demo, then those of the process.
+pub(crate) struct Overlay(pub(crate) BTreeMap<String, String>);
+
+impl Variables for Overlay {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0
+            .get(name)
+            .cloned()
+            .or_else(|| ProcessVariables.get(name))
+    }
+}
+
+/// Everything that stands behind the gateway and the schedule.
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fleet: Arc<FleetSource>,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) databases: Databases,
+    pub(crate) aws: Arc<Aws>,
+    every: Duration,
+    retention: Duration,
+}
+
+impl Parts {
+    /// Opens the store in `data` and prepares everything else; reads no target yet.
+    pub(crate) async fn open(
+        data: &Path,
+        fleet: &str,
+        stand_in: Option<&StandIn>,
+        variables: Arc<dyn Variables>,
+        every: Duration,
+    ) -> anyhow::Result<Self> {
+        let mut reader = Reader::new(&*variables);
+        let retention = reader.retention();
+        let ca_file = reader.optional(DATABASE_CA_FILE).map(Into::into);
+        reader.finish(())?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let aws = Arc::new(match stand_in {
+            Some(stand_in) => {
+                Aws::at(
+                    &stand_in.endpoint,
+                    &stand_in.access_key,
+                    &stand_in.secret_key,
+                )
+                .await
+            }
+            None => Aws::load().await,
+        });
+        let location = Location::parse(fleet)
+            .map_err(|reason| anyhow::anyhow!("--fleet {fleet}: {reason}"))?;
+        let store = SqliteStore::open(&data.join(STORE_FILE), Arc::clone(&clock)).await;
+        let store =
+            store.with_context(|| format!("could not open {}", data.join(STORE_FILE).display()))?;
+        Ok(Self {
+            fleet: Arc::new(FleetSource::new(
+                Arc::clone(&aws),
+                location,
+                Arc::clone(&clock),
+            )),
+            databases: Databases::new(Arc::clone(&aws), variables, Arc::clone(&clock), ca_file),
+            store: Arc::new(store),
+            clock,
+            aws,
+            every,
+            retention,
+        })
+    }
+
+    /// Returns all endpoints behind one server.
+    pub(crate) fn server(&self, allowed_origins: Vec<String>) -> Server {
+        let ports = Ports {
+            fleet: Arc::clone(&self.fleet),
+            snapshots: SnapshotReader::new(self.store.clone()),
+            databases: self.databases.clone(),
+            aws: Arc::clone(&self.aws),
+        };
+        Server::new(
+            routes::all(&ports),
+            allowed_origins,
+            Arc::clone(&self.clock),
+            Metrics::Off,
+        )
+    }
+
+    /// Returns what collectors need.
+    pub(crate) fn collector_ports(&self) -> CollectorPorts {
+        CollectorPorts {
+            fleet: Arc::clone(&self.fleet),
+            writer: SnapshotWriter::new(self.store.clone(), self.retention),
+            clock: Arc::clone(&self.clock),
+            every: self.every,
+            metrics: Metrics::Off,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The schedule and the queues of one machine: where EventBridge and SQS stand in AWS.
+//!
+//! Ticks become scheduler event JSON, messages become queue event JSON, and both go through the production
+//! decoders into the production functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use collector::{CollectMessage, QueueError, TargetQueue};
+use serde_json::{Value, json};
+use shared::clock::{Clock, rfc3339, whole_second};
+use shared::fleet::{FleetSource, Kind};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+/// Most messages of one batch: SQS's limit and the deployed event source's batch size.
+const BATCH: usize = 10;
+/// Times that a message is delivered before it counts as dead: the deployed queue's redrive policy.
+const DELIVERIES: u32 = 3;
+/// Wait before a failed message is delivered again; short, because people watch.
+const REDELIVERY_PAUSE: Duration = Duration::from_secs(5);
+/// Messages that wait at most; a plan that finds the queue full waits with them.
+const QUEUE_LENGTH: usize = 1000;
+
+/// A message on its way.
+#[derive(Debug)]
+struct Delivery {
+    id: String,
+    body: String,
+    count: u32,
+}
+
+/// Both queues in this process.
+pub(crate) struct LocalQueue {
+    buckets: Sender<Delivery>,
+    databases: Sender<Delivery>,
+}
+
+/// The end of a queue that a collector reads.
+pub(crate) struct Deliveries {
+    name: &'static str,
+    sender: Sender<Delivery>,
+    receiver: Receiver<Delivery>,
+}
+
+/// Returns the queues with their ends for buckets and for databases.
+pub(crate) fn queues() -> (LocalQueue, Deliveries, Deliveries) {
+    let (buckets, bucket_end) = mpsc::channel(QUEUE_LENGTH);
+    let (databases, database_end) = mpsc::channel(QUEUE_LENGTH);
+    let end = |name, sender: &Sender<Delivery>, receiver| Deliveries {
+        name,
+        sender: sender.clone(),
+        receiver,
+    };
+    let bucket_end = end("bucket-size", &buckets, bucket_end);
+    let database_end = end("table-size", &databases, database_end);
+    (LocalQueue { buckets, databases }, bucket_end, database_end)
+}
+
+#[async_trait]
+impl TargetQueue for LocalQueue {
+    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+        let of = messages.len();
+        let sender = match kind {
+            Kind::Bucket => &self.buckets,
+            Kind::Database => &self.databases,
+        };
+        for (sent, message) in messages.into_iter().enumerate() {
+            let failed = |source| QueueError {
+                kind,
+                refused: of - sent,
+                of,
+                source,
+            };
+            let body = message.to_json().map_err(|error| failed(error.into()))?;
+            let delivery = Delivery {
+                id: uuid::Uuid::new_v4().to_string(),
+                body,
+                count: 1,
+            };
+            sender
+                .send(delivery)
+                .await
+                .map_err(|error| failed(error.to_string().into()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns a tick as EventBridge writes it.
+pub(crate) fn scheduled_event(time: DateTime<Utc>) -> Value {
+    json!({
+        "version": "0",
+        "id": uuid::Uuid::new_v4().to_string(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": "000000000000",
+        "time": rfc3339(time),
+        "region": "local",
+        "resources": ["arn:aws:scheduler:local:000000000000:schedule/default/mrt"],
+        "detail": {},
+    })
+}
+
+/// Plans a collection at once and then at every interval, until `stop` turns true.
+pub(crate) async fn run(
+    fleet: Arc<FleetSource>,
+    queue: LocalQueue,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = tokio::time::interval(every);
+    // A tick that comes late because the queue was full is left out: the next one measures the same.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let tick = async {
+            ticks.tick().await;
+            plan(&fleet, &queue, whole_second(clock.now())).await;
+        };
+        tokio::select! {
+            () = tick => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn plan(fleet: &FleetSource, queue: &LocalQueue, time: DateTime<Utc>) {
+    let event = match serde_json::from_value(scheduled_event(time)) {
+        Ok(event) => event,
+        Err(error) => {
+            return tracing::error!(error = %error, "a scheduled event has a form that production does not know");
+        }
+    };
+    if let Err(error) = collector::plan(&event, fleet, queue).await {
+        tracing::error!(error = %shared::telemetry::error_chain(&error), "planning failed");
+    }
+}
+
+impl Deliveries {
+    /// Delivers messages in batches to `handle` until `stop` turns true, failed ones again a little later.
+    pub(crate) async fn deliver<F: Future<Output = anyhow::Result<Value>>>(
+        mut self,
+        handle: impl Fn(Value) -> F,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        loop {
+            let mut batch = Vec::with_capacity(BATCH);
+            tokio::select! {
+                received = self.receiver.recv_many(&mut batch, BATCH) => if received == 0 { return },
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            tokio::select! {
+                failed = failed_ids(handle(queue_event(&batch)), &batch) => self.redeliver(batch, &failed),
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    fn redeliver(&self, batch: Vec<Delivery>, failed: &[String]) {
+        for mut delivery in batch
+            .into_iter()
+            .filter(|delivery| failed.contains(&delivery.id))
+        {
+            if delivery.count >= DELIVERIES {
+                tracing::warn!(queue = self.name, message.id = %delivery.id, "message given up after {DELIVERIES} deliveries");
+                continue;
+            }
+            delivery.count += 1;
+            let sender = self.sender.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(REDELIVERY_PAUSE).await;
+                // Without a receiver the server is stopping.
+                let _ = sender.send(delivery).await;
+            });
+        }
+    }
+}
+
+/// Returns the ids of the messages that an invocation did not finish.
+async fn failed_ids(
+    handled: impl Future<Output = anyhow::Result<Value>>,
+    batch: &[Delivery],
+) -> Vec<String> {
+    match handled.await {
+        Ok(response) => {
+            let failures = response["batchItemFailures"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            failures
+                .filter_map(|failure| failure["itemIdentifier"].as_str())
+                .map(str::to_owned)
+                .collect()
+        }
+        // As in Lambda: an invocation that fails has finished nothing.
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "a collector failed");
+            batch.iter().map(|delivery| delivery.id.clone()).collect()
+        }
+    }
+}
+
+/// Returns a batch as SQS hands it to Lambda.
+fn queue_event(batch: &[Delivery]) -> Value {
+    let records: Vec<Value> = batch
+        .iter()
+        .map(|delivery| {
+            json!({
+                "messageId": delivery.id,
+                "receiptHandle": delivery.id,
+                "body": delivery.body,
+                "attributes": {"ApproximateReceiveCount": delivery.count.to_string()},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:local:000000000000:mrt",
+                "awsRegion": "local",
+            })
+        })
+        .collect();
+    json!({"Records": records})
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use shared::fleet::TargetId;
+
+    use super::*;
+
+    fn message(target: &str) -> CollectMessage {
+        let scheduled_at = "2026-01-12T11:00:00Z".parse().unwrap();
+        CollectMessage {
+            target: TargetId::from_text(target),
+            scheduled_at,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_message_comes_back_until_it_is_given_up() {
+        let (queue, buckets, _databases) = queues();
+        let (stop, stopped) = watch::channel(false);
+        queue
+            .send(Kind::Bucket, vec![message("good"), message("bad")])
+            .await
+            .unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let handle = {
+            let (seen, stop) = (Arc::clone(&seen), stop.clone());
+            move |event: Value| {
+                let mut failures = Vec::new();
+                for record in event["Records"].as_array().unwrap() {
+                    let body = CollectMessage::from_body(record["body"].as_str()).unwrap();
+                    seen.lock().unwrap().push(body.target.to_string());
+                    if body.target.as_str() == "bad" {
+                        failures.push(json!({"itemIdentifier": record["messageId"]}));
+                    }
+                }
+                let _ = stop.send(seen.lock().unwrap().len() >= 4);
+                std::future::ready(Ok(json!({"batchItemFailures": failures})))
+            }
+        };
+
+        buckets.deliver(handle, stopped).await;
+
+        assert_eq!(*seen.lock().unwrap(), ["good", "bad", "bad", "bad"]);
+    }
+
+    #[test]
+    fn events_are_what_the_production_decoders_read() {
+        let time = "2026-01-12T11:00:00Z".parse().unwrap();
+        let event: aws_lambda_events::eventbridge::EventBridgeEvent =
+            serde_json::from_value(scheduled_event(time)).unwrap();
+        assert_eq!(event.time, Some(time));
+
+        let batch = [Delivery {
+            id: "m-1".into(),
+            body: "{}".into(),
+            count: 2,
+        }];
+        let event: aws_lambda_events::sqs::SqsEvent =
+            serde_json::from_value(queue_event(&batch)).unwrap();
+        assert_eq!(event.records[0].message_id.as_deref(), Some("m-1"));
+        assert_eq!(event.records[0].attributes["ApproximateReceiveCount"], "2");
+    }
+}

@@ -1,0 +1,286 @@
+//! `mrt serve`: gateway, schedule, queues and store in one process, until it is told to stop.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::routes::ROUTES;
+use api::server::Server;
+use collector::Collector;
+use collector::collect::CollectorPorts;
+use shared::config::Reader;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::demo::Demo;
+use crate::files::{self, Running, StandIn};
+use crate::gateway::{self, Gateway};
+use crate::identity::Identity;
+use crate::parts::{Overlay, Parts};
+use crate::scheduler::{self, Deliveries};
+
+/// Address unless another is asked for.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+/// Time between two collections in the demo, so that people see numbers move.
+const DEMO_EVERY: Duration = Duration::from_secs(60);
+/// Time between two collections otherwise: the deployed default.
+const FLEET_EVERY: Duration = Duration::from_secs(3600);
+/// Time between two sweeps of expired snapshots.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// Longest wait for the tasks to end after the stop; what they leave unfinished is repeated later.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What `mrt serve` was asked for.
+pub(crate) struct Options {
+    /// The fleet file; `None` for the demo.
+    pub(crate) fleet: Option<String>,
+    /// Address to listen on; the default may move to a free port.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Time between two collections.
+    pub(crate) every: Option<Duration>,
+    /// Folder of everything that is kept.
+    pub(crate) data: PathBuf,
+}
+
+/// Runs until a signal to stop.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&options.data)
+        .with_context(|| format!("could not create {}", options.data.display()))?;
+    let _lock = files::lock(&options.data)?;
+    let mut stopping = Box::pin(stop_signal()?);
+
+    let demo = match options.fleet {
+        Some(_) => None,
+        None => Some(tokio::select! {
+            demo = Demo::start(&options.data) => demo?,
+            () = &mut stopping => return Ok(()),
+        }),
+    };
+    let served = serve(&options, demo.as_ref(), stopping).await;
+    Running::remove(&options.data);
+    if let Some(demo) = demo {
+        demo.stop().await?;
+    }
+    served
+}
+
+async fn serve(
+    options: &Options,
+    demo: Option<&Demo>,
+    stopping: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let (fleet, stand_in, variables) = match demo {
+        Some(demo) => {
+            let stand_in = StandIn {
+                endpoint: demo.s3_endpoint.clone(),
+                access_key: demo.access_key.clone(),
+                secret_key: demo.secret_key.clone(),
+            };
+            (
+                demo.fleet_path.display().to_string(),
+                Some(stand_in),
+                demo.variables.clone(),
+            )
+        }
+        None => (
+            options.fleet.clone().unwrap_or_default(),
+            None,
+            BTreeMap::new(),
+        ),
+    };
+    let every = options.every.unwrap_or(if demo.is_some() {
+        DEMO_EVERY
+    } else {
+        FLEET_EVERY
+    });
+    let overlay = Arc::new(Overlay(variables.clone()));
+    let origins = Server::allowed_origins(&Reader::new(&*overlay));
+    let parts = Parts::open(&options.data, &fleet, stand_in.as_ref(), overlay, every).await?;
+    // A fleet that cannot be read is told now, not an interval later.
+    parts
+        .fleet
+        .current()
+        .await
+        .map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
+
+    let wanted = options.listen.map_or_else(|| DEFAULT_ADDRESS.parse(), Ok)?;
+    let listener = gateway::bind(wanted, options.listen.is_none()).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let scopes = ROUTES.iter().filter_map(|route| route.scope).collect();
+    let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&parts.clock))?;
+    let (client_id, client_secret) = identity.client();
+    let running = Running {
+        url: url.clone(),
+        pid: std::process::id(),
+        client_id: client_id.to_owned(),
+        client_secret: client_secret.to_owned(),
+        fleet: fleet.into(),
+        aws: stand_in,
+        variables,
+    };
+    running.write(&options.data)?;
+    print_welcome(&identity, &running, options, demo, every)?;
+
+    let (stop, stopped) = watch::channel(false);
+    let gateway = Gateway::new(parts.server(origins.clone()), identity, url, origins);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::new(gateway).serve(listener, stopped.clone()));
+    start_collecting(&mut tasks, &parts, every, &stopped);
+
+    tokio::select! {
+        () = stopping => tracing::info!("stopping"),
+        // Tasks end by themselves only when one of them panicked.
+        ended = tasks.join_next() => tracing::error!(ended = ?ended, "a task ended"),
+    }
+    let _ = stop.send(true);
+    let ending = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(STOP_TIMEOUT, ending).await;
+    Ok(())
+}
+
+fn start_collecting(
+    tasks: &mut JoinSet<()>,
+    parts: &Parts,
+    every: Duration,
+    stopped: &watch::Receiver<bool>,
+) {
+    let (queue, bucket_end, database_end) = scheduler::queues();
+    let schedule = scheduler::run(
+        Arc::clone(&parts.fleet),
+        queue,
+        Arc::clone(&parts.clock),
+        every,
+        stopped.clone(),
+    );
+    tasks.spawn(schedule);
+    tasks.spawn(deliver_buckets(
+        bucket_end,
+        parts.collector_ports(),
+        Arc::clone(&parts.aws),
+        stopped.clone(),
+    ));
+    tasks.spawn(deliver_databases(
+        database_end,
+        parts.collector_ports(),
+        parts.databases.clone(),
+        stopped.clone(),
+    ));
+    let (store, mut stopped) = (Arc::clone(&parts.store), stopped.clone());
+    tasks.spawn(async move {
+        let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                _ = sweeps.tick() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+            if let Err(error) = store.sweep().await {
+                tracing::warn!(error = %shared::telemetry::error_chain(&error), "expired snapshots were not swept");
+            }
+        }
+    });
+}
+
+async fn deliver_buckets(
+    end: Deliveries,
+    ports: CollectorPorts,
+    aws: Arc<shared::aws::Aws>,
+    stopped: watch::Receiver<bool>,
+) {
+    let collector = Arc::new(Collector::of_buckets(ports, aws));
+    let handle = move |event| {
+        let collector = Arc::clone(&collector);
+        async move {
+            let event = serde_json::from_value(event)?;
+            Ok(serde_json::to_value(collector.handle(event).await?)?)
+        }
+    };
+    end.deliver(handle, stopped).await;
+}
+
+async fn deliver_databases(
+    end: Deliveries,
+    ports: CollectorPorts,
+    databases: shared::database::Databases,
+    stopped: watch::Receiver<bool>,
+) {
+    let collector = Arc::new(Collector::of_databases(ports, databases));
+    let handle = move |event| {
+        let collector = Arc::clone(&collector);
+        async move {
+            let event = serde_json::from_value(event)?;
+            Ok(serde_json::to_value(collector.handle(event).await?)?)
+        }
+    };
+    end.deliver(handle, stopped).await;
+}
+
+/// Returns a future that ends at Ctrl-C or SIGTERM.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "what a person needs to go on, on standard output"
+)]
+fn print_welcome(
+    identity: &Identity,
+    running: &Running,
+    options: &Options,
+    demo: Option<&Demo>,
+    every: Duration,
+) -> anyhow::Result<()> {
+    let form = BTreeMap::from([("grant_type".to_owned(), "client_credentials".to_owned())]);
+    let client = Some((running.client_id.clone(), running.client_secret.clone()));
+    let token = identity
+        .token(&form, client)
+        .map_err(|refusal| anyhow::anyhow!(refusal.as_str()))?;
+    let token = token["access_token"].as_str().unwrap_or_default();
+    let every = humantime::format_duration(every);
+    println!(
+        "MRT API on {}  (collects every {every}, keeps its data in {}, Ctrl-C stops it)",
+        running.url,
+        options.data.display()
+    );
+    if let Some(demo) = demo {
+        println!(
+            "Drop a file into a folder of {} and see the answer change.",
+            demo.buckets_path.display()
+        );
+        println!(
+            "For aws, mrt bucket-size and others: export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+            demo.s3_endpoint, demo.access_key, demo.secret_key
+        );
+    }
+    println!("\nexport TOKEN={token}\n");
+    for route in ROUTES {
+        let is_one_environment = route
+            .parameters
+            .iter()
+            .any(|parameter| parameter.name == "environment" && parameter.is_required);
+        let query = if is_one_environment && demo.is_some() {
+            "?environment=acme-prod"
+        } else {
+            ""
+        };
+        let header = if route.scope.is_some() {
+            "-H \"Authorization: Bearer $TOKEN\" "
+        } else {
+            ""
+        };
+        println!("curl -s {header}'{}{}{query}'", running.url, route.path);
+    }
+    println!();
+    Ok(())
+}
