@@ -1,4 +1,4 @@
-//! Unquoted values as YAML 1.1 reads them, which is how the platform's own tool (m2ee-tools, PyYAML) does.
+//! Unquoted values as YAML 1.1 reads them, which is how the platform's own tool (m2ee-tools, `PyYAML`) does.
 //!
 //! Today's parsers follow YAML 1.2, where `yes`, `0755` and `12:30` are text. An app that is started with an
 //! unquoted `0755` runs with 493, and saying so is the point of the answer.

@@ -1,0 +1,216 @@
+//! The grants script and the statements of `GrantsMissing`, tried on a real server.
+
+use api::users::{UsersError, grants_script};
+
+use super::database::{SEED, TestDatabase, databases_with};
+use super::{count, count_users, now};
+
+async fn missing_statements(database: &TestDatabase) -> Vec<String> {
+    match count(&database.environment()).await {
+        Err(UsersError::GrantsMissing { statements }) => statements,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_role_reads_flags_but_no_secret_and_writes_nothing() {
+    let Some(database) = TestDatabase::new("secrets", SEED).await else {
+        return;
+    };
+    let mut role = database.role().await;
+
+    for statement in [
+        r#"SELECT "password" FROM "system$user""#,
+        r#"SELECT * FROM "system$user""#,
+        r#"SELECT "sessionid" FROM "system$session""#,
+        r#"SELECT "token" FROM "system$tokeninformation""#,
+        r#"SELECT "email" FROM "administration$account""#,
+        r#"SELECT "name" FROM "system$filedocument""#,
+        r#"SELECT "hash" FROM "system$userreportinfo""#,
+        r#"DELETE FROM "system$session""#,
+        r#"UPDATE "system$user" SET "active" = true"#,
+    ] {
+        let refused = sqlx::raw_sql(statement)
+            .execute(&mut role)
+            .await
+            .unwrap_err();
+        let code = refused.as_database_error().unwrap().code().unwrap();
+        assert_eq!(code, "42501", "{statement}");
+    }
+    for statement in [
+        r#"SELECT "id", "name", "active" FROM "system$user""#,
+        r#"SELECT * FROM "mendixsystem$entity""#,
+    ] {
+        sqlx::raw_sql(statement).execute(&mut role).await.unwrap();
+    }
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn the_script_may_run_twice_and_on_any_database() {
+    let Some(database) = TestDatabase::new("empty", "").await else {
+        return;
+    };
+
+    database.run(&grants_script(&database.target)).await;
+
+    assert!(matches!(
+        count(&database.environment()).await,
+        Err(UsersError::NotAMendixDatabase)
+    ));
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn names_with_quotes_and_dollars_work_from_script_to_count() {
+    let Some(database) = TestDatabase::new(r#"o'dd "$mrt$ \{{role}}"#, SEED).await else {
+        return;
+    };
+
+    let counts = count(&database.environment()).await.unwrap();
+    let role = database.target.user.replace('"', "\"\"");
+    database
+        .run(&format!(r#"REVOKE ALL ON "system$user" FROM "{role}""#))
+        .await;
+    for statement in missing_statements(&database).await {
+        database.run(&statement).await;
+    }
+
+    assert_eq!(count(&database.environment()).await.unwrap(), counts);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn the_statements_of_missing_rights_give_exactly_what_lacks() {
+    let Some(database) = TestDatabase::new("revoked", SEED).await else {
+        return;
+    };
+    let counts = count(&database.environment()).await.unwrap();
+    let (name, role) = (&database.target.name, &database.target.user);
+    database
+        .run(&format!(
+            r#"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM "{role}";
+               REVOKE ALL ON SCHEMA public FROM PUBLIC, "{role}";
+               REVOKE ALL ON DATABASE "{name}" FROM PUBLIC, "{role}";"#
+        ))
+        .await;
+
+    let connect = missing_statements(&database).await;
+    assert_eq!(
+        connect,
+        [format!(
+            r#"GRANT CONNECT ON DATABASE "{name}" TO "{role}";"#
+        )]
+    );
+    database.run(&connect[0]).await;
+    let statements = missing_statements(&database).await;
+
+    assert_eq!(
+        statements[0],
+        format!(r#"GRANT USAGE ON SCHEMA public TO "{role}";"#)
+    );
+    assert_eq!(
+        statements.len(),
+        7,
+        "one for the schema and each of six tables"
+    );
+    assert!(!statements.join("").contains("password"), "{statements:?}");
+    for statement in &statements {
+        database.run(statement).await;
+    }
+    assert_eq!(count(&database.environment()).await.unwrap(), counts);
+    database.remove().await;
+}
+
+/// Mendix makes tables anew when it changes its storage, and rights on columns end with the old table.
+#[tokio::test]
+async fn a_table_made_anew_needs_its_rights_again() {
+    let Some(database) = TestDatabase::new("anew", SEED).await else {
+        return;
+    };
+    database
+        .run(
+            r#"CREATE TABLE copy AS SELECT * FROM "system$session";
+               DROP TABLE "system$session";
+               ALTER TABLE copy RENAME TO "system$session";"#,
+        )
+        .await;
+
+    let statements = missing_statements(&database).await;
+
+    let role = &database.target.user;
+    assert_eq!(
+        statements,
+        [format!(
+            r#"GRANT SELECT ("id", "lastactive") ON public."system$session" TO "{role}";"#
+        )]
+    );
+    database.remove().await;
+}
+
+/// Rights that are refused without being visible beforehand, here through a policy's function.
+#[tokio::test]
+async fn rights_that_end_between_probe_and_count_are_missing_rights_too() {
+    let policy = format!(
+        r#"{SEED}
+        CREATE FUNCTION hidden() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
+        REVOKE ALL ON FUNCTION hidden() FROM PUBLIC;
+        ALTER TABLE "system$user" ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY refused ON "system$user" USING (hidden());"#
+    );
+    let Some(database) = TestDatabase::new("policy", &policy).await else {
+        return;
+    };
+
+    let statements = missing_statements(&database).await;
+
+    let tables = statements
+        .iter()
+        .filter(|statement| statement.contains("system$"))
+        .count();
+    assert_eq!(tables, 6, "{statements:?}");
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_login_that_fails_says_how() {
+    let Some(database) = TestDatabase::new("login", SEED).await else {
+        return;
+    };
+    let environment = database.environment();
+    let mut elsewhere = environment.clone();
+    elsewhere.database.as_mut().unwrap().name.push_str("_gone");
+    let mut closed = environment.clone();
+    closed.database.as_mut().unwrap().port = 9;
+
+    let code =
+        async |environment, databases| match count_users(&databases, environment, now()).await {
+            Err(UsersError::Database(error)) => error.code(),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(
+        code(&environment, databases_with("wrong")).await,
+        "login_refused"
+    );
+    assert_eq!(
+        code(&elsewhere, super::databases()).await,
+        "database_missing"
+    );
+    assert_eq!(code(&closed, super::databases()).await, "unreachable");
+    database.remove().await;
+}
+
+/// A database of something else may well have a table that is called like one of Mendix's.
+#[tokio::test]
+async fn tables_of_other_shape_are_no_mendix_database() {
+    let other = r#"CREATE TABLE "system$user" (id bigint, name text);
+                   CREATE TABLE "mendixsystem$version" (lastsyncdate timestamp);"#;
+    let Some(database) = TestDatabase::new("other", other).await else {
+        return;
+    };
+
+    let error = count(&database.environment()).await.unwrap_err();
+
+    assert!(matches!(error, UsersError::NotAMendixDatabase), "{error:?}");
+    database.remove().await;
+}
