@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
 /// Tells the current time.
 pub trait Clock: Send + Sync {
@@ -15,12 +15,13 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    /// Returns the time in whole milliseconds: finer ones mean nothing across machines.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the machine's clock"
     )]
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now().trunc_subsecs(3)
     }
 }
 

@@ -7,10 +7,11 @@
 //! case without a full stop; identifiers and numbers are fields, with the unit in the name. A failure is
 //! logged once, where it becomes an outcome: `warn` when something is degraded, `error` when someone must act.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use chrono::{DateTime, Utc};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::time::ChronoUtc;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{LOG_LEVEL, Variables};
@@ -50,6 +51,9 @@ pub fn start(format: Format, variables: &dyn Variables) {
             .with_writer(BoxMakeWriter::new(std::io::stdout))
             .try_init(),
         Format::Terminal => builder
+            .compact()
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_timer(ChronoUtc::new("%H:%M:%SZ".to_owned()))
             .with_target(false)
             .with_writer(BoxMakeWriter::new(std::io::stderr))
             .try_init(),

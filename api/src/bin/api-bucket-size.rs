@@ -1,4 +1,4 @@
-//! Lambda function `api-bucket-size`: answers GET /bucket_size from the latest snapshots.
+//! Lambda function `api-bucket-size`: answers `GET /bucket_size` from the latest snapshots.
 
 use api::{bucket_size, lambda};
 

@@ -1,4 +1,4 @@
-//! Lambda function `api-table-size`: answers GET /table_size from the latest snapshots.
+//! Lambda function `api-table-size`: answers `GET /table_size` from the latest snapshots.
 
 use api::{lambda, table_size};
 

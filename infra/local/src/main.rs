@@ -119,7 +119,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   mrt invoke api-bucket-size api/tests/events/bucket_size.json
-  mrt invoke plan collector/tests/events/scheduled.json --fleet fleet.toml")]
+  mrt invoke plan collector/tests/events/scheduled-tick.json --fleet fleet.toml")]
     Invoke {
         /// Name of a Lambda function
         function: String,

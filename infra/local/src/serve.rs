@@ -12,6 +12,7 @@ use api::server::Server;
 use collector::Collector;
 use collector::collect::CollectorPorts;
 use shared::config::Reader;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -52,6 +53,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         .with_context(|| format!("could not create {}", options.data.display()))?;
     let _lock = files::lock(&options.data)?;
     let mut stopping = Box::pin(stop_signal()?);
+    // Bound before anything is started: an address that cannot be had is told at once.
+    let wanted = options.listen.map_or_else(|| DEFAULT_ADDRESS.parse(), Ok)?;
+    let listener = gateway::bind(wanted, options.listen.is_none()).await?;
 
     let demo = match options.fleet {
         Some(_) => None,
@@ -60,7 +64,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             () = &mut stopping => return Ok(()),
         }),
     };
-    let served = serve(&options, demo.as_ref(), stopping).await;
+    let served = serve(&options, demo.as_ref(), listener, stopping).await;
     Running::remove(&options.data);
     if let Some(demo) = demo {
         demo.stop().await?;
@@ -71,6 +75,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 async fn serve(
     options: &Options,
     demo: Option<&Demo>,
+    listener: TcpListener,
     stopping: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let (fleet, stand_in, variables) = match demo {
@@ -107,8 +112,6 @@ async fn serve(
         .await
         .map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
 
-    let wanted = options.listen.map_or_else(|| DEFAULT_ADDRESS.parse(), Ok)?;
-    let listener = gateway::bind(wanted, options.listen.is_none()).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let scopes = ROUTES.iter().filter_map(|route| route.scope).collect();
     let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&parts.clock))?;
