@@ -2,6 +2,7 @@
 
 pub mod bucket_size;
 pub mod caller;
+pub mod constants;
 pub mod endpoint;
 pub mod error;
 pub mod health;
@@ -14,3 +15,4 @@ pub mod routes;
 pub mod selection;
 pub mod server;
 pub mod table_size;
+pub mod users;

@@ -8,12 +8,14 @@ use shared::fleet::FleetSource;
 use shared::store::SnapshotReader;
 
 use crate::endpoint::{Endpoint, Route};
-use crate::{bucket_size, health, openapi, table_size};
+use crate::{bucket_size, constants, health, openapi, table_size, users};
 
 /// Facts of every endpoint, no handlers: reaching this links no database driver and no AWS client.
 pub const ROUTES: &[Route] = &[
     bucket_size::ROUTE,
     table_size::ROUTE,
+    users::ROUTE,
+    constants::ROUTE,
     openapi::ROUTE,
     health::ROUTE,
 ];
@@ -35,6 +37,8 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
     vec![
         bucket_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
         table_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
+        users::endpoint(Arc::clone(&ports.fleet), ports.databases.clone()),
+        constants::endpoint(Arc::clone(&ports.fleet), Arc::clone(&ports.aws)),
         openapi::endpoint(),
         health::endpoint(),
     ]

@@ -1,0 +1,8 @@
+//! Lambda function `api-users`: answers `GET /users` live from the environments' databases.
+
+use api::{lambda, users};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    lambda::serve(|start| vec![users::endpoint(start.fleet(), start.databases())]).await
+}
