@@ -77,10 +77,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Returns whether a run is missed at `now`: two intervals have gone by since this one was due.
+    /// Returns whether a run is missed at `now`: a whole interval has gone by since the next one was due.
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
         let interval = self.next_due_at - self.scheduled_at;
-        now >= self.next_due_at + interval
+        let missed_at = self.next_due_at.checked_add_signed(interval);
+        missed_at.is_some_and(|missed_at| now >= missed_at)
     }
 
     /// Returns how old the numbers are at `now`, in seconds.

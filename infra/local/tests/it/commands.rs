@@ -1,0 +1,221 @@
+//! The one-shot commands: answers, refusals and exit codes.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::harness::{MRT, Server, data_folder, has_postgres};
+
+fn mrt(arguments: &[&str]) -> Output {
+    let command = Command::new(MRT)
+        .args(arguments)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output();
+    command.unwrap()
+}
+
+fn error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", error(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn measurements_of_the_demo_equal_what_lies_there() {
+    if !has_postgres() {
+        return;
+    }
+    let data = data_folder();
+    let server = Server::start(data.path(), "1h").await;
+    let folder = data
+        .path()
+        .join("demo/buckets/shared-files/globex-test/one-shot");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("a.pdf"), vec![1; 1000]).unwrap();
+    std::fs::write(folder.join("b.txt"), vec![1; 24]).unwrap();
+
+    let part = "s3://shared-files/globex-test/one-shot/";
+    let all = json(&server.mrt(&["bucket-size", part, "--json"]));
+    assert_eq!(
+        (&all["total_bytes"], &all["object_count"]),
+        (&1024.into(), &2.into())
+    );
+    let documents = json(&server.mrt(&["bucket-size", part, "--suffix", ".pdf", "--json"]));
+    assert_eq!(
+        (&documents["total_bytes"], &documents["completeness"]),
+        (&1000.into(), &"complete".into())
+    );
+    let readable = String::from_utf8(server.mrt(&["bucket-size", part]).stdout).unwrap();
+    assert!(readable.contains("1.00 KiB (1,024 bytes)"), "{readable}");
+    let missing = server.mrt(&["bucket-size", "s3://no-such-bucket", "--json"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(
+        error(&missing).contains("(bucket_missing)"),
+        "{}",
+        error(&missing)
+    );
+    assert!(missing.stdout.is_empty(), "no number where there is none");
+
+    let fleet = std::fs::read_to_string(data.path().join("demo/fleet.toml")).unwrap();
+    let fleet = shared::fleet::Fleet::parse("fleet.toml", &fleet).unwrap();
+    let database = fleet
+        .environment("globex-test")
+        .unwrap()
+        .database
+        .clone()
+        .unwrap();
+    let password = server.running["variables"]
+        .as_object()
+        .unwrap()
+        .values()
+        .next()
+        .unwrap()
+        .as_str()
+        .unwrap();
+    let url = |password: &str, name: &str| {
+        format!(
+            "postgres://{}:{password}@127.0.0.1:{}/{name}",
+            database.user, database.port
+        )
+    };
+    let tables = json(&mrt(&[
+        "table-size",
+        &url(password, &database.name),
+        "--json",
+    ]));
+    assert_eq!(
+        tables["tables"].as_array().unwrap().len() as u64,
+        tables["table_count"].as_u64().unwrap()
+    );
+    let readable =
+        String::from_utf8(mrt(&["table-size", &url(password, &database.name)]).stdout).unwrap();
+    assert!(readable.contains("Sales."), "{readable}");
+    let refused = mrt(&["table-size", &url("wrong", &database.name)]);
+    assert_eq!(
+        (
+            refused.status.code(),
+            error(&refused).contains("(login_refused)")
+        ),
+        (Some(1), true),
+        "{}",
+        error(&refused)
+    );
+    let missing = mrt(&["table-size", &url(password, "nowhere")]);
+    assert!(
+        error(&missing).contains("(database_missing)"),
+        "{}",
+        error(&missing)
+    );
+
+    let event = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../api/tests/events/console.json"
+    );
+    let data = data.path().to_str().unwrap();
+    assert_eq!(
+        json(&mrt(&["invoke", "api-public", event, "--data", data]))["statusCode"],
+        200
+    );
+    let event = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../collector/tests/events/scheduled-tick.json"
+    );
+    let planned = json(&mrt(&["invoke", "plan", event, "--data", data]));
+    assert_eq!(planned["messages"].as_array().unwrap().len(), 9);
+}
+
+#[test]
+fn wrong_usage_is_two_and_says_what_is_allowed() {
+    for (arguments, expected) in [
+        (vec!["bucket-size", "acme-files"], "s3://BUCKET"),
+        (
+            vec!["table-size", "oracle://u:NEVERLEAK@h/d"],
+            "postgres:// and mysql://",
+        ),
+        (vec!["serve"], "--demo"),
+        (vec!["serve", "--demo", "--every", "0s"], "1s to 1day"),
+        (
+            vec!["serve", "--demo", "--fleet", "x.toml"],
+            "cannot be used with",
+        ),
+        (vec!["nonsense"], "unrecognized subcommand"),
+    ] {
+        let output = mrt(&arguments);
+
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            error(&output).contains(expected),
+            "{arguments:?}: {}",
+            error(&output)
+        );
+    }
+}
+
+#[test]
+fn failures_are_one_and_name_what_is_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let fleet = folder.path().join("fleet.toml");
+    std::fs::write(&fleet, "[[environment]]\nname = \"Bad Name\"\n").unwrap();
+    let fleet = fleet.to_str().unwrap();
+    let event = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../api/tests/events/console.json"
+    );
+    for (arguments, expected) in [
+        (vec!["token", "--data", data], "no server is running"),
+        (
+            vec!["serve", "--fleet", fleet, "--data", data],
+            "fleet.toml:2: environment[0].name",
+        ),
+        (
+            vec!["serve", "--demo", "--data", data, "--listen", "0.0.0.0:0"],
+            "127.0.0.1 only",
+        ),
+        (
+            vec!["invoke", "api-nothing", event, "--data", data],
+            "allowed are api-bucket-size",
+        ),
+        (
+            vec!["invoke", "plan", "nowhere.json", "--data", data],
+            "could not read nowhere.json",
+        ),
+        (
+            vec!["table-size", "mysql://u@127.0.0.1/d"],
+            "(engine_unsupported)",
+        ),
+        (
+            vec!["table-size", "postgres://u@127.0.0.1:9/d"],
+            "(unreachable)",
+        ),
+    ] {
+        let output = mrt(&arguments);
+
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{arguments:?}: {}",
+            error(&output)
+        );
+        assert!(
+            error(&output).contains(expected),
+            "{arguments:?}: {}",
+            error(&output)
+        );
+    }
+}
+
+#[test]
+fn help_teaches_by_example() {
+    for command in ["serve", "bucket-size", "table-size", "token", "invoke"] {
+        let help = String::from_utf8(mrt(&[command, "--help"]).stdout).unwrap();
+
+        assert!(
+            help.contains("Examples:") && help.contains(&format!("mrt {command} ")),
+            "{help}"
+        );
+    }
+}
