@@ -28,18 +28,21 @@ pub use lambda_runtime::Error;
 const ANSWER_RESERVE: Duration = Duration::from_secs(1);
 
 impl From<CollectError> for Diagnostic {
-    /// The type is a fixed word for alarms and filters; what caused it is in the log line before it.
+    /// The type is a fixed word for alarms and filters; what caused it is in the log only.
     fn from(error: CollectError) -> Self {
-        tracing::error!(
-            failure.code = error.error_type(),
-            error = error_chain(&error),
-            "invocation failed"
-        );
         Self {
             error_type: error.error_type().to_owned(),
             error_message: error.to_string(),
         }
     }
+}
+
+fn log_failure(error: &CollectError) {
+    tracing::error!(
+        failure.code = error.error_type(),
+        error = error_chain(error),
+        "invocation failed"
+    );
 }
 
 /// Serves the function `plan`: ticks of the schedule in, messages out.
@@ -58,7 +61,11 @@ pub async fn serve_plan() -> Result<(), Error> {
     let fleet = FleetSource::new(aws, config.fleet, Arc::new(SystemClock));
     let (queue, fleet) = (&queue, &fleet);
     let handler = service_fn(|event: LambdaEvent<EventBridgeEvent>| {
-        async move { plan(&event.payload, fleet, queue).await.map(drop) }.boxed_local()
+        async move {
+            let planned = plan(&event.payload, fleet, queue).await;
+            planned.map(drop).inspect_err(log_failure)
+        }
+        .boxed_local()
     });
     lambda_runtime::run(handler).await
 }
@@ -122,10 +129,12 @@ async fn serve<S: Source>(collector: Collector<S>) -> Result<(), Error> {
     let collector = &collector;
     // Boxed: unboxed, the type of this future nests deeper than the compiler follows.
     let handler = service_fn(|event: LambdaEvent<SqsEvent>| {
-        let time_left = time_left(event.context.deadline, &SystemClock);
-        collector
-            .handle_within(event.payload, time_left)
-            .boxed_local()
+        async move {
+            let time_left = time_left(event.context.deadline, &SystemClock);
+            let handled = collector.handle_within(event.payload, time_left).await;
+            handled.inspect_err(log_failure)
+        }
+        .boxed_local()
     });
     lambda_runtime::run(handler).await
 }

@@ -1,14 +1,15 @@
-//! What became of one run: its log line, its metrics, and whether its message comes again.
+//! What became of one run: its log line and its metrics. How it ended is an [`Outcome`].
+
+mod outcome;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared::clock;
 use shared::fleet::{Kind, TargetId};
-use shared::store::{Kept, StoreError};
-use shared::telemetry::{Metrics, error_chain};
+use shared::telemetry::Metrics;
 
-use crate::error::MeasureError;
+pub use outcome::Outcome;
 
 /// One run of one target.
 #[derive(Debug)]
@@ -25,85 +26,6 @@ pub struct Report {
     pub item_count: u64,
     /// How it ended.
     pub outcome: Outcome,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Measured, and kept.
-    Kept {
-        /// As what.
-        kept: Kept,
-        /// Bytes of the target in total.
-        total_bytes: u64,
-    },
-    /// Not measured; the failure is recorded for readers.
-    Failed(MeasureError),
-    /// Measured, but not kept.
-    NotKept(StoreError),
-    /// Neither measured nor recorded as a failure.
-    NotRecorded {
-        /// Why it was not measured.
-        error: MeasureError,
-        /// Why that was not recorded.
-        store_error: StoreError,
-    },
-    /// The invocation had no time left for it.
-    NotStarted,
-}
-
-impl Outcome {
-    /// Returns the word for it in logs.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Kept {
-                kept: Kept::AsLatest,
-                ..
-            } => "kept",
-            Self::Kept {
-                kept: Kept::AsHistory,
-                ..
-            } => "kept_as_history",
-            Self::Failed(_) => "failed",
-            Self::NotKept(_) => "not_kept",
-            Self::NotRecorded { .. } => "not_recorded",
-            Self::NotStarted => "not_started",
-        }
-    }
-
-    /// Returns whether the message of the run must be delivered again.
-    ///
-    /// A recorded failure that only passes when somebody acts is settled: the next tick of the schedule is
-    /// early enough to look again.
-    pub fn is_redelivered(&self) -> bool {
-        match self {
-            Self::Kept { .. } => false,
-            Self::Failed(error) => error.is_transient,
-            Self::NotKept(_) | Self::NotRecorded { .. } | Self::NotStarted => true,
-        }
-    }
-
-    fn failure_code(&self) -> &'static str {
-        match self {
-            Self::Kept { .. } => "",
-            Self::Failed(error) | Self::NotRecorded { error, .. } => error.code,
-            Self::NotKept(_) => "store_failed",
-            Self::NotStarted => "no_time_left",
-        }
-    }
-
-    fn cause(&self) -> String {
-        match self {
-            Self::Kept { .. } | Self::NotStarted => String::new(),
-            Self::Failed(error) => error_chain(error),
-            Self::NotKept(error) => error_chain(error),
-            Self::NotRecorded { error, store_error } => format!(
-                "{}; not recorded: {}",
-                error_chain(error),
-                error_chain(store_error)
-            ),
-        }
-    }
 }
 
 impl Report {
@@ -183,52 +105,88 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::error::MeasureError;
+    use shared::clock::{Clock, FixedClock};
+    use shared::store::Kept;
 
-    fn store_error() -> StoreError {
-        StoreError::Unavailable("down".into())
-    }
-
-    #[test]
-    fn only_what_may_pass_by_itself_comes_again() {
-        let permanent = || MeasureError::permanent("bucket_missing", "the bucket does not exist");
-        let transient = MeasureError::transient("timeout", "no answer in time");
-        let kept = |kept| Outcome::Kept {
-            kept,
-            total_bytes: 0,
-        };
-        let cases = [
-            (kept(Kept::AsLatest), false),
-            (kept(Kept::AsHistory), false),
-            (Outcome::Failed(permanent()), false),
-            (Outcome::Failed(transient), true),
-            (Outcome::NotKept(store_error()), true),
-            (
-                Outcome::NotRecorded {
-                    error: permanent(),
-                    store_error: store_error(),
-                },
-                true,
-            ),
-            (Outcome::NotStarted, true),
-        ];
-
-        for (outcome, expected) in cases {
-            assert_eq!(outcome.is_redelivered(), expected, "{}", outcome.as_str());
+    fn report(outcome: Outcome) -> Report {
+        Report {
+            kind: Kind::Bucket,
+            target: TargetId::from_text("acme-prod/s3/files//"),
+            scheduled_at: FixedClock::at("2026-11-23T20:00:00Z").now(),
+            duration: Duration::from_millis(1234),
+            item_count: 3,
+            outcome,
         }
     }
 
-    #[test]
-    fn a_failure_that_was_not_recorded_is_told_with_both_causes() {
-        let outcome = Outcome::NotRecorded {
-            error: MeasureError::permanent("bucket_missing", "the bucket does not exist"),
-            store_error: store_error(),
-        };
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
 
-        assert_eq!(outcome.failure_code(), "bucket_missing");
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns what `report` logs: one line, as Lambda writes it.
+    fn logged(report: &Report) -> serde_json::Value {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || report.log());
+        let bytes = lines.0.lock().unwrap().clone();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn a_good_run_is_one_line_with_its_numbers() {
+        let good = report(Outcome::Kept {
+            kept: Kept::AsLatest,
+            total_bytes: 42,
+        });
+
         assert_eq!(
-            outcome.cause(),
-            "the bucket does not exist; not recorded: the snapshot store is unavailable: down"
+            logged(&good),
+            serde_json::json!({
+                "level": "INFO",
+                "message": "target measured",
+                "run.kind": "bucket",
+                "target.id": "acme-prod/s3/files//",
+                "scheduled_at": "2026-11-23T20:00:00Z",
+                "duration_ms": 1234,
+                "total_bytes": 42,
+                "item_count": 3,
+                "outcome": "kept",
+            })
         );
+    }
+
+    #[test]
+    fn a_failed_run_is_an_error_only_when_somebody_must_act() {
+        let permanent = MeasureError::permanent("access_denied", "listing was refused");
+        let transient = MeasureError::transient("timeout", "no answer in time").caused_by("slow");
+
+        let denied = logged(&report(Outcome::Failed(permanent)));
+        let late = logged(&report(Outcome::Failed(transient)));
+
+        assert_eq!(denied["level"], "ERROR");
+        assert_eq!(denied["failure.code"], "access_denied");
+        assert_eq!(late["level"], "WARN");
+        assert_eq!(late["error"], "no answer in time: slow");
     }
 }

@@ -1,0 +1,214 @@
+//! What S3 does only on a bad day.
+
+use std::sync::Arc;
+
+use collector::{MeasureError, Progress, measure_bucket};
+use shared::aws::Aws;
+use shared::snapshot::BucketSize;
+
+use crate::stand_in::{Answer, StandIn};
+use crate::support::{NOWHERE, bucket};
+
+fn page(keys: &[(&str, u64)], next: Option<&str>) -> Answer {
+    let contents: String = keys
+        .iter()
+        .map(|(key, size)| format!("<Contents><Key>{key}</Key><Size>{size}</Size></Contents>"))
+        .collect();
+    let token = next.map(|next| format!("<NextContinuationToken>{next}</NextContinuationToken>"));
+    Answer::new(
+        200,
+        format!(
+            "<ListBucketResult><EncodingType>url</EncodingType><KeyCount>{}</KeyCount>\
+             <IsTruncated>{}</IsTruncated>{}{contents}</ListBucketResult>",
+            keys.len(),
+            next.is_some(),
+            token.unwrap_or_default()
+        ),
+    )
+}
+
+async fn measured(s3: &StandIn) -> Result<BucketSize, MeasureError> {
+    measure_bucket(Arc::clone(&s3.aws), &bucket("files"), &Progress::default()).await
+}
+
+async fn failed(s3: &StandIn) -> MeasureError {
+    let error = measured(s3).await.unwrap_err();
+    assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
+    assert!(!error.reason.contains("127.0.0.1"), "{}", error.reason);
+    error
+}
+
+#[tokio::test]
+async fn pages_are_followed_to_the_last() {
+    let s3 = StandIn::start(|_, asked| match asked.query("continuation-token") {
+        None => page(&[("a", 1), ("b/", 0)], Some("two")),
+        Some("two") => page(&[], Some("three")),
+        Some("three") => page(&[("c", 5)], None),
+        other => panic!("asked for {other:?}"),
+    })
+    .await;
+
+    let size = measured(&s3).await.unwrap();
+
+    assert_eq!((size.object_count, size.total_bytes), (3, 6));
+    assert_eq!(s3.asked().len(), 3);
+    assert!(
+        s3.asked()
+            .iter()
+            .all(|asked| asked.query("encoding-type") == Some("url"))
+    );
+}
+
+#[tokio::test]
+async fn a_failure_on_a_later_page_is_never_a_smaller_total() {
+    let s3 = StandIn::start(|_, asked| match asked.query("continuation-token") {
+        None => page(&[("a", 1)], Some("two")),
+        Some(_) => Answer::error(403, "AccessDenied"),
+    })
+    .await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!((error.code, error.is_transient), ("access_denied", false));
+}
+
+#[tokio::test]
+async fn a_page_that_leads_to_itself_is_an_error_and_not_an_end() {
+    let s3 = StandIn::start(|_, _| page(&[("a", 1)], Some("again"))).await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!(error.code, "unexpected_answer");
+    assert_eq!(s3.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn more_pages_without_a_way_to_them_are_an_error_and_not_an_end() {
+    let s3 = StandIn::start(|_, _| {
+        Answer::new(
+            200,
+            "<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>true</IsTruncated></ListBucketResult>",
+        )
+    })
+    .await;
+
+    assert_eq!(failed(&s3).await.code, "unexpected_answer");
+}
+
+#[tokio::test]
+async fn the_right_region_is_named() {
+    let s3 = StandIn::start(|_, _| {
+        let mut redirect = Answer::error(301, "PermanentRedirect");
+        redirect.headers = vec![("x-amz-bucket-region", "eu-central-1".to_owned())];
+        redirect
+    })
+    .await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!((error.code, error.is_transient), ("wrong_region", false));
+    assert!(error.reason.contains("eu-central-1"), "{}", error.reason);
+}
+
+#[tokio::test]
+async fn throttling_that_ends_in_time_is_not_seen() {
+    let s3 = StandIn::start(|number, _| match number {
+        0 | 1 => Answer::error(503, "SlowDown"),
+        _ => page(&[("a", 7)], None),
+    })
+    .await;
+
+    let size = measured(&s3).await.unwrap();
+
+    assert_eq!(size.total_bytes, 7);
+    assert_eq!(s3.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn throttling_without_an_end_may_pass_by_itself() {
+    let s3 = StandIn::start(|_, _| Answer::error(503, "SlowDown")).await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!((error.code, error.is_transient), ("throttled", true));
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_within_a_page_is_no_page() {
+    let s3 = StandIn::start(|_, _| Answer {
+        missing_bytes: 100,
+        ..page(&[("a", 1)], None)
+    })
+    .await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!((error.code, error.is_transient), ("connection_cut", true));
+}
+
+/// Without a length the end of the connection is the end of the answer, and only the page itself can tell.
+#[tokio::test]
+async fn a_page_that_stops_between_two_objects_is_no_page() {
+    let whole = page(&[("a", 1), ("b", 2)], None).body;
+    let half = whole.split("<Contents><Key>b").next().unwrap().to_owned();
+    let s3 = StandIn::start(move |_, _| Answer::new(200, half.clone())).await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!((error.code, error.is_transient), ("connection_cut", true));
+}
+
+#[tokio::test]
+async fn a_negative_size_is_an_error() {
+    let s3 = StandIn::start(|_, _| {
+        let answer = page(&[("a", 1)], None);
+        Answer::new(200, answer.body.replace("<Size>1<", "<Size>-1<"))
+    })
+    .await;
+
+    assert_eq!(failed(&s3).await.code, "unexpected_answer");
+}
+
+#[tokio::test]
+async fn keys_that_xml_cannot_hold_are_counted() {
+    let s3 = StandIn::start(|_, _| page(&[("a%01b", 1), ("c+d", 2)], None)).await;
+
+    assert_eq!(measured(&s3).await.unwrap().total_bytes, 3);
+}
+
+#[tokio::test]
+async fn a_closed_port_may_open_again() {
+    let aws = Arc::new(Aws::at(NOWHERE, "test", "test").await);
+
+    let error = measure_bucket(aws, &bucket("files"), &Progress::default())
+        .await
+        .unwrap_err();
+
+    assert_eq!((error.code, error.is_transient), ("unreachable", true));
+    assert!(!error.reason.contains("127.0.0.1"), "{}", error.reason);
+}
+
+/// The role cannot be assumed, because the stand-in refuses that too: no request for the bucket is ever made.
+#[tokio::test]
+async fn a_role_that_is_refused_is_missing_credentials() {
+    let s3 = StandIn::start(|_, asked| {
+        assert!(asked.body.contains("AssumeRole"), "{asked:?}");
+        Answer::new(
+            403,
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>NEVERLEAK</Message></Error></ErrorResponse>",
+        )
+    })
+    .await;
+    let mut target = bucket("files");
+    target.role_arn = Some("arn:aws:iam::123456789012:role/reader".to_owned());
+
+    let error = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
+        .await
+        .unwrap_err();
+
+    assert_eq!(
+        (error.code, error.is_transient),
+        ("credentials_missing", false)
+    );
+    assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
+}

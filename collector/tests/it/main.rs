@@ -1,0 +1,22 @@
+//! Tests of the collector from outside: recorded events in, snapshots out; real services where variables name them.
+
+#[cfg(test)]
+mod batches;
+#[cfg(test)]
+mod bucket_size;
+#[cfg(test)]
+mod flow;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod services;
+#[cfg(test)]
+mod sqs;
+#[cfg(test)]
+mod stand_in;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod table_size;

@@ -1,0 +1,129 @@
+//! Queues in SQS: what arrives, and what is refused.
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use chrono::{DateTime, Utc};
+use collector::{CollectMessage, SqsQueue, TargetQueue};
+use shared::aws::Aws;
+use shared::fleet::{Kind, TargetId};
+
+use crate::services;
+use crate::stand_in::{Answer, StandIn};
+
+fn messages(count: usize) -> Vec<CollectMessage> {
+    let scheduled_at: DateTime<Utc> = "2026-11-23T20:00:00Z".parse().unwrap();
+    (0..count)
+        .map(|number| CollectMessage {
+            target: TargetId::from_text(&format!("acme-prod/db/ü-{number}")),
+            scheduled_at,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_message_arrives_in_the_queue_of_its_kind() {
+    let Some(url) = services::url("MRT_TEST_MINISTACK_URL") else {
+        return;
+    };
+    let account = services::unique_account();
+    let aws = Aws::at(&url, &account, "test").await;
+    let client = aws_sdk_sqs::Client::new(aws.config());
+    let mut urls = Vec::new();
+    for name in ["buckets", "databases"] {
+        let created = client
+            .create_queue()
+            .queue_name(format!("{name}-{account}"));
+        urls.push(created.send().await.unwrap().queue_url.unwrap());
+    }
+    let queue = SqsQueue::new(client.clone(), &urls[0], &urls[1]);
+
+    queue.send(Kind::Database, messages(23)).await.unwrap();
+    queue.send(Kind::Bucket, Vec::new()).await.unwrap();
+
+    let mut received = Vec::new();
+    loop {
+        let request = client.receive_message().queue_url(&urls[1]);
+        let batch = request.max_number_of_messages(10).send().await.unwrap();
+        let batch = batch.messages.unwrap_or_default();
+        if batch.is_empty() {
+            break;
+        }
+        received.extend(batch.into_iter().filter_map(|message| message.body));
+    }
+    received.sort();
+    let mut expected: Vec<_> = messages(23)
+        .iter()
+        .map(|message| message.to_json().unwrap())
+        .collect();
+    expected.sort();
+    assert_eq!(received, expected);
+    let empty = client.receive_message().queue_url(&urls[0]).send().await;
+    assert!(empty.unwrap().messages.unwrap_or_default().is_empty());
+}
+
+/// Takes the first batch and refuses two of every other.
+fn refuse_two(number: usize, body: &str) -> Answer {
+    let sent: serde_json::Value = serde_json::from_str(body).unwrap();
+    let ids = sent["Entries"].as_array().unwrap().iter();
+    let ids: Vec<_> = ids.map(|entry| entry["Id"].clone()).collect();
+    let refused = if number == 0 { 0 } else { 2 };
+    let (failed, successful) = ids.split_at(refused);
+    let failed: Vec<_> = failed
+        .iter()
+        .map(|id| serde_json::json!({"Id": id, "Code": "InternalError", "SenderFault": false}))
+        .collect();
+    let successful: Vec<_> = successful
+        .iter()
+        .map(|id| serde_json::json!({"Id": id, "MessageId": "m", "MD5OfMessageBody": "x"}))
+        .collect();
+    let answer = serde_json::json!({"Failed": failed, "Successful": successful});
+    Answer::new(200, answer.to_string())
+}
+
+#[tokio::test]
+async fn messages_that_are_refused_in_part_are_counted() {
+    let sqs = StandIn::start(|number, asked| refuse_two(number, &asked.body)).await;
+    let client = aws_sdk_sqs::Client::new(sqs.aws.config());
+    let queue = SqsQueue::new(client, "http://127.0.0.1/1/buckets", "unused");
+
+    let error = queue.send(Kind::Bucket, messages(25)).await.unwrap_err();
+
+    assert_eq!((error.refused, error.of), (4, 25));
+    assert_eq!(
+        error.to_string(),
+        "4 of 25 messages of kind bucket were not queued"
+    );
+    assert_eq!(sqs.asked().len(), 3, "the other batches were still sent");
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_exist_refuses_all() {
+    let sqs = StandIn::start(|_, _| {
+        Answer::new(
+            400,
+            r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"NEVERLEAK"}"#,
+        )
+    })
+    .await;
+    let client = aws_sdk_sqs::Client::new(sqs.aws.config());
+    let queue = SqsQueue::new(client, "unused", "http://127.0.0.1/1/databases");
+
+    let error = queue.send(Kind::Database, messages(3)).await.unwrap_err();
+
+    assert_eq!((error.refused, error.of), (3, 3));
+    assert!(!error.to_string().contains("NEVERLEAK"));
+}
+
+/// What SQS delivers to a function is what a collector reads.
+#[test]
+fn a_queued_message_survives_the_way_through_an_event() {
+    let [message] = &messages(1)[..] else {
+        panic!("one message");
+    };
+    let event =
+        serde_json::json!({"Records": [{"messageId": "1", "body": message.to_json().unwrap()}]});
+
+    let event: SqsEvent = serde_json::from_value(event).unwrap();
+
+    let read = CollectMessage::from_body(event.records[0].body.as_deref()).unwrap();
+    assert_eq!(read, *message);
+}

@@ -1,0 +1,160 @@
+//! Fakes with behaviour: a source that does what its target's bucket name says, and fleets to find targets in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use collector::{CollectorPorts, MeasureError, Progress, Source};
+use shared::aws::Aws;
+use shared::clock::FixedClock;
+use shared::document::Location;
+use shared::fleet::{BucketTarget, FleetSource};
+use shared::snapshot::{BucketSize, Method};
+use shared::store::memory::MemoryStore;
+use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
+use shared::telemetry::Metrics;
+
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// An address at which nothing listens.
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
+
+pub(crate) fn bucket(name: &str) -> BucketTarget {
+    BucketTarget {
+        environment: "acme-prod".into(),
+        bucket: name.into(),
+        prefix: String::new(),
+        suffix: String::new(),
+        region: None,
+        role_arn: None,
+    }
+}
+
+/// Measures by name: `gone…` is missing, `slow…` is throttled, `endless…` never ends, and every other bucket has
+/// one object more at each measurement.
+#[derive(Default)]
+pub(crate) struct NamedFate {
+    pub(crate) calls: Arc<AtomicUsize>,
+    pub(crate) at_once: Arc<Peak>,
+}
+
+/// The most there ever were at a time.
+#[derive(Default)]
+pub(crate) struct Peak {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Peak {
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Source for NamedFate {
+    type Target = BucketTarget;
+    type Measurement = BucketSize;
+
+    async fn measure(
+        &self,
+        target: &BucketTarget,
+        progress: &Progress,
+    ) -> Result<BucketSize, MeasureError> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let now = self.at_once.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.at_once.most.fetch_max(now, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.at_once.now.fetch_sub(1, Ordering::SeqCst);
+        match target.bucket.as_str() {
+            name if name.starts_with("gone") => Err(MeasureError::permanent(
+                "bucket_missing",
+                "the bucket does not exist",
+            )),
+            name if name.starts_with("slow") => {
+                Err(MeasureError::transient("throttled", "fewer requests"))
+            }
+            name if name.starts_with("endless") => std::future::pending().await,
+            _ => {
+                let mut size = BucketSize::empty(Method::Listing);
+                for _ in 0..call {
+                    size.add("STANDARD", 10);
+                    progress.add(1, 10);
+                }
+                Ok(size)
+            }
+        }
+    }
+}
+
+/// A fleet file that goes away with the value.
+pub(crate) struct FleetFile(PathBuf);
+
+impl FleetFile {
+    pub(crate) fn with(text: &str) -> Self {
+        static FILES: AtomicUsize = AtomicUsize::new(0);
+        let number = FILES.fetch_add(1, Ordering::SeqCst);
+        let name = format!("mrt-collector-{}-{number}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn with_buckets(names: &[&str]) -> Self {
+        let storage = names
+            .iter()
+            .map(|name| format!("  [[environment.storage]]\n  bucket = \"{name}\"\n"));
+        let storage: String = storage.collect();
+        Self::with(&format!("[[environment]]\nname = \"acme-prod\"\n{storage}"))
+    }
+
+    pub(crate) fn source(&self, clock: &Arc<FixedClock>) -> Arc<FleetSource> {
+        let location = Location::File(self.0.clone());
+        let aws = Arc::new(Aws::for_tests(NOWHERE));
+        Arc::new(FleetSource::new(aws, location, clock.clone()))
+    }
+}
+
+impl Drop for FleetFile {
+    fn drop(&mut self) {
+        // Left behind, it would only be a small file in a folder for such files.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A store in memory with its writer, its reader and its clock.
+pub(crate) struct World {
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) writer: SnapshotWriter,
+    pub(crate) reader: SnapshotReader,
+}
+
+impl World {
+    pub(crate) fn at(now: &str) -> Self {
+        let clock = Arc::new(FixedClock::at(now));
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        Self {
+            writer: writer(store.clone()),
+            reader: SnapshotReader::new(store.clone()),
+            clock,
+            store,
+        }
+    }
+
+    pub(crate) fn ports(&self, fleet: &FleetFile) -> CollectorPorts {
+        CollectorPorts {
+            fleet: fleet.source(&self.clock),
+            writer: self.writer.clone(),
+            clock: self.clock.clone(),
+            every: HOUR,
+            metrics: Metrics::Off,
+        }
+    }
+}
+
+pub(crate) fn writer(store: Arc<dyn ItemStore>) -> SnapshotWriter {
+    SnapshotWriter::new(store, HOUR * 24 * 35)
+}

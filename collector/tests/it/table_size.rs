@@ -1,0 +1,5 @@
+//! Table sizes from a real PostgreSQL, each test in a database and with a role of its own.
+
+mod failures;
+mod postgres;
+mod sizes;
