@@ -6,6 +6,8 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::Mutex;
 
 use crate::config::{ProcessVariables, Variables};
@@ -19,19 +21,24 @@ pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
 
+/// Region and role of a target.
+type Place = (Option<String>, Option<String>);
+
 /// Makes clients for the regions and roles that targets name, each once.
 #[derive(Debug)]
 pub struct Aws {
     base: SdkConfig,
     /// A custom endpoint is one host for all buckets, so the bucket's name goes into the path.
     path_style: bool,
-    s3: Mutex<BTreeMap<(Option<String>, Option<String>), aws_sdk_s3::Client>>,
+    s3: Mutex<BTreeMap<Place, aws_sdk_s3::Client>>,
 }
 
 impl Aws {
     /// Loads region, credentials, profile and endpoint the way that every AWS tool does.
     pub async fn load() -> Self {
-        let base = with_limits(aws_config::defaults(BehaviorVersion::latest()))
+        let base = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts())
+            .retry_config(retries())
             .load()
             .await;
         let path_style =
@@ -39,15 +46,18 @@ impl Aws {
         Self::new(base, path_style)
     }
 
-    /// Returns clients for a stand-in at `endpoint` with the key pair given.
-    pub async fn at(endpoint: &str, access_key: &str, secret_key: &str) -> Self {
-        let credentials =
-            aws_sdk_s3::config::Credentials::new(access_key, secret_key, None, None, "stand-in");
-        let loader = aws_config::defaults(BehaviorVersion::latest())
+    /// Returns clients for a stand-in at `endpoint` with the key pair given, without reading the environment.
+    pub fn at(endpoint: &str, access_key: &str, secret_key: &str) -> Self {
+        let credentials = Credentials::new(access_key, secret_key, None, None, "stand-in");
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             .endpoint_url(endpoint)
             .region(Region::new("us-east-1"))
-            .credentials_provider(credentials);
-        Self::new(with_limits(loader).load().await, true)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            .build();
+        Self::new(base, true)
     }
 
     fn new(base: SdkConfig, path_style: bool) -> Self {
@@ -91,44 +101,28 @@ impl Aws {
                 .configure(&self.base)
                 .build()
                 .await;
-            builder.set_credentials_provider(Some(
-                aws_credential_types::provider::SharedCredentialsProvider::new(provider),
-            ));
+            builder.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
         }
         builder.build()
     }
 }
 
-fn with_limits(loader: aws_config::ConfigLoader) -> aws_config::ConfigLoader {
-    let timeouts = TimeoutConfig::builder()
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
-        .build();
-    loader
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
 }
 
 #[cfg(any(test, feature = "testing"))]
 impl Aws {
-    /// Returns clients for the emulator at `endpoint`, without reading the process environment.
+    /// Returns clients for the emulator at `endpoint`.
     pub fn for_tests(endpoint: &str) -> Self {
-        let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "tests");
-        let base = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(endpoint)
-            .region(Region::new("us-east-1"))
-            .credentials_provider(
-                aws_credential_types::provider::SharedCredentialsProvider::new(credentials),
-            )
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_timeout(CALL_TIMEOUT)
-                    .build(),
-            )
-            .build();
-        Self::new(base, true)
+        Self::at(endpoint, "test", "test")
     }
 }

@@ -62,14 +62,11 @@ impl Parts {
         reader.finish(())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aws = Arc::new(match stand_in {
-            Some(stand_in) => {
-                Aws::at(
-                    &stand_in.endpoint,
-                    &stand_in.access_key,
-                    &stand_in.secret_key,
-                )
-                .await
-            }
+            Some(stand_in) => Aws::at(
+                &stand_in.endpoint,
+                &stand_in.access_key,
+                &stand_in.secret_key,
+            ),
             None => Aws::load().await,
         });
         let location = Location::parse(fleet)

@@ -3,7 +3,13 @@
 //! An adapter's test makes a [`Candidate`] for each case and calls [`exam`]. Cases use partitions of their
 //! own, so that one table can serve them all.
 
-pub mod snapshots;
+#![expect(
+    clippy::unwrap_used,
+    reason = "test support: a case that cannot go on has failed"
+)]
+
+mod snapshots;
+mod world;
 
 use std::future::Future;
 use std::pin::Pin;

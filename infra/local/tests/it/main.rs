@@ -1,5 +1,10 @@
 //! The compiled `mrt`, started and asked as a person would.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod agreement;
 mod commands;
 mod end_to_end;

@@ -1,20 +1,18 @@
 //! The snapshot store's part of the exam: what collectors and API functions rely on.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test support: a case that cannot go on has failed"
+)]
+
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
+use super::world::{RETENTION, World, database};
 use super::{Candidate, Case};
-use crate::fleet::{Engine, TargetId};
-use crate::snapshot::{
-    BucketSize, DatabaseSize, Failure, Measurement, Method, Quality, Run, Snapshot, TableSize,
-    UnsizedTable,
-};
+use crate::fleet::TargetId;
+use crate::snapshot::{BucketSize, DatabaseSize, Measurement, Snapshot};
 use crate::store::failing::FailingStore;
-use crate::store::{
-    Expect, ItemStore, Kept, Key, Put, SnapshotReader, SnapshotWriter, StoreError, Value,
-};
+use crate::store::{Expect, ItemStore, Kept, Key, Put, SnapshotWriter, StoreError, Value};
 
 pub(super) const CASES: [(&str, Case); 9] = [
     ("a snapshot is the latest and in the history", |c| {
@@ -45,143 +43,6 @@ pub(super) const CASES: [(&str, Case); 9] = [
         Box::pin(expiry(c))
     }),
 ];
-
-const EVERY: Duration = Duration::from_secs(3600);
-const RETENTION: Duration = Duration::from_secs(35 * 86_400);
-
-struct World {
-    c: Candidate,
-    reader: SnapshotReader,
-    writer: SnapshotWriter,
-    target: TargetId,
-}
-
-impl World {
-    fn new(c: Candidate) -> Self {
-        let target = TargetId::from_text(&format!("{}/s3/files//", c.name));
-        let (reader, writer) = (
-            SnapshotReader::new(Arc::clone(&c.store)),
-            SnapshotWriter::new(Arc::clone(&c.store), RETENTION),
-        );
-        Self {
-            c,
-            reader,
-            writer,
-            target,
-        }
-    }
-
-    fn bucket(&self, time: &str, bytes: u64) -> Snapshot<BucketSize> {
-        let mut measurement = BucketSize::empty(Method::Listing);
-        measurement.add("STANDARD", bytes);
-        Snapshot {
-            target: self.target.clone(),
-            run: Run::at(at(time), EVERY),
-            measurement,
-        }
-    }
-
-    fn database(&self, time: &str, tables: usize) -> Snapshot<DatabaseSize> {
-        Snapshot {
-            target: self.target.clone(),
-            run: Run::at(at(time), EVERY),
-            measurement: database(tables),
-        }
-    }
-
-    async fn latest_bytes(&self) -> Option<u64> {
-        let latest = self
-            .reader
-            .latest::<BucketSize>(&self.target)
-            .await
-            .unwrap()?;
-        latest.good.map(|good| good.summary.total_bytes)
-    }
-
-    async fn history(&self) -> Vec<u64> {
-        let range = (at("2026-01-01T00:00:00Z"), at("2026-12-31T00:00:00Z"));
-        let runs = self
-            .reader
-            .history::<BucketSize>(&self.target, range, 1000)
-            .await
-            .unwrap();
-        runs.into_iter()
-            .map(|good| good.summary.total_bytes)
-            .collect()
-    }
-
-    async fn last_failure(&self) -> Option<String> {
-        let latest = self
-            .reader
-            .latest::<BucketSize>(&self.target)
-            .await
-            .unwrap()?;
-        latest.last_failure.map(|failure| failure.code)
-    }
-
-    async fn fail(&self, time: &str, code: &str) {
-        self.writer
-            .record_failure::<BucketSize>(&self.target, failed(time, code))
-            .await
-            .unwrap();
-    }
-}
-
-fn at(time: &str) -> DateTime<Utc> {
-    time.parse().unwrap()
-}
-
-fn failed(time: &str, code: &str) -> Failure {
-    Failure {
-        scheduled_at: at(time),
-        failed_at: at(time),
-        code: code.into(),
-        reason: "because".into(),
-    }
-}
-
-/// Returns a database whose tables have names that do not pack well.
-fn database(tables: usize) -> DatabaseSize {
-    let mut seed = 1_u64;
-    let mut word = || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        format!("{seed:016x}")
-    };
-    let table = |index: u64, name: String| TableSize {
-        schema: "public".into(),
-        table: name,
-        entity: Some("Sales.Order".into()),
-        module: Some("Sales".into()),
-        is_system: false,
-        heap_bytes: index,
-        toast_bytes: 1,
-        index_bytes: 2,
-        total_bytes: index + 3,
-        row_estimate: None,
-        quality: if index == 0 {
-            Quality::Estimated {
-                reason: "locked".into(),
-            }
-        } else {
-            Quality::Exact
-        },
-    };
-    DatabaseSize {
-        engine: Engine::Postgres,
-        database: "acme".into(),
-        total_bytes: u64::MAX,
-        tables: (0..tables as u64)
-            .map(|index| table(index, format!("{}{}{}", word(), word(), word())))
-            .collect(),
-        unsized_tables: vec![UnsizedTable {
-            schema: "s".into(),
-            table: "t".into(),
-            reason: "dropped".into(),
-        }],
-    }
-}
 
 async fn kept(c: Candidate) {
     let world = World::new(c);
