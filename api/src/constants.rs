@@ -42,7 +42,7 @@ pub const ROUTE: Route = Route {
         "environment",
         "Name of the environment in the fleet file.",
     )],
-    problems: &[Code::NotFound, Code::NotConfigured],
+    problems: &[Code::NotFound, Code::NotConfigured, Code::DocumentUnusable],
     schema: |generator| generator.subschema_for::<Constants>(),
 };
 
@@ -80,7 +80,10 @@ impl From<ConstantsError> for Problem {
         match error {
             ConstantsError::NotConfigured => Self::not_configured("documents of constants"),
             ConstantsError::Model(DocumentFault::Unavailable(_)) => Self::unavailable(error),
-            ConstantsError::Model(_) => Self::internal(error),
+            ConstantsError::Model(ref fault) => {
+                let fault = fault.code();
+                Self::document_unusable("the model's metadata.json", fault).caused_by(error)
+            }
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Code {
     GrantsMissing,
     /// The database is reachable but no Mendix app has ever used it.
     NotAMendixDatabase,
+    /// A document that everything else hangs on is missing, refused or damaged.
+    DocumentUnusable,
     /// A single item is larger than any answer may be.
     TooLarge,
     /// The app's database cannot be reached or refuses us.
@@ -42,7 +44,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, for documents and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadParameter,
         Self::Unauthorized,
         Self::ScopeMissing,
@@ -52,6 +54,7 @@ impl Code {
         Self::NotConfigured,
         Self::GrantsMissing,
         Self::NotAMendixDatabase,
+        Self::DocumentUnusable,
         Self::TooLarge,
         Self::Unreachable,
         Self::Timeout,
@@ -71,6 +74,7 @@ impl Code {
             Self::NotConfigured => (404, "not_configured", "Not configured"),
             Self::GrantsMissing => (409, "grants_missing", "Database rights missing"),
             Self::NotAMendixDatabase => (409, "not_a_mendix_database", "Not a Mendix database"),
+            Self::DocumentUnusable => (409, "document_unusable", "Document unusable"),
             Self::TooLarge => (422, "too_large", "Answer too large"),
             Self::Unreachable => (503, "unreachable", "Database unreachable"),
             Self::Timeout => (504, "timeout", "Database time-out"),
@@ -223,6 +227,12 @@ impl Problem {
             Code::NotAMendixDatabase,
             "the database has no tables of the Mendix runtime",
         )
+    }
+
+    /// The document `what` cannot be used; `fault` is one word for why.
+    pub fn document_unusable(what: &str, fault: &str) -> Self {
+        let detail = format!("{what} cannot be used: {fault}");
+        Self::new(Code::DocumentUnusable, detail).with("fault", fault)
     }
 
     /// One item is larger than any answer may be.

@@ -89,8 +89,8 @@ model = "/nowhere/NEVERLEAK/metadata.json"
             "not_found",
         ),
         (path("files-only").scopes(SCOPE), 404, "not_configured"),
-        (path("acme-prod").scopes(SCOPE), 500, "internal"),
-        (path("gone").scopes(SCOPE), 500, "internal"),
+        (path("acme-prod").scopes(SCOPE), 409, "document_unusable"),
+        (path("gone").scopes(SCOPE), 409, "document_unusable"),
     ];
     for (ask, status, code) in cases {
         server.ask(ask).await.problem(status, code);
