@@ -49,15 +49,16 @@ impl Aws {
     /// Returns clients for a stand-in at `endpoint` with the key pair given, without reading the environment.
     pub fn at(endpoint: &str, access_key: &str, secret_key: &str) -> Self {
         let credentials = Credentials::new(access_key, secret_key, None, None, "stand-in");
-        let base = SdkConfig::builder()
+        let mut base = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(endpoint)
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .timeout_config(timeouts())
-            .retry_config(retries())
-            .build();
-        Self::new(base, true)
+            .retry_config(retries());
+        // The machine's time: a provider of role credentials panics when it is given none.
+        base.set_time_source(Some(Default::default()));
+        Self::new(base.build(), true)
     }
 
     fn new(base: SdkConfig, path_style: bool) -> Self {
