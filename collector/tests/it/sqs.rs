@@ -25,7 +25,7 @@ async fn every_message_arrives_in_the_queue_of_its_kind() {
         return;
     };
     let account = services::unique_account();
-    let aws = Aws::at(&url, &account, "test").await;
+    let aws = Aws::at(&url, &account, "test");
     let client = aws_sdk_sqs::Client::new(aws.config());
     let mut urls = Vec::new();
     for name in ["buckets", "databases"] {

@@ -71,7 +71,7 @@ impl StandIn {
                 serve(connection, &log, &answer).await;
             }
         });
-        let aws = Arc::new(Aws::at(&endpoint, "test", "test").await);
+        let aws = Arc::new(Aws::at(&endpoint, "test", "test"));
         Self { aws, asked }
     }
 

@@ -27,7 +27,7 @@ impl Emulated {
     async fn bucket() -> Option<Self> {
         let url = services::url("MRT_TEST_MINISTACK_URL")?;
         let account = services::unique_account();
-        let aws = Arc::new(Aws::at(&url, &account, "test").await);
+        let aws = Arc::new(Aws::at(&url, &account, "test"));
         let client = aws.s3(None, None).await;
         let bucket = format!("files-{account}");
         client.create_bucket().bucket(&bucket).send().await.unwrap();

@@ -178,7 +178,7 @@ async fn keys_that_xml_cannot_hold_are_counted() {
 
 #[tokio::test]
 async fn a_closed_port_may_open_again() {
-    let aws = Arc::new(Aws::at(NOWHERE, "test", "test").await);
+    let aws = Arc::new(Aws::at(NOWHERE, "test", "test"));
 
     let error = measure_bucket(aws, &bucket("files"), &Progress::default())
         .await
