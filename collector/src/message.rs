@@ -29,8 +29,15 @@ pub enum MessageError {
     #[error("the message has no body")]
     NoBody,
     /// The body is not the JSON of a [`CollectMessage`].
-    #[error("the message is not JSON with a target and an RFC 3339 scheduled_at")]
-    Malformed(#[source] serde_json::Error),
+    #[error(
+        "the message is not JSON with a target and an RFC 3339 scheduled_at, see line {line} column {column}"
+    )]
+    Malformed {
+        /// Line of the body, from 1.
+        line: usize,
+        /// Column in that line, from 1; 0 at its end.
+        column: usize,
+    },
     /// The target is empty or longer than any target's id.
     #[error(
         "the message's target has {length} bytes, allowed are 1 to {}",
@@ -68,7 +75,12 @@ impl CollectMessage {
     /// See [`MessageError`]; reading the same body again does not help.
     pub fn from_body(body: Option<&str>) -> Result<Self, MessageError> {
         let body = body.ok_or(MessageError::NoBody)?;
-        let wire: Wire<String> = serde_json::from_str(body).map_err(MessageError::Malformed)?;
+        // The parser's own words quote what they found.
+        let malformed = |error: serde_json::Error| MessageError::Malformed {
+            line: error.line(),
+            column: error.column(),
+        };
+        let wire: Wire<String> = serde_json::from_str(body).map_err(malformed)?;
         let length = wire.target.len();
         if length == 0 || length > TargetId::MAX_BYTES {
             return Err(MessageError::BadTarget { length });
@@ -115,6 +127,11 @@ mod tests {
             (None, "no body"),
             (Some(""), "not JSON"),
             (Some("NEVERLEAK"), "not JSON"),
+            (Some(r#""NEVERLEAK""#), "not JSON"),
+            (
+                Some(r#"{"target":"a/db/a","scheduled_at":"NEVERLEAK"}"#),
+                "not JSON",
+            ),
             (Some(r#"{"target":"a/db/a"}"#), "not JSON"),
             (
                 Some(r#"{"target":"a/db/a","scheduled_at":"today"}"#),
@@ -128,7 +145,8 @@ mod tests {
         ];
 
         for (body, expected) in cases {
-            let error = CollectMessage::from_body(body).unwrap_err().to_string();
+            let error = CollectMessage::from_body(body).unwrap_err();
+            let error = shared::telemetry::error_chain(&error);
             assert!(error.contains(expected), "{body:?}: {error}");
             assert!(!error.contains("NEVERLEAK"), "{error}");
         }
