@@ -12,19 +12,27 @@ mod objects;
 mod postgres;
 mod random;
 mod seed;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::time::Instant;
 
 use movement::Movement;
 use objects::ObjectServer;
 use postgres::Postgres;
 
-/// Everything that the demo runs, and how to reach it.
-#[derive(Debug)]
+/// Longest wait for another demo to let go of the folder: one that was ended a moment ago does so in 0.2 s.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause between two attempts to lock.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// Everything that the demo runs, and how to reach it. Holds secrets, so it cannot be printed.
 pub(crate) struct Demo {
     /// The fleet file, written anew at each start because ports change.
     pub(crate) fleet_path: PathBuf,
@@ -58,7 +66,7 @@ impl Demo {
         let folder = data.join("demo");
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("could not create {}", folder.display()))?;
-        let lock = lock(&folder)?;
+        let lock = lock(&folder).await?;
         let buckets_path = folder.join("buckets");
         buckets::prepare(&buckets_path)?;
         let objects = ObjectServer::start(&buckets_path).await?;
@@ -105,17 +113,23 @@ impl Demo {
 }
 
 /// Makes sure that this is the only demo in `folder`, for as long as the result lives.
-fn lock(folder: &Path) -> anyhow::Result<File> {
+async fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
     let file =
         File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another mrt runs the demo in {}", folder.display())
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("could not lock {}", path.display()))
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(LOCK_POLL).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                bail!("another mrt runs the demo in {}", folder.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("could not lock {}", path.display()));
+            }
         }
     }
 }

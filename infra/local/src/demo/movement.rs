@@ -26,8 +26,8 @@ use super::seed;
 const EVERY: Duration = Duration::from_secs(3);
 /// Longest wait for a move under way when the demo stops; one takes some milliseconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Files in one growing folder before the older half is cleaned up: an hour or two.
-const MOST_FILES: usize = 600;
+/// Files in one growing folder before the older half is cleaned up: half an hour's or more.
+const MOST_FILES: usize = 400;
 
 const START: &str = include_str!("movement/start.sql");
 const TICK: &str = include_str!("movement/tick.sql");
@@ -266,7 +266,7 @@ mod tests {
         let folder = root.path().join(GROWING[0].folder);
         let mut most = 0;
 
-        for moment in 0..2_000 {
+        for moment in 0..600 {
             move_files(root.path(), &mut random, moment).unwrap();
             most = most.max(std::fs::read_dir(&folder).unwrap().count());
         }

@@ -29,7 +29,6 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running S3 server on loopback.
-#[derive(Debug)]
 pub(super) struct ObjectServer {
     address: SocketAddr,
     secret_key: String,

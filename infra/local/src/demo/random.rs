@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same after each seed. Not for secrets.
 
-/// The generator SplitMix64: <https://prng.di.unimi.it/splitmix64.c>.
+/// The generator `SplitMix64`: <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 

@@ -43,7 +43,7 @@ INSERT INTO "system$processedqueuetask"
 SELECT pg_temp.object_id(13, number), number, 'Completed', 'Erp.Queue', 'Erp.ACT_Send',
   pg_temp.days_ago(0), pg_temp.days_ago(0), pg_temp.days_ago(0), 40, 0
 FROM (SELECT nextval('"system$queuedtask_sequence_mxseq"') AS number) AS numbered;
-WITH bounds AS (SELECT last_value AS newest FROM "system$queuedtask_sequence_mxseq")
+WITH bounds AS MATERIALIZED (SELECT last_value AS newest FROM "system$queuedtask_sequence_mxseq")
 DELETE FROM "system$processedqueuetask" USING bounds
 WHERE newest % greatest(100, pg_temp.setting('tasks') / 4) = 0 AND "sequence" <= newest - pg_temp.setting('tasks');
 

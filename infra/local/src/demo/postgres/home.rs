@@ -21,6 +21,9 @@ const REACHABLE: &str = "/tmp";
 /// Name of the file that says where a cluster is when it is not below the data folder.
 const LOCATION: &str = "postgres.location";
 
+/// What the name of a cluster begins with while it is made.
+const UNFINISHED: &str = "cluster.unfinished-";
+
 /// The folder that holds the cluster and belongs to the server's user alone.
 #[derive(Debug)]
 pub(super) struct Home {
@@ -79,10 +82,11 @@ pub(super) async fn prepare(
             "the demo's databases cannot be opened any more, they are made again"
         );
     }
-    let unfinished = home.folder().join("cluster.unfinished");
-    for old in [&cluster, &unfinished] {
-        remove_folder(old)?;
-    }
+    remove_folder(&cluster)?;
+    remove_unfinished(home.folder());
+    let unfinished = home
+        .folder()
+        .join(format!("{UNFINISHED}{}", Uuid::new_v4()));
     let password = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     write_secret(&password_file, &password, None)?;
     let handed_over = home.folder().join("password");
@@ -160,6 +164,20 @@ fn give_away(path: &Path, owner: Ids) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes what interrupted starts left, as far as that works: a killed demo's `initdb` may still be writing, so
+/// every start has a folder of its own, and a later start removes the rest.
+fn remove_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn remove_folder(folder: &Path) -> anyhow::Result<()> {

@@ -102,7 +102,7 @@ SELECT "id", 'INV-' || lpad("fileid"::text, 7, '0') FROM "system$filedocument";
 -- Hexadecimal digits at random hardly compress, so these rows stay as long as they look.
 INSERT INTO "erp$message"
 SELECT pg_temp.object_id(93, number), CASE WHEN number % 2 = 0 THEN 'Inbound' ELSE 'Outbound' END, 'NEVERLEAK-key-' || number,
-  (SELECT string_agg(md5(random()::text || number), '') FROM generate_series(1, 200 + number % 150)), pg_temp.days_ago(number * 0.2)
+  (SELECT string_agg(md5(random()::text || part), '') FROM generate_series(1, 200 + number % 150) AS part), pg_temp.days_ago(number * 0.2)
 FROM generate_series(1, pg_temp.setting('messages')) AS number;
 INSERT INTO "system$processedqueuetask"
   ("id", "sequence", "status", "queuename", "microflowname", "arguments", "created", "started", "finished", "duration", "retried")
