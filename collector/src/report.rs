@@ -43,7 +43,9 @@ impl Report {
                 total_bytes,
                 item_count = self.item_count,
                 outcome,
-                "target measured"
+                "{} measured: {total_bytes} bytes of {} items in {duration_ms} ms",
+                self.target,
+                self.item_count
             );
         } else if self.outcome.is_redelivered() {
             tracing::warn!(
@@ -55,7 +57,8 @@ impl Report {
                 outcome,
                 failure.code = self.outcome.failure_code(),
                 error = self.outcome.cause(),
-                "target not measured, its message comes again"
+                "{} not measured, its message comes again",
+                self.target
             );
         } else {
             tracing::error!(
@@ -67,7 +70,8 @@ impl Report {
                 outcome,
                 failure.code = self.outcome.failure_code(),
                 error = self.outcome.cause(),
-                "target not measured until somebody acts"
+                "{} not measured until somebody acts",
+                self.target
             );
         }
     }
@@ -164,7 +168,7 @@ mod tests {
             logged(&good),
             serde_json::json!({
                 "level": "INFO",
-                "message": "target measured",
+                "message": "acme-prod/s3/files// measured: 42 bytes of 3 items in 1234 ms",
                 "run.kind": "bucket",
                 "target.id": "acme-prod/s3/files//",
                 "scheduled_at": "2026-11-23T20:00:00Z",

@@ -1,6 +1,6 @@
 //! The fleet: environments and their targets, as the fleet file names them.
 //!
-//! A [`Fleet`] is valid by construction; [`parse`] holds the rules, [`source`] knows where the file is.
+//! A [`Fleet`] is valid by construction; `fleet/parse.rs` holds the rules, [`FleetSource`] reads the file.
 
 mod parse;
 mod source;

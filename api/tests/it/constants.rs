@@ -12,9 +12,9 @@ use api::constants::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::config::{ProcessVariables, Variables};
 use shared::document::Location;
 use shared::fleet::{ConstantLayers, Environment};
+use shared::testing;
 
 use crate::harness::NOW;
 
@@ -220,10 +220,7 @@ async fn a_list_that_is_too_long_is_cut_and_says_so() {
 
 #[tokio::test]
 async fn documents_in_s3_count_like_files() {
-    let Some(url) = ProcessVariables.get("MRT_TEST_MINISTACK_URL") else {
-        let is_required = ProcessVariables.get("MRT_TEST_REQUIRE_SERVICES").as_deref() == Some("1");
-        assert!(!is_required, "MRT_TEST_MINISTACK_URL is not set");
-        println!("skipped: MRT_TEST_MINISTACK_URL is not set");
+    let Some(url) = testing::service(testing::MINISTACK) else {
         return;
     };
     let aws = Aws::for_tests(&url);

@@ -1,6 +1,10 @@
 //! Handlers as the gateway calls them: events in, whole proxy responses out.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod constants;
 mod harness;

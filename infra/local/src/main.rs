@@ -39,7 +39,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Collects on a schedule and answers on http://127.0.0.1:8080
+    /// Collects on a schedule and answers on 127.0.0.1:8080
     #[command(after_help = "\
 Examples:
   mrt serve --demo
@@ -49,7 +49,7 @@ Examples:
         /// Serve a demo fleet: an S3 server over a folder and a private PostgreSQL, with data that moves
         #[arg(long, required_unless_present = "fleet", conflicts_with = "fleet")]
         demo: bool,
-        /// Serve this fleet file: a path or s3://bucket/key
+        /// Serve this fleet file: a path, or an S3 URL with bucket and key
         #[arg(long, value_name = "FILE")]
         fleet: Option<String>,
         /// Listen on this address of this machine [default: 127.0.0.1:8080, or the next free port]
@@ -126,7 +126,7 @@ Examples:
         /// The event
         #[arg(value_name = "EVENT.json")]
         event: PathBuf,
-        /// The fleet file [default: that of the running server, or MRT_FLEET]
+        /// The fleet file [default: that of the running server, or what the variable for it names]
         #[arg(long, value_name = "FILE")]
         fleet: Option<String>,
         /// Data folder

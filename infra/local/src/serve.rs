@@ -9,8 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use api::routes::ROUTES;
 use api::server::Server;
-use collector::Collector;
-use collector::collect::CollectorPorts;
+use collector::{Collector, Source};
 use shared::config::Reader;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -160,18 +159,10 @@ fn start_collecting(
         stopped.clone(),
     );
     tasks.spawn(schedule);
-    tasks.spawn(deliver_buckets(
-        bucket_end,
-        parts.collector_ports(),
-        Arc::clone(&parts.aws),
-        stopped.clone(),
-    ));
-    tasks.spawn(deliver_databases(
-        database_end,
-        parts.collector_ports(),
-        parts.databases.clone(),
-        stopped.clone(),
-    ));
+    let buckets = Collector::of_buckets(parts.collector_ports(), Arc::clone(&parts.aws));
+    tasks.spawn(deliver(bucket_end, buckets, stopped.clone()));
+    let databases = Collector::of_databases(parts.collector_ports(), parts.databases.clone());
+    tasks.spawn(deliver(database_end, databases, stopped.clone()));
     let (store, mut stopped) = (Arc::clone(&parts.store), stopped.clone());
     tasks.spawn(async move {
         let mut sweeps = tokio::time::interval(SWEEP_EVERY);
@@ -187,13 +178,13 @@ fn start_collecting(
     });
 }
 
-async fn deliver_buckets(
+/// Hands the messages of `end` to `collector` as queue events.
+async fn deliver<S: Source + 'static>(
     end: Deliveries,
-    ports: CollectorPorts,
-    aws: Arc<shared::aws::Aws>,
+    collector: Collector<S>,
     stopped: watch::Receiver<bool>,
 ) {
-    let collector = Arc::new(Collector::of_buckets(ports, aws));
+    let collector = Arc::new(collector);
     let handle = move |event| {
         let collector = Arc::clone(&collector);
         async move {
@@ -201,24 +192,8 @@ async fn deliver_buckets(
             Ok(serde_json::to_value(collector.handle(event).await?)?)
         }
     };
-    end.deliver(handle, stopped).await;
-}
-
-async fn deliver_databases(
-    end: Deliveries,
-    ports: CollectorPorts,
-    databases: shared::database::Databases,
-    stopped: watch::Receiver<bool>,
-) {
-    let collector = Arc::new(Collector::of_databases(ports, databases));
-    let handle = move |event| {
-        let collector = Arc::clone(&collector);
-        async move {
-            let event = serde_json::from_value(event)?;
-            Ok(serde_json::to_value(collector.handle(event).await?)?)
-        }
-    };
-    end.deliver(handle, stopped).await;
+    // On the heap: the measurements of a whole batch are part of this future.
+    Box::pin(end.deliver(handle, stopped)).await;
 }
 
 /// Returns a future that ends at Ctrl-C or SIGTERM.

@@ -259,7 +259,7 @@ pub enum StoreError {
 /// Keeps items under a partition key and a sort key.
 ///
 /// Implementations differ in where items live, never in what these methods mean: each sentence below is a
-/// test in [`contract`](super::contract).
+/// test in `store/contract.rs`.
 ///
 /// An item is expired from its `expires_at` on, even while the database still holds it, and counts as absent
 /// everywhere: in reads and in conditions.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use api::users::grants_script;
 use shared::aws::Aws;
 use shared::clock::FixedClock;
-use shared::config::{ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine, Environment};
+use shared::testing;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -24,12 +24,7 @@ const PASSWORD: &str = "role-password";
 
 /// Returns the server's superuser, or says that the test is skipped.
 fn superuser() -> Option<PgConnectOptions> {
-    let Some(url) = ProcessVariables.get("MRT_TEST_POSTGRES_URL") else {
-        let is_required = ProcessVariables.get("MRT_TEST_REQUIRE_SERVICES").as_deref() == Some("1");
-        assert!(!is_required, "MRT_TEST_POSTGRES_URL is not set");
-        println!("skipped: MRT_TEST_POSTGRES_URL is not set");
-        return None;
-    };
+    let url = testing::service(testing::POSTGRES)?;
     Some(PgConnectOptions::from_str(&url).unwrap())
 }
 

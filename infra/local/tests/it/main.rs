@@ -1,6 +1,8 @@
 //! The compiled `mrt`, started and asked as a person would.
 
 #![expect(
+    clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a test that cannot go on has failed"
 )]
