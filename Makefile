@@ -25,7 +25,7 @@ deny: ## Checks the dependencies: banned crates, licences (.deny.toml)
 	@infra/test/install.sh cargo-deny
 	.mrt/tools/bin/cargo-deny --locked check bans licenses
 
-bench: ## Measures the release binaries: size, start, throughput
+bench: ## Measures the release binaries: size, start and answers, beside Python's
 	cargo build --release --locked --package api --package collector --bins
 	@exec infra/bench/run.sh $(ARGS)
 
