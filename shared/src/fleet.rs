@@ -240,16 +240,19 @@ impl Fleet {
 
     /// Returns the bucket target of that id.
     pub fn bucket(&self, id: &TargetId) -> Option<&BucketTarget> {
-        self.environments()
-            .flat_map(|environment| &environment.storage)
-            .find(|target| target.id() == *id)
+        let storage = &self.environment_of(id)?.storage;
+        storage.iter().find(|target| target.id() == *id)
     }
 
     /// Returns the database target of that id.
     pub fn database(&self, id: &TargetId) -> Option<&DatabaseTarget> {
-        self.environments()
-            .filter_map(|environment| environment.database.as_ref())
-            .find(|target| target.id() == *id)
+        let database = self.environment_of(id)?.database.as_ref();
+        database.filter(|target| target.id() == *id)
+    }
+
+    /// Returns the environment that an id begins with.
+    fn environment_of(&self, id: &TargetId) -> Option<&Environment> {
+        self.environment(id.as_str().split('/').next()?)
     }
 }
 

@@ -1,17 +1,21 @@
 //! The rules of the fleet file. Every fault is found in one pass, with its line and field.
 
+mod section;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{
     Auth, BucketTarget, ConstantLayers, DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT,
     DatabaseTarget, Engine, Environment, Fleet, TargetId,
 };
 use crate::document::Location;
+use section::{Faults, Section};
 
 /// Most environments in one file: what one planning run can queue well inside its time-out.
 pub const MAX_ENVIRONMENTS: usize = 10_000;
@@ -76,174 +80,6 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Fleet, FleetFaults> {
         file: name.to_owned(),
         faults: faults.list,
     })
-}
-
-struct Faults<'a> {
-    text: &'a str,
-    list: Vec<Fault>,
-}
-
-impl Faults<'_> {
-    fn add(&mut self, offset: usize, field: &str, reason: impl Into<String>) {
-        let before = self.text.as_bytes().iter().take(offset);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        self.list.push(Fault {
-            line,
-            field: field.to_owned(),
-            reason: reason.into(),
-        });
-    }
-}
-
-/// One table of the file, with what is needed to name a field of it in a fault.
-struct Section<'t> {
-    table: &'t DeTable<'t>,
-    path: String,
-    offset: usize,
-}
-
-impl<'t> Section<'t> {
-    fn field(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
-    }
-
-    fn check_keys(&self, faults: &mut Faults<'_>, allowed: &[&str]) {
-        for key in self.table.keys() {
-            if !allowed.contains(&key.get_ref().as_ref()) {
-                let reason = format!("unknown key, allowed are {}", allowed.join(", "));
-                faults.add(key.span().start, &self.field(key.get_ref()), reason);
-            }
-        }
-    }
-
-    fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.table
-            .iter()
-            .find(|(name, _)| name.get_ref() == key)
-            .map(|(_, value)| value)
-    }
-
-    /// Returns the text of `key` with its offset; text that is empty is a fault.
-    fn optional_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<(&'t str, usize)> {
-        let value = self.get(key)?;
-        match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() => Some((text.as_ref(), value.span().start)),
-            DeValue::String(_) => {
-                faults.add(value.span().start, &self.field(key), "is empty");
-                None
-            }
-            other => {
-                let reason = format!("is {}, allowed is a string", other.type_str());
-                faults.add(value.span().start, &self.field(key), reason);
-                None
-            }
-        }
-    }
-
-    fn required_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<(&'t str, usize)> {
-        if self.get(key).is_none() {
-            faults.add(self.offset, &self.field(key), "is missing");
-        }
-        self.optional_text(faults, key)
-    }
-
-    /// Returns the text of `key` when `rule` finds nothing wrong with it.
-    fn checked(
-        &self,
-        faults: &mut Faults<'_>,
-        (key, text): (&str, Option<(&'t str, usize)>),
-        rule: impl Fn(&str) -> Result<(), &'static str>,
-    ) -> Option<String> {
-        let (text, offset) = text?;
-        match rule(text) {
-            Ok(()) => Some(text.to_owned()),
-            Err(reason) => {
-                faults.add(offset, &self.field(key), format!("{text:?} {reason}"));
-                None
-            }
-        }
-    }
-
-    fn whole_number(
-        &self,
-        faults: &mut Faults<'_>,
-        key: &str,
-        least: u64,
-        most: u64,
-    ) -> Option<u64> {
-        let value = self.get(key)?;
-        let number = match value.get_ref() {
-            DeValue::Integer(integer) => {
-                u64::from_str_radix(integer.as_str(), integer.radix()).ok()
-            }
-            _ => None,
-        };
-        let number = number.filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            let reason = format!("allowed is a whole number from {least} to {most}");
-            faults.add(value.span().start, &self.field(key), reason);
-        }
-        number
-    }
-
-    fn sub_table(&self, faults: &mut Faults<'_>, key: &str) -> Option<Section<'t>> {
-        let value = self.get(key)?;
-        let field = self.field(key);
-        match value.get_ref() {
-            DeValue::Table(table) => Some(Section {
-                table,
-                path: field,
-                offset: value.span().start,
-            }),
-            other => {
-                let reason = format!("is {}, allowed is a table: [{field}]", other.type_str());
-                faults.add(value.span().start, &field, reason);
-                None
-            }
-        }
-    }
-
-    fn sub_tables(&self, faults: &mut Faults<'_>, key: &str, most: usize) -> Vec<Section<'t>> {
-        let Some(value) = self.get(key) else {
-            return Vec::new();
-        };
-        let field = self.field(key);
-        let DeValue::Array(array) = value.get_ref() else {
-            let reason = format!(
-                "is {}, allowed are tables: [[{key}]]",
-                value.get_ref().type_str()
-            );
-            faults.add(value.span().start, &field, reason);
-            return Vec::new();
-        };
-        if array.len() > most {
-            faults.add(
-                value.span().start,
-                &field,
-                format!("has {} entries, allowed are {most}", array.len()),
-            );
-        }
-        let mut sections = Vec::new();
-        for (index, entry) in array.iter().enumerate().take(most) {
-            let path = format!("{field}[{index}]");
-            match entry.get_ref() {
-                DeValue::Table(table) => sections.push(Section {
-                    table,
-                    path,
-                    offset: entry.span().start,
-                }),
-                other => {
-                    let reason = format!("is {}, allowed is a table", other.type_str());
-                    faults.add(entry.span().start, &path, reason);
-                }
-            }
-        }
-        sections
-    }
 }
 
 fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
@@ -525,132 +361,4 @@ fn bucket_name(text: &str) -> Result<(), &'static str> {
     Err(
         "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FULL: &str = r#"
-[[environment]]
-name = "acme-prod"
-administrator = "Root"
-session_timeout_seconds = 300
-
-  [[environment.storage]]
-  bucket = "acme-prod-files"
-
-  [[environment.storage]]
-  bucket = "shared-files"
-  prefix = "acme-prod/"
-  region = "eu-west-1"
-  role_arn = "arn:aws:iam::123456789012:role/mrt-reader"
-
-  [environment.database]
-  engine = "postgres"
-  host = "acme.abc.eu-west-1.rds.amazonaws.com"
-  name = "acme"
-  user = "mrt_ro"
-  auth = "iam"
-
-  [environment.constants]
-  model = "s3://acme-config/metadata.json"
-  layers = ["s3://acme-config/m2ee.yaml"]
-
-[[environment]]
-name = "acme-test"
-"#;
-
-    #[test]
-    fn a_full_file_is_read_whole() {
-        let fleet = Fleet::parse("fleet.toml", FULL).unwrap();
-
-        let prod = fleet.environment("acme-prod").unwrap();
-        assert_eq!(prod.administrator, "Root");
-        assert_eq!(prod.session_timeout, Duration::from_secs(300));
-        assert_eq!(prod.storage[1].prefix, "acme-prod/");
-        assert_eq!(prod.database.as_ref().unwrap().port, 5432);
-        assert_eq!(prod.constants.as_ref().unwrap().layers.len(), 1);
-        let test = fleet.environment("acme-test").unwrap();
-        assert_eq!(
-            (test.storage.len(), test.administrator.as_str()),
-            (0, "MxAdmin")
-        );
-        let ids: Vec<_> = fleet
-            .buckets()
-            .iter()
-            .map(|target| target.id().to_string())
-            .collect();
-        assert_eq!(
-            ids,
-            [
-                "acme-prod/s3/acme-prod-files//",
-                "acme-prod/s3/shared-files/acme-prod%2F/"
-            ]
-        );
-    }
-
-    #[test]
-    fn every_fault_is_reported_with_its_line_and_field() {
-        let text = r#"
-colour = "blue"
-[[environment]]
-name = "Acme Prod"
-  [[environment.storage]]
-  bucket = "x"
-  prefx = "a/"
-  [environment.database]
-  engine = "oracle"
-  host = 5
-  user = "mrt_ro"
-  auth = "NEVERLEAK-password"
-[[environment]]
-name = "twice"
-  [[environment.storage]]
-  bucket = "same"
-  [[environment.storage]]
-  bucket = "same"
-[[environment]]
-name = "twice"
-"#;
-        let faults = Fleet::parse("fleet.toml", text).unwrap_err();
-
-        let shown = faults.to_string();
-        for expected in [
-            "fleet.toml:2: colour: unknown key, allowed are environment",
-            "fleet.toml:4: environment[0].name: \"Acme Prod\" is no environment name",
-            "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is no bucket name",
-            "fleet.toml:7: environment[0].storage[0].prefx: unknown key, allowed are bucket, prefix",
-            "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown, allowed are postgres, mysql",
-            "fleet.toml:10: environment[0].database.host: is integer, allowed is a string",
-            "environment[0].database.name: is missing",
-            "fleet.toml:12: environment[0].database.auth: is not a way to log in, allowed are iam and env:VARIABLE",
-            "environment[1].storage[1]: names the same bucket, prefix and suffix a second time",
-            "environment[2].name: \"twice\" is used twice",
-        ] {
-            assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
-        }
-        assert_eq!(faults.faults.len(), 10, "{shown}");
-        assert!(!shown.contains("NEVERLEAK"), "{shown}");
-    }
-
-    #[test]
-    fn text_that_is_not_toml_is_named_with_its_line() {
-        let faults = Fleet::parse("fleet.toml", "[[environment]]\nname = \n").unwrap_err();
-
-        assert!(
-            faults.to_string().starts_with("fleet.toml:2: not TOML: "),
-            "{faults}"
-        );
-    }
-
-    #[test]
-    fn a_file_without_environments_is_a_fault() {
-        assert!(
-            Fleet::parse("fleet.toml", "")
-                .unwrap_err()
-                .to_string()
-                .contains("at least one [[environment]]")
-        );
-    }
 }

@@ -1,0 +1,157 @@
+//! What `/bucket_size` answers from snapshots.
+
+use super::*;
+
+#[tokio::test]
+async fn a_bucket_item_has_its_numbers_and_their_age() {
+    let world = world_with_snapshots().await;
+
+    let reply = server(&world)
+        .ask(get("/bucket_size?bucket=acme-prod-files").scopes(BUCKET_SCOPE))
+        .await;
+
+    assert_eq!(
+        reply.json(),
+        json!({
+            "items": [{
+                "environment": "acme-prod", "bucket": "acme-prod-files", "prefix": "", "suffix": "",
+                "total_bytes": 1, "object_count": 2,
+                "by_storage_class": {"STANDARD": {"total_bytes": 1, "object_count": 2}},
+                "method": "listing", "completeness": "complete",
+                "scheduled_at": "2026-01-12T10:00:00Z", "taken_at": "2026-01-12T10:00:00Z",
+                "age_seconds": 3600, "stale": false, "last_failure": null,
+            }],
+            "pending": [],
+            "next": null,
+        })
+    );
+    assert_eq!(reply.header("age"), "3600");
+    assert_eq!(reply.header("cache-control"), "private, max-age=3600");
+    assert_eq!(
+        reply.header("last-modified"),
+        "Mon, 12 Jan 2026 10:00:00 GMT"
+    );
+}
+
+#[tokio::test]
+async fn filters_narrow_and_what_they_miss_is_not_found() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let count = async |path: &str| {
+        let reply = server.ask(get(path).scopes(BUCKET_SCOPE)).await;
+        reply.json()["items"].as_array().map(Vec::len)
+    };
+
+    assert_eq!(count("/bucket_size").await, Some(3));
+    assert_eq!(count("/bucket_size?environment=acme-prod").await, Some(2));
+    assert_eq!(count("/bucket_size?bucket=shared-files").await, Some(2));
+    assert_eq!(
+        count("/bucket_size?bucket=shared-files&prefix=acme%20prod/").await,
+        Some(1)
+    );
+    for path in [
+        "/bucket_size?environment=globex",
+        "/bucket_size?bucket=acme-prod-files&prefix=x",
+    ] {
+        server
+            .ask(get(path).scopes(BUCKET_SCOPE))
+            .await
+            .problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn pages_give_every_item_once_in_order() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let mut path = "/bucket_size?limit=1".to_owned();
+    let mut seen = Vec::new();
+
+    loop {
+        let reply = server.ask(get(&path).scopes(BUCKET_SCOPE)).await;
+        let body = reply.json();
+        seen.extend(
+            body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["prefix"].clone()),
+        );
+        let Some(next) = body["next"].as_str() else {
+            assert_eq!(reply.header("link"), "");
+            break;
+        };
+        let link = reply.header("link").to_owned();
+        assert!(
+            link.contains(next) && link.ends_with("; rel=\"next\""),
+            "{link}"
+        );
+        path = format!(
+            "/bucket_size{}",
+            link.trim_start_matches('<').split('>').next().unwrap()
+        );
+    }
+
+    assert_eq!(seen, ["", "acme prod/", "acme-test/"]);
+    let bad = server
+        .ask(get("/bucket_size?cursor=nonsense").scopes(BUCKET_SCOPE))
+        .await;
+    assert!(bad.problem(400, "bad_parameter").contains("cursor"));
+}
+
+#[tokio::test]
+async fn a_target_without_snapshot_is_pending_and_never_zero() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+
+    let none = server.ask(get("/bucket_size").scopes(BUCKET_SCOPE)).await;
+    none.problem(404, "snapshot_pending");
+    assert_eq!(none.header("retry-after"), "60");
+    assert_eq!(none.json()["targets"].as_array().unwrap().len(), 3);
+
+    let ids = bucket_ids();
+    world
+        .keep(ids[0].clone(), "2026-01-12T10:00:00Z", bucket_size(&[7]))
+        .await;
+    world
+        .fail::<BucketSize>(&ids[1], "2026-01-12T10:00:00Z", "access_denied")
+        .await;
+    let some = server
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+        .await
+        .json();
+    assert_eq!(some["items"].as_array().unwrap().len(), 1);
+    assert_eq!(some["pending"][0]["last_failure"]["code"], "access_denied");
+    assert_eq!(some["pending"][1]["last_failure"], Value::Null);
+    assert!(some["pending"][0].get("total_bytes").is_none());
+}
+
+#[tokio::test]
+async fn a_failure_stands_beside_the_last_good_numbers_until_a_run_is_good() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let id = bucket_ids().remove(0);
+    let ask = async || {
+        let reply = server
+            .ask(get("/bucket_size?bucket=acme-prod-files").scopes(BUCKET_SCOPE))
+            .await;
+        reply.json()["items"][0].clone()
+    };
+
+    world
+        .fail::<BucketSize>(&id, "2026-01-12T11:00:00Z", "bucket_missing")
+        .await;
+    let item = ask().await;
+    assert_eq!(item["total_bytes"], 1);
+    assert_eq!(item["last_failure"]["code"], "bucket_missing");
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(ask().await["stale"], true);
+    world
+        .keep(id, "2026-01-12T12:00:00Z", bucket_size(&[9]))
+        .await;
+    let item = ask().await;
+    assert_eq!(
+        (&item["total_bytes"], &item["last_failure"], &item["stale"]),
+        (&json!(9), &Value::Null, &json!(false))
+    );
+}

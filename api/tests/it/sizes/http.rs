@@ -1,0 +1,180 @@
+//! HTTP around the sizes: proof of rights, refusals, caching, origins, faults of the store.
+
+use super::*;
+
+#[tokio::test]
+async fn an_unchanged_answer_is_304_and_a_changed_one_is_not() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let first = server.ask(get("/bucket_size").scopes(BUCKET_SCOPE)).await;
+    let etag = first.header("etag").to_owned();
+    let again = || {
+        get("/bucket_size")
+            .scopes(BUCKET_SCOPE)
+            .header("If-None-Match", &etag)
+    };
+
+    world.clock.advance(Duration::from_secs(60));
+    let same = server.ask(again()).await;
+    assert_eq!((same.status, same.header("age")), (304, "3660"));
+    let other_query = get("/bucket_size?limit=2")
+        .scopes(BUCKET_SCOPE)
+        .header("If-None-Match", &etag);
+    assert_eq!(server.ask(other_query).await.status, 200);
+    world
+        .fail::<BucketSize>(&bucket_ids()[0], "2026-01-12T11:00:00Z", "access_denied")
+        .await;
+    assert_eq!(server.ask(again()).await.status, 200);
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(
+        server
+            .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+            .await
+            .json()["items"][2]["stale"],
+        true
+    );
+}
+
+#[tokio::test]
+async fn a_limited_token_knows_of_its_environments_only() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let limited = |path: &str, names: &str| get(path).scopes(BUCKET_SCOPE).environments(names);
+
+    let seen = server
+        .ask(limited("/bucket_size", "acme-test"))
+        .await
+        .json();
+    assert_eq!(seen["items"].as_array().unwrap().len(), 1);
+    server
+        .ask(limited("/bucket_size?environment=acme-prod", "acme-test"))
+        .await
+        .problem(404, "not_found");
+    let none = server.ask(limited("/bucket_size", "")).await.json();
+    assert_eq!(none["items"], json!([]));
+}
+
+#[tokio::test]
+async fn without_proof_of_the_scope_nothing_is_answered() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+
+    let nobody = server.ask(get("/bucket_size")).await;
+    nobody.problem(401, "unauthorized");
+    assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    let other = server.ask(get("/bucket_size").scopes(TABLE_SCOPE)).await;
+    assert!(other.problem(403, "scope_missing").contains(BUCKET_SCOPE));
+    assert_eq!(other.json()["scope"], BUCKET_SCOPE);
+}
+
+#[tokio::test]
+async fn bad_requests_are_told_what_is_allowed() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+
+    let unknown = server
+        .ask(get("/bucket_size?colour=blue").scopes(BUCKET_SCOPE))
+        .await;
+    assert!(
+        unknown
+            .problem(400, "bad_parameter")
+            .contains("environment, bucket, prefix, limit, cursor")
+    );
+    assert_eq!(
+        unknown.json()["allowed"],
+        json!(["environment", "bucket", "prefix", "limit", "cursor"])
+    );
+    server
+        .ask(get("/nowhere").scopes(BUCKET_SCOPE))
+        .await
+        .problem(404, "not_found");
+    server
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE).method("DELETE"))
+        .await
+        .problem(405, "method_not_allowed");
+    server
+        .ask(get("/health?x=1"))
+        .await
+        .problem(400, "bad_parameter");
+}
+
+#[tokio::test]
+async fn only_allowed_origins_may_read_from_a_page() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let ask = |origin: &str| {
+        get("/bucket_size")
+            .scopes(BUCKET_SCOPE)
+            .header("Origin", origin)
+    };
+
+    assert_eq!(
+        server
+            .ask(ask(ORIGIN))
+            .await
+            .header("access-control-allow-origin"),
+        ORIGIN
+    );
+    assert_eq!(
+        server
+            .ask(ask("https://evil.example"))
+            .await
+            .header("access-control-allow-origin"),
+        ""
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_503_and_a_damaged_item_is_500() {
+    let clock = Arc::new(FixedClock::at(NOW));
+    let memory = Arc::new(MemoryStore::new(clock.clone()));
+    let failing = Arc::new(FailingStore::new(memory, [1]));
+    let world = World::with_store(FLEET, clock, failing);
+    let answer = server(&world)
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+        .await;
+    answer.problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "10");
+
+    let world = world_with_snapshots().await;
+    damage_latest(&world).await;
+    server(&world)
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+        .await
+        .problem(500, "internal");
+}
+
+async fn damage_latest(world: &World) {
+    use shared::store::{Expect, Key, Put, Value};
+    let key = Key {
+        partition: "LATEST#bucket".into(),
+        sort: bucket_ids()[0].to_string(),
+    };
+    let mut item = world.items.get(&key).await.unwrap().unwrap();
+    item.attributes
+        .insert("good".into(), Value::Text("NEVERLEAK".into()));
+    world
+        .items
+        .put(Put {
+            item,
+            expect: Expect::Anything,
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn health_and_the_document_need_no_token() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+
+    assert_eq!(
+        server.ask(get("/health")).await.json(),
+        json!({"status": "ok"})
+    );
+    let document = server
+        .ask(get("/openapi.json").header("Accept-Encoding", "gzip"))
+        .await;
+    assert_eq!(document.header("content-encoding"), "gzip");
+    assert_eq!(document.json()["openapi"], "3.1.0");
+}

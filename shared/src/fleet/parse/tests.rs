@@ -1,0 +1,131 @@
+//! Good files and every fault of bad ones.
+
+use super::*;
+
+const FULL: &str = r#"
+[[environment]]
+name = "acme-prod"
+administrator = "Root"
+session_timeout_seconds = 300
+
+  [[environment.storage]]
+  bucket = "acme-prod-files"
+
+  [[environment.storage]]
+  bucket = "shared-files"
+  prefix = "acme-prod/"
+  region = "eu-west-1"
+  role_arn = "arn:aws:iam::123456789012:role/mrt-reader"
+
+  [environment.database]
+  engine = "postgres"
+  host = "acme.abc.eu-west-1.rds.amazonaws.com"
+  name = "acme"
+  user = "mrt_ro"
+  auth = "iam"
+
+  [environment.constants]
+  model = "s3://acme-config/metadata.json"
+  layers = ["s3://acme-config/m2ee.yaml"]
+
+[[environment]]
+name = "acme-test"
+"#;
+
+#[test]
+fn a_full_file_is_read_whole() {
+    let fleet = Fleet::parse("fleet.toml", FULL).unwrap();
+
+    let prod = fleet.environment("acme-prod").unwrap();
+    assert_eq!(prod.administrator, "Root");
+    assert_eq!(prod.session_timeout, Duration::from_secs(300));
+    assert_eq!(prod.storage[1].prefix, "acme-prod/");
+    assert_eq!(prod.database.as_ref().unwrap().port, 5432);
+    assert_eq!(prod.constants.as_ref().unwrap().layers.len(), 1);
+    let test = fleet.environment("acme-test").unwrap();
+    assert_eq!(
+        (test.storage.len(), test.administrator.as_str()),
+        (0, "MxAdmin")
+    );
+    for target in fleet.buckets() {
+        assert_eq!(fleet.bucket(&target.id()), Some(target));
+        assert_eq!(fleet.database(&target.id()), None);
+    }
+    assert!(fleet.database(&fleet.databases()[0].id()).is_some());
+    let ids: Vec<_> = fleet
+        .buckets()
+        .iter()
+        .map(|target| target.id().to_string())
+        .collect();
+    assert_eq!(
+        ids,
+        [
+            "acme-prod/s3/acme-prod-files//",
+            "acme-prod/s3/shared-files/acme-prod%2F/"
+        ]
+    );
+}
+
+#[test]
+fn every_fault_is_reported_with_its_line_and_field() {
+    let text = r#"
+colour = "blue"
+[[environment]]
+name = "Acme Prod"
+  [[environment.storage]]
+  bucket = "x"
+  prefx = "a/"
+  [environment.database]
+  engine = "oracle"
+  host = 5
+  user = "mrt_ro"
+  auth = "NEVERLEAK-password"
+[[environment]]
+name = "twice"
+  [[environment.storage]]
+  bucket = "same"
+  [[environment.storage]]
+  bucket = "same"
+[[environment]]
+name = "twice"
+"#;
+    let faults = Fleet::parse("fleet.toml", text).unwrap_err();
+
+    let shown = faults.to_string();
+    for expected in [
+        "fleet.toml:2: colour: unknown key, allowed are environment",
+        "fleet.toml:4: environment[0].name: \"Acme Prod\" is no environment name",
+        "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is no bucket name",
+        "fleet.toml:7: environment[0].storage[0].prefx: unknown key, allowed are bucket, prefix",
+        "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown, allowed are postgres, mysql",
+        "fleet.toml:10: environment[0].database.host: is integer, allowed is a string",
+        "environment[0].database.name: is missing",
+        "fleet.toml:12: environment[0].database.auth: is not a way to log in, allowed are iam and env:VARIABLE",
+        "environment[1].storage[1]: names the same bucket, prefix and suffix a second time",
+        "environment[2].name: \"twice\" is used twice",
+    ] {
+        assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
+    }
+    assert_eq!(faults.faults.len(), 10, "{shown}");
+    assert!(!shown.contains("NEVERLEAK"), "{shown}");
+}
+
+#[test]
+fn text_that_is_not_toml_is_named_with_its_line() {
+    let faults = Fleet::parse("fleet.toml", "[[environment]]\nname = \n").unwrap_err();
+
+    assert!(
+        faults.to_string().starts_with("fleet.toml:2: not TOML: "),
+        "{faults}"
+    );
+}
+
+#[test]
+fn a_file_without_environments_is_a_fault() {
+    assert!(
+        Fleet::parse("fleet.toml", "")
+            .unwrap_err()
+            .to_string()
+            .contains("at least one [[environment]]")
+    );
+}
