@@ -2,14 +2,16 @@
 
 use anyhow::Context;
 use futures::future::try_join_all;
+use shared::fleet::{Auth, DatabaseTarget, Engine};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
 use uuid::Uuid;
 
 use super::environments::{DemoEnvironment, ENVIRONMENTS};
+use super::fleet::PASSWORD_VARIABLE;
 use super::postgres::Postgres;
 
-/// The role that reads; it has the rights in `seed/grants.sql` and no other.
+/// The role that reads; it has the rights of the API's own script and no other.
 pub(super) const READER: &str = "mrt_ro";
 
 const SESSION: &str = include_str!("seed/session.sql");
@@ -17,7 +19,6 @@ const SCHEMA: &str = include_str!("seed/schema.sql");
 const APP: &str = include_str!("seed/app.sql");
 const ROWS: &str = include_str!("seed/rows.sql");
 const REPORT: &str = include_str!("seed/report.sql");
-const GRANTS: &str = include_str!("seed/grants.sql");
 
 /// Makes the databases that are missing, and gives the reading role a new password, which it returns.
 pub(super) async fn seed(postgres: &Postgres) -> anyhow::Result<String> {
@@ -58,6 +59,21 @@ pub(super) async fn prepare_session(
     }
     raw_sql(SESSION).execute(connection).await?;
     Ok(())
+}
+
+/// Returns the login that the API's script of rights is for.
+fn reader_of(postgres: &Postgres, database: &str) -> DatabaseTarget {
+    DatabaseTarget {
+        environment: String::new(),
+        engine: Engine::Postgres,
+        host: "127.0.0.1".to_owned(),
+        port: postgres.port(),
+        name: database.to_owned(),
+        user: READER.to_owned(),
+        auth: Auth::Variable(PASSWORD_VARIABLE.to_owned()),
+        region: None,
+        role_arn: None,
+    }
 }
 
 async fn reader_password(postgres: &Postgres) -> Result<String, sqlx::Error> {
@@ -102,7 +118,6 @@ async fn seed_environment(
         format!("DROP DATABASE IF EXISTS {unfinished} WITH (FORCE)"),
         format!("CREATE DATABASE {unfinished}"),
         format!("REVOKE ALL ON DATABASE {unfinished} FROM PUBLIC"),
-        format!("GRANT CONNECT ON DATABASE {unfinished} TO {READER}"),
     ] {
         raw_sql(AssertSqlSafe(statement))
             .execute(&mut admin)
@@ -111,9 +126,13 @@ async fn seed_environment(
     let mut connection = postgres.connect(&unfinished).await?;
     prepare_session(&mut connection, environment).await?;
     let report = if environment.has_report { REPORT } else { "" };
-    for script in [SCHEMA, APP, ROWS, report, GRANTS, "ANALYZE"] {
+    for script in [SCHEMA, APP, ROWS, report, "ANALYZE"] {
         raw_sql(script).execute(&mut connection).await?;
     }
+    let grants = api::users::grants_script(&reader_of(postgres, &unfinished));
+    raw_sql(AssertSqlSafe(grants))
+        .execute(&mut connection)
+        .await?;
     connection.close().await?;
     let finish = format!("ALTER DATABASE {unfinished} RENAME TO {name}");
     raw_sql(AssertSqlSafe(finish)).execute(&mut admin).await?;
