@@ -22,6 +22,7 @@ use shared::fleet::FleetSource;
 use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
 use crate::error::{Code, Problem};
 use crate::response::{Answer, Freshness};
+use crate::selection;
 
 pub use document::{DocumentFault, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES, Position};
 pub use mask::{MaskReason, SHOWN_LIMIT_BYTES};
@@ -60,11 +61,7 @@ pub fn endpoint(fleet: Arc<FleetSource>, aws: Arc<Aws>) -> Endpoint {
 impl Handler for GetConstants {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
-        let name = call.parameters.text("environment").unwrap_or_default();
-        let environment = fleet
-            .environment(name)
-            .filter(|environment| call.caller.may_read(&environment.name))
-            .ok_or_else(|| Problem::not_found("such environment in the fleet"))?;
+        let environment = selection::environment(&fleet, &call)?;
         let constants = read_constants(&self.aws, environment, call.now).await?;
         // Two answers with the same constants are the same answer, whenever they were read.
         let identity = Constants {

@@ -1,10 +1,10 @@
-//! Which targets a request for sizes means, page by page, and what is known of them.
+//! Which part of the fleet a request means, and what is known of its targets, page by page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::TargetId;
+use shared::fleet::{Environment, Fleet, TargetId};
 use shared::snapshot::{Failure, Good, Latest, Stored};
 use shared::store::{SnapshotReader, StoreError};
 
@@ -14,6 +14,22 @@ use crate::response::Freshness;
 
 /// Seconds after which a first snapshot may be there: a scheduled minute.
 const PENDING_RETRY_SECONDS: u64 = 60;
+
+/// Returns the environment that the call names.
+///
+/// # Errors
+///
+/// 404 when there is none of that name, or none that the caller may know of.
+pub(crate) fn environment<'f>(
+    fleet: &'f Fleet,
+    call: &Call<'_>,
+) -> Result<&'f Environment, Problem> {
+    let name = call.parameters.text("environment").unwrap_or_default();
+    fleet
+        .environment(name)
+        .filter(|environment| call.caller.may_read(&environment.name))
+        .ok_or_else(|| Problem::not_found("such environment in the fleet"))
+}
 
 /// One page of targets, in the order of their ids.
 pub(crate) struct Page<'f, T> {

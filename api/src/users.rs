@@ -15,6 +15,7 @@ use shared::fleet::FleetSource;
 use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
 use crate::error::{Code, Problem};
 use crate::response::{Answer, Freshness};
+use crate::selection;
 
 pub use counts::{COUNT_TIMEOUT, STATEMENT_TIMEOUT, count_users};
 pub use error::UsersError;
@@ -61,11 +62,7 @@ pub fn endpoint(fleet: Arc<FleetSource>, databases: Databases) -> Endpoint {
 impl Handler for GetUsers {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
-        let name = call.parameters.text("environment").unwrap_or_default();
-        let environment = fleet
-            .environment(name)
-            .filter(|environment| call.caller.may_read(&environment.name))
-            .ok_or_else(|| Problem::not_found("such environment in the fleet"))?;
+        let environment = selection::environment(&fleet, &call)?;
         let counts = count_users(&self.databases, environment, call.now).await?;
         // Two answers with the same counts are the same answer, whenever they were counted.
         let identity = UserCounts {

@@ -61,6 +61,12 @@ impl Aws {
         Self::new(base.build(), true)
     }
 
+    /// Returns clients without credentials, for programs that need none: looks nowhere for them.
+    pub fn without_credentials() -> Self {
+        let base = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        Self::new(base.build(), false)
+    }
+
     fn new(base: SdkConfig, path_style: bool) -> Self {
         Self {
             base,

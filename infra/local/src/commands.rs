@@ -31,3 +31,22 @@ fn report_failure(what: &str, error: &MeasureError) -> ExitCode {
     }
     ExitCode::FAILURE
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_measurement_is_never_a_success() {
+        let shown = |completeness| format!("{:?}", exit_code(completeness));
+
+        assert_eq!(
+            shown(Completeness::Complete),
+            format!("{:?}", ExitCode::from(0))
+        );
+        assert_eq!(
+            shown(Completeness::Partial),
+            format!("{:?}", ExitCode::from(3))
+        );
+    }
+}

@@ -79,7 +79,7 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
     let variables = Arc::new(BTreeMap::from([(PASSWORD.to_owned(), password)]));
     let ca_file = ProcessVariables.get(DATABASE_CA_FILE).map(Into::into);
     let databases = Databases::new(
-        Arc::new(Aws::load().await),
+        Arc::new(Aws::without_credentials()),
         variables,
         Arc::new(SystemClock),
         ca_file,
