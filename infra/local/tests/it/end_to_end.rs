@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use crate::harness::{Server, close, data_folder, eventually, has_postgres};
+use crate::harness::{ORIGIN, Reply, Server, close, data_folder, eventually, has_postgres};
 
 const BUCKET: &str = "/bucket_size?environment=globex-test";
 const TABLE: &str = "/table_size?environment=globex-test&table=e2e_rows";
@@ -178,6 +178,44 @@ async fn every_route_answers_a_good_token_and_refuses_the_others() {
     ];
     assert_eq!(server.get("/bucket_size?limit=2", &again).await.status, 304);
     assert!(server.stop("TERM").await.success());
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_ask_and_read_refusals_too() {
+    if !has_postgres() {
+        return;
+    }
+    let data = data_folder();
+    let server = Server::start(data.path(), "1h").await;
+    let allowed = |reply: &Reply| reply.headers.get("access-control-allow-origin").cloned();
+    let preflight = async |origin: &str| {
+        let headers = [("origin", origin), ("access-control-request-method", "GET")];
+        let reply = server.send("OPTIONS", "/bucket_size", &headers, String::new());
+        reply.await.unwrap()
+    };
+
+    let good = preflight(ORIGIN).await;
+    assert_eq!(
+        (good.status, allowed(&good).as_deref()),
+        (204, Some(ORIGIN))
+    );
+    assert!(good.headers["access-control-allow-headers"].contains("Authorization"));
+    assert_eq!(allowed(&preflight("https://evil.example").await), None);
+    let refused = server.get("/bucket_size", &[("origin", ORIGIN)]).await;
+    assert_eq!(
+        (refused.status, allowed(&refused).as_deref()),
+        (401, Some(ORIGIN))
+    );
+    let health = server.get("/health", &[("origin", ORIGIN)]).await;
+    assert_eq!(allowed(&health).as_deref(), Some(ORIGIN));
+    assert_eq!(
+        allowed(
+            &server
+                .get("/health", &[("origin", "https://evil.example")])
+                .await
+        ),
+        None
+    );
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// The origin that every server allows.
+pub(crate) const ORIGIN: &str = "https://dashboard.example.com";
+
 /// The compiled program.
 pub(crate) const MRT: &str = env!("CARGO_BIN_EXE_mrt");
 
@@ -95,6 +98,7 @@ impl Server {
                 "--data",
             ])
             .arg(data)
+            .env("MRT_ALLOWED_ORIGINS", ORIGIN)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
