@@ -14,7 +14,7 @@ use shared::config::{
 use shared::database::Databases;
 use shared::document::Location;
 use shared::fleet::FleetSource;
-use shared::store::{DynamoDbStore, SnapshotReader};
+use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
 
 use crate::endpoint::Endpoint;
@@ -27,45 +27,40 @@ pub use lambda_runtime::Error;
 /// Ports are made even when a variable is faulty, so that all faults are known; then none is ever used.
 pub struct Start {
     reader: Reader<'static>,
-    aws: Arc<Aws>,
+    aws: Option<Arc<Aws>>,
 }
 
 impl Start {
     /// Returns the fleet.
-    pub fn fleet(&mut self) -> Arc<FleetSource> {
+    pub async fn fleet(&mut self) -> Arc<FleetSource> {
         let location: Location = self.reader.location(FLEET);
-        Arc::new(FleetSource::new(
-            Arc::clone(&self.aws),
-            location,
-            Arc::new(SystemClock),
-        ))
+        let aws = self.aws().await;
+        Arc::new(FleetSource::new(aws, location, Arc::new(SystemClock)))
     }
 
     /// Returns the snapshots in DynamoDB.
-    pub fn snapshots(&mut self) -> SnapshotReader {
+    pub async fn snapshots(&mut self) -> SnapshotReader {
         let table = self.reader.required(SNAPSHOT_TABLE);
-        let client = aws_sdk_dynamodb_client(&self.aws);
-        SnapshotReader::new(Arc::new(DynamoDbStore::new(
-            client,
-            table,
-            Arc::new(SystemClock),
-        )))
+        let client = dynamodb::Client::new(self.aws().await.config());
+        let store = DynamoDbStore::new(client, table, Arc::new(SystemClock));
+        SnapshotReader::new(Arc::new(store))
     }
 
     /// Returns the apps' databases.
-    pub fn databases(&mut self) -> Databases {
+    pub async fn databases(&mut self) -> Databases {
         let ca_file = self.reader.optional(DATABASE_CA_FILE).map(Into::into);
-        Databases::new(
-            Arc::clone(&self.aws),
-            Arc::new(ProcessVariables),
-            Arc::new(SystemClock),
-            ca_file,
-        )
+        let variables = Arc::new(ProcessVariables);
+        Databases::new(self.aws().await, variables, Arc::new(SystemClock), ca_file)
     }
 
-    /// Returns the AWS clients.
-    pub fn aws(&self) -> Arc<Aws> {
-        Arc::clone(&self.aws)
+    /// Returns the AWS clients. A function that never asks for them does not even link them.
+    pub async fn aws(&mut self) -> Arc<Aws> {
+        let aws = match self.aws.take() {
+            Some(aws) => aws,
+            None => Arc::new(Aws::load().await),
+        };
+        self.aws = Some(Arc::clone(&aws));
+        aws
     }
 }
 
@@ -74,13 +69,13 @@ impl Start {
 /// # Errors
 ///
 /// At start only: all faults of the configuration in one line.
-pub async fn serve(endpoints: impl FnOnce(&mut Start) -> Vec<Endpoint>) -> Result<(), Error> {
+pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> Result<(), Error> {
     telemetry::start(Format::Lambda, &ProcessVariables);
     let mut start = Start {
         reader: Reader::new(&ProcessVariables),
-        aws: Arc::new(Aws::load().await),
+        aws: None,
     };
-    let endpoints = endpoints(&mut start);
+    let endpoints = endpoints(&mut start).await;
     let origins = Server::allowed_origins(&start.reader);
     start.reader.finish(()).map_err(log_faults)?;
     let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::Embedded);
@@ -95,8 +90,4 @@ pub async fn serve(endpoints: impl FnOnce(&mut Start) -> Vec<Endpoint>) -> Resul
 fn log_faults(error: ConfigError) -> ConfigError {
     tracing::error!(error = %error, "the function cannot start");
     error
-}
-
-fn aws_sdk_dynamodb_client(aws: &Aws) -> shared::store::dynamodb::Client {
-    shared::store::dynamodb::Client::new(aws.config())
 }

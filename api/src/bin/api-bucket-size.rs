@@ -4,5 +4,11 @@ use api::{bucket_size, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(|start| vec![bucket_size::endpoint(start.fleet(), start.snapshots())]).await
+    lambda::serve(async |start| {
+        vec![bucket_size::endpoint(
+            start.fleet().await,
+            start.snapshots().await,
+        )]
+    })
+    .await
 }

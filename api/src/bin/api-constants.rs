@@ -4,5 +4,6 @@ use api::{constants, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(|start| vec![constants::endpoint(start.fleet(), start.aws())]).await
+    lambda::serve(async |start| vec![constants::endpoint(start.fleet().await, start.aws().await)])
+        .await
 }

@@ -4,5 +4,5 @@ use api::{health, lambda, openapi};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(|_| vec![openapi::endpoint(), health::endpoint()]).await
+    lambda::serve(async |_| vec![openapi::endpoint(), health::endpoint()]).await
 }

@@ -4,5 +4,11 @@ use api::{lambda, users};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(|start| vec![users::endpoint(start.fleet(), start.databases())]).await
+    lambda::serve(async |start| {
+        vec![users::endpoint(
+            start.fleet().await,
+            start.databases().await,
+        )]
+    })
+    .await
 }
