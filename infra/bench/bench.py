@@ -120,7 +120,8 @@ class Bench:
         for name, measured in found.items():
             walls, cpus, peaks = zip(*measured)
             self.record.add(
-                "start", function=name, count=count, wall_ms_median=median(walls), wall_ms_p90=p90(walls),
+                "start", function=name, count=count,
+                wall_ms_min=min(walls), wall_ms_median=median(walls), wall_ms_p90=p90(walls),
                 cpu_ms_median=median(cpus), cpu_ms_p90=p90(cpus), peak_rss_bytes=max(peaks))
 
     def measure_warm(self, case, count):

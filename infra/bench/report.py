@@ -125,6 +125,8 @@ def print_report(record, settings):
     (host,) = record.of("machine")
     print(f"\nMRT benchmark of {record.common['at']}, commit {record.common['commit']}")
     print(f"  {host['processors']} x {host['processor']}, load {host['load_before']} before it began")
+    if host["load_before"] > host["processors"] / 2:
+        print("  The machine was busy: if it still is, wall times hold the turns of other programs, CPU times hardly.")
     _print_sizes(record)
     _print_starts(record, settings)
     _print_warm(record, settings)
@@ -139,11 +141,11 @@ def _print_sizes(record):
 
 
 def _print_starts(record, settings):
-    rows = [[fact["function"], f"{fact['wall_ms_median']:.1f}", f"{fact['wall_ms_p90']:.1f}",
-             f"{fact['cpu_ms_median']:.1f}", megabytes(fact["peak_rss_bytes"])]
+    rows = [[fact["function"], f"{fact['cpu_ms_median']:.1f}", f"{fact['wall_ms_median']:.1f}",
+             f"{fact['wall_ms_min']:.1f}", f"{fact['wall_ms_p90']:.1f}", megabytes(fact["peak_rss_bytes"])]
             for fact in record.of("start")]
     table("Start", f"from nothing to the first question for an event, {settings.starts} each, files in memory",
-          ["function", "wall ms", "p90", "CPU ms", "peak MB"], rows)
+          ["function", "CPU ms", "wall ms", "least", "p90", "peak MB"], rows)
 
 
 def _print_warm(record, settings):
