@@ -108,7 +108,7 @@ fn readable(target: &BucketTarget, size: &BucketSize) -> String {
         "s3://{}/{}{suffix}: current objects\n{}",
         target.bucket,
         target.prefix,
-        progress::table(&rows)
+        progress::table(&rows, 1)
     )
 }
 

@@ -53,8 +53,8 @@ pub(super) fn count(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// Returns rows with their columns aligned; the first column to the left, the others to the right.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
+/// Returns rows with their columns aligned: the first `texts` columns to the left, the others to the right.
+pub(super) fn table(rows: &[Vec<String>], texts: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
@@ -69,10 +69,11 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let cell = if column == 0 {
-                format!("{cell:<width$}")
+            let separator = if column == 0 { "" } else { "  " };
+            let cell = if column < texts {
+                format!("{separator}{cell:<width$}")
             } else {
-                format!("  {cell:>width$}")
+                format!("{separator}{cell:>width$}")
             };
             line.push_str(&cell);
         }
@@ -93,6 +94,6 @@ mod tests {
             vec!["x".to_owned(), "1,000".to_owned()],
         ];
 
-        assert_eq!(table(&rows), "naïve      1\nx      1,000\n");
+        assert_eq!(table(&rows, 1), "naïve      1\nx      1,000\n");
     }
 }

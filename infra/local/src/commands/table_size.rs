@@ -173,7 +173,7 @@ fn readable(size: &DatabaseSize) -> String {
     format!(
         "database {}: {total}, {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
         size.database,
-        progress::table(&rows)
+        progress::table(&rows, 2)
     )
 }
 
