@@ -1,5 +1,7 @@
 //! Real services for tests, by variable. Without them a test says so and is skipped.
 
+use std::io::Write;
+
 use crate::config::{ProcessVariables, Variables};
 
 /// URL of a PostgreSQL superuser.
@@ -17,19 +19,28 @@ const REQUIRE: &str = "MRT_TEST_REQUIRE_SERVICES";
 ///
 /// # Panics
 ///
-/// When the service is missing and all services are required.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+/// When the service is missing and no test may be skipped.
 pub fn service(variable: &str) -> Option<String> {
     let address = ProcessVariables
         .get(variable)
         .filter(|address| !address.is_empty());
     if address.is_none() {
-        let is_required = ProcessVariables.get(REQUIRE).as_deref() == Some("1");
-        assert!(
-            !is_required,
-            "{variable} is not set, and {REQUIRE}=1 allows no skipped test"
-        );
-        eprintln!("skipped: {variable} is not set");
+        skip(&format!("{variable} is not set"));
     }
     address
+}
+
+/// Says that a test is skipped, also where the output of good tests is kept back.
+///
+/// # Panics
+///
+/// When no test may be skipped.
+pub fn skip(reason: &str) {
+    let is_forbidden = ProcessVariables.get(REQUIRE).as_deref() == Some("1");
+    assert!(
+        !is_forbidden,
+        "{reason}, and {REQUIRE}=1 allows no skipped test"
+    );
+    // The macros' output is captured with the test's, a direct write is not; nobody to read it is no fault.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use collector::{CollectMessage, SqsQueue, TargetQueue};
 use shared::aws::Aws;
 use shared::fleet::{Kind, TargetId};
+use shared::testing;
 
 use crate::services;
 use crate::stand_in::{Answer, StandIn};
@@ -21,7 +22,7 @@ fn messages(count: usize) -> Vec<CollectMessage> {
 
 #[tokio::test]
 async fn every_message_arrives_in_the_queue_of_its_kind() {
-    let Some(url) = services::url("MRT_TEST_MINISTACK_URL") else {
+    let Some(url) = testing::service(testing::MINISTACK) else {
         return;
     };
     let account = services::unique_account();

@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 use shared::snapshot::{BucketSize, ClassSize};
+use shared::testing;
 
 use crate::services;
 use crate::support::bucket;
@@ -25,7 +26,7 @@ struct Emulated {
 impl Emulated {
     /// Returns an empty bucket; `None` when the test is to be skipped.
     async fn bucket() -> Option<Self> {
-        let url = services::url("MRT_TEST_MINISTACK_URL")?;
+        let url = testing::service(testing::MINISTACK)?;
         let account = services::unique_account();
         let aws = Arc::new(Aws::at(&url, &account, "test"));
         let client = aws.s3(None, None).await;

@@ -10,6 +10,7 @@ use shared::clock::SystemClock;
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine};
 use shared::snapshot::{DatabaseSize, TableSize};
+use shared::testing;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -31,7 +32,7 @@ pub(super) struct TestDatabase {
 impl TestDatabase {
     /// Returns an empty database and a role that may do nothing but connect; `None` when the test is skipped.
     pub(super) async fn empty() -> Option<Self> {
-        let url = services::url("MRT_TEST_POSTGRES_URL")?;
+        let url = testing::service(testing::POSTGRES)?;
         let server = PgConnectOptions::from_str(&url).unwrap();
         let name = format!("mrt_collector_{}", services::unique_account());
         let mut connection = server.connect().await.unwrap();

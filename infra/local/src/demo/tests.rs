@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use shared::aws::Aws;
 use shared::clock::SystemClock;
-use shared::config::{ProcessVariables, Variables};
 use shared::database::{DatabaseError, Databases};
 use shared::document::{self, DocumentError, Location};
 use shared::fleet::Fleet;
@@ -21,9 +20,7 @@ impl DataFolder {
     /// Returns a new one, `None` when the machine cannot run the demo and may skip its tests.
     fn new() -> Option<Self> {
         if let Some(reason) = postgres::missing() {
-            let is_required = ProcessVariables.get("MRT_TEST_REQUIRE_SERVICES");
-            assert!(is_required.is_none_or(|value| value != "1"), "{reason}");
-            eprintln!("skipped: {reason}");
+            shared::testing::skip(&reason);
             return None;
         }
         Some(Self(tempfile::tempdir().unwrap()))

@@ -274,14 +274,17 @@ async fn a_killed_server_leaves_the_last_good_snapshot_and_no_process() {
     let server = Server::start(data.path(), "1s").await;
     let token = server.token(&[]);
     let good = server.item(BUCKET, &token, |_| true).await;
-    // A listing that takes a while: the kill comes in the middle of a collection.
-    let folder = data
-        .path()
-        .join("demo/buckets/shared-files/globex-test/many");
-    fs::create_dir_all(&folder).unwrap();
+    // A listing that takes a while: the kill comes in the middle of a collection. The files come all at once,
+    // so that every whole listing has all of them or none.
+    let (staging, bucket) = (
+        data.path().join("staging"),
+        data.path().join("demo/buckets/shared-files"),
+    );
+    fs::create_dir_all(&staging).unwrap();
     for number in 0..5_000 {
-        fs::write(folder.join(number.to_string()), "x").unwrap();
+        fs::write(staging.join(number.to_string()), "x").unwrap();
     }
+    fs::rename(&staging, bucket.join("globex-test/many")).unwrap();
     let planned = server.output().matches("targets queued").count();
     eventually("another plan", async || {
         (server.output().matches("targets queued").count() > planned).then_some(())
