@@ -90,7 +90,10 @@ impl From<UsersError> for Problem {
                 | DatabaseError::LoginRefused(_)
                 | DatabaseError::Missing(_)
                 | DatabaseError::TooManyConnections(_)
-                | DatabaseError::Credentials(_) => Self::unreachable(error),
+                | DatabaseError::Credentials(_) => {
+                    let fault = error.code();
+                    Self::unreachable(error).with("fault", fault)
+                }
             },
         }
     }

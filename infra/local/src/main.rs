@@ -9,6 +9,7 @@ mod parts;
 mod scheduler;
 mod serve;
 mod sqlite;
+mod welcome;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

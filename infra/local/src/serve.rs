@@ -22,6 +22,7 @@ use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
 use crate::parts::{Overlay, Parts};
 use crate::scheduler::{self, Deliveries};
+use crate::welcome;
 
 /// Address unless another is asked for.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
@@ -105,11 +106,9 @@ async fn serve(
     let origins = Server::allowed_origins(&Reader::new(&*overlay));
     let parts = Parts::open(&options.data, &fleet, stand_in.as_ref(), overlay, every).await?;
     // A fleet that cannot be read is told now, not an interval later.
-    parts
-        .fleet
-        .current()
-        .await
-        .map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
+    let targets = parts.fleet.current().await;
+    let targets =
+        targets.map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
 
     let url = format!("http://{}", listener.local_addr()?);
     let scopes = ROUTES.iter().filter_map(|route| route.scope).collect();
@@ -125,7 +124,13 @@ async fn serve(
         variables,
     };
     running.write(&options.data)?;
-    print_welcome(&identity, &running, options, demo, every)?;
+    let buckets_path = demo.map(|demo| demo.buckets_path.as_path());
+    welcome::print(
+        &identity,
+        &running,
+        &targets,
+        (&options.data, every, buckets_path),
+    )?;
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(parts.server(origins.clone()), identity, url, origins);
@@ -133,15 +138,18 @@ async fn serve(
     tasks.spawn(Arc::new(gateway).serve(listener, stopped.clone()));
     start_collecting(&mut tasks, &parts, every, &stopped);
 
-    tokio::select! {
-        () = stopping => tracing::info!("stopping"),
+    let served = tokio::select! {
+        () = stopping => {
+            tracing::info!("stopping");
+            Ok(())
+        }
         // Tasks end by themselves only when one of them panicked.
-        ended = tasks.join_next() => tracing::error!(ended = ?ended, "a task ended"),
-    }
+        ended = tasks.join_next() => Err(anyhow::anyhow!("a part of the server ended by itself: {ended:?}")),
+    };
     let _ = stop.send(true);
     let ending = async { while tasks.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(STOP_TIMEOUT, ending).await;
-    Ok(())
+    served
 }
 
 fn start_collecting(
@@ -206,59 +214,4 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "what a person needs to go on, on standard output"
-)]
-fn print_welcome(
-    identity: &Identity,
-    running: &Running,
-    options: &Options,
-    demo: Option<&Demo>,
-    every: Duration,
-) -> anyhow::Result<()> {
-    let form = BTreeMap::from([("grant_type".to_owned(), "client_credentials".to_owned())]);
-    let client = Some((running.client_id.clone(), running.client_secret.clone()));
-    let token = identity
-        .token(&form, client)
-        .map_err(|refusal| anyhow::anyhow!(refusal.as_str()))?;
-    let token = token["access_token"].as_str().unwrap_or_default();
-    let every = humantime::format_duration(every);
-    println!(
-        "MRT API on {}  (collects every {every}, keeps its data in {}, Ctrl-C stops it)",
-        running.url,
-        options.data.display()
-    );
-    if let Some(demo) = demo {
-        println!(
-            "Drop a file into a folder of {} and see the answer change.",
-            demo.buckets_path.display()
-        );
-        println!(
-            "For aws, mrt bucket-size and others: export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
-            demo.s3_endpoint, demo.access_key, demo.secret_key
-        );
-    }
-    println!("\nexport TOKEN={token}\n");
-    for route in ROUTES {
-        let is_one_environment = route
-            .parameters
-            .iter()
-            .any(|parameter| parameter.name == "environment" && parameter.is_required);
-        let query = if is_one_environment && demo.is_some() {
-            "?environment=acme-prod"
-        } else {
-            ""
-        };
-        let header = if route.scope.is_some() {
-            "-H \"Authorization: Bearer $TOKEN\" "
-        } else {
-            ""
-        };
-        println!("curl -s {header}'{}{}{query}'", running.url, route.path);
-    }
-    println!();
-    Ok(())
 }

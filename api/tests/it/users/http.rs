@@ -154,7 +154,11 @@ name = "files-only"
         ),
     ];
     for (ask, status, code) in cases {
-        server.ask(ask).await.problem(status, code);
+        let reply = server.ask(ask).await;
+        reply.problem(status, code);
+        if code == "unreachable" {
+            assert_eq!(reply.json()["fault"], "unreachable");
+        }
     }
     assert!(matches!(
         count(&environment(None)).await,
