@@ -1,6 +1,7 @@
 //! The way of every request: route, caller, parameters, handler, response. The same for all endpoints.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use shared::clock::Clock;
@@ -13,6 +14,9 @@ use crate::error::Problem;
 use crate::proxy;
 use crate::request::{Parameters, Request};
 use crate::response::{Answer, Response};
+
+/// Longest time for one answer. API Gateway gives up after 29 s and then says nothing of the reason.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(27);
 
 /// What all endpoints of one program share.
 pub struct Server {
@@ -43,11 +47,17 @@ impl Server {
         reader.list(ALLOWED_ORIGINS)
     }
 
-    /// Answers one gateway event. Every fault of a request is a response, never an error.
+    /// Answers one gateway event within [`ANSWER_TIMEOUT`].
+    ///
+    /// Every fault of a request is a response, never an error.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let started_at = self.clock.now();
         let request = proxy::decode(event);
-        let mut response = match self.answer(&request).await {
+        let answering = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(&request));
+        let answer = answering
+            .await
+            .unwrap_or_else(|late| Err(Problem::unavailable(late)));
+        let mut response = match answer {
             Ok(answer) => Response::of_answer(&request, answer, self.clock.now()),
             Err(problem) => {
                 log_problem(&request, &problem);
@@ -135,5 +145,38 @@ fn log_problem(request: &Request, problem: &Problem) {
         tracing::error!(request.id = %request.id, request.path = %request.path, problem.code = code, error = %cause, "the request failed");
     } else {
         tracing::debug!(request.id = %request.id, request.path = %request.path, problem.code = code, "the request was refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use serde_json::json;
+    use shared::clock::FixedClock;
+
+    use super::*;
+    use crate::endpoint::Handler;
+
+    struct Never;
+
+    #[async_trait]
+    impl Handler for Never {
+        async fn answer(&self, _call: Call<'_>) -> Result<Answer, Problem> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answers_is_unavailable_before_the_gateway_gives_up() {
+        let endpoint = Endpoint::new(&crate::health::ROUTE, Never);
+        let clock = Arc::new(FixedClock::at("2026-01-12T11:00:00Z"));
+        let server = Server::new(vec![endpoint], Vec::new(), clock, Metrics::Off);
+        let event = json!({"resource": "/health", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"}});
+
+        let asked = tokio::time::Instant::now();
+        let answer = server.handle(serde_json::from_value(event).unwrap()).await;
+
+        assert_eq!(answer.status_code, 503);
+        assert!(asked.elapsed() < Duration::from_secs(29));
     }
 }

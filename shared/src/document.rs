@@ -12,7 +12,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use crate::aws::Aws;
 
 /// Longest time that one read may take, retries included.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a document is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

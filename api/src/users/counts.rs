@@ -252,9 +252,9 @@ mod tests {
 
     #[test]
     fn the_time_outs_add_up_below_the_gateways() {
-        let gateway = Duration::from_secs(29);
-        // The fleet file may have to be read first: `shared::document` takes at most this long.
-        let fleet = Duration::from_secs(10);
+        let gateway = crate::server::ANSWER_TIMEOUT;
+        // The fleet file may have to be read first.
+        let fleet = shared::document::READ_TIMEOUT;
 
         assert!(CONNECT_TIMEOUT + STATEMENT_TIMEOUT < COUNT_TIMEOUT);
         assert!(fleet + COUNT_TIMEOUT < gateway);
