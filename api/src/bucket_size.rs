@@ -41,7 +41,7 @@ pub const ROUTE: Route = Route {
 pub struct BucketSizes {
     /// Targets with a snapshot, by environment, bucket, prefix and suffix.
     pub items: Vec<BucketItem>,
-    /// Targets of this page that no run has measured yet; they are in no sum.
+    /// Targets of this page that have no snapshot; they are in no sum.
     pub pending: Vec<PendingBucket>,
     /// Cursor of the next page; null on the last one.
     pub next: Option<String>,
@@ -209,7 +209,8 @@ impl Handler for GetBucketSize {
             let is_stale = view.items.last().is_some_and(|item| item.stale);
             identity.push((id.as_str().to_owned(), version, is_stale));
         }
-        if view.items.is_empty() && !view.pending.is_empty() && !page.has_more {
+        let is_whole = selection::is_first_page(&call) && !page.has_more;
+        if is_whole && view.items.is_empty() && !view.pending.is_empty() {
             return Err(selection::all_pending(&view.pending));
         }
         view.next = page

@@ -39,6 +39,13 @@ pub(crate) struct Page<'f, T> {
     pub(crate) has_more: bool,
 }
 
+/// Returns whether the call asks for the first page.
+///
+/// A walk that has begun ends with a last page, be it empty: a problem in its place would look like a failure.
+pub(crate) fn is_first_page(call: &Call<'_>) -> bool {
+    call.parameters.text("cursor").is_none()
+}
+
 /// Returns the page of `targets` that the call's `cursor` and `limit` mean.
 ///
 /// # Errors

@@ -54,7 +54,7 @@ pub const ROUTE: Route = Route {
 pub struct TableSizes {
     /// Databases with a snapshot, by environment.
     pub items: Vec<DatabaseItem>,
-    /// Databases of this page that no run has measured yet; they are in no sum.
+    /// Databases of this page that have no snapshot, or whose last one has expired; they are in no sum.
     pub pending: Vec<PendingDatabase>,
     /// Cursor of the next page; null on the last one.
     pub next: Option<String>,
@@ -399,10 +399,11 @@ fn answer(
         ));
     }
     let is_last_page = !has_more && !is_cut;
-    if view.items.is_empty() && is_last_page && !view.pending.is_empty() {
+    let is_whole = selection::is_first_page(call) && is_last_page;
+    if is_whole && view.items.is_empty() && !view.pending.is_empty() {
         return Err(selection::all_pending(&view.pending));
     }
-    if view.items.is_empty() && is_last_page && filter.is_narrow() {
+    if is_whole && view.items.is_empty() && filter.is_narrow() {
         return Err(Problem::not_found("such table in the latest snapshots"));
     }
     view.next = last.filter(|_| !is_last_page).map(selection::encode_cursor);

@@ -23,10 +23,13 @@ pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
 pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";
 /// Origins that browsers may call from, separated by commas. Default none.
 pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
-/// PEM file with the certificate authorities of the databases (the RDS bundle). Default: the platform's roots.
+/// PEM file with the certificate authorities of the databases: the RDS bundle. They are trusted beside the public
+/// authorities that are built into the program, and those sign no RDS certificate.
 pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
 /// Least level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
 pub const LOG_LEVEL: &str = "MRT_LOG_LEVEL";
+/// What [`LOG_LEVEL`] may be, in any case of letters.
+pub(crate) const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Gives the value of a variable.
 pub trait Variables: Send + Sync {
@@ -151,12 +154,19 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(SCHEDULE_EVERY_SECONDS, 3600, 1..=86_400))
     }
 
-    /// Returns `config` when no value had a fault.
+    /// Returns `config` when no value had a fault. The log level is checked here: every program has one.
     ///
     /// # Errors
     ///
     /// All faults that were found.
-    pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
+    pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
+        if let Some(level) = self.optional(LOG_LEVEL)
+            && !LOG_LEVELS.contains(&level.to_ascii_lowercase().as_str())
+        {
+            let allowed = LOG_LEVELS.join(", ");
+            self.faults
+                .push(format!("{LOG_LEVEL} is {level:?}, allowed are {allowed}"));
+        }
         if self.faults.is_empty() {
             Ok(config)
         } else {
@@ -205,6 +215,19 @@ mod tests {
         assert_eq!(reader.retention(), Duration::from_secs(35 * 86_400));
         assert_eq!(reader.list(ALLOWED_ORIGINS), Vec::<String>::new());
         assert!(reader.finish(()).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_log_level_is_a_fault_of_every_configuration() {
+        let bad = variables(&[(LOG_LEVEL, "loud")]);
+        let good = variables(&[(LOG_LEVEL, "Debug")]);
+
+        let error = Reader::new(&bad).finish(()).unwrap_err();
+        assert_eq!(
+            error.faults,
+            ["MRT_LOG_LEVEL is \"loud\", allowed are error, warn, info, debug, trace"]
+        );
+        assert!(Reader::new(&good).finish(()).is_ok());
     }
 
     #[test]

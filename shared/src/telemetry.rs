@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::ChronoUtc;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-use crate::config::{LOG_LEVEL, Variables};
+use crate::config::{LOG_LEVEL, LOG_LEVELS, Variables};
 
 /// Namespace of all metrics.
 pub const METRIC_NAMESPACE: &str = "MRT";
@@ -30,13 +30,13 @@ pub enum Format {
 
 /// Starts logging. Only the first call of a process has an effect.
 ///
-/// An unknown level in [`LOG_LEVEL`] counts as `info`.
+/// An unknown level in [`LOG_LEVEL`] counts as `info` here, so that the fault itself can be logged: reading the
+/// configuration refuses it.
 pub fn start(format: Format, variables: &dyn Variables) {
     let level = variables.get(LOG_LEVEL).unwrap_or_default();
-    let level = match level.to_ascii_lowercase().as_str() {
-        level @ ("error" | "warn" | "debug" | "trace") => level.to_owned(),
-        _ => "info".to_owned(),
-    };
+    let level = level.to_ascii_lowercase();
+    let known = LOG_LEVELS.into_iter().find(|known| *known == level);
+    let level = known.unwrap_or("info");
     // Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours.
     let filter = EnvFilter::new(format!(
         "warn,api={level},collector={level},shared={level},mrt={level},s3s=error"

@@ -155,7 +155,7 @@ impl Gateway {
         };
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, answering).await;
         Ok(answer.unwrap_or_else(|_| {
-            let problem = Problem::timeout("no answer within the gateway's time-out");
+            let problem = Problem::unavailable("no answer within the gateway's time-out");
             refuse(&event::request_id(), &problem)
         }))
     }

@@ -155,3 +155,31 @@ async fn a_failure_stands_beside_the_last_good_numbers_until_a_run_is_good() {
         (&json!(9), &Value::Null, &json!(false))
     );
 }
+
+/// A walk over the pages used to end in a 404 when only unmeasured targets were left for the last one.
+#[tokio::test]
+async fn a_last_page_of_pending_targets_ends_the_walk_and_is_no_problem() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+    let first = bucket_ids().remove(0);
+    world
+        .keep(first, "2026-01-12T10:00:00Z", bucket_size(&[7]))
+        .await;
+
+    let page = server
+        .ask(get("/bucket_size?limit=1").scopes(BUCKET_SCOPE))
+        .await
+        .json();
+    let path = format!(
+        "/bucket_size?limit=2&cursor={}",
+        page["next"].as_str().unwrap()
+    );
+    let last = server.ask(get(&path).scopes(BUCKET_SCOPE)).await;
+
+    assert_eq!(last.status, 200, "{}", last.text);
+    assert_eq!(
+        (&last.json()["items"], &last.json()["next"]),
+        (&json!([]), &Value::Null)
+    );
+    assert_eq!(last.json()["pending"].as_array().unwrap().len(), 2);
+}

@@ -94,3 +94,26 @@ async fn a_page_of_large_databases_ends_early_and_goes_on() {
         (&json!("acme_test"), &Value::Null)
     );
 }
+
+#[tokio::test]
+async fn a_last_page_without_a_match_ends_the_walk_and_is_no_problem() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+    let names = [("acme", "only_here"), ("acme_test", "elsewhere")];
+    for (id, (database, name)) in database_ids().into_iter().zip(names) {
+        let size = database_size(database, vec![table("public", name, 1)]);
+        world.keep(id, "2026-01-12T10:00:00Z", size).await;
+    }
+
+    let path = "/table_size?limit=1&table=only_here";
+    let page = server.ask(get(path).scopes(TABLE_SCOPE)).await.json();
+    assert_eq!(page["items"][0]["tables"][0]["table"], "only_here");
+    let path = format!("{path}&cursor={}", page["next"].as_str().unwrap());
+    let last = server.ask(get(&path).scopes(TABLE_SCOPE)).await;
+
+    assert_eq!(last.status, 200, "{}", last.text);
+    assert_eq!(
+        (&last.json()["items"], &last.json()["next"]),
+        (&json!([]), &Value::Null)
+    );
+}
