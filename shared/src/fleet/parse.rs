@@ -1,6 +1,9 @@
 //! The rules of the fleet file. Every fault is found in one pass, with its line and field.
 
+mod constants;
+mod database;
 mod section;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -10,12 +13,11 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::{
-    Auth, BucketTarget, ConstantLayers, DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT,
-    DatabaseTarget, Engine, Environment, Fleet, TargetId,
-};
-use crate::document::Location;
+use super::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet, TargetId};
+use constants::read_constants;
+use database::read_database;
 use section::{Faults, Section};
+use storage::read_storage;
 
 /// Most environments in one file: what one planning run can queue well inside its time-out.
 pub const MAX_ENVIRONMENTS: usize = 10_000;
@@ -170,151 +172,6 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
     })
 }
 
-fn read_storage(
-    faults: &mut Faults<'_>,
-    section: &Section<'_>,
-    environment: &str,
-) -> Option<BucketTarget> {
-    section.check_keys(
-        faults,
-        &["bucket", "prefix", "suffix", "region", "role_arn"],
-    );
-    let bucket = section.required_text(faults, "bucket");
-    let bucket = section.checked(faults, ("bucket", bucket), bucket_name);
-    let prefix = section
-        .optional_text(faults, "prefix")
-        .map(|(text, _)| text.to_owned());
-    let suffix = section
-        .optional_text(faults, "suffix")
-        .map(|(text, _)| text.to_owned());
-    let (region, role_arn) = read_place(faults, section);
-    Some(BucketTarget {
-        environment: environment.to_owned(),
-        bucket: bucket?,
-        prefix: prefix.unwrap_or_default(),
-        suffix: suffix.unwrap_or_default(),
-        region,
-        role_arn,
-    })
-}
-
-fn read_database(
-    faults: &mut Faults<'_>,
-    section: &Section<'_>,
-    environment: &str,
-) -> Option<DatabaseTarget> {
-    section.check_keys(
-        faults,
-        &[
-            "engine", "host", "port", "name", "user", "auth", "region", "role_arn",
-        ],
-    );
-    let engine = section
-        .required_text(faults, "engine")
-        .and_then(|(text, offset)| match text {
-            "postgres" => Some(Engine::Postgres),
-            "mysql" => Some(Engine::Mysql),
-            _ => {
-                let reason = format!(
-                    "{text:?} is unknown, allowed are postgres, mysql (also MariaDB and Aurora)"
-                );
-                faults.add(offset, &section.field("engine"), reason);
-                None
-            }
-        });
-    let host = section
-        .required_text(faults, "host")
-        .map(|(text, _)| text.to_owned());
-    let port = section
-        .whole_number(faults, "port", 1, 65_535)
-        .and_then(|port| u16::try_from(port).ok());
-    let name = section
-        .required_text(faults, "name")
-        .map(|(text, _)| text.to_owned());
-    let user = section
-        .required_text(faults, "user")
-        .map(|(text, _)| text.to_owned());
-    let auth = match section.optional_text(faults, "auth") {
-        None => Auth::Iam,
-        Some((text, offset)) => parse_auth(text).unwrap_or_else(|reason| {
-            faults.add(offset, &section.field("auth"), reason);
-            Auth::Iam
-        }),
-    };
-    let (region, role_arn) = read_place(faults, section);
-    let engine = engine?;
-    Some(DatabaseTarget {
-        environment: environment.to_owned(),
-        engine,
-        host: host?,
-        port: port.unwrap_or(match engine {
-            Engine::Postgres => 5432,
-            Engine::Mysql => 3306,
-        }),
-        name: name?,
-        user: user?,
-        auth,
-        region,
-        role_arn,
-    })
-}
-
-fn parse_auth(text: &str) -> Result<Auth, String> {
-    let allowed = "allowed are iam and env:VARIABLE";
-    match text.split_once(':') {
-        None if text == "iam" => Ok(Auth::Iam),
-        Some(("env", variable)) if !variable.is_empty() => Ok(Auth::Variable(variable.to_owned())),
-        Some(("arn", _)) => Err(format!("a secret's ARN is not supported, {allowed}")),
-        // The text may be a password that was put here by mistake, so it is not repeated.
-        _ => Err(format!("is not a way to log in, {allowed}")),
-    }
-}
-
-fn read_constants(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<ConstantLayers> {
-    section.check_keys(faults, &["model", "layers"]);
-    let model = section.required_text(faults, "model");
-    let model = model
-        .and_then(|(text, offset)| read_location(faults, (text, offset), &section.field("model")));
-    let mut layers = Vec::new();
-    if let Some(value) = section.get("layers") {
-        let field = section.field("layers");
-        let entries = value
-            .get_ref()
-            .as_array()
-            .map(|array| array.iter().collect::<Vec<_>>());
-        if entries.is_none() {
-            faults.add(value.span().start, &field, "allowed is a list of locations");
-        }
-        for (index, entry) in entries.unwrap_or_default().into_iter().enumerate() {
-            let field = format!("{field}[{index}]");
-            match entry.get_ref().as_str() {
-                Some(text) => {
-                    layers.extend(read_location(faults, (text, entry.span().start), &field))
-                }
-                None => faults.add(entry.span().start, &field, "allowed is a string"),
-            }
-        }
-    }
-    Some(ConstantLayers {
-        model: model?,
-        layers,
-    })
-}
-
-fn read_location(
-    faults: &mut Faults<'_>,
-    (text, offset): (&str, usize),
-    field: &str,
-) -> Option<Location> {
-    match Location::parse(text) {
-        Ok(location) => Some(location),
-        Err(reason) => {
-            faults.add(offset, field, format!("{text:?}: {reason}"));
-            None
-        }
-    }
-}
-
 fn read_place(faults: &mut Faults<'_>, section: &Section<'_>) -> (Option<String>, Option<String>) {
     let region = section.optional_text(faults, "region");
     let region = section.checked(faults, ("region", region), |text| {
@@ -348,17 +205,4 @@ fn environment_name(text: &str) -> Result<(), &'static str> {
         return Ok(());
     }
     Err("is no environment name: 1 to 63 lower-case letters, digits and hyphens, no hyphen first")
-}
-
-fn bucket_name(text: &str) -> Result<(), &'static str> {
-    let characters = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-    // Names before 2018 in us-east-1 may have upper case, underscores and up to 255 characters.
-    if (characters && (3..=255).contains(&text.len())) || text.starts_with("arn:") {
-        return Ok(());
-    }
-    Err(
-        "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN",
-    )
 }
