@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bucket_size;
+pub mod cloudwatch;
 pub mod collect;
 pub mod config;
 pub mod error;

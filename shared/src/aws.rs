@@ -31,6 +31,8 @@ pub struct Aws {
     /// A custom endpoint is one host for all buckets, so the bucket's name goes into the path.
     path_style: bool,
     s3: Mutex<BTreeMap<Place, aws_sdk_s3::Client>>,
+    /// Clients of one place share its configuration, so a role is assumed once for all of them.
+    places: Mutex<BTreeMap<Place, SdkConfig>>,
 }
 
 impl Aws {
@@ -72,6 +74,7 @@ impl Aws {
             base,
             path_style,
             s3: Mutex::default(),
+            places: Mutex::default(),
         }
     }
 
@@ -96,8 +99,30 @@ impl Aws {
         client
     }
 
+    /// Returns a CloudWatch client for `region` and `role_arn`; the function's own where they are `None`.
+    ///
+    /// It is made anew at each call, which takes some milliseconds: whoever asks often keeps it.
+    pub async fn cloudwatch(
+        &self,
+        region: Option<&str>,
+        role_arn: Option<&str>,
+    ) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.config_for(region, role_arn).await)
+    }
+
     /// Returns the configuration for `region` and `role_arn`, with the role's credentials refreshed as they expire.
     pub async fn config_for(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
+        let place = (region.map(str::to_owned), role_arn.map(str::to_owned));
+        let mut places = self.places.lock().await;
+        if let Some(config) = places.get(&place) {
+            return config.clone();
+        }
+        let config = self.make_config(region, role_arn).await;
+        places.insert(place, config.clone());
+        config
+    }
+
+    async fn make_config(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
         let mut builder = self.base.to_builder();
         if let Some(region) = region {
             builder.set_region(Region::new(region.to_owned()));

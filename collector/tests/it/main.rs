@@ -5,6 +5,8 @@ mod batches;
 #[cfg(test)]
 mod bucket_size;
 #[cfg(test)]
+mod cloudwatch;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod plan;
