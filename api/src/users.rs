@@ -85,9 +85,13 @@ impl From<UsersError> for Problem {
                     Self::not_configured("database of a supported engine")
                 }
                 DatabaseError::Failed(_) | DatabaseError::Denied(_) => Self::internal(error),
-                DatabaseError::Unreachable(_)
-                | DatabaseError::Tls(_)
+                DatabaseError::NameNotFound(_)
+                | DatabaseError::Refused(_)
+                | DatabaseError::Unreachable(_)
+                | DatabaseError::Lost(_)
+                | DatabaseError::Tls(..)
                 | DatabaseError::LoginRefused(_)
+                | DatabaseError::IamRefused(_)
                 | DatabaseError::Missing(_)
                 | DatabaseError::TooManyConnections(_)
                 | DatabaseError::Credentials(_) => {

@@ -48,7 +48,7 @@ pub struct CollectorConfig {
     pub retention: Duration,
     /// Time between two runs of the schedule.
     pub every: Duration,
-    /// Authorities that certificates of databases come from, beside the public ones built into the program.
+    /// Authorities that certificates of databases come from; no other is trusted.
     pub database_ca_file: Option<PathBuf>,
 }
 

@@ -9,6 +9,8 @@
 #   MRT_TEST_MYSQL_URL      administrator of a MariaDB, in the empty database `mrt`
 #   MRT_TEST_MINISTACK_URL  AWS: Lambda, API Gateway, Cognito, DynamoDB, S3, SQS and more; credentials test/test
 #   MRT_TEST_MOTO_URL       AWS: a second opinion on DynamoDB and S3
+#   MRT_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, for tests that need a server of their own
+#   MRT_TEST_PYTHON         a Python that has botocore
 #   MRT_TEST_REQUIRE_SERVICES=1   a test that would skip itself for want of a service must fail instead
 #
 # and runs CMD without standard input. Ends with CMD's exit code, or 128 + the signal that ended this script; in
@@ -249,6 +251,8 @@ export MRT_TEST_POSTGRES_URL="postgres://postgres:$postgres_password@127.0.0.1:$
 export MRT_TEST_MYSQL_URL="mysql://mrt:$mariadb_password@127.0.0.1:$mariadb_port/mrt"
 export MRT_TEST_MINISTACK_URL="http://127.0.0.1:$ministack_port"
 export MRT_TEST_MOTO_URL="http://127.0.0.1:$moto_port"
+export MRT_TEST_POSTGRES_BIN=$postgres
+export MRT_TEST_PYTHON=$repository/.mrt/venv/ministack/bin/python
 export MRT_TEST_REQUIRE_SERVICES=1
 spawn command setpriv --pdeathsig TERM -- "$@"
 wait "${group[command]}"

@@ -23,8 +23,8 @@ pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
 pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";
 /// Origins that browsers may call from, separated by commas. Default none.
 pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
-/// PEM file with the certificate authorities of the databases: the RDS bundle. They are trusted beside the public
-/// authorities that are built into the program, and those sign no RDS certificate.
+/// PEM file with the certificate authorities of the databases: the RDS bundle. No other authority is trusted, and
+/// without it only databases on this machine are reached. Read for each connection.
 pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
 /// Least level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
 pub const LOG_LEVEL: &str = "MRT_LOG_LEVEL";

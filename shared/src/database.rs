@@ -2,131 +2,59 @@
 //!
 //! Both the table collector and `/users` connect through here; what they ask is theirs.
 
+mod error;
 mod iam;
+mod mysql;
+mod postgres;
+mod wire;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
+use tokio::time::timeout;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::Variables;
 use crate::fleet::{Auth, DatabaseTarget, Engine};
+use crate::secrets::{Secret, SecretError, Secrets};
 
-/// Name under which the database's own views show our connections.
+pub use error::{DatabaseError, TlsFault};
+use wire::Wire;
+
+/// Name under which PostgreSQL's own views show our connections.
 pub const APPLICATION_NAME: &str = "mrt-api";
-/// Longest wait for a connection, name look-up, TLS and login included.
+/// What our statements to MySQL and MariaDB begin with, for whoever reads the server's process list.
+pub const STATEMENT_MARK: &str = "/* mrt-api */";
+/// Longest wait for a connection, name look-up, TLS, login and settings of the session included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a lock. Waiting behind a schema change would queue the app's own statements behind us.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a database gave no answer.
-///
-/// The texts name no host, no user and no SQL; the source is for logs.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// No connection: the name is unknown, the port is closed or the server is going down.
-    #[error("the database could not be reached")]
-    Unreachable(#[source] sqlx::Error),
-    /// It did not answer in time.
-    #[error("the database did not answer in time")]
-    Timeout(#[source] Option<sqlx::Error>),
-    /// A lock was not granted in time.
-    #[error("the database waits for a lock that another session holds")]
-    Locked(#[source] sqlx::Error),
-    /// TLS could not be set up or the certificate is not trusted.
-    #[error("the database's TLS certificate was not accepted")]
-    Tls(#[source] sqlx::Error),
-    /// The login was refused.
-    #[error("the database refused the login")]
-    LoginRefused(#[source] sqlx::Error),
-    /// The server has no database of that name.
-    #[error("the server has no database of that name")]
-    Missing(#[source] sqlx::Error),
-    /// The server has no free connection.
-    #[error("the database has no free connection")]
-    TooManyConnections(#[source] sqlx::Error),
-    /// The role lacks a right.
-    #[error("the database role lacks a right")]
-    Denied(#[source] sqlx::Error),
-    /// The login could not be prepared.
-    #[error("the database login could not be prepared: {0}")]
-    Credentials(String),
-    /// There is no code for this engine.
-    #[error("databases of engine {} are not supported", .0.as_str())]
-    UnsupportedEngine(Engine),
-    /// Anything else.
-    #[error("the database answered with an error")]
-    Failed(#[source] sqlx::Error),
-}
-
-impl DatabaseError {
-    /// Returns the stable word for it.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unreachable(_) => "unreachable",
-            Self::Timeout(_) => "timeout",
-            Self::Locked(_) => "lock_timeout",
-            Self::Tls(_) => "tls_failed",
-            Self::LoginRefused(_) => "login_refused",
-            Self::Missing(_) => "database_missing",
-            Self::TooManyConnections(_) => "too_many_connections",
-            Self::Denied(_) => "access_denied",
-            Self::Credentials(_) => "credentials_missing",
-            Self::UnsupportedEngine(_) => "engine_unsupported",
-            Self::Failed(_) => "database_failed",
-        }
-    }
-
-    /// Returns whether the same call may work a little later without anybody acting.
-    pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable(_) | Self::Timeout(_) | Self::Locked(_) | Self::TooManyConnections(_)
-        )
-    }
-}
-
-impl From<sqlx::Error> for DatabaseError {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .map(std::borrow::Cow::into_owned);
-        // https://www.postgresql.org/docs/current/errcodes-appendix.html
-        match (code.as_deref(), &error) {
-            (Some("28000" | "28P01"), _) => Self::LoginRefused(error),
-            (Some("3D000"), _) => Self::Missing(error),
-            (Some("53300"), _) => Self::TooManyConnections(error),
-            (Some("57014"), _) => Self::Timeout(Some(error)),
-            (Some("55P03"), _) => Self::Locked(error),
-            (Some("42501"), _) => Self::Denied(error),
-            (Some("57P01" | "57P02" | "57P03"), _) => Self::Unreachable(error),
-            (None, sqlx::Error::Tls(_)) => Self::Tls(error),
-            (None, sqlx::Error::Io(cause)) if cause.kind() == std::io::ErrorKind::TimedOut => {
-                Self::Timeout(Some(error))
-            }
-            (None, sqlx::Error::Io(_)) => Self::Unreachable(error),
-            _ => Self::Failed(error),
-        }
-    }
-}
-
-/// Opens connections to databases of the fleet.
+/// Opens connections to databases of the fleet. Clones share what they know of secrets.
 #[derive(Clone)]
 pub struct Databases {
     aws: Arc<Aws>,
     variables: Arc<dyn Variables>,
     clock: Arc<dyn Clock>,
     ca_file: Option<PathBuf>,
+    secrets: Secrets,
+}
+
+/// Who logs in, and with what. Has no `Debug`, so that it gets into no log.
+#[derive(PartialEq, Eq)]
+struct Login {
+    user: String,
+    password: String,
 }
 
 impl Databases {
     /// Returns an opener; `ca_file` is a PEM bundle of the authorities that database certificates come from.
+    ///
+    /// No other authority is trusted. Without it only databases on this machine can be reached.
     pub fn new(
         aws: Arc<Aws>,
         variables: Arc<dyn Variables>,
@@ -134,6 +62,7 @@ impl Databases {
         ca_file: Option<PathBuf>,
     ) -> Self {
         Self {
+            secrets: Secrets::new(Arc::clone(&aws)),
             aws,
             variables,
             clock,
@@ -149,101 +78,235 @@ impl Databases {
     ///
     /// # Errors
     ///
-    /// See [`DatabaseError`]; takes at most [`CONNECT_TIMEOUT`], and what AWS needs for credentials.
+    /// See [`DatabaseError`]; takes at most [`CONNECT_TIMEOUT`], twice that when a secret was rotated meanwhile, and
+    /// what AWS needs for credentials.
     pub async fn connect_postgres(
         &self,
         target: &DatabaseTarget,
         statement_timeout: Duration,
     ) -> Result<PgConnection, DatabaseError> {
-        if target.engine != Engine::Postgres {
-            return Err(DatabaseError::UnsupportedEngine(target.engine));
-        }
-        let password = self.password(target).await?;
-        let milliseconds = |span: Duration| span.as_millis().to_string();
-        let mut options = PgConnectOptions::new_without_pgpass()
-            .host(&target.host)
-            .port(target.port)
-            .database(&target.name)
-            .username(&target.user)
-            .password(&password)
-            .application_name(APPLICATION_NAME)
-            .ssl_mode(if is_this_machine(&target.host) {
-                PgSslMode::Disable
-            } else {
-                PgSslMode::VerifyFull
-            })
-            .options([
-                ("default_transaction_read_only", "on".to_owned()),
-                ("statement_timeout", milliseconds(statement_timeout)),
-                ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
-                (
-                    "idle_in_transaction_session_timeout",
-                    milliseconds(statement_timeout),
-                ),
-            ])
-            .disable_statement_logging();
-        if let Some(ca_file) = &self.ca_file {
-            options = options.ssl_root_cert(ca_file);
-        }
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect());
-        Ok(connecting
-            .await
-            .map_err(|_| DatabaseError::Timeout(None))??)
+        self.connect(target, statement_timeout).await
     }
 
-    async fn password(&self, target: &DatabaseTarget) -> Result<String, DatabaseError> {
+    /// Opens a connection to a MySQL or MariaDB database.
+    ///
+    /// It reads only, waits at most [`LOCK_TIMEOUT`] for a lock of rows or of a table's definition, and ends any
+    /// `SELECT` after `statement_timeout`. Times are UTC, and the SQL mode is empty. TLS as with PostgreSQL; the
+    /// password leaves in the clear only inside it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Databases::connect_postgres`].
+    pub async fn connect_mysql(
+        &self,
+        target: &DatabaseTarget,
+        statement_timeout: Duration,
+    ) -> Result<MySqlConnection, DatabaseError> {
+        self.connect(target, statement_timeout).await
+    }
+
+    async fn connect<S: Session>(
+        &self,
+        target: &DatabaseTarget,
+        statement_timeout: Duration,
+    ) -> Result<S, DatabaseError> {
+        if target.engine != S::ENGINE {
+            return Err(DatabaseError::UnsupportedEngine(target.engine));
+        }
+        let wire = wire::wire(&target.host, self.ca_file.as_deref()).await?;
+        let wire = &wire;
         match &target.auth {
             Auth::Variable(name) => {
-                let value = self.variables.get(name);
-                value.ok_or_else(|| {
+                let password = self.variables.get(name);
+                let password = password.ok_or_else(|| {
                     DatabaseError::Credentials(format!("the variable {name} is not set"))
-                })
+                })?;
+                open(
+                    target,
+                    &Login::of_target(target, password),
+                    wire,
+                    statement_timeout,
+                )
+                .await
             }
             Auth::Iam => {
-                let config = self
-                    .aws
-                    .config_for(target.region.as_deref(), target.role_arn.as_deref())
-                    .await;
-                iam::token(&config, target, self.clock.now())
-                    .await
-                    .map_err(DatabaseError::Credentials)
+                if matches!(wire, Wire::Plain) {
+                    let reason = "an IAM token is sent over TLS only, never to this machine";
+                    return Err(DatabaseError::Credentials(reason.to_owned()));
+                }
+                let login = Login::of_target(target, self.iam_token(target).await?);
+                let opened = open(target, &login, wire, statement_timeout).await;
+                opened.map_err(DatabaseError::of_iam)
             }
+            Auth::Secret(arn) => {
+                let role_arn = target.role_arn.as_deref();
+                let known = Login::of_secret(target, &self.secrets.read(arn, role_arn).await?);
+                let first = open(target, &known, wire, statement_timeout).await;
+                if !matches!(first, Err(DatabaseError::LoginRefused(_))) {
+                    return first;
+                }
+                // Perhaps the secret was rotated since it was read.
+                let fresh = self.secrets.read_fresh(arn, role_arn).await?;
+                let fresh = Login::of_secret(target, &fresh);
+                if fresh == known {
+                    return first;
+                }
+                open(target, &fresh, wire, statement_timeout).await
+            }
+        }
+    }
+
+    async fn iam_token(&self, target: &DatabaseTarget) -> Result<String, DatabaseError> {
+        let config = self
+            .aws
+            .config_for(target.region.as_deref(), target.role_arn.as_deref())
+            .await;
+        iam::token(&config, target, self.clock.now())
+            .await
+            .map_err(DatabaseError::Credentials)
+    }
+}
+
+/// A connection of one engine: what differs between them, nothing else.
+trait Session: Sized {
+    const ENGINE: Engine;
+
+    fn open(
+        target: &DatabaseTarget,
+        login: &Login,
+        wire: &Wire,
+        statement_timeout: Duration,
+    ) -> impl Future<Output = Result<Self, DatabaseError>> + Send;
+}
+
+impl Session for PgConnection {
+    const ENGINE: Engine = Engine::Postgres;
+
+    async fn open(
+        target: &DatabaseTarget,
+        login: &Login,
+        wire: &Wire,
+        statement_timeout: Duration,
+    ) -> Result<Self, DatabaseError> {
+        postgres::connect(target, login, wire, statement_timeout).await
+    }
+}
+
+impl Session for MySqlConnection {
+    const ENGINE: Engine = Engine::Mysql;
+
+    async fn open(
+        target: &DatabaseTarget,
+        login: &Login,
+        wire: &Wire,
+        statement_timeout: Duration,
+    ) -> Result<Self, DatabaseError> {
+        mysql::connect(target, login, wire, statement_timeout).await
+    }
+}
+
+async fn open<S: Session>(
+    target: &DatabaseTarget,
+    login: &Login,
+    wire: &Wire,
+    statement_timeout: Duration,
+) -> Result<S, DatabaseError> {
+    timeout(
+        CONNECT_TIMEOUT,
+        S::open(target, login, wire, statement_timeout),
+    )
+    .await
+    .unwrap_or(Err(DatabaseError::Timeout(None)))
+}
+
+impl Login {
+    fn of_target(target: &DatabaseTarget, password: String) -> Self {
+        Self {
+            user: target.user.clone(),
+            password,
+        }
+    }
+
+    /// Returns the login that a secret holds: RDS keeps a JSON object, people often only the password.
+    ///
+    /// A user name in it wins over the fleet's: rotation may take turns between two users.
+    fn of_secret(target: &DatabaseTarget, secret: &Secret) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Kept {
+            username: Option<String>,
+            password: String,
+        }
+        match serde_json::from_str::<Kept>(secret.text()) {
+            Ok(kept) => Self {
+                user: kept.username.unwrap_or_else(|| target.user.clone()),
+                password: kept.password,
+            },
+            Err(_) => Self::of_target(target, secret.text().to_owned()),
         }
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+impl From<SecretError> for DatabaseError {
+    fn from(error: SecretError) -> Self {
+        Self::Credentials(error.to_string())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_loopback_counts_as_this_machine() {
-        for host in ["localhost", "127.0.0.1", "127.8.8.8", "::1"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in [
-            "10.0.0.1",
-            "localhost.example.com",
-            "acme.abc.eu-west-1.rds.amazonaws.com",
-            "0.0.0.0",
-        ] {
-            assert!(!is_this_machine(host), "{host}");
+    fn target() -> DatabaseTarget {
+        DatabaseTarget {
+            environment: "acme-prod".into(),
+            engine: Engine::Postgres,
+            host: "127.0.0.1".into(),
+            port: 9,
+            name: "acme".into(),
+            user: "mrt_ro".into(),
+            auth: Auth::Iam,
+            region: None,
+            role_arn: None,
         }
     }
 
     #[test]
-    fn a_closed_port_is_unreachable_and_passes_by_itself() {
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    fn a_secret_is_a_password_or_what_rds_keeps() {
+        let login = |text: &str| {
+            let login = Login::of_secret(&target(), &Secret::of_text(text));
+            (login.user, login.password)
+        };
+        let pair = |user: &str, password: &str| (user.to_owned(), password.to_owned());
 
-        let error = DatabaseError::from(sqlx::Error::Io(refused));
+        assert_eq!(login("p{ss"), pair("mrt_ro", "p{ss"));
+        assert_eq!(login(r#"{"password": "p"}"#), pair("mrt_ro", "p"));
+        assert_eq!(
+            login(
+                r#"{"username": "mrt_ro_clone", "password": "p", "engine": "postgres", "port": 5432}"#
+            ),
+            pair("mrt_ro_clone", "p")
+        );
+        // No password in it: whoever wrote that meant the text itself.
+        assert_eq!(
+            login(r#"{"user": "x"}"#),
+            pair("mrt_ro", r#"{"user": "x"}"#)
+        );
+    }
 
-        assert_eq!((error.code(), error.is_transient()), ("unreachable", true));
+    #[tokio::test]
+    async fn a_token_never_leaves_in_plain_text() {
+        let databases = Databases::new(
+            Arc::new(Aws::for_tests("http://127.0.0.1:9")),
+            Arc::new(std::collections::BTreeMap::new()),
+            Arc::new(crate::clock::SystemClock),
+            None,
+        );
+
+        let error = databases
+            .connect_postgres(&target(), Duration::from_secs(1))
+            .await
+            .err();
+
+        assert_eq!(error.map(|error| error.code()), Some("credentials_missing"));
     }
 }

@@ -111,6 +111,8 @@ impl Engine {
 pub enum Auth {
     /// A token signed with the function's own AWS credentials, made new for each connection.
     Iam,
+    /// The secret with this ARN in Secrets Manager: RDS' own form, or the password alone.
+    Secret(String),
     /// The password in this variable; for one machine only.
     Variable(String),
 }

@@ -6,6 +6,7 @@ pub mod config;
 pub mod database;
 pub mod document;
 pub mod fleet;
+pub mod secrets;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;

@@ -1,8 +1,12 @@
 //! Real services for tests, by variable. Without them a test says so and is skipped.
 
+mod server;
+
 use std::io::Write;
 
 use crate::config::{ProcessVariables, Variables};
+
+pub use server::{PASSWORD, Server};
 
 /// URL of a PostgreSQL superuser.
 pub const POSTGRES: &str = "MRT_TEST_POSTGRES_URL";
@@ -12,6 +16,10 @@ pub const MYSQL: &str = "MRT_TEST_MYSQL_URL";
 pub const MINISTACK: &str = "MRT_TEST_MINISTACK_URL";
 /// Endpoint of moto.
 pub const MOTO: &str = "MRT_TEST_MOTO_URL";
+/// Folder of PostgreSQL's programs.
+pub const POSTGRES_BIN: &str = "MRT_TEST_POSTGRES_BIN";
+/// A Python that has botocore, AWS' own library.
+pub const PYTHON: &str = "MRT_TEST_PYTHON";
 /// When this is `1`, a missing service is a failure.
 const REQUIRE: &str = "MRT_TEST_REQUIRE_SERVICES";
 

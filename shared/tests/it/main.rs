@@ -1,8 +1,14 @@
-//! The store against real and emulated back ends, and every stored form that was ever written.
+//! The store against real and emulated back ends, every stored form that was ever written, and logins to real databases.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod dynamodb;
 mod golden;
+mod logins;
 mod memory;
 mod throttling;
+mod tls;

@@ -157,7 +157,7 @@ name = "files-only"
         let reply = server.ask(ask).await;
         reply.problem(status, code);
         if code == "unreachable" {
-            assert_eq!(reply.json()["fault"], "unreachable");
+            assert_eq!(reply.json()["fault"], "connection_refused");
         }
     }
     assert!(matches!(

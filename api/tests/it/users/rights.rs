@@ -196,7 +196,10 @@ async fn a_login_that_fails_says_how() {
         code(&elsewhere, super::databases()).await,
         "database_missing"
     );
-    assert_eq!(code(&closed, super::databases()).await, "unreachable");
+    assert_eq!(
+        code(&closed, super::databases()).await,
+        "connection_refused"
+    );
     database.remove().await;
 }
 

@@ -23,7 +23,10 @@ fn nowhere() -> DatabaseTarget {
 async fn a_closed_port_may_open_again() {
     let error = failure(&nowhere(), None).await;
 
-    assert_eq!((error.code, error.is_transient), ("unreachable", true));
+    assert_eq!(
+        (error.code, error.is_transient),
+        ("connection_refused", true)
+    );
 }
 
 #[tokio::test]

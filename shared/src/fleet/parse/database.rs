@@ -3,6 +3,7 @@
 use super::read_place;
 use super::section::{Faults, Section};
 use crate::fleet::{Auth, DatabaseTarget, Engine};
+use crate::secrets;
 
 pub(super) fn read_database(
     faults: &mut Faults<'_>,
@@ -66,12 +67,14 @@ pub(super) fn read_database(
 }
 
 fn parse_auth(text: &str) -> Result<Auth, String> {
-    let allowed = "allowed are iam and env:VARIABLE";
     match text.split_once(':') {
         None if text == "iam" => Ok(Auth::Iam),
         Some(("env", variable)) if !variable.is_empty() => Ok(Auth::Variable(variable.to_owned())),
-        Some(("arn", _)) => Err(format!("a secret's ARN is not supported, {allowed}")),
+        _ if secrets::region(text).is_some() => Ok(Auth::Secret(text.to_owned())),
         // The text may be a password that was put here by mistake, so it is not repeated.
-        _ => Err(format!("is not a way to log in, {allowed}")),
+        _ => Err(
+            "is not a way to log in, allowed are iam, the ARN of a secret and env:VARIABLE"
+                .to_owned(),
+        ),
     }
 }

@@ -1,6 +1,7 @@
 //! Good files and every fault of bad ones.
 
 use super::*;
+use crate::fleet::Auth;
 
 const FULL: &str = r#"
 [[environment]]
@@ -100,7 +101,7 @@ name = "twice"
         "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown, allowed are postgres, mysql",
         "fleet.toml:10: environment[0].database.host: is integer, allowed is a string",
         "environment[0].database.name: is missing",
-        "fleet.toml:12: environment[0].database.auth: is not a way to log in, allowed are iam and env:VARIABLE",
+        "fleet.toml:12: environment[0].database.auth: is not a way to log in, allowed are iam, the ARN of a secret and env:VARIABLE",
         "environment[1].storage[1]: names the same bucket, prefix and suffix a second time",
         "environment[2].name: \"twice\" is used twice",
     ] {
@@ -128,4 +129,26 @@ fn a_file_without_environments_is_a_fault() {
             .to_string()
             .contains("at least one [[environment]]")
     );
+}
+
+#[test]
+fn a_login_is_by_iam_a_secret_or_a_variable() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:acme-AbCdEf";
+    let auth = |value: &str| {
+        let text = FULL.replace(r#"auth = "iam""#, value);
+        let fleet = Fleet::parse("fleet.toml", &text).map_err(|faults| faults.to_string())?;
+        Ok::<_, String>(fleet.databases()[0].auth.clone())
+    };
+
+    assert_eq!(auth(""), Ok(Auth::Iam));
+    assert_eq!(
+        auth(&format!("auth = {arn:?}")),
+        Ok(Auth::Secret(arn.into()))
+    );
+    assert_eq!(
+        auth(r#"auth = "env:ACME_PASSWORD""#),
+        Ok(Auth::Variable("ACME_PASSWORD".into()))
+    );
+    let bucket = auth(r#"auth = "arn:aws:s3:::NEVERLEAK""#).unwrap_err();
+    assert!(!bucket.contains("NEVERLEAK"), "{bucket}");
 }

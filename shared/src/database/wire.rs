@@ -1,0 +1,98 @@
+//! Plain text or TLS: decided by the host alone, before anything is sent. There is no way to ask for less.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::{DatabaseError, TlsFault};
+
+/// Largest file of authorities that is read. The RDS bundle of all regions has 110 certificates in 165 KB.
+const AUTHORITIES_LIMIT_BYTES: usize = 4 << 20;
+
+/// How a connection is spoken.
+pub(super) enum Wire {
+    /// In plain text: to this machine only, where nobody is in between.
+    Plain,
+    /// Over TLS, with a certificate for the host's name from one of these authorities (PEM).
+    Tls {
+        /// What is trusted, and nothing beside it.
+        authorities: Vec<u8>,
+    },
+}
+
+/// Returns how to speak with `host`.
+///
+/// The file is read for each connection: a renewed bundle counts from the next one on.
+///
+/// # Errors
+///
+/// [`TlsFault::NotConfigured`] and [`TlsFault::AuthoritiesUnusable`], before anything was sent.
+pub(super) async fn wire(host: &str, ca_file: Option<&Path>) -> Result<Wire, DatabaseError> {
+    if is_this_machine(host) {
+        return Ok(Wire::Plain);
+    }
+    let ca_file = ca_file.ok_or(DatabaseError::Tls(TlsFault::NotConfigured, None))?;
+    let unusable =
+        |error: Option<sqlx::Error>| DatabaseError::Tls(TlsFault::AuthoritiesUnusable, error);
+    let authorities = tokio::fs::read(ca_file)
+        .await
+        .map_err(|error| unusable(Some(error.into())))?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    let has_certificate = authorities.windows(begin.len()).any(|part| part == begin);
+    if !has_certificate || authorities.len() > AUTHORITIES_LIMIT_BYTES {
+        return Err(unusable(None));
+    }
+    Ok(Wire::Tls { authorities })
+}
+
+/// Returns whether `host` is a loopback address or the one name that stands for it. Every other spelling counts as
+/// somewhere else, also one that leads here: that costs a certificate and no secret.
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_counts_as_this_machine() {
+        for host in ["localhost", "127.0.0.1", "127.8.8.8", "::1"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "10.0.0.1",
+            "localhost.example.com",
+            "acme.abc.eu-west-1.rds.amazonaws.com",
+            "0.0.0.0",
+            "LOCALHOST",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_usable_authorities_nothing_is_sent() {
+        let folder = std::env::temp_dir().join(format!("mrt-wire-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let empty = folder.join("empty.pem");
+        std::fs::write(&empty, "no certificate").unwrap();
+        let missing = folder.join("missing.pem");
+        let code = async |file: Option<&Path>| {
+            let wire = wire("db.example.com", file).await;
+            wire.err().map(|error| error.code())
+        };
+
+        assert_eq!(code(None).await, Some("tls_not_configured"));
+        assert_eq!(code(Some(&missing)).await, Some("tls_authorities_unusable"));
+        assert_eq!(code(Some(&empty)).await, Some("tls_authorities_unusable"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn no_public_authority_is_trusted_by_itself() {
+        assert!(webpki_roots::TLS_SERVER_ROOTS.is_empty());
+    }
+}

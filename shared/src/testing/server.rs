@@ -1,0 +1,261 @@
+//! Database servers of one test's own: for what a test cannot do to the one that all share, such as stopping it or
+//! giving it other certificates.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::{MYSQL, POSTGRES_BIN, service};
+use crate::config::{ProcessVariables, Variables};
+
+/// Password of the administrator: `postgres`, or `mrt` of MariaDB.
+pub const PASSWORD: &str = "NEVERLEAK-ADMINISTRATOR";
+/// Whom PostgreSQL runs as in place of root, whom it refuses.
+const POSTGRES_USER: &str = "postgres";
+
+/// A PostgreSQL or MariaDB on a port of its own. Stopped and deleted when dropped.
+#[derive(Debug)]
+pub struct Server {
+    kind: Kind,
+    /// Where the certificates are: `server.pem`, `server.key`.
+    folder: PathBuf,
+    port: u16,
+    process: Option<Child>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Postgres { programs: PathBuf },
+    Mariadb,
+}
+
+impl Server {
+    /// Starts a PostgreSQL with a database `postgres`; `None` when the test is skipped.
+    ///
+    /// It speaks TLS too once there is a certificate: see [`Server::certify`].
+    pub fn postgres() -> Option<Self> {
+        let programs = PathBuf::from(service(POSTGRES_BIN)?);
+        let mut server = Self::new(Kind::Postgres {
+            programs: programs.clone(),
+        });
+        let password = server.folder.join("password");
+        fs::write(&password, PASSWORD).unwrap();
+        server.give_away();
+        let mut initdb = server.command(&programs.join("initdb"));
+        initdb
+            .args(["--no-sync", "--username=postgres", "--auth=scram-sha-256"])
+            .args(["--encoding=UTF8", "--locale=C.UTF-8"])
+            .arg(format!("--pwfile={}", password.display()))
+            .arg("--pgdata=data");
+        run(initdb);
+        server.start();
+        Some(server)
+    }
+
+    /// Starts a MariaDB with a database `mrt` and its administrator `mrt`; `None` when the test is skipped.
+    ///
+    /// It speaks TLS too, with this certificate and its key.
+    pub fn mariadb(certificate: &str, key: &str) -> Option<Self> {
+        service(MYSQL)?;
+        let mut server = Self::new(Kind::Mariadb);
+        server.certify(certificate, key);
+        // One statement on each line, as the server wants them.
+        let statements = format!(
+            "CREATE DATABASE IF NOT EXISTS mrt;\n\
+             CREATE USER IF NOT EXISTS mrt@'%' IDENTIFIED BY '{PASSWORD}';\n\
+             GRANT ALL ON *.* TO mrt@'%' WITH GRANT OPTION;\n"
+        );
+        fs::write(server.folder.join("init.sql"), statements).unwrap();
+        let mut install = server.command(Path::new("mariadb-install-db"));
+        install.args([
+            "--no-defaults",
+            "--user=root",
+            "--datadir=./data",
+            "--innodb-log-file-size=16M",
+            "--skip-test-db",
+            "--auth-root-authentication-method=socket",
+        ]);
+        run(install);
+        server.start();
+        Some(server)
+    }
+
+    fn new(kind: Kind) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        let folder = std::env::temp_dir().join(format!("mrt-test-server.{port}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self {
+            kind,
+            folder,
+            port,
+            process: None,
+        }
+    }
+
+    /// Returns its port on 127.0.0.1, the same after every start.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the URL of its administrator, in plain text.
+    pub fn url(&self) -> String {
+        let port = self.port;
+        match self.kind {
+            Kind::Postgres { .. } => {
+                format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/postgres?sslmode=disable")
+            }
+            Kind::Mariadb => {
+                format!("mysql://mrt:{PASSWORD}@127.0.0.1:{port}/mrt?ssl-mode=disabled")
+            }
+        }
+    }
+
+    /// Puts a certificate and its key where the server reads them. It must still be told to read them anew, or be
+    /// started again.
+    pub fn certify(&self, certificate: &str, key: &str) {
+        write_certificate(&self.folder, certificate, key);
+        self.give_away();
+    }
+
+    /// Starts it and waits until it takes connections.
+    pub fn start(&mut self) {
+        let ready = match self.kind.clone() {
+            Kind::Postgres { programs } => {
+                let mut command = self.command(&programs.join("postgres"));
+                let port = self.port;
+                let has_certificate = self.folder.join("server.pem").exists();
+                command
+                    .args(["-D", "data", "-c", "listen_addresses=127.0.0.1"])
+                    .args(["-c", "unix_socket_directories=", "-c", "fsync=off"])
+                    .args(["-c", "ssl_cert_file=../server.pem"])
+                    .args(["-c", "ssl_key_file=../server.key"])
+                    .arg("-c")
+                    .arg(format!(
+                        "ssl={}",
+                        if has_certificate { "on" } else { "off" }
+                    ))
+                    .arg("-c")
+                    .arg(format!("port={port}"));
+                self.serve(command, "ready to accept connections")
+            }
+            Kind::Mariadb => {
+                let mut command = self.command(&server_program("mariadbd"));
+                command
+                    .args(["--no-defaults", "--user=root", "--datadir=./data"])
+                    .args(["--innodb-log-file-size=16M", "--bind-address=127.0.0.1"])
+                    .args(["--socket=", "--skip-name-resolve"])
+                    .args(["--character-set-server=utf8mb4"])
+                    .arg(format!("--port={}", self.port))
+                    .arg(format!("--init-file={}/init.sql", self.folder.display()))
+                    .arg(format!("--ssl-cert={}/server.pem", self.folder.display()))
+                    .arg(format!("--ssl-key={}/server.key", self.folder.display()));
+                self.serve(command, "ready for connections")
+            }
+        };
+        assert!(ready, "the server ended instead of starting");
+    }
+
+    /// Ends it at once, its sessions with it.
+    pub fn stop(&mut self) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        // INT is PostgreSQL's "now"; MariaDB is ended the hard way.
+        let signal = match self.kind {
+            Kind::Postgres { .. } => "-INT",
+            Kind::Mariadb => "-KILL",
+        };
+        let pid = process.id().to_string();
+        let _ = Command::new("kill").args([signal, &pid]).status();
+        let _ = process.wait();
+    }
+
+    /// Runs it and reads its log until it is ready; goes on reading beside the test.
+    fn serve(&mut self, mut command: Command, ready: &str) -> bool {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        self.process = Some(process);
+        let is_ready = log
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.contains(ready));
+        std::thread::spawn(move || log.map_while(Result::ok).for_each(drop));
+        is_ready
+    }
+
+    /// Returns a command in the server's folder, as the user that it may run as, which ends when this test does.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM"]);
+        if self.is_of_another_user() {
+            command.args([
+                "--reuid",
+                POSTGRES_USER,
+                "--regid",
+                POSTGRES_USER,
+                "--init-groups",
+            ]);
+        }
+        command
+            .arg("--")
+            .arg(program)
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("PATH", ProcessVariables.get("PATH").unwrap_or_default())
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    fn is_of_another_user(&self) -> bool {
+        let output = Command::new("id").arg("-u").output().unwrap();
+        matches!(self.kind, Kind::Postgres { .. }) && output.stdout.trim_ascii() == b"0"
+    }
+
+    fn give_away(&self) {
+        if self.is_of_another_user() {
+            let mut chown = Command::new("chown");
+            chown
+                .arg("-R")
+                .arg(format!("{POSTGRES_USER}:"))
+                .arg(&self.folder);
+            run(chown);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Writes `server.pem` and `server.key`, the key for its owner only, as PostgreSQL asks.
+fn write_certificate(folder: &Path, certificate: &str, key: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let key_file = folder.join("server.key");
+    fs::write(folder.join("server.pem"), certificate).unwrap();
+    fs::write(&key_file, key).unwrap();
+    fs::set_permissions(key_file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The folder sbin is not on everybody's `PATH`.
+fn server_program(name: &str) -> PathBuf {
+    let sbin = Path::new("/usr/sbin").join(name);
+    if sbin.exists() { sbin } else { name.into() }
+}
+
+fn run(mut command: Command) {
+    let status = command.status().unwrap();
+    assert!(status.success(), "{command:?}");
+}

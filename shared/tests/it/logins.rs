@@ -1,0 +1,320 @@
+//! Logins to real databases: what a session may do, how long it may take, and why there is none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::aws::Aws;
+use shared::clock::SystemClock;
+use shared::database::{APPLICATION_NAME, DatabaseError, Databases};
+use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::testing;
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use url::Url;
+
+const VARIABLE: &str = "MRT_TEST_LOGIN_PASSWORD";
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Returns the shared server's administrator as a target, with his password; `None` when the test is skipped.
+fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
+    let service = match engine {
+        Engine::Postgres => testing::POSTGRES,
+        Engine::Mysql => testing::MYSQL,
+    };
+    let url = Url::parse(&testing::service(service)?).unwrap();
+    let target = DatabaseTarget {
+        environment: "acme-prod".into(),
+        engine,
+        host: "127.0.0.1".into(),
+        port: url.port().unwrap(),
+        name: url.path().trim_start_matches('/').into(),
+        user: url.username().into(),
+        auth: Auth::Variable(VARIABLE.into()),
+        region: None,
+        role_arn: None,
+    };
+    Some((target, url.password().unwrap().to_owned()))
+}
+
+fn databases(password: &str, aws: Aws) -> Databases {
+    let variables = BTreeMap::from([(VARIABLE.to_owned(), password.to_owned())]);
+    Databases::new(
+        Arc::new(aws),
+        Arc::new(variables),
+        Arc::new(SystemClock),
+        None,
+    )
+}
+
+/// Connects, and returns the word for why that failed and whether it passes.
+async fn fault(target: &DatabaseTarget, password: &str) -> (&'static str, bool) {
+    let databases = databases(password, Aws::without_credentials());
+    let error = match target.engine {
+        Engine::Postgres => databases.connect_postgres(target, LIMIT).await.err(),
+        Engine::Mysql => databases.connect_mysql(target, LIMIT).await.err(),
+    };
+    let error = error.expect("it connected");
+    let text = error.to_string();
+    for secret in [password, &target.host, &target.user] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    (error.code(), error.is_transient())
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_told_apart() {
+    for engine in [Engine::Postgres, Engine::Mysql] {
+        let Some((target, password)) = administrator(engine) else {
+            return;
+        };
+        let with = |change: fn(&mut DatabaseTarget)| {
+            let mut changed = target.clone();
+            change(&mut changed);
+            changed
+        };
+
+        let closed = with(|target| target.port = 9);
+        assert_eq!(
+            fault(&closed, &password).await,
+            ("connection_refused", true)
+        );
+        let missing = with(|target| target.name = "never_created".into());
+        assert_eq!(
+            fault(&missing, &password).await,
+            ("database_missing", false)
+        );
+        assert_eq!(fault(&target, "NEVERLEAK").await, ("login_refused", false));
+        let variable = with(|target| target.auth = Auth::Variable("MRT_TEST_NOT_SET".into()));
+        assert_eq!(
+            fault(&variable, &password).await,
+            ("credentials_missing", false)
+        );
+    }
+}
+
+/// Nobody answers for this name, by the rules of the domain name system: the resolver says so before any TLS.
+#[tokio::test]
+async fn an_unknown_name_is_told() {
+    let Some((target, password)) = administrator(Engine::Postgres) else {
+        return;
+    };
+    let file = std::env::temp_dir().join(format!("mrt-logins-{}.pem", std::process::id()));
+    std::fs::write(&file, "-----BEGIN CERTIFICATE-----").unwrap();
+    let unknown = DatabaseTarget {
+        host: "db.invalid".into(),
+        ..target
+    };
+    let databases = Databases::new(
+        Arc::new(Aws::without_credentials()),
+        Arc::new(BTreeMap::from([(VARIABLE.to_owned(), password)])),
+        Arc::new(SystemClock),
+        Some(file.clone()),
+    );
+
+    let error = databases.connect_postgres(&unknown, LIMIT).await;
+
+    assert_eq!(
+        error.err().map(|error| error.code()),
+        Some("host_not_found")
+    );
+    std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_postgres_and_a_full_mariadb_may_have_room_later() {
+    let Some((postgres, password)) = administrator(Engine::Postgres) else {
+        return;
+    };
+    let mut session = connect_postgres(&postgres, &password).await;
+    let role = format!("mrt_full_{}", std::process::id());
+    for statement in [
+        "SET default_transaction_read_only = off".to_owned(),
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'p' CONNECTION LIMIT 0"),
+    ] {
+        session.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let full = DatabaseTarget {
+        user: role.clone(),
+        ..postgres
+    };
+    assert_eq!(fault(&full, "p").await, ("too_many_connections", true));
+    session
+        .execute(AssertSqlSafe(format!("DROP ROLE {role}")))
+        .await
+        .unwrap();
+
+    let Some((mariadb, password)) = administrator(Engine::Mysql) else {
+        return;
+    };
+    let mut session = connect_mysql(&mariadb, &password).await;
+    for statement in [
+        "SET SESSION TRANSACTION READ WRITE".to_owned(),
+        format!("CREATE USER {role}@'%' IDENTIFIED BY 'p' WITH MAX_USER_CONNECTIONS 1"),
+        format!("GRANT SELECT ON mrt.* TO {role}@'%'"),
+    ] {
+        session.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let full = DatabaseTarget {
+        user: role.clone(),
+        ..mariadb.clone()
+    };
+    let only = connect_mysql(&full, "p").await;
+    assert_eq!(fault(&full, "p").await, ("too_many_connections", true));
+    // Without any right on the database it is as good as missing, and nobody is told whether it exists.
+    session
+        .execute(AssertSqlSafe(format!(
+            "REVOKE SELECT ON mrt.* FROM {role}@'%'"
+        )))
+        .await
+        .unwrap();
+    only.close().await.unwrap();
+    session
+        .execute(AssertSqlSafe(format!(
+            "ALTER USER {role}@'%' WITH MAX_USER_CONNECTIONS 0"
+        )))
+        .await
+        .unwrap();
+    assert_eq!(fault(&full, "p").await, ("access_denied", false));
+    session
+        .execute(AssertSqlSafe(format!("DROP USER {role}@'%'")))
+        .await
+        .unwrap();
+}
+
+async fn connect_postgres(target: &DatabaseTarget, password: &str) -> PgConnection {
+    databases(password, Aws::without_credentials())
+        .connect_postgres(target, LIMIT)
+        .await
+        .unwrap()
+}
+
+async fn connect_mysql(target: &DatabaseTarget, password: &str) -> MySqlConnection {
+    databases(password, Aws::without_credentials())
+        .connect_mysql(target, LIMIT)
+        .await
+        .unwrap()
+}
+
+/// Returns the word for what a statement failed of.
+fn code<T>(result: Result<T, sqlx::Error>) -> &'static str {
+    match result {
+        Ok(_) => "none",
+        Err(error) => DatabaseError::from(error).code(),
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_postgres_reads_only_and_ends_what_takes_too_long() {
+    let Some((target, password)) = administrator(Engine::Postgres) else {
+        return;
+    };
+    let mut session = connect_postgres(&target, &password).await;
+
+    let name: String = sqlx::query_scalar("SHOW application_name")
+        .fetch_one(&mut session)
+        .await
+        .unwrap();
+    assert_eq!(name, APPLICATION_NAME);
+    let lock: String = sqlx::query_scalar("SHOW lock_timeout")
+        .fetch_one(&mut session)
+        .await
+        .unwrap();
+    assert_eq!(lock, "1s");
+    let written = session.execute("CREATE TABLE never (a int)").await;
+    let written = written.unwrap_err().to_string();
+    assert!(written.contains("read-only"), "{written}");
+    assert_eq!(
+        code(session.execute("SELECT pg_sleep(60)").await),
+        "timeout"
+    );
+    // The session is good for more.
+    assert_eq!(code(session.execute("SELECT 1").await), "none");
+}
+
+#[tokio::test]
+async fn a_session_of_mariadb_reads_only_and_ends_what_takes_too_long() {
+    let Some((target, password)) = administrator(Engine::Mysql) else {
+        return;
+    };
+    let mut session = connect_mysql(&target, &password).await;
+
+    let written = session.execute("CREATE TABLE never (a int)").await;
+    let written = written.unwrap_err().to_string();
+    assert!(written.contains("READ ONLY"), "{written}");
+    let endless =
+        "SELECT count(*) FROM seq_1_to_1000000 AS a, seq_1_to_1000000 AS b, seq_1_to_1000000 AS c";
+    assert_eq!(code(session.execute(endless).await), "timeout");
+    let settings: (i64, i64, String) = sqlx::query_as(
+        "SELECT CAST(@@lock_wait_timeout AS SIGNED), CAST(@@innodb_lock_wait_timeout AS SIGNED), @@sql_mode",
+    )
+    .fetch_one(&mut session)
+    .await
+    .unwrap();
+    assert_eq!(settings, (1, 1, String::new()));
+}
+
+#[tokio::test]
+async fn a_secret_is_the_login_and_its_rotation_is_followed() {
+    let Some((administrator, password)) = administrator(Engine::Postgres) else {
+        return;
+    };
+    let Some(endpoint) = testing::service(testing::MOTO) else {
+        return;
+    };
+    let aws = Aws::for_tests(&endpoint);
+    let client = aws_sdk_secretsmanager::Client::new(aws.config());
+    let role = format!("mrt_secret_{}", std::process::id());
+    let mut session = connect_postgres(&administrator, &password).await;
+    for statement in [
+        "SET default_transaction_read_only = off".to_owned(),
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'NEVERLEAK-1'"),
+    ] {
+        session.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let kept = |password: &str| format!(r#"{{"username": "{role}", "password": "{password}"}}"#);
+    let created = client.create_secret().name(&role);
+    let created = created.secret_string(kept("NEVERLEAK-1")).send().await;
+    let arn = created.unwrap().arn.unwrap();
+    let target = DatabaseTarget {
+        user: "somebody_else".into(),
+        auth: Auth::Secret(arn.clone()),
+        ..administrator
+    };
+    let databases = databases("", aws);
+    let whoami = async || {
+        let mut session = databases.connect_postgres(&target, LIMIT).await?;
+        let name: String = sqlx::query_scalar("SELECT current_user::text")
+            .fetch_one(&mut session)
+            .await?;
+        Ok::<_, DatabaseError>(name)
+    };
+    let rotate = async |password: &str| {
+        let rotated = client.put_secret_value().secret_id(&arn);
+        rotated.secret_string(kept(password)).send().await.unwrap();
+    };
+
+    // The user of the secret wins over the one in the fleet file.
+    assert_eq!(whoami().await.unwrap(), role);
+    let changed = format!("ALTER ROLE {role} PASSWORD 'NEVERLEAK-2'");
+    session.execute(AssertSqlSafe(changed)).await.unwrap();
+    let refused = whoami().await.unwrap_err();
+    assert_eq!(refused.code(), "login_refused");
+    rotate("NEVERLEAK-2").await;
+    assert_eq!(whoami().await.unwrap(), role);
+
+    client
+        .delete_secret()
+        .secret_id(&arn)
+        .force_delete_without_recovery(true)
+        .send()
+        .await
+        .unwrap();
+    let dropped = format!("DROP ROLE {role}");
+    session.execute(AssertSqlSafe(dropped)).await.unwrap();
+    let gone = whoami().await.unwrap_err();
+    assert_eq!(gone.code(), "credentials_missing");
+    assert!(gone.to_string().contains("does not exist"), "{gone}");
+    assert!(!format!("{refused:?}{gone:?}").contains("NEVERLEAK"));
+}

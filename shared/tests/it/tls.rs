@@ -1,0 +1,217 @@
+//! TLS with real servers: whose certificates are accepted, and what is said of all others.
+
+mod certificates;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::aws::Aws;
+use shared::clock::SystemClock;
+use shared::database::{DatabaseError, Databases};
+use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::testing::{self, PASSWORD, Server};
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Executor};
+
+use certificates::{Authority, Validity};
+
+/// A name of this machine that is not the one which may be spoken to in plain text: only its letters differ, and
+/// names are looked up and certified whatever their letters' case.
+const NAME: &str = "LOCALHOST";
+const VARIABLE: &str = "MRT_TEST_ADMINISTRATOR_PASSWORD";
+
+fn target(engine: Engine, host: &str, port: u16) -> DatabaseTarget {
+    let (name, user) = match engine {
+        Engine::Postgres => ("postgres", "postgres"),
+        Engine::Mysql => ("mrt", "mrt"),
+    };
+    DatabaseTarget {
+        environment: "acme-prod".into(),
+        engine,
+        host: host.into(),
+        port,
+        name: name.into(),
+        user: user.into(),
+        auth: Auth::Variable(VARIABLE.into()),
+        region: None,
+        role_arn: None,
+    }
+}
+
+/// Connects, and returns why that failed.
+async fn fault(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str> {
+    let variables = BTreeMap::from([(VARIABLE.to_owned(), PASSWORD.to_owned())]);
+    let databases = Databases::new(
+        Arc::new(Aws::without_credentials()),
+        Arc::new(variables),
+        Arc::new(SystemClock),
+        Some(ca_file.to_owned()),
+    );
+    let timeout = Duration::from_secs(5);
+    let error: Option<DatabaseError> = match target.engine {
+        Engine::Postgres => databases.connect_postgres(target, timeout).await.err(),
+        Engine::Mysql => databases.connect_mysql(target, timeout).await.err(),
+    };
+    error.map(|error| {
+        let chain = shared::telemetry::error_chain(&error);
+        assert!(!chain.contains("NEVERLEAK"), "{chain}");
+        assert!(!error.is_transient());
+        error.code()
+    })
+}
+
+/// Files that a client trusts.
+struct Trust {
+    folder: PathBuf,
+}
+
+impl Trust {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("mrt-tls-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { folder }
+    }
+
+    fn file(&self, name: &str, authority: &Authority) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, authority.pem()).unwrap();
+        path
+    }
+}
+
+impl Drop for Trust {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What every engine does: `renew` gives the server another certificate.
+async fn assert_only_the_right_certificate_is_accepted(
+    engine: Engine,
+    port: u16,
+    authority: &Authority,
+    mut renew: impl AsyncFnMut(String, String),
+) {
+    let trust = Trust::new(engine.as_str());
+    let right = trust.file("right.pem", authority);
+    let wrong = trust.file("wrong.pem", &Authority::new());
+    let by_name = target(engine, NAME, port);
+
+    assert_eq!(fault(&by_name, &right).await, None);
+    assert_eq!(fault(&by_name, &wrong).await, Some("tls_untrusted"));
+    // This address leads here too, but the certificate does not name it.
+    let by_address = target(engine, "0.0.0.0", port);
+    assert_eq!(fault(&by_address, &right).await, Some("tls_wrong_host"));
+
+    let (certificate, key) = authority.certify("db.example.com", Validity::Now);
+    renew(certificate, key).await;
+    assert_eq!(fault(&by_name, &right).await, Some("tls_wrong_host"));
+
+    let (certificate, key) = authority.certify("localhost", Validity::Past);
+    renew(certificate, key).await;
+    assert_eq!(fault(&by_name, &right).await, Some("tls_expired"));
+
+    let (certificate, key) = authority.certify("localhost", Validity::Future);
+    renew(certificate, key).await;
+    assert_eq!(fault(&by_name, &right).await, Some("tls_expired"));
+
+    // A renewed bundle counts from the next connection on, without a new start of ours.
+    let successor = Authority::new();
+    let (certificate, key) = successor.certify("localhost", Validity::Now);
+    renew(certificate, key).await;
+    assert_eq!(fault(&by_name, &right).await, Some("tls_untrusted"));
+    std::fs::write(&right, authority.pem() + &successor.pem()).unwrap();
+    assert_eq!(fault(&by_name, &right).await, None);
+}
+
+#[tokio::test]
+async fn postgres_must_show_a_valid_certificate_for_its_name() {
+    let Some(mut server) = Server::postgres() else {
+        return;
+    };
+    let authority = Authority::new();
+    let trust = Trust::new("plain");
+    let ca_file = trust.file("right.pem", &authority);
+    let by_name = target(Engine::Postgres, NAME, server.port());
+    // It has no certificate yet.
+    assert_eq!(fault(&by_name, &ca_file).await, Some("tls_not_offered"));
+
+    let (certificate, key) = authority.certify("localhost", Validity::Now);
+    server.certify(&certificate, &key);
+    server.stop();
+    server.start();
+    let mut administrator = PgConnection::connect(&server.url()).await.unwrap();
+    let port = server.port();
+    assert_only_the_right_certificate_is_accepted(
+        Engine::Postgres,
+        port,
+        &authority,
+        async |certificate, key| {
+            server.certify(&certificate, &key);
+            reload(&mut administrator).await;
+        },
+    )
+    .await;
+}
+
+/// Has PostgreSQL read its files anew, and waits until it did.
+async fn reload(administrator: &mut PgConnection) {
+    let loaded = "SELECT pg_conf_load_time()::text";
+    let before: String = sqlx::query_scalar(loaded)
+        .fetch_one(&mut *administrator)
+        .await
+        .unwrap();
+    administrator
+        .execute("SELECT pg_reload_conf()")
+        .await
+        .unwrap();
+    loop {
+        // A session learns of it between two statements.
+        let now: String = sqlx::query_scalar(loaded)
+            .fetch_one(&mut *administrator)
+            .await
+            .unwrap();
+        if now != before {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn mariadb_must_show_a_valid_certificate_for_its_name() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.certify("localhost", Validity::Now);
+    let Some(server) = Server::mariadb(&certificate, &key) else {
+        return;
+    };
+    let mut administrator = MySqlConnection::connect(&server.url()).await.unwrap();
+    let port = server.port();
+    assert_only_the_right_certificate_is_accepted(
+        Engine::Mysql,
+        port,
+        &authority,
+        async |certificate, key| {
+            server.certify(&certificate, &key);
+            administrator.execute("FLUSH SSL").await.unwrap();
+        },
+    )
+    .await;
+}
+
+/// The MariaDB that all tests share has no certificate.
+#[tokio::test]
+async fn a_mariadb_without_tls_is_refused() {
+    let Some(url) = testing::service(testing::MYSQL) else {
+        return;
+    };
+    let port = url::Url::parse(&url).unwrap().port().unwrap();
+    let trust = Trust::new("plain-mariadb");
+    let ca_file = trust.file("right.pem", &Authority::new());
+
+    let by_name = target(Engine::Mysql, NAME, port);
+
+    assert_eq!(fault(&by_name, &ca_file).await, Some("tls_not_offered"));
+}
