@@ -189,7 +189,7 @@ fn failures_are_one_and_name_what_is_in_the_way() {
         ),
         (
             vec!["table-size", "postgres://u@127.0.0.1:9/d"],
-            "(unreachable)",
+            "(connection_refused)",
         ),
     ] {
         let output = mrt(&arguments);
