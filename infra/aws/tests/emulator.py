@@ -1,0 +1,72 @@
+"""Starts the AWS emulator as this suite needs it: with every call authorised, and every decision written down.
+
+Run by the emulator's own Python (.mrt/venv/ministack). Changes three things of ministack before it starts:
+
+* The CloudWatch calls of the Rust SDK speak a protocol that ministack maps to no action and therefore allows:
+  they are mapped here.
+* Each decision about a role goes into the file that MRT_DECISIONS names, one JSON line each. What the functions
+  were allowed is what they need; the test of the roles reads it.
+* EventBridge Scheduler fills `<aws.scheduler.scheduled-time>` and its like in a target's input; ministack does not.
+
+What it could not map it still allows, and says "allowing" in its log: the suite fails on that word.
+"""
+
+import json
+import os
+import re
+import threading
+import time
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import eventbridge
+
+DECISIONS = os.environ["MRT_DECISIONS"]
+CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/([A-Za-z]+)$")
+
+original_extract = iam_actions.extract_iam_action
+original_enforce = iam_evaluator.enforce
+original_invoke = eventbridge._invoke_target
+lock = threading.Lock()
+
+
+def extract_iam_action(service, method, path, headers, body, query_params):
+    operation = CBOR_OPERATION.match(path)
+    if service == "monitoring" and operation:
+        return f"cloudwatch:{operation[1]}"
+    return original_extract(service, method, path, headers, body, query_params)
+
+
+def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    denied = original_enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+    principal = iam_evaluator.resolve_principal(access_key_id or "", iam_actions_account())
+    arn = getattr(principal, "arn", None) or getattr(principal, "principal_arn", None) or ""
+    if ":assumed-role/" in arn:
+        line = {"role": arn.split("/")[1], "session": arn.split("/")[-1], "action": iam_action,
+                "resource": resource_arn, "allowed": denied is None}
+        with lock, open(DECISIONS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    return denied
+
+
+def iam_actions_account():
+    from ministack.core.responses import get_account_id
+
+    return get_account_id()
+
+
+def invoke_target(target, event, rule, view=None):
+    if event.get("Source") == "aws.scheduler" and target.get("Input"):
+        due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"]))
+        filled = target["Input"].replace("<aws.scheduler.scheduled-time>", due)
+        target = {**target, "Input": filled.replace("<aws.scheduler.execution-id>", event["EventId"])}
+    return original_invoke(target, event, rule, view)
+
+
+iam_actions.extract_iam_action = extract_iam_action
+iam_evaluator.enforce = enforce
+eventbridge._invoke_target = invoke_target
+
+if __name__ == "__main__":
+    from ministack.app import main
+
+    main()
