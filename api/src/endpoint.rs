@@ -50,6 +50,8 @@ pub struct Parameter {
 pub enum ParameterKind {
     /// Text of 1 to 1,024 bytes.
     Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
     /// A whole number.
     Number {
         /// Least value.
@@ -79,6 +81,20 @@ impl Parameter {
             description,
             kind: ParameterKind::Text,
             is_required: true,
+        }
+    }
+
+    /// Returns an optional parameter that is one of `words`; it has no default.
+    pub const fn choice(
+        name: &'static str,
+        description: &'static str,
+        words: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            description,
+            kind: ParameterKind::Choice(words),
+            is_required: false,
         }
     }
 

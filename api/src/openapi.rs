@@ -146,6 +146,7 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::Text => {
             json!({"type": "string", "minLength": 1, "maxLength": TEXT_LIMIT_BYTES})
         }
+        ParameterKind::Choice(words) => json!({"type": "string", "enum": words}),
         ParameterKind::Number {
             least,
             most,

@@ -85,7 +85,13 @@ impl Parameters {
         };
         match (parameter.kind, value) {
             (_, None) if parameter.is_required => return refuse("is missing".to_owned()),
-            (ParameterKind::Text, None) => {}
+            (ParameterKind::Text | ParameterKind::Choice(_), None) => {}
+            (ParameterKind::Choice(words), Some(text)) if words.contains(&text.as_str()) => {
+                self.texts.insert(name, text.clone());
+            }
+            (ParameterKind::Choice(words), Some(text)) => {
+                return refuse(format!("is {text:?}, allowed is {}", words.join(" or ")));
+            }
             (ParameterKind::Text, Some(text)) if (1..=TEXT_LIMIT_BYTES).contains(&text.len()) => {
                 self.texts.insert(name, text.clone());
             }
@@ -159,7 +165,8 @@ impl Parameters {
 mod tests {
     use super::*;
 
-    static ALLOWED: [Parameter; 3] = [
+    static ALLOWED: [Parameter; 4] = [
+        Parameter::choice("sort", "", &["name", "size"]),
         Parameter::required_text("environment", ""),
         Parameter::text("prefix", ""),
         Parameter::number("limit", "", 100, 20),
@@ -189,10 +196,14 @@ mod tests {
     #[test]
     fn every_fault_names_the_parameter_and_what_is_allowed() {
         let long = "x".repeat(TEXT_LIMIT_BYTES + 1);
-        let cases: [(&[(&str, &str)], &str); 7] = [
+        let cases: [(&[(&str, &str)], &str); 8] = [
+            (
+                &[("environment", "a"), ("sort", "colour")],
+                "\"sort\" is \"colour\", allowed is name or size",
+            ),
             (
                 &[("colour", "blue")],
-                "\"colour\" is unknown, allowed are: environment, prefix, limit",
+                "\"colour\" is unknown, allowed are: sort, environment, prefix, limit",
             ),
             (&[], "\"environment\" is missing"),
             (

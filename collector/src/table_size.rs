@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use shared::database::Databases;
 use shared::fleet::DatabaseTarget;
-use shared::snapshot::{DatabaseSize, Quality, TableSize, UnsizedTable};
+use shared::snapshot::{DatabaseSize, TableSize, UnsizedTable};
 
 use crate::error::MeasureError;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
@@ -113,14 +113,12 @@ fn judge(
                     module: entity.as_deref().and_then(module),
                     entity,
                     is_system: is_system(&row.schema, &row.table),
-                    heap_bytes,
-                    toast_bytes,
-                    index_bytes,
+                    heap_bytes: Some(heap_bytes),
+                    toast_bytes: Some(toast_bytes),
+                    index_bytes: Some(index_bytes),
                     total_bytes,
                     row_estimate: row.row_estimate,
-                    quality: Quality::Exact,
-                    schema: row.schema,
-                    table: row.table,
+                    ..TableSize::named(row.schema, row.table)
                 });
             }
             (None, _, _) => {}

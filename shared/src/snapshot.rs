@@ -13,7 +13,10 @@ use crate::fleet::{Kind, TargetId};
 
 pub use bucket_size::{BucketSize, ClassSize, Method};
 pub use stored::Stored;
-pub use table_size::{DatabaseSize, DatabaseSummary, Quality, TableSize, UnsizedTable};
+pub use table_size::{
+    DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, TableKind, TableName,
+    TableSize, UnsizedTable,
+};
 
 /// Result of one measuring run: bytes of a bucket or tables of a database.
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::clock::FixedClock;
 use shared::fleet::{Engine, Fleet, TargetId};
-use shared::snapshot::{BucketSize, DatabaseSize, Method, Quality, TableSize};
+use shared::snapshot::{BucketSize, DatabaseSize, MendixCatalogue, Method, TableSize};
 use shared::store::failing::FailingStore;
 use shared::store::memory::MemoryStore;
 
@@ -82,17 +82,11 @@ pub(crate) fn bucket_size(bytes: &[u64]) -> BucketSize {
 
 pub(crate) fn table(schema: &str, name: &str, bytes: u64) -> TableSize {
     TableSize {
-        schema: schema.into(),
-        table: name.into(),
-        entity: None,
-        module: None,
-        is_system: false,
-        heap_bytes: bytes,
-        toast_bytes: 0,
-        index_bytes: 0,
+        heap_bytes: Some(bytes),
+        toast_bytes: Some(0),
+        index_bytes: Some(0),
         total_bytes: bytes,
-        row_estimate: None,
-        quality: Quality::Exact,
+        ..TableSize::named(schema, name)
     }
 }
 
@@ -102,6 +96,8 @@ pub(crate) fn database_size(database: &str, tables: Vec<TableSize>) -> DatabaseS
         engine: Engine::Postgres,
         database: database.into(),
         total_bytes,
+        system_bytes: Some(900),
+        mendix_catalogue: Some(MendixCatalogue::Absent),
         tables,
         unsized_tables: vec![],
     }

@@ -58,6 +58,8 @@ async fn ask(
         engine: target.engine,
         database: target.name.clone(),
         total_bytes: u64::try_from(total_bytes).map_err(|_| negative())?,
+        system_bytes: None,
+        mendix_catalogue: None,
         tables,
         unsized_tables,
     })

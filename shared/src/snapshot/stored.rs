@@ -21,13 +21,14 @@ use crate::clock::rfc3339;
 use crate::fleet::TargetId;
 use crate::store::{Attributes, Value};
 
-/// The version that is written.
-const VERSION: u64 = 1;
 /// Most bytes of a body once unpacked: 1,000,000 tables at about 300 bytes, and a stop for damaged items.
 const BODY_LIMIT_BYTES: u64 = 320 << 20;
 
 /// A measurement that has a stored form.
 pub trait Stored: Measurement {
+    /// The version of its form that is written; each kind has its own. All versions before it are read.
+    #[doc(hidden)]
+    const VERSION: u64;
     /// Serde form of the summary.
     #[doc(hidden)]
     type StoredSummary: Serialize + DeserializeOwned;
@@ -123,7 +124,7 @@ pub(crate) fn header_attributes<M: Stored>(
     parts: Option<&Parts>,
 ) -> Result<Attributes, String> {
     attributes(&StoredSnapshot {
-        stored_version: VERSION,
+        stored_version: M::VERSION,
         target: target.to_string(),
         run: store_run(run, completeness),
         summary: M::store_summary(summary),
@@ -135,7 +136,7 @@ pub(crate) fn header_attributes<M: Stored>(
 pub(crate) fn read_header<M: Stored>(
     attributes: &Attributes,
 ) -> Result<Header<M::Summary>, String> {
-    let stored: StoredSnapshot<M::StoredSummary> = from_attributes(attributes)?;
+    let stored: StoredSnapshot<M::StoredSummary> = from_attributes(attributes, M::VERSION)?;
     let (run, completeness) = read_run(&stored.run);
     let parts = match (stored.body_parts, stored.body_digest) {
         (Some(count), Some(digest)) => Some(Parts { count, digest }),
@@ -154,7 +155,7 @@ pub(crate) fn latest_attributes<M: Stored>(
     latest: &Latest<M::Summary>,
 ) -> Result<Attributes, String> {
     attributes(&StoredLatest {
-        stored_version: VERSION,
+        stored_version: M::VERSION,
         target: latest.target.to_string(),
         good: latest.good.as_ref().map(|good| StoredGood {
             run: store_run(&good.run, good.completeness),
@@ -173,7 +174,7 @@ pub(crate) fn read_latest<M: Stored>(
     attributes: &Attributes,
     version: u64,
 ) -> Result<Latest<M::Summary>, String> {
-    let stored: StoredLatest<M::StoredSummary> = from_attributes(attributes)?;
+    let stored: StoredLatest<M::StoredSummary> = from_attributes(attributes, M::VERSION)?;
     let good = stored.good.map(|good| {
         let (run, completeness) = read_run(&good.run);
         M::read_summary(good.summary).map(|summary| Good {
@@ -252,10 +253,10 @@ fn attributes(stored: &impl Serialize) -> Result<Attributes, String> {
     }
 }
 
-fn from_attributes<T: DeserializeOwned>(attributes: &Attributes) -> Result<T, String> {
+fn from_attributes<T: DeserializeOwned>(attributes: &Attributes, newest: u64) -> Result<T, String> {
     match attributes.get("stored_version") {
-        Some(Value::Integer(VERSION)) => {}
-        Some(Value::Integer(newer)) if *newer > VERSION => {
+        Some(Value::Integer(version)) if (1..=newest).contains(version) => {}
+        Some(Value::Integer(newer)) if *newer > newest => {
             return Err(format!(
                 "it was written by a newer version of this program (stored form {newer})"
             ));

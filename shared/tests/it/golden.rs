@@ -1,7 +1,7 @@
 //! Every stored form that was ever released is still read, and the newest is what is written.
 //!
 //! A golden file holds the items of one store: key, attributes and the body unpacked. Files of past versions
-//! are never changed. `MRT_TEST_WRITE_GOLDEN=1` writes the files of the newest version anew.
+//! are never changed. `MRT_TEST_WRITE_GOLDEN=<folder>` writes the file of that newest version anew.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,16 +15,18 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use shared::clock::FixedClock;
 use shared::config::{ProcessVariables, Variables};
-use shared::fleet::{Engine, TargetId};
+use shared::fleet::{Engine, Kind, TargetId};
 use shared::snapshot::{
-    BucketSize, DatabaseSize, Failure, Method, Quality, Run, Snapshot, TableSize, UnsizedTable,
+    BucketSize, DatabaseSize, Failure, Measurement, MendixCatalogue, Method, Persistence, Quality,
+    Run, Snapshot, TableKind, TableName, TableSize, UnsizedTable,
 };
 use shared::store::memory::MemoryStore;
 use shared::store::{
     Attributes, Expect, Item, ItemStore, Key, Put, SnapshotReader, SnapshotWriter,
 };
 
-const NEWEST: &str = "v1";
+/// Folder of the newest form of each kind. Kinds have versions of their own.
+const NEWEST: [(Kind, &str); 2] = [(Kind::Bucket, "v1"), (Kind::Database, "database-v2")];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct GoldenItem {
@@ -64,19 +66,17 @@ fn bucket() -> Snapshot<BucketSize> {
     }
 }
 
-fn database() -> Snapshot<DatabaseSize> {
+/// The first form: ordinary tables with all their parts.
+fn database_v1() -> Snapshot<DatabaseSize> {
     let order = TableSize {
-        schema: "public".into(),
-        table: "sales$order".into(),
         entity: Some("Sales.Order".into()),
         module: Some("Sales".into()),
-        is_system: false,
-        heap_bytes: 1_818_624,
-        toast_bytes: 8192,
-        index_bytes: 950_272,
+        heap_bytes: Some(1_818_624),
+        toast_bytes: Some(8192),
+        index_bytes: Some(950_272),
         total_bytes: 2_777_088,
         row_estimate: Some(20_000),
-        quality: Quality::Exact,
+        ..TableSize::named("public", "sales$order")
     };
     let locked = TableSize {
         table: "system$session".into(),
@@ -93,6 +93,8 @@ fn database() -> Snapshot<DatabaseSize> {
         engine: Engine::Postgres,
         database: "acme".into(),
         total_bytes: 12_345_678,
+        system_bytes: None,
+        mendix_catalogue: None,
         tables: vec![order, locked],
         unsized_tables: vec![UnsizedTable {
             schema: "public".into(),
@@ -105,6 +107,53 @@ fn database() -> Snapshot<DatabaseSize> {
         run: run(),
         measurement,
     }
+}
+
+/// The second form: everything that is known of a table.
+fn database() -> Snapshot<DatabaseSize> {
+    let mut snapshot = database_v1();
+    let size = &mut snapshot.measurement;
+    size.system_bytes = Some(7_654_321);
+    size.mendix_catalogue = Some(MendixCatalogue::Read);
+    let parent = TableName {
+        schema: "public".into(),
+        table: "log".into(),
+    };
+    let order = size.tables[0].clone();
+    size.tables.extend([
+        TableSize {
+            table: "sales$order_customer".into(),
+            entity: None,
+            association: Some("Sales.Order_Customer".into()),
+            persistence: Persistence::Unlogged,
+            dead_row_estimate: Some(12),
+            last_vacuum_at: Some("2026-01-11T03:04:05.678Z".parse().unwrap()),
+            last_analyze_at: Some("2026-01-12T03:04:05Z".parse().unwrap()),
+            ..order
+        },
+        TableSize {
+            kind: TableKind::Partitioned,
+            total_bytes: 16_384,
+            ..TableSize::named("public", "log")
+        },
+        TableSize {
+            partition_of: Some(parent),
+            heap_bytes: Some(16_384),
+            total_bytes: 16_384,
+            free_bytes: Some(4096),
+            ..TableSize::named("audit", "log_1")
+        },
+        TableSize {
+            kind: TableKind::MaterializedView,
+            ..TableSize::named("public", "daily")
+        },
+        TableSize {
+            persistence: Persistence::Temporary,
+            is_passing: true,
+            ..TableSize::named("pg_temp_3", "aca220e2aca220e2aca220e2aca220e2")
+        },
+    ]);
+    snapshot
 }
 
 fn failure() -> Failure {
@@ -176,23 +225,43 @@ fn item(golden: GoldenItem) -> Item {
 
 #[tokio::test]
 async fn the_newest_form_is_what_is_written() {
-    let path = folder().join(NEWEST).join("items.json");
-    let now = written_now().await;
-    if ProcessVariables.get("MRT_TEST_WRITE_GOLDEN").is_some() {
-        std::fs::write(&path, serde_json::to_string_pretty(&now).unwrap() + "\n").unwrap();
+    for (kind, version) in NEWEST {
+        let path = folder().join(version).join("items.json");
+        let now = of_kind(kind, written_now().await);
+        if ProcessVariables.get("MRT_TEST_WRITE_GOLDEN").as_deref() == Some(version) {
+            std::fs::write(&path, serde_json::to_string_pretty(&now).unwrap() + "\n").unwrap();
+        }
+
+        let kept = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+
+        assert_eq!(now, of_kind(kind, kept), "{version}");
     }
+}
 
-    let kept: Vec<GoldenItem> =
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-
-    assert_eq!(now, kept);
+fn of_kind(kind: Kind, items: Vec<GoldenItem>) -> Vec<GoldenItem> {
+    let of = |target: &TargetId| {
+        let (latest, snapshot) = (
+            format!("LATEST#{}", kind.as_str()),
+            format!("SNAP#{target}"),
+        );
+        move |item: &GoldenItem| item.partition == latest || item.partition.starts_with(&snapshot)
+    };
+    let is_meant = match kind {
+        Kind::Bucket => of(&bucket().target),
+        Kind::Database => of(&database().target),
+    };
+    let items: Vec<_> = items.into_iter().filter(is_meant).collect();
+    assert!(items.len() >= 2, "a latest and a snapshot");
+    items
 }
 
 #[tokio::test]
 async fn every_form_that_was_ever_written_is_read() {
     let mut versions = 0;
     for version in std::fs::read_dir(folder()).unwrap() {
-        let text = std::fs::read_to_string(version.unwrap().path().join("items.json")).unwrap();
+        let version = version.unwrap();
+        let folder_name = version.file_name().into_string().unwrap();
+        let text = std::fs::read_to_string(version.path().join("items.json")).unwrap();
         let store = Arc::new(MemoryStore::new(Arc::new(FixedClock::at(
             "2026-01-12T12:00:00Z",
         ))));
@@ -207,28 +276,36 @@ async fn every_form_that_was_ever_written_is_read() {
         }
         let reader = SnapshotReader::new(store);
 
-        let latest = reader
-            .latest::<BucketSize>(&bucket().target)
+        if let Some(latest) = reader.latest::<BucketSize>(&bucket().target).await.unwrap() {
+            assert_eq!(latest.last_failure, Some(failure()));
+            assert_eq!(latest.good.unwrap().summary, bucket().measurement);
+            assert_eq!(
+                reader
+                    .snapshot(&bucket().target, scheduled_at())
+                    .await
+                    .unwrap(),
+                Some(bucket())
+            );
+        }
+        if let Some(latest) = reader
+            .latest::<DatabaseSize>(&database().target)
             .await
             .unwrap()
-            .unwrap();
-        assert_eq!(latest.last_failure, Some(failure()));
-        assert_eq!(latest.good.unwrap().summary, bucket().measurement);
-        assert_eq!(
-            reader
-                .snapshot(&bucket().target, scheduled_at())
-                .await
-                .unwrap(),
-            Some(bucket())
-        );
-        assert_eq!(
-            reader
-                .snapshot(&database().target, scheduled_at())
-                .await
-                .unwrap(),
-            Some(database())
-        );
+        {
+            let expected = match folder_name.as_str() {
+                "v1" => database_v1(),
+                _ => database(),
+            };
+            assert_eq!(latest.good.unwrap().summary, expected.measurement.summary());
+            assert_eq!(
+                reader
+                    .snapshot(&database().target, scheduled_at())
+                    .await
+                    .unwrap(),
+                Some(expected)
+            );
+        }
         versions += 1;
     }
-    assert!(versions >= 1);
+    assert!(versions >= 2);
 }

@@ -26,16 +26,24 @@ async fn assert_sizes_are_right(database: &mut TestDatabase) {
 
         let name = &table.table;
         assert_eq!(table.total_bytes, database.number(&total).await, "{name}");
-        assert_eq!(table.index_bytes, database.number(&index).await, "{name}");
-        assert_eq!(table.toast_bytes, database.number(&toast).await, "{name}");
         assert_eq!(
-            table.heap_bytes + table.toast_bytes,
+            table.index_bytes,
+            Some(database.number(&index).await),
+            "{name}"
+        );
+        assert_eq!(
+            table.toast_bytes,
+            Some(database.number(&toast).await),
+            "{name}"
+        );
+        assert_eq!(
+            table.heap_bytes.unwrap() + table.toast_bytes.unwrap(),
             database.number(&without_indexes).await,
             "{name}"
         );
         assert_eq!(
             table.total_bytes,
-            table.heap_bytes + table.toast_bytes + table.index_bytes,
+            table.heap_bytes.unwrap() + table.toast_bytes.unwrap() + table.index_bytes.unwrap(),
             "{name}"
         );
         assert_eq!(table.quality, Quality::Exact);
@@ -170,8 +178,8 @@ async fn values_out_of_line_are_toast_and_not_heap() {
     let size = database.measure().await.unwrap();
 
     let export = table(&size, "bi_export_tmp").unwrap();
-    assert!(export.toast_bytes > 300_000, "{export:?}");
-    assert!(export.heap_bytes < 50_000, "{export:?}");
+    assert!(export.toast_bytes > Some(300_000), "{export:?}");
+    assert!(export.heap_bytes < Some(50_000), "{export:?}");
     database.drop().await;
 }
 

@@ -126,8 +126,15 @@ fn item(
         schema: None,
         table: None,
         limit: usize::MAX,
+        is_grouped: false,
+        has_partitions: true,
     };
     DatabaseItem::of(ENVIRONMENT, &snapshot, None, (filter, now))
+}
+
+/// Returns a number, or a mark where it is not known.
+fn part(number: Option<u64>) -> String {
+    number.map_or_else(|| "?".to_owned(), progress::count)
 }
 
 fn readable(size: &DatabaseSize) -> String {
@@ -135,7 +142,7 @@ fn readable(size: &DatabaseSize) -> String {
         "table", "entity", "rows", "heap", "TOAST", "indexes", "total",
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for table in size.tables.iter().take(READABLE_TABLES) {
+    for table in size.counted_tables().take(READABLE_TABLES) {
         let mark = if table.quality == Quality::Exact {
             ""
         } else {
@@ -143,17 +150,19 @@ fn readable(size: &DatabaseSize) -> String {
         };
         rows.push(vec![
             format!("{}.{}", table.schema, table.table),
-            table.entity.clone().unwrap_or_default(),
             table
-                .row_estimate
-                .map_or_else(|| "?".to_owned(), progress::count),
-            progress::count(table.heap_bytes),
-            progress::count(table.toast_bytes),
-            progress::count(table.index_bytes),
+                .entity
+                .clone()
+                .or_else(|| table.association.clone())
+                .unwrap_or_default(),
+            part(table.row_estimate),
+            part(table.heap_bytes),
+            part(table.toast_bytes),
+            part(table.index_bytes),
             format!("{}{mark}", progress::count(table.total_bytes)),
         ]);
     }
-    let left_out = size.tables.len().saturating_sub(READABLE_TABLES);
+    let left_out = size.counted_tables().skip(READABLE_TABLES).count();
     let left_out = if left_out == 0 {
         String::new()
     } else {

@@ -23,6 +23,7 @@ struct StoredClassSize {
 }
 
 impl Stored for BucketSize {
+    const VERSION: u64 = 1;
     type StoredSummary = StoredBucketSize;
 
     fn store_summary(summary: &Self) -> StoredBucketSize {

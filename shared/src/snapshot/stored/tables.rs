@@ -1,11 +1,16 @@
 //! Stored form of a database's tables: a summary, and the tables as its body.
+//!
+//! Version 1 knew ordinary tables of PostgreSQL only: it lacks what has a default below, and its three parts are
+//! always there. Version 2 added kinds, partitions, marks, statistics and parts that may be unknown.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Stored;
 use crate::fleet::Engine;
 use crate::snapshot::{
-    DatabaseSize, DatabaseSummary, Measurement, Quality, TableSize, UnsizedTable,
+    DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality, TableKind,
+    TableName, TableSize, UnsizedTable,
 };
 
 /// Stored form of a database's summary.
@@ -20,6 +25,10 @@ pub struct StoredDatabaseSummary {
 
 #[derive(Serialize, Deserialize)]
 struct StoredTables {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    system_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mendix_catalogue: Option<String>,
     tables: Vec<StoredTable>,
     unsized_tables: Vec<StoredUnsizedTable>,
 }
@@ -28,19 +37,48 @@ struct StoredTables {
 struct StoredTable {
     schema: String,
     table: String,
+    /// Absent for an ordinary table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// Absent for a permanent table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    persistence: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partition_of: Option<StoredTableName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    association: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     module: Option<String>,
     is_system: bool,
-    heap_bytes: u64,
-    toast_bytes: u64,
-    index_bytes: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_passing: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heap_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toast_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index_bytes: Option<u64>,
     total_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    free_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     row_estimate: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dead_row_estimate: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_vacuum_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_analyze_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_because: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTableName {
+    schema: String,
+    table: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +89,7 @@ struct StoredUnsizedTable {
 }
 
 impl Stored for DatabaseSize {
+    const VERSION: u64 = 2;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -80,6 +119,8 @@ impl Stored for DatabaseSize {
 
     fn store_body(&self) -> Result<Option<Vec<u8>>, String> {
         let body = StoredTables {
+            system_bytes: self.system_bytes,
+            mendix_catalogue: self.mendix_catalogue.map(|word| word.as_str().to_owned()),
             tables: self.tables.iter().map(store_table).collect(),
             unsized_tables: self.unsized_tables.iter().map(store_unsized).collect(),
         };
@@ -92,11 +133,20 @@ impl Stored for DatabaseSize {
         let body = body.ok_or_else(|| "the body is missing".to_owned())?;
         let stored: StoredTables =
             serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let mendix_catalogue = stored.mendix_catalogue.as_deref();
+        let mendix_catalogue = mendix_catalogue.map(|word| {
+            of_word("Mendix catalogue", word, &MendixCatalogue::ALL, |each| {
+                each.as_str()
+            })
+        });
+        let tables: Result<_, _> = stored.tables.into_iter().map(read_table).collect();
         let size = Self {
+            system_bytes: stored.system_bytes,
+            mendix_catalogue: mendix_catalogue.transpose()?,
             engine: summary.engine,
             database: summary.database.clone(),
             total_bytes: summary.total_bytes,
-            tables: stored.tables.into_iter().map(read_table).collect(),
+            tables: tables?,
             unsized_tables: stored
                 .unsized_tables
                 .into_iter()
@@ -111,17 +161,31 @@ impl Stored for DatabaseSize {
 }
 
 fn store_table(table: &TableSize) -> StoredTable {
+    let not_default =
+        |word: &'static str, default: &'static str| (word != default).then(|| word.to_owned());
     StoredTable {
         schema: table.schema.clone(),
         table: table.table.clone(),
+        kind: not_default(table.kind.as_str(), TableKind::default().as_str()),
+        persistence: not_default(table.persistence.as_str(), Persistence::default().as_str()),
+        partition_of: table.partition_of.as_ref().map(|parent| StoredTableName {
+            schema: parent.schema.clone(),
+            table: parent.table.clone(),
+        }),
         entity: table.entity.clone(),
+        association: table.association.clone(),
         module: table.module.clone(),
         is_system: table.is_system,
+        is_passing: table.is_passing,
         heap_bytes: table.heap_bytes,
         toast_bytes: table.toast_bytes,
         index_bytes: table.index_bytes,
         total_bytes: table.total_bytes,
+        free_bytes: table.free_bytes,
         row_estimate: table.row_estimate,
+        dead_row_estimate: table.dead_row_estimate,
+        last_vacuum_at: table.last_vacuum_at,
+        last_analyze_at: table.last_analyze_at,
         estimated_because: match &table.quality {
             Quality::Exact => None,
             Quality::Estimated { reason } => Some(reason.clone()),
@@ -129,22 +193,51 @@ fn store_table(table: &TableSize) -> StoredTable {
     }
 }
 
-fn read_table(stored: StoredTable) -> TableSize {
-    TableSize {
+fn read_table(stored: StoredTable) -> Result<TableSize, String> {
+    let kind = stored.kind.as_deref();
+    let kind =
+        kind.map(|word| of_word("kind of table", word, &TableKind::ALL, |each| each.as_str()));
+    let persistence = stored.persistence.as_deref();
+    let persistence = persistence
+        .map(|word| of_word("persistence", word, &Persistence::ALL, |each| each.as_str()));
+    Ok(TableSize {
         schema: stored.schema,
         table: stored.table,
+        kind: kind.transpose()?.unwrap_or_default(),
+        persistence: persistence.transpose()?.unwrap_or_default(),
+        partition_of: stored.partition_of.map(|parent| TableName {
+            schema: parent.schema,
+            table: parent.table,
+        }),
         entity: stored.entity,
+        association: stored.association,
         module: stored.module,
         is_system: stored.is_system,
+        is_passing: stored.is_passing,
         heap_bytes: stored.heap_bytes,
         toast_bytes: stored.toast_bytes,
         index_bytes: stored.index_bytes,
         total_bytes: stored.total_bytes,
+        free_bytes: stored.free_bytes,
         row_estimate: stored.row_estimate,
+        dead_row_estimate: stored.dead_row_estimate,
+        last_vacuum_at: stored.last_vacuum_at,
+        last_analyze_at: stored.last_analyze_at,
         quality: stored
             .estimated_because
             .map_or(Quality::Exact, |reason| Quality::Estimated { reason }),
-    }
+    })
+}
+
+/// Returns the one of `all` whose word it is.
+fn of_word<T: Copy>(
+    what: &str,
+    word: &str,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, String> {
+    let found = all.iter().copied().find(|each| as_str(*each) == word);
+    found.ok_or_else(|| format!("unknown {what} {word:?}"))
 }
 
 fn store_unsized(table: &UnsizedTable) -> StoredUnsizedTable {

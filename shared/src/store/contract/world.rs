@@ -121,16 +121,12 @@ pub(super) fn database(tables: usize) -> DatabaseSize {
         format!("{seed:016x}")
     };
     let table = |index: u64, name: String| TableSize {
-        schema: "public".into(),
-        table: name,
         entity: Some("Sales.Order".into()),
         module: Some("Sales".into()),
-        is_system: false,
-        heap_bytes: index,
-        toast_bytes: 1,
-        index_bytes: 2,
+        heap_bytes: Some(index),
+        toast_bytes: Some(1),
+        index_bytes: Some(2),
         total_bytes: index + 3,
-        row_estimate: None,
         quality: if index == 0 {
             Quality::Estimated {
                 reason: "locked".into(),
@@ -138,11 +134,14 @@ pub(super) fn database(tables: usize) -> DatabaseSize {
         } else {
             Quality::Exact
         },
+        ..TableSize::named("public", name)
     };
     DatabaseSize {
         engine: Engine::Postgres,
         database: "acme".into(),
         total_bytes: u64::MAX,
+        system_bytes: Some(3),
+        mendix_catalogue: None,
         tables: (0..tables as u64)
             .map(|index| table(index, format!("{}{}{}", word(), word(), word())))
             .collect(),
