@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::Mutex;
@@ -28,8 +29,9 @@ type Place = (Option<String>, Option<String>);
 #[derive(Debug)]
 pub struct Aws {
     base: SdkConfig,
-    /// A custom endpoint is one host for all buckets, so the bucket's name goes into the path.
-    path_style: bool,
+    /// Where S3 is, when it is not where AWS has it. A custom endpoint is one host for all buckets, so the
+    /// bucket's name goes into the path.
+    s3_endpoint: Option<String>,
     s3: Mutex<BTreeMap<Place, aws_sdk_s3::Client>>,
     /// Clients of one place share its configuration, so a role is assumed once for all of them.
     places: Mutex<BTreeMap<Place, SdkConfig>>,
@@ -43,9 +45,11 @@ impl Aws {
             .retry_config(retries())
             .load()
             .await;
-        let path_style =
-            base.endpoint_url().is_some() || ProcessVariables.get("AWS_ENDPOINT_URL_S3").is_some();
-        Self::new(base, path_style)
+        let s3_endpoint = ProcessVariables
+            .get("AWS_ENDPOINT_URL_S3")
+            .filter(|url| !url.is_empty())
+            .or(base.endpoint_url().map(str::to_owned));
+        Self::new(base, s3_endpoint)
     }
 
     /// Returns clients for a stand-in at `endpoint` with the key pair given, without reading the environment.
@@ -60,19 +64,19 @@ impl Aws {
             .retry_config(retries());
         // The machine's time: a provider of role credentials panics when it is given none.
         base.set_time_source(Some(Default::default()));
-        Self::new(base.build(), true)
+        Self::new(base.build(), Some(endpoint.to_owned()))
     }
 
     /// Returns clients without credentials, for programs that need none: looks nowhere for them.
     pub fn without_credentials() -> Self {
         let base = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
-        Self::new(base.build(), false)
+        Self::new(base.build(), None)
     }
 
-    fn new(base: SdkConfig, path_style: bool) -> Self {
+    fn new(base: SdkConfig, s3_endpoint: Option<String>) -> Self {
         Self {
             base,
-            path_style,
+            s3_endpoint,
             s3: Mutex::default(),
             places: Mutex::default(),
         }
@@ -81,6 +85,16 @@ impl Aws {
     /// Returns what other clients of the same account and region are made from.
     pub fn config(&self) -> &SdkConfig {
         &self.base
+    }
+
+    /// Returns where S3 is, when it is not where AWS has it.
+    pub fn s3_endpoint(&self) -> Option<&str> {
+        self.s3_endpoint.as_deref()
+    }
+
+    /// Returns whether a bucket's name goes into the path of its URL instead of its host.
+    pub fn is_path_style(&self) -> bool {
+        self.s3_endpoint.is_some()
     }
 
     /// Returns the S3 client for `region` and `role_arn`; the function's own where they are `None`.
@@ -92,7 +106,7 @@ impl Aws {
         }
         let config = self.config_for(region, role_arn).await;
         let s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(self.path_style)
+            .force_path_style(self.is_path_style())
             .build();
         let client = aws_sdk_s3::Client::from_conf(s3);
         clients.insert(key, client.clone());

@@ -62,6 +62,29 @@ pub struct BucketTarget {
     pub region: Option<String>,
     /// Role to assume for it; the collector's own when `None`.
     pub role_arn: Option<String>,
+    /// Whether we agree to pay for the requests: a bucket may ask that of those who read it.
+    pub requester_pays: bool,
+    /// What is measured of it.
+    pub measure: Measured,
+}
+
+/// Parts of a bucket's content that are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// Noncurrent versions and delete markers beside the current objects, which are always measured.
+    pub noncurrent: bool,
+    /// Parts of uploads that were neither completed nor aborted.
+    pub multipart: bool,
+}
+
+impl Default for Measured {
+    /// Current objects and incomplete uploads.
+    fn default() -> Self {
+        Self {
+            noncurrent: false,
+            multipart: true,
+        }
+    }
 }
 
 /// A database of one environment.
@@ -270,6 +293,8 @@ mod tests {
             suffix: suffix.into(),
             region: None,
             role_arn: None,
+            requester_pays: false,
+            measure: Measured::default(),
         }
     }
 

@@ -3,7 +3,6 @@
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 
 use crate::error::MeasureError;
 
@@ -18,8 +17,54 @@ pub(super) fn cut(reason: &str) -> MeasureError {
     )
 }
 
-/// Returns why a page could not be listed.
-pub(super) fn of_listing(error: SdkError<ListObjectsV2Error>) -> MeasureError {
+/// Returns the failure of a listing that holds `what`.
+pub(super) fn unexpected(what: &str) -> MeasureError {
+    MeasureError::permanent("unexpected_answer", format!("the listing has {what}"))
+}
+
+/// Returns the failure of S3 being out of reach.
+pub(super) fn unreachable() -> MeasureError {
+    MeasureError::transient("unreachable", "S3 could not be reached")
+}
+
+/// Returns the failure of a bucket for which no address can be made.
+pub(super) fn no_endpoint() -> MeasureError {
+    MeasureError::permanent(
+        "bucket_failed",
+        "the bucket's name leads to no address of S3",
+    )
+}
+
+/// Returns the failure of a request that could not be made.
+pub(super) fn not_made() -> MeasureError {
+    MeasureError::permanent(
+        "bucket_failed",
+        "the request to list the bucket could not be made",
+    )
+}
+
+/// Returns the failure of having no credentials.
+pub(super) fn no_credentials() -> MeasureError {
+    MeasureError::permanent(
+        "credentials_missing",
+        "there are no AWS credentials for the bucket, or its role_arn could not be assumed",
+    )
+}
+
+/// Returns why credentials could not be had.
+pub(super) fn of_credentials(error: CredentialsError) -> MeasureError {
+    let failure = match &error {
+        CredentialsError::ProviderTimedOut(_) => timeout(),
+        _ => no_credentials(),
+    };
+    failure.caused_by(error)
+}
+
+/// Returns why a call of the SDK's client failed.
+pub(super) fn of_call<E>(error: SdkError<E>) -> MeasureError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
     let failure = match &error {
         SdkError::ServiceError(answer) => {
             let raw = answer.raw();
@@ -34,21 +79,16 @@ pub(super) fn of_listing(error: SdkError<ListObjectsV2Error>) -> MeasureError {
         SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(),
         other => match credentials_error(other) {
             Some(CredentialsError::ProviderTimedOut(_)) => timeout(),
-            Some(_) => MeasureError::permanent(
-                "credentials_missing",
-                "there are no AWS credentials for the bucket, or its role_arn could not be assumed",
-            ),
-            None if matches!(other, SdkError::ConstructionFailure(_)) => MeasureError::permanent(
-                "bucket_failed",
-                "the request to list the bucket could not be made",
-            ),
-            None => MeasureError::transient("unreachable", "S3 could not be reached"),
+            Some(_) => no_credentials(),
+            None if matches!(other, SdkError::ConstructionFailure(_)) => not_made(),
+            None => unreachable(),
         },
     };
     failure.caused_by(error)
 }
 
-fn timeout() -> MeasureError {
+/// Returns the failure of waiting in vain.
+pub(super) fn timeout() -> MeasureError {
     MeasureError::transient("timeout", "S3 did not answer in time")
 }
 
@@ -64,7 +104,7 @@ fn of_unreadable(answer: &HttpResponse) -> MeasureError {
 ///
 /// Codes are those of <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>; the status
 /// decides about answers that have none.
-fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -> MeasureError {
+pub(super) fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -> MeasureError {
     match (code.unwrap_or_default(), status) {
         ("NoSuchBucket" | "InvalidBucketName", _) => {
             MeasureError::permanent("bucket_missing", "the bucket does not exist")
@@ -82,6 +122,7 @@ fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -> MeasureEr
             | "SignatureDoesNotMatch"
             | "InvalidToken"
             | "ExpiredToken"
+            | "RequestExpired"
             | "TokenRefreshRequired",
             _,
         ) => MeasureError::permanent(
@@ -125,7 +166,7 @@ fn wrong_region(region: Option<&str>) -> MeasureError {
 }
 
 /// Returns the region that S3 named in a header, or in the sentence "… is wrong; expecting 'eu-west-1'".
-fn region<'a>(header: Option<&'a str>, message: Option<&'a str>) -> Option<&'a str> {
+pub(super) fn region<'a>(header: Option<&'a str>, message: Option<&'a str>) -> Option<&'a str> {
     let expected = || message?.split_once("expecting '")?.1.split('\'').next();
     let is_region = |text: &&str| {
         let is_allowed =

@@ -1,182 +1,131 @@
-//! Lists a bucket with `ListObjectsV2`, one page after the other.
+//! Lists a bucket: many ranges of keys at a time where that is possible, one page after the other where it is not.
 //!
-//! A listing counts only when it is whole. S3 says how many keys a page has and whether more follow; a page that
-//! contradicts itself, or a next page that cannot be asked for, ends the measurement as a failure.
+//! What each part is for: `split` decides which pages, `keys` where to cut, `adapt` how many at a time, `page`
+//! fetches one, `scan` reads it, `tally` adds up. `serial` is the SDK's own client, for buckets that only it can
+//! list, and what tests hold the rest against. No page is counted before it has arrived in whole.
 
-use std::borrow::Cow;
+mod adapt;
+mod keys;
+pub(super) mod page;
+pub(super) mod scan;
+mod serial;
+pub(super) mod split;
+pub(super) mod tally;
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::types::EncodingType;
-use percent_encoding::percent_decode_str;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use shared::aws::Aws;
 use shared::fleet::BucketTarget;
-use shared::snapshot::{BucketSize, Method};
+use tokio::time::Instant;
 
-use super::{ListedObject, add_object, failure, unexpected};
+use self::adapt::Limit;
+use self::page::{PageError, Pages};
+use self::scan::{Listing, Page};
+use self::split::{Ask, Plan, Settled};
+use self::tally::Sums;
+use super::failure;
 use crate::error::MeasureError;
 use crate::source::Progress;
 
-/// Adds up all current objects of `target`.
-pub(super) async fn measure(
-    client: &Client,
+/// What a listing found and took.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) sums: Sums,
+    /// Requests that were made, those that failed included.
+    pub(super) requests: u64,
+}
+
+/// Lists all of `target`.
+///
+/// # Errors
+///
+/// See [`MeasureError`]: a listing is whole or it is a failure.
+pub(super) async fn list(
+    aws: &Aws,
     target: &BucketTarget,
+    listing: Listing,
     progress: &Progress,
-) -> Result<BucketSize, MeasureError> {
-    let mut size = BucketSize::empty(Method::Listing);
-    let mut token: Option<String> = None;
+) -> Result<Listed, MeasureError> {
+    let Some(pages) = Pages::new(aws, target, listing).await? else {
+        return serial::list(aws, target, progress).await;
+    };
+    match run(&pages, Plan::new(target.prefix.len(), true), progress).await {
+        Ok(sums) => Ok(Listed {
+            sums,
+            requests: pages.requests(),
+        }),
+        Err(Stopped::Failed(failure)) => Err(failure),
+        // Nothing of what was counted is used: where order means nothing, ranges do not either.
+        Err(Stopped::MustBeSerial) => {
+            let pages = pages.without_order();
+            let plan = Plan::new(target.prefix.len(), false);
+            match run(&pages, plan, progress).await {
+                Ok(sums) => Ok(Listed {
+                    sums,
+                    requests: pages.requests(),
+                }),
+                Err(Stopped::Failed(failure)) => Err(failure),
+                Err(Stopped::MustBeSerial) => Err(failure::unexpected("keys in another order")),
+            }
+        }
+    }
+}
+
+/// Why a run over ranges ended early.
+#[derive(Debug)]
+enum Stopped {
+    Failed(MeasureError),
+    /// The provider or a policy allows one page after the other only.
+    MustBeSerial,
+}
+
+/// Lists what `plan` wants, as many pages at a time as bring more.
+async fn run(pages: &Pages<'_>, mut plan: Plan, progress: &Progress) -> Result<Sums, Stopped> {
+    let mut limit = Limit::new();
+    let mut sums = Sums::default();
+    let mut under_way = FuturesUnordered::new();
     loop {
-        // Keys may hold characters that XML cannot: percent-encoded they always arrive.
-        let request = client
-            .list_objects_v2()
-            .bucket(&target.bucket)
-            .encoding_type(EncodingType::Url)
-            .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
-            .set_continuation_token(token.clone());
-        let page = request.send().await.map_err(failure::of_listing)?;
-        let next = next_token(&page, token.as_deref())?;
-        add_page(&mut size, target, &page, progress)?;
-        if next.is_none() {
-            return Ok(size);
+        while under_way.len() < limit.now() {
+            let Some(ask) = plan.next() else {
+                break;
+            };
+            under_way.push(fetch(pages, ask));
         }
-        token = next;
+        let Some((ask, fetched)) = under_way.next().await else {
+            return Ok(sums);
+        };
+        let page = match fetched {
+            Ok(page) => page,
+            Err(PageError::Unordered) => return Err(Stopped::MustBeSerial),
+            Err(PageError::Failed(failure)) => {
+                // A policy may allow a listing and refuse a range of it.
+                let is_cut = ask.open.cursor.is_none() && ask.open.lower.is_some();
+                return Err(match failure.code {
+                    "access_denied" if is_cut => Stopped::MustBeSerial,
+                    _ => Stopped::Failed(failure),
+                });
+            }
+        };
+        if plan.settle(ask.range, &page.seen) == Settled::Counted {
+            count(&mut sums, &page, progress)?;
+        }
+        limit.page(Instant::now(), under_way.len(), pages.throttled());
     }
 }
 
-fn add_page(
-    size: &mut BucketSize,
-    target: &BucketTarget,
-    page: &ListObjectsV2Output,
-    progress: &Progress,
-) -> Result<(), MeasureError> {
-    // The parser takes a document that stops between two objects for a whole one: only the count tells.
-    let announced = page.key_count().map(usize::try_from);
-    if announced != Some(Ok(page.contents().len())) {
-        return Err(failure::cut("a page lacks some of its keys"));
+async fn fetch(pages: &Pages<'_>, ask: Ask) -> (Ask, Result<Page, PageError>) {
+    let fetched = pages.page(&ask.open).await;
+    (ask, fetched)
+}
+
+fn count(sums: &mut Sums, page: &Page, progress: &Progress) -> Result<(), Stopped> {
+    if !sums.merge(&page.sums) {
+        return Err(Stopped::Failed(failure::unexpected(
+            "more bytes than 64 bits hold",
+        )));
     }
-    let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
-    for object in page.contents() {
-        let key = object
-            .key()
-            .ok_or_else(|| unexpected("an object without a key"))?;
-        let key = if is_encoded && !target.suffix.is_empty() {
-            decoded(key)
-        } else {
-            Cow::Borrowed(key)
-        };
-        let listed = ListedObject {
-            key: &key,
-            size_bytes: object.size(),
-            storage_class: object.storage_class().map(|class| class.as_str()),
-        };
-        if let Some(bytes) = add_object(size, target, listed)? {
-            progress.add(1, bytes);
-        }
-    }
+    let bytes =
+        [&page.sums.current, &page.sums.noncurrent].map(|tally| tally.total_bytes().unwrap_or(0));
+    progress.add(page.seen.counted, bytes.iter().sum());
     Ok(())
-}
-
-/// Returns the token of the page after `page`, which was asked for with `current`; `None` after the last.
-fn next_token(
-    page: &ListObjectsV2Output,
-    current: Option<&str>,
-) -> Result<Option<String>, MeasureError> {
-    let next = page.next_continuation_token();
-    match (page.is_truncated(), next) {
-        (Some(false), _) => Ok(None),
-        (None, _) => Err(failure::cut("a page does not say whether it is the last")),
-        (Some(true), None | Some("")) => Err(unexpected("more pages and no way to ask for them")),
-        (Some(true), next) if next == current => {
-            Err(unexpected("a page that names itself as the next"))
-        }
-        (Some(true), next) => Ok(next.map(str::to_owned)),
-    }
-}
-
-/// Returns the key that S3 encoded: percent-encoded UTF-8 with `+` for a blank.
-fn decoded(key: &str) -> Cow<'_, str> {
-    let with_blanks = key.replace('+', " ");
-    let bytes: Vec<u8> = percent_decode_str(&with_blanks).collect();
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tests::target;
-    use super::*;
-    use aws_sdk_s3::types::Object;
-
-    fn page(is_truncated: Option<bool>, next: Option<&str>) -> ListObjectsV2Output {
-        ListObjectsV2Output::builder()
-            .set_is_truncated(is_truncated)
-            .set_next_continuation_token(next.map(str::to_owned))
-            .build()
-    }
-
-    #[test]
-    fn the_last_page_ends_the_listing_whatever_token_it_has() {
-        assert_eq!(next_token(&page(Some(false), None), None).unwrap(), None);
-        assert_eq!(
-            next_token(&page(Some(false), Some("b")), Some("a")).unwrap(),
-            None
-        );
-    }
-
-    #[test]
-    fn another_page_needs_a_token_that_is_new() {
-        assert_eq!(
-            next_token(&page(Some(true), Some("b")), Some("a")).unwrap(),
-            Some("b".to_owned())
-        );
-        for (next, current) in [(None, None), (Some(""), Some("a")), (Some("a"), Some("a"))] {
-            let error = next_token(&page(Some(true), next), current).unwrap_err();
-            assert_eq!(
-                error.code, "unexpected_answer",
-                "{next:?} after {current:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_page_that_does_not_say_whether_it_is_the_last_is_cut() {
-        let error = next_token(&page(None, Some("b")), None).unwrap_err();
-
-        assert_eq!((error.code, error.is_transient), ("connection_cut", true));
-    }
-
-    #[test]
-    fn a_page_without_as_many_keys_as_it_announces_is_cut() {
-        for announced in [Some(2), Some(-1), None] {
-            let cut = ListObjectsV2Output::builder()
-                .set_key_count(announced)
-                .contents(Object::builder().key("a").size(1).build())
-                .build();
-            let mut size = BucketSize::empty(Method::Listing);
-
-            let error =
-                add_page(&mut size, &target("", ""), &cut, &Progress::default()).unwrap_err();
-
-            assert_eq!((error.code, error.is_transient), ("connection_cut", true));
-        }
-    }
-
-    #[test]
-    fn suffixes_match_the_key_and_not_its_encoding() {
-        let encoded = ListObjectsV2Output::builder()
-            .encoding_type(EncodingType::Url)
-            .key_count(2)
-            .contents(Object::builder().key("a+b%2Bc%C3%BC.pdf").size(3).build())
-            .contents(Object::builder().key("plain.pdf").size(4).build())
-            .build();
-        let mut size = BucketSize::empty(Method::Listing);
-
-        add_page(
-            &mut size,
-            &target("", " b+cü.pdf"),
-            &encoded,
-            &Progress::default(),
-        )
-        .unwrap();
-
-        assert_eq!((size.object_count, size.total_bytes), (1, 3));
-    }
 }

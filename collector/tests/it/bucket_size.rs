@@ -1,4 +1,6 @@
-//! Bucket sizes, from an emulator and from a stand-in for what an emulator cannot be made to do.
+//! Bucket sizes, from an emulator, from a synthetic bucket of any shape, and from a stand-in
+//! for what neither can be made to do.
 
 mod emulator;
 mod stand_in;
+mod synthetic;

@@ -10,7 +10,7 @@ use collector::{CollectorPorts, MeasureError, Progress, Source};
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::document::Location;
-use shared::fleet::{BucketTarget, FleetSource};
+use shared::fleet::{BucketTarget, FleetSource, Measured};
 use shared::snapshot::{BucketSize, Method};
 use shared::store::memory::MemoryStore;
 use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
@@ -29,6 +29,8 @@ pub(crate) fn bucket(name: &str) -> BucketTarget {
         suffix: String::new(),
         region: None,
         role_arn: None,
+        requester_pays: false,
+        measure: Measured::default(),
     }
 }
 

@@ -79,7 +79,8 @@ async fn a_page_that_leads_to_itself_is_an_error_and_not_an_end() {
     let error = failed(&s3).await;
 
     assert_eq!(error.code, "unexpected_answer");
-    assert_eq!(s3.asked().len(), 2);
+    // Twice to see that it does not go on, and twice more without relying on the order of keys.
+    assert_eq!(s3.asked().len(), 4);
 }
 
 #[tokio::test]

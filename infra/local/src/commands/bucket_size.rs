@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use collector::Progress;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
-use shared::fleet::BucketTarget;
+use shared::fleet::{BucketTarget, Measured};
 use shared::snapshot::{BucketSize, Good, Measurement, Run};
 
 use super::{ENVIRONMENT, exit_code, progress, report_failure};
@@ -40,6 +40,8 @@ pub(crate) async fn run(
         suffix,
         region,
         role_arn,
+        requester_pays: false,
+        measure: Measured::default(),
     };
     let aws = Arc::new(Aws::load().await);
     let progress = Progress::default();

@@ -125,6 +125,20 @@ impl<'t> Section<'t> {
         number
     }
 
+    /// Returns the truth value of `key`.
+    pub(super) fn truth(&self, faults: &mut Faults<'_>, key: &str) -> Option<bool> {
+        let value = self.get(key)?;
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            faults.add(
+                value.span().start,
+                &self.field(key),
+                "allowed is true or false",
+            );
+        }
+        truth
+    }
+
     pub(super) fn sub_table(&self, faults: &mut Faults<'_>, key: &str) -> Option<Section<'t>> {
         let value = self.get(key)?;
         let field = self.field(key);

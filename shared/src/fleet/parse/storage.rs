@@ -2,7 +2,7 @@
 
 use super::read_place;
 use super::section::{Faults, Section};
-use crate::fleet::BucketTarget;
+use crate::fleet::{BucketTarget, Measured};
 
 pub(super) fn read_storage(
     faults: &mut Faults<'_>,
@@ -11,7 +11,15 @@ pub(super) fn read_storage(
 ) -> Option<BucketTarget> {
     section.check_keys(
         faults,
-        &["bucket", "prefix", "suffix", "region", "role_arn"],
+        &[
+            "bucket",
+            "prefix",
+            "suffix",
+            "region",
+            "role_arn",
+            "requester_pays",
+            "measure",
+        ],
     );
     let bucket = section.required_text(faults, "bucket");
     let bucket = section.checked(faults, ("bucket", bucket), bucket_name);
@@ -22,6 +30,8 @@ pub(super) fn read_storage(
         .optional_text(faults, "suffix")
         .map(|(text, _)| text.to_owned());
     let (region, role_arn) = read_place(faults, section);
+    let requester_pays = section.truth(faults, "requester_pays").unwrap_or(false);
+    let measure = read_measured(faults, section);
     Some(BucketTarget {
         environment: environment.to_owned(),
         bucket: bucket?,
@@ -29,7 +39,33 @@ pub(super) fn read_storage(
         suffix: suffix.unwrap_or_default(),
         region,
         role_arn,
+        requester_pays,
+        measure,
     })
+}
+
+/// Reads which parts of the content are measured; current objects always are, so they must be named.
+fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
+    let Some(value) = section.get("measure") else {
+        return Measured::default();
+    };
+    let names: Option<Vec<&str>> = value.get_ref().as_array().map(|names| {
+        names
+            .iter()
+            .map(|name| name.get_ref().as_str().unwrap_or_default())
+            .collect()
+    });
+    let names = names.unwrap_or_default();
+    let is_known = |name: &&str| ["current", "noncurrent", "multipart"].contains(name);
+    if !names.iter().all(is_known) || !names.contains(&"current") {
+        let reason =
+            "allowed is a list of current, noncurrent and multipart, current always among them";
+        faults.add(value.span().start, &section.field("measure"), reason);
+    }
+    Measured {
+        noncurrent: names.contains(&"noncurrent"),
+        multipart: names.contains(&"multipart"),
+    }
 }
 
 fn bucket_name(text: &str) -> Result<(), &'static str> {

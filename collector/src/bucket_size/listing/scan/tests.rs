@@ -1,0 +1,269 @@
+//! Pages cut anywhere, against sums that were made with the keys themselves.
+
+use super::*;
+
+/// An object of a made page.
+struct Made {
+    key: String,
+    bytes: u64,
+    class: Option<&'static str>,
+}
+
+fn made(keys: &[&str]) -> Vec<Made> {
+    let classes = [Some("STANDARD"), None, Some("GLACIER"), Some("STANDARD")];
+    let objects = keys.iter().zip(classes.iter().cycle()).enumerate();
+    objects
+        .map(|(number, (key, class))| Made {
+            key: (*key).to_owned(),
+            bytes: number as u64 * 1_000 + 1,
+            class: *class,
+        })
+        .collect()
+}
+
+fn encoded(key: &str) -> String {
+    percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// The document as S3 writes it, or with fields in another order as others do.
+fn document(objects: &[Made], token: Option<&str>, is_odd: bool) -> String {
+    let mut text = format!(
+        "<?xml version=\"1.0\"?>\n<ListBucketResult><Name>b</Name><Prefix></Prefix><KeyCount>{}</KeyCount>\
+         <MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType><IsTruncated>{}</IsTruncated>",
+        objects.len(),
+        token.is_some()
+    );
+    if let Some(token) = token {
+        text += &format!("<NextContinuationToken>{token}</NextContinuationToken>");
+    }
+    for Made { key, bytes, class } in objects {
+        let key = encoded(key);
+        let class = class.map_or(String::new(), |class| {
+            format!("<StorageClass>{class}</StorageClass>")
+        });
+        text += &if is_odd {
+            format!(
+                "\n <Contents>\n{class}<Size>{bytes}</Size>\n<ETag>&quot;0&quot;</ETag><Key>{key}</Key></Contents>"
+            )
+        } else {
+            format!(
+                "<Contents><Key>{key}</Key><ETag>&quot;0&quot;</ETag><Size>{bytes}</Size>{class}</Contents>"
+            )
+        };
+    }
+    text + "</ListBucketResult>"
+}
+
+fn range(lower: Option<&str>, until: Option<&str>) -> OpenRange {
+    let key = |key: &str| Key::from(key.as_bytes());
+    OpenRange {
+        lower: lower.map(key),
+        until: until.map(key),
+        cursor: None,
+    }
+}
+
+/// Scans `text` in pieces of `size` bytes.
+fn scan(text: &str, range: &OpenRange, suffix: &str, size: usize) -> Result<Page, Fault> {
+    let mut scanner = Scanner::new(Listing::Objects, suffix, range, true);
+    for piece in text.as_bytes().chunks(size) {
+        scanner.feed(piece)?;
+    }
+    scanner.finish()
+}
+
+const KEYS: [&str; 9] = [
+    "Size",
+    "a/",
+    "a/<Size>9</Size>",
+    "b c+d",
+    "e\u{1}",
+    "e%20",
+    "z",
+    "é.pdf",
+    "表/é.pdf",
+];
+
+#[test]
+fn pieces_of_every_size_give_the_same_sums() {
+    for is_odd in [false, true] {
+        let objects = made(&KEYS);
+        let text = document(&objects, Some("t"), is_odd);
+        for size in 1..text.len() + 1 {
+            let page = scan(&text, &range(None, None), "", size).unwrap();
+
+            let current = &page.sums.current;
+            assert_eq!(
+                (current.object_count(), current.total_bytes()),
+                (9, Some(36_009))
+            );
+            let glacier = current
+                .classes()
+                .find(|(name, _)| *name == "GLACIER")
+                .unwrap()
+                .1;
+            assert_eq!((glacier.object_count, glacier.total_bytes), (2, 8_002));
+            let next = page.seen.next.unwrap();
+            assert_eq!(
+                (&*next.key, next.token.as_deref()),
+                ("表/é.pdf".as_bytes(), Some("t"))
+            );
+        }
+    }
+}
+
+#[test]
+fn only_keys_of_the_range_and_with_the_suffix_count() {
+    let bounds = [
+        None,
+        Some("0"),
+        Some("a/"),
+        Some("b"),
+        Some("e%20"),
+        Some("z"),
+        Some("表/é.pdf"),
+    ];
+    for (lower, until, suffix) in bounds.iter().flat_map(|lower| {
+        let untils = bounds.iter().map(move |until| (*lower, *until));
+        untils.flat_map(|(lower, until)| ["", ".pdf", "/"].map(|suffix| (lower, until, suffix)))
+    }) {
+        if lower
+            .zip(until)
+            .is_some_and(|(lower, until)| lower >= until)
+        {
+            continue;
+        }
+        // As a provider answers for which the key to start behind is the first: it must not count twice.
+        let mut objects = made(&KEYS);
+        objects.retain(|object| lower.is_none_or(|lower| *object.key >= *lower));
+        let text = document(&objects, None, false);
+        let is_in = |key: &str| {
+            lower.is_none_or(|lower| key > lower) && until.is_none_or(|until| key <= until)
+        };
+        let in_range: Vec<_> = objects.iter().filter(|object| is_in(&object.key)).collect();
+        let with_suffix = in_range
+            .iter()
+            .filter(|object| object.key.ends_with(suffix));
+        let expected: u64 = with_suffix.map(|object| object.bytes).sum();
+
+        let page = scan(&text, &range(lower, until), suffix, 37).unwrap();
+
+        let case = format!("{lower:?} {until:?} {suffix}");
+        assert_eq!(page.sums.current.total_bytes(), Some(expected), "{case}");
+        assert_eq!(page.seen.counted, in_range.len() as u64, "{case}");
+        let is_behind = |object: &Made| until.is_some_and(|until| *object.key > *until);
+        assert_eq!(
+            page.seen.has_passed_end,
+            objects.iter().any(is_behind),
+            "{case}"
+        );
+        let last = in_range.last().map(|object| object.key.as_bytes());
+        assert_eq!(page.seen.last_counted.as_deref(), last, "{case}");
+    }
+}
+
+#[test]
+fn a_page_that_stops_anywhere_is_cut_and_never_smaller() {
+    let objects = made(&KEYS);
+    let text = document(&objects, None, false);
+    for end in 0..text.len() - 1 {
+        let Some(part) = text.get(..end) else {
+            continue;
+        };
+
+        let fault = scan(part, &range(None, None), "", 50).unwrap_err();
+
+        assert!(
+            matches!(fault, Fault::Cut(_) | Fault::Odd(_)),
+            "{end}: {fault:?}"
+        );
+    }
+    let without_size = text.replacen("<Size>1001</Size>", "", 1);
+    assert_eq!(
+        scan(&without_size, &range(None, None), "", 50).unwrap_err(),
+        Fault::Cut("a page lacks some of its keys")
+    );
+}
+
+#[test]
+fn what_cannot_be_is_a_fault() {
+    let objects = made(&["a", "b"]);
+    let text = document(&objects, Some("t"), false);
+    for (from, to) in [
+        ("<Size>1</Size>", "<Size>-1</Size>"),
+        ("<Size>1</Size>", "<Size></Size>"),
+        ("<Size>1</Size>", "<Size>18446744073709551616</Size>"),
+        ("<Size>1</Size>", "<Size>18446744073709551615</Size>"),
+        ("<NextContinuationToken>t</NextContinuationToken>", ""),
+    ] {
+        let changed = text
+            .replace(from, to)
+            .replace("<StorageClass>STANDARD</StorageClass>", "");
+
+        let fault = scan(&changed, &range(None, None), "", 64).unwrap_err();
+
+        assert!(matches!(fault, Fault::Odd(_)), "{to}: {fault:?}");
+    }
+}
+
+#[test]
+fn another_order_than_that_of_bytes_is_noticed() {
+    let objects = made(&["b", "a"]);
+    let text = document(&objects, None, false);
+    assert_eq!(
+        scan(&text, &range(None, None), "", 10).unwrap_err(),
+        Fault::Unordered
+    );
+
+    let text = document(&made(&["a", "b"]), None, false);
+    assert_eq!(
+        scan(&text, &range(Some("c"), None), "", 99).unwrap_err(),
+        Fault::Unordered
+    );
+    let mut behind = range(None, None);
+    behind.cursor = Some(Cursor {
+        key: Key::from(&b"a"[..]),
+        token: Some("x".into()),
+    });
+    assert_eq!(scan(&text, &behind, "", 99).unwrap_err(), Fault::Unordered);
+}
+
+#[test]
+fn versions_are_told_apart() {
+    let text = "<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+        <NextKeyMarker>b%2F</NextKeyMarker><NextVersionIdMarker>v&amp;2</NextVersionIdMarker>\
+        <Version><Key>a</Key><VersionId>v1</VersionId><IsLatest>true</IsLatest><Size>5</Size></Version>\
+        <Version><Key>a</Key><VersionId>v0</VersionId><IsLatest>false</IsLatest><Size>7</Size>\
+        <StorageClass>GLACIER</StorageClass></Version>\
+        <DeleteMarker><Key>b%2F</Key><VersionId>v3</VersionId><IsLatest>true</IsLatest></DeleteMarker>\
+        <Version><Key>b%2F</Key><VersionId>v&amp;2</VersionId><IsLatest>false</IsLatest><Size>11</Size></Version>\
+        </ListVersionsResult>";
+    let open = range(None, None);
+    for size in 1..text.len() + 1 {
+        let mut scanner = Scanner::new(Listing::Versions, "", &open, true);
+        for piece in text.as_bytes().chunks(size) {
+            scanner.feed(piece).unwrap();
+        }
+        let page = scanner.finish().unwrap();
+
+        let Sums {
+            current,
+            noncurrent,
+            delete_markers,
+        } = &page.sums;
+        assert_eq!(
+            (current.object_count(), current.total_bytes()),
+            (1, Some(5))
+        );
+        assert_eq!(
+            (noncurrent.object_count(), noncurrent.total_bytes()),
+            (2, Some(18))
+        );
+        assert_eq!(*delete_markers, 1);
+        let next = page.seen.next.unwrap();
+        assert_eq!(
+            (&*next.key, next.token.as_deref()),
+            (&b"b/"[..], Some("v&2"))
+        );
+    }
+}

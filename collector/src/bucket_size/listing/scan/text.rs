@@ -1,0 +1,156 @@
+//! Texts between tags, and what S3 does to keys that XML cannot hold. No state.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+use percent_encoding::percent_decode;
+
+/// Returns the text of the first element `name` in `text`; `None` when it is absent or not closed.
+pub(super) fn field<'t>(text: &'t [u8], name: &str) -> Option<&'t [u8]> {
+    let mut rest = text;
+    loop {
+        let start = memmem::find(rest, name.as_bytes())?;
+        let is_tag = start.checked_sub(1).and_then(|at| rest.get(at)) == Some(&b'<');
+        rest = rest.get(start + name.len()..)?;
+        if is_tag && rest.first() == Some(&b'>') {
+            let inside = rest.get(1..)?;
+            let end = memchr(b'<', inside)?;
+            let is_closed = inside
+                .get(end..)?
+                .strip_prefix(b"</")?
+                .starts_with(name.as_bytes());
+            return is_closed.then(|| inside.get(..end)).flatten();
+        }
+    }
+}
+
+/// Returns what stands between two tags.
+pub(super) fn between<'t>(text: &'t [u8], open: &[u8], close: &[u8]) -> Option<&'t [u8]> {
+    let start = memmem::find(text, open)? + open.len();
+    let inside = text.get(start..)?;
+    inside.get(..memmem::find(inside, close)?)
+}
+
+/// Returns the whole number at the begin of `text`, and what follows; `None` without one, or above 64 bits.
+pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0_u64;
+    let mut length = 0;
+    for byte in text {
+        if !byte.is_ascii_digit() {
+            break;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+        length += 1;
+    }
+    (length > 0).then(|| (value, text.get(length..).unwrap_or_default()))
+}
+
+/// Returns a key as it is: percent-encoded by S3 with `+` for a blank, or else escaped as XML text.
+pub(super) fn decoded(key: &[u8], is_encoded: bool) -> Cow<'_, [u8]> {
+    if !is_encoded {
+        return unescaped(key);
+    }
+    if memchr(b'+', key).is_none() {
+        return percent_decode(key).into();
+    }
+    let blanks: Vec<u8> = key
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    Cow::Owned(percent_decode(&blanks).collect())
+}
+
+/// Returns XML text with its entities replaced; what is none stays as it is.
+pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr(b'&', text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = memchr(b'&', rest) {
+        let (before, entity) = rest.split_at(start);
+        plain.extend_from_slice(before);
+        let end = memchr(b';', entity).unwrap_or(0);
+        let symbol = entity.get(1..end).and_then(symbol);
+        match symbol {
+            Some(symbol) => {
+                plain.extend_from_slice(symbol.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = entity.get(end + 1..).unwrap_or_default();
+            }
+            None => {
+                plain.push(b'&');
+                rest = entity.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    plain.extend_from_slice(rest);
+    Cow::Owned(plain)
+}
+
+fn symbol(entity: &[u8]) -> Option<char> {
+    match entity {
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"amp" => Some('&'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        _ => {
+            let number = std::str::from_utf8(entity.strip_prefix(b"#")?).ok()?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_decoded_as_s3_encodes_them() {
+        for (encoded, key) in [
+            ("a+b%2Bc%C3%BC.pdf", "a b+cü.pdf"),
+            ("plain/key-1_2.3", "plain/key-1_2.3"),
+            ("a%01b", "a\u{1}b"),
+            ("%26lt%3B", "&lt;"),
+        ] {
+            assert_eq!(*decoded(encoded.as_bytes(), true), *key.as_bytes());
+        }
+    }
+
+    #[test]
+    fn keys_that_are_not_encoded_are_xml_text() {
+        for (escaped, key) in [
+            ("a+b%20c", "a+b%20c"),
+            ("a&lt;b&gt;&amp;amp;&quot;&apos;", "a<b>&amp;\"'"),
+            ("tab&#9;&#x1F980;", "tab\t🦀"),
+            ("odd & &nbsp; &#xZZ; end&", "odd & &nbsp; &#xZZ; end&"),
+        ] {
+            assert_eq!(*decoded(escaped.as_bytes(), false), *key.as_bytes());
+        }
+    }
+
+    #[test]
+    fn fields_are_whole_elements() {
+        let text =
+            b"<KeyCount>7</KeyCount><NextKeyMarker>a</NextKeyMarker><Key>b</Key><Open>c<Empty/>";
+
+        assert_eq!(field(text, "Key"), Some(&b"b"[..]));
+        assert_eq!(field(text, "KeyCount"), Some(&b"7"[..]));
+        assert_eq!(field(text, "Open"), None);
+        assert_eq!(field(text, "Empty"), None);
+        assert_eq!(field(text, "Missing"), None);
+    }
+
+    #[test]
+    fn numbers_fit_into_64_bits_or_are_none() {
+        assert_eq!(number(b"12</"), Some((12, &b"</"[..])));
+        assert_eq!(number(b"18446744073709551615"), Some((u64::MAX, &b""[..])));
+        assert_eq!(number(b"18446744073709551616"), None);
+        assert_eq!(number(b"-1"), None);
+        assert_eq!(number(b""), None);
+    }
+}

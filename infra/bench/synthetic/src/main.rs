@@ -1,0 +1,31 @@
+//! Serves listings of one bucket until it is ended: `synthetic-s3 SHAPE KEYS DELAY_MS [PORT]`.
+//!
+//! Prints the URL, the number of keys and the sum of their bytes on one line. `GET /_requests` gives the number of
+//! listings since the last such question and the most of them at a time.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a tool for the benchmark"
+)]
+
+use std::time::Duration;
+
+use synthetic_s3::{Answer, Bucket, Server};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let argument = |index: usize| arguments.get(index).map_or("", String::as_str);
+    let (Ok(count), Ok(delay)) = (argument(2).parse(), argument(3).parse()) else {
+        println!("usage: synthetic-s3 SHAPE KEYS DELAY_MS [PORT]");
+        std::process::exit(2);
+    };
+    let bucket = Bucket::of_shape(argument(1), count);
+    let (bytes, keys) = bucket.sum("", "");
+    let port = argument(4).parse().unwrap_or(0);
+    let server = Server::start(bucket, port, Duration::from_millis(delay), |_| Answer::Good);
+    println!("{} {keys} {bytes}", server.url());
+    loop {
+        std::thread::park();
+    }
+}
