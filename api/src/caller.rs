@@ -16,6 +16,7 @@ pub const ENVIRONMENT_GROUP_PREFIX: &str = "mrt-environment-";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     client_id: String,
+    subject: String,
     scopes: BTreeSet<String>,
     environments: Environments,
 }
@@ -50,6 +51,7 @@ impl Caller {
         let client_id = claims.get("client_id").cloned().unwrap_or_default();
         Ok(Self {
             client_id,
+            subject: claims.get("sub").cloned().unwrap_or_default(),
             scopes,
             environments: environments(claims),
         })
@@ -59,6 +61,7 @@ impl Caller {
     pub fn nobody() -> Self {
         Self {
             client_id: String::new(),
+            subject: String::new(),
             scopes: BTreeSet::new(),
             environments: Environments::Only(BTreeSet::new()),
         }
@@ -75,6 +78,11 @@ impl Caller {
     /// Returns whether the token has `scope` too.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.contains(scope)
+    }
+
+    /// Returns the id of the user or client that the token speaks for, for logs; empty when it has none.
+    pub fn subject(&self) -> &str {
+        &self.subject
     }
 
     /// Returns the id of the client that the token was issued to, for logs.

@@ -1,60 +1,94 @@
-//! `GET /micro_flow_constants`: which constants an environment is configured with, secrets masked.
+//! `GET /micro_flow_constants`: which constants an environment has, and since when; secrets masked.
 //!
-//! The runtime has no way to ask it for its constants, so the answer is put together from the documents that
-//! it is started with: the model's definitions and defaults, and the values laid over them.
+//! The runtime has no way to ask it for its constants, so the answer is put together from what it is started
+//! with: the model's definitions and defaults, and the layers that set values over them.
 
+mod compare;
 mod document;
-mod m2ee;
+mod ecs;
+mod fault;
+mod filter;
+mod forms;
+mod kind;
+mod layer;
 mod mask;
 mod model;
+mod node;
 mod overlay;
+mod package;
+mod parameters;
+mod pattern;
 mod read;
+mod secret;
 mod setting;
+mod source;
+mod variables;
 mod view;
 mod yaml11;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::aws::Aws;
+use futures::future::join;
 use shared::fleet::FleetSource;
 
+use crate::deployment_key::DeploymentKey;
 use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
 use crate::error::{Code, Problem};
 use crate::response::{Answer, Freshness};
 use crate::selection;
 
-pub use document::{DocumentFault, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES, Position};
+pub use compare::{
+    Comparison, ComparisonCounts, Difference, DifferenceView, MAX_DIFFERENCES, SideView,
+};
+pub use document::{LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
+pub use fault::{LayerFault, Position};
+pub use filter::Filter;
+pub use layer::{MAX_LAYER_CONSTANTS, PendingReason};
 pub use mask::{MaskReason, SHOWN_LIMIT_BYTES};
 pub use overlay::Status;
-pub use read::{ConstantsError, MAX_CONSTANTS, read_constants};
-pub use view::{ConstantCounts, ConstantView, Constants, LayerView, ModelView};
+pub use read::{ConstantsError, MAX_CONSTANTS, Reading, read_constants};
+pub use source::{LAYER_TIMEOUT, PARSE_TIMEOUT, Sources};
+pub use view::{ConstantCounts, ConstantView, Constants, LayerView, LinkView, ModelView};
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
     path: "/micro_flow_constants",
     function: "api-constants",
     scope: Some("mrt/constants.read"),
-    summary: "Constants that an environment is configured with",
-    description: "Every constant of the app's model with the value that the deployment's documents give it, read \
-                  now. Says what the app gets when it starts next: a running app keeps what it was started with. \
-                  Values of secrets are never shown.",
-    parameters: &[Parameter::required_text(
-        "environment",
-        "Name of the environment in the fleet file.",
-    )],
+    summary: "Constants of an environment",
+    description: "Every constant of the app's model with the value that the environment's layers give it, read now: \
+                  the model's defaults, documents, the running tasks' definition, Secrets Manager, parameters. \
+                  Says what sets each value, whether a restart will change it, and how another environment \
+                  differs. Values of secrets are never shown.",
+    parameters: &[
+        Parameter::required_text("environment", "Name of the environment in the fleet file."),
+        filter::MODULE,
+        filter::STATUS,
+        filter::NAME,
+        Parameter::text(
+            "compare",
+            "Name of another environment: its differences are in `comparison`.",
+        ),
+    ],
     problems: &[Code::NotFound, Code::NotConfigured, Code::DocumentUnusable],
     schema: |generator| generator.subschema_for::<Constants>(),
 };
 
 struct GetConstants {
     fleet: Arc<FleetSource>,
-    aws: Arc<Aws>,
+    sources: Sources,
+    key: DeploymentKey,
 }
 
-/// Returns the endpoint over its two ports.
-pub fn endpoint(fleet: Arc<FleetSource>, aws: Arc<Aws>) -> Endpoint {
-    Endpoint::new(&ROUTE, GetConstants { fleet, aws })
+/// Returns the endpoint over its ports.
+pub fn endpoint(fleet: Arc<FleetSource>, sources: Sources, key: DeploymentKey) -> Endpoint {
+    let handler = GetConstants {
+        fleet,
+        sources,
+        key,
+    };
+    Endpoint::new(&ROUTE, handler)
 }
 
 #[async_trait]
@@ -62,13 +96,38 @@ impl Handler for GetConstants {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
         let environment = selection::environment(&fleet, &call)?;
-        let constants = read_constants(&self.aws, environment, call.now).await?;
-        // Two answers with the same constants are the same answer, whenever they were read.
-        let identity = Constants {
-            as_of: chrono::DateTime::UNIX_EPOCH,
-            ..constants.clone()
+        let filter = Filter::of(call.parameters);
+        let here = Box::pin(read_constants(&self.sources, environment, call.now));
+        let constants = match call.parameters.text("compare") {
+            None => here.await?.view(&filter),
+            Some(name) => {
+                let other = selection::environment_of(&fleet, &call, name)?;
+                let there = read_constants(&self.sources, other, call.now);
+                let (here, there) = Box::pin(join(here, there)).await;
+                let here = here?;
+                let there =
+                    there.map_err(|error| Problem::from(error).with("environment", name))?;
+                self.compared(&here, &there, &filter).await
+            }
         };
+        // Two answers with the same constants are the same answer, whenever they were read.
+        let mut identity = constants.clone();
+        identity.as_of = chrono::DateTime::UNIX_EPOCH;
+        if let Some(comparison) = &mut identity.comparison {
+            comparison.as_of = chrono::DateTime::UNIX_EPOCH;
+        }
         Answer::json(&constants, &identity, Freshness::Live)
+    }
+}
+
+impl GetConstants {
+    async fn compared(&self, here: &Reading, there: &Reading, filter: &Filter) -> Constants {
+        let key = self.key.key().await;
+        let (comparison, doubts) = compare::compare(here, there, key.as_ref().ok(), filter);
+        let mut constants = here.view(filter);
+        constants.comparison = Some(comparison);
+        constants.warnings.extend(doubts);
+        constants
     }
 }
 
@@ -76,7 +135,7 @@ impl From<ConstantsError> for Problem {
     fn from(error: ConstantsError) -> Self {
         match error {
             ConstantsError::NotConfigured => Self::not_configured("documents of constants"),
-            ConstantsError::Model(DocumentFault::Unavailable(_)) => Self::unavailable(error),
+            ConstantsError::Model(LayerFault::Unavailable(_)) => Self::unavailable(error),
             ConstantsError::Model(ref fault) => {
                 let fault = fault.code();
                 Self::document_unusable("the model's metadata.json", fault).caused_by(error)

@@ -52,6 +52,11 @@ pub enum ParameterKind {
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A whole number from 1 that may be left out.
+    OptionalNumber {
+        /// Greatest value.
+        most: u64,
+    },
     /// A whole number.
     Number {
         /// Least value.
@@ -94,6 +99,16 @@ impl Parameter {
             name,
             description,
             kind: ParameterKind::Choice(words),
+            is_required: false,
+        }
+    }
+
+    /// Returns a whole number from 1 to `most` that means nothing when it is left out.
+    pub const fn optional_number(name: &'static str, description: &'static str, most: u64) -> Self {
+        Self {
+            name,
+            description,
+            kind: ParameterKind::OptionalNumber { most },
             is_required: false,
         }
     }

@@ -14,11 +14,14 @@ use shared::config::{
 use shared::database::Databases;
 use shared::document::Location;
 use shared::fleet::FleetSource;
+use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
 
+use crate::deployment_key::DeploymentKey;
 use crate::endpoint::Endpoint;
 use crate::server::Server;
+use crate::users::Users;
 
 pub use lambda_runtime::Error;
 
@@ -51,6 +54,18 @@ impl Start {
         let ca_file = self.reader.optional(DATABASE_CA_FILE).map(Into::into);
         let variables = Arc::new(ProcessVariables);
         Databases::new(self.aws().await, variables, Arc::new(SystemClock), ca_file)
+    }
+
+    /// Returns the deployment's key; none when the configuration names none.
+    pub async fn deployment_key(&mut self) -> DeploymentKey {
+        let aws = self.aws().await;
+        DeploymentKey::from_config(&self.reader, || Secrets::new(aws))
+    }
+
+    /// Returns the reader of users in the apps' databases.
+    pub async fn users(&mut self) -> Users {
+        let keep_for = self.reader.users_cache();
+        Users::new(self.databases().await, keep_for)
     }
 
     /// Returns the AWS clients. A function that never asks for them does not even link them.

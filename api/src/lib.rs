@@ -3,6 +3,7 @@
 pub mod bucket_size;
 pub mod caller;
 pub mod constants;
+pub mod deployment_key;
 pub mod endpoint;
 pub mod error;
 pub mod health;

@@ -9,7 +9,7 @@ use crate::endpoint::{Call, Endpoint, Handler, Parameter, ParameterKind, Route};
 use crate::error::{Code, Problem, ProblemView};
 use crate::request::TEXT_LIMIT_BYTES;
 use crate::response::{Answer, Freshness};
-use crate::routes::ROUTES;
+use crate::routes::{EXTRA_SCOPES, ROUTES};
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
@@ -56,10 +56,13 @@ pub fn document() -> Value {
             json!({"get": operation(route, &mut generator, &problem)}),
         );
     }
-    let scopes: Map<String, Value> = ROUTES
+    let own = ROUTES
         .iter()
-        .filter_map(|route| Some((route.scope?.to_owned(), route.summary.into())))
-        .collect();
+        .filter_map(|route| Some((route.scope?.to_owned(), route.summary.into())));
+    let extra = EXTRA_SCOPES
+        .iter()
+        .map(|(scope, _, summary)| ((*scope).to_owned(), (*summary).into()));
+    let scopes: Map<String, Value> = own.chain(extra).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -145,6 +148,9 @@ fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.kind {
         ParameterKind::Text => {
             json!({"type": "string", "minLength": 1, "maxLength": TEXT_LIMIT_BYTES})
+        }
+        ParameterKind::OptionalNumber { most } => {
+            json!({"type": "integer", "minimum": 1, "maximum": most})
         }
         ParameterKind::Choice(words) => json!({"type": "string", "enum": words}),
         ParameterKind::Number {

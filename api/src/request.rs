@@ -104,18 +104,17 @@ impl Parameters {
             (ParameterKind::Number { default, .. }, None) => {
                 self.numbers.insert(name, default);
             }
+            (ParameterKind::OptionalNumber { .. }, None) => {}
+            (ParameterKind::OptionalNumber { most }, Some(text)) => {
+                match whole_number(text, 1, most) {
+                    Ok(number) => self.numbers.insert(name, number),
+                    Err(fault) => return refuse(fault),
+                };
+            }
             (ParameterKind::Number { least, most, .. }, Some(text)) => {
-                let number = text
-                    .parse::<u64>()
-                    .ok()
-                    .filter(|number| (least..=most).contains(number));
-                match number {
-                    Some(number) => self.numbers.insert(name, number),
-                    None => {
-                        return refuse(format!(
-                            "is {text:?}, allowed is a whole number from {least} to {most}"
-                        ));
-                    }
+                match whole_number(text, least, most) {
+                    Ok(number) => self.numbers.insert(name, number),
+                    Err(fault) => return refuse(fault),
                 };
             }
         }
@@ -130,6 +129,16 @@ impl Parameters {
     /// Returns the number parameter `name`, its default when the request has none.
     pub fn number(&self, name: &str) -> u64 {
         self.numbers.get(name).copied().unwrap_or_default()
+    }
+
+    /// Returns the number parameter `name`; `None` when the request has none and there is no default.
+    pub fn given_number(&self, name: &str) -> Option<u64> {
+        self.numbers.get(name).copied()
+    }
+
+    /// Returns whether the request has the parameter `name`, or there is a default.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.texts.contains_key(name) || self.numbers.contains_key(name)
     }
 
     /// Returns all parameters that were given or have a default, as text, in the order of their names.
@@ -159,6 +168,14 @@ impl Parameters {
             .map(|(key, value)| format!("{key}={value}"));
         texts.chain(numbers).collect::<Vec<_>>().join("&")
     }
+}
+
+/// Returns the whole number that `text` is, or what is wrong with it.
+fn whole_number(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = text.parse::<u64>().ok();
+    number
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("is {text:?}, allowed is a whole number from {least} to {most}"))
 }
 
 #[cfg(test)]

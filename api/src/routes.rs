@@ -1,12 +1,14 @@
 //! All routes: what tests, documents, the template's agreement test and the local gateway read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::aws::Aws;
 use shared::database::Databases;
 use shared::fleet::FleetSource;
 use shared::store::SnapshotReader;
 
+use crate::deployment_key::DeploymentKey;
 use crate::endpoint::{Endpoint, Route};
 use crate::{bucket_size, constants, health, openapi, table_size, users};
 
@@ -20,6 +22,20 @@ pub const ROUTES: &[Route] = &[
     health::ROUTE,
 ];
 
+/// Scopes that change what a route answers, with the route and what they are for. A token needs the route's own too.
+pub const EXTRA_SCOPES: &[(&str, &str, &str)] = &[(
+    users::NAMES_SCOPE,
+    users::ROUTE.path,
+    "Names of users in the clear",
+)];
+
+/// Returns every scope that a token may have.
+pub fn scopes() -> Vec<&'static str> {
+    let own = ROUTES.iter().filter_map(|route| route.scope);
+    let extra = EXTRA_SCOPES.iter().map(|(scope, ..)| *scope);
+    own.chain(extra).collect()
+}
+
 /// Ports of all endpoints together. For local mode only: a deployed function holds just its own.
 pub struct Ports {
     /// The fleet.
@@ -28,8 +44,12 @@ pub struct Ports {
     pub snapshots: SnapshotReader,
     /// The apps' databases.
     pub databases: Databases,
-    /// Documents with constants.
+    /// How long counts of users are kept.
+    pub users_cache: Duration,
+    /// What constants are read from.
     pub aws: Arc<Aws>,
+    /// The deployment's key.
+    pub deployment_key: DeploymentKey,
 }
 
 /// Returns every endpoint. For local mode only: a function that called this would link everything.
@@ -37,8 +57,16 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
     vec![
         bucket_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
         table_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
-        users::endpoint(Arc::clone(&ports.fleet), ports.databases.clone()),
-        constants::endpoint(Arc::clone(&ports.fleet), Arc::clone(&ports.aws)),
+        users::endpoint(
+            Arc::clone(&ports.fleet),
+            users::Users::new(ports.databases.clone(), ports.users_cache),
+            ports.deployment_key.clone(),
+        ),
+        constants::endpoint(
+            Arc::clone(&ports.fleet),
+            constants::Sources::new(Arc::clone(&ports.aws)),
+            ports.deployment_key.clone(),
+        ),
         openapi::endpoint(),
         health::endpoint(),
     ]

@@ -25,6 +25,19 @@ pub(crate) fn environment<'f>(
     call: &Call<'_>,
 ) -> Result<&'f Environment, Problem> {
     let name = call.parameters.text("environment").unwrap_or_default();
+    environment_of(fleet, call, name)
+}
+
+/// Returns the environment of that name.
+///
+/// # Errors
+///
+/// See [`environment`].
+pub(crate) fn environment_of<'f>(
+    fleet: &'f Fleet,
+    call: &Call<'_>,
+    name: &str,
+) -> Result<&'f Environment, Problem> {
     fleet
         .environment(name)
         .filter(|environment| call.caller.may_read(&environment.name))
@@ -56,12 +69,7 @@ pub(crate) fn page<'f, T>(
     mut targets: Vec<(TargetId, &'f T)>,
 ) -> Result<Page<'f, T>, Problem> {
     if let Some(cursor) = call.parameters.text("cursor") {
-        let after = decode_cursor(cursor).ok_or_else(|| {
-            Problem::bad_parameter(
-                "cursor",
-                "the parameter \"cursor\" is not one that a \"next\" gave",
-            )
-        })?;
+        let after = decode_text_cursor(cursor).ok_or_else(bad_cursor)?;
         targets.retain(|(id, _)| id.as_str() > after.as_str());
     }
     let limit = usize::try_from(call.parameters.number("limit")).unwrap_or(usize::MAX);
@@ -72,11 +80,24 @@ pub(crate) fn page<'f, T>(
 
 /// Returns the cursor of the page after the target `last`.
 pub(crate) fn encode_cursor(last: &TargetId) -> String {
+    encode_text_cursor(last.as_str())
+}
+
+/// Returns the cursor of the page after what `last` stands for.
+pub(crate) fn encode_text_cursor(last: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("1{last}"))
 }
 
-/// The leading digit is the cursors' own version.
-fn decode_cursor(cursor: &str) -> Option<String> {
+/// Returns the problem of a cursor that is not ours.
+pub(crate) fn bad_cursor() -> Problem {
+    Problem::bad_parameter(
+        "cursor",
+        "the parameter \"cursor\" is not one that a \"next\" gave",
+    )
+}
+
+/// Returns what a cursor was made of. The leading digit is the cursors' own version.
+pub(crate) fn decode_text_cursor(cursor: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     String::from_utf8(bytes)
         .ok()?
@@ -185,11 +206,11 @@ mod tests {
         let id = TargetId::from_text("acme-prod/s3/files/a%2F/");
 
         assert_eq!(
-            decode_cursor(&encode_cursor(&id)).as_deref(),
+            decode_text_cursor(&encode_cursor(&id)).as_deref(),
             Some(id.as_str())
         );
         for bad in ["", "%%%", "YWJj", "2"] {
-            assert_eq!(decode_cursor(bad), None, "{bad}");
+            assert_eq!(decode_text_cursor(bad), None, "{bad}");
         }
     }
 }

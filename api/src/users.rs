@@ -1,42 +1,101 @@
-//! `GET /users`: how many users an environment has, counted live in its database. Never who they are.
+//! `GET /users`: how many users environments have and, page by page, what accounts there are, live from the apps'
+//! databases. Who they are is for holders of a scope of its own only.
 
-mod counts;
+mod connection;
 mod error;
 mod grants;
+mod list;
+mod pool;
+mod reader;
 mod schema;
+mod statement;
+mod sweep;
+mod tally;
 mod view;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::database::{DatabaseError, Databases};
-use shared::fleet::FleetSource;
+use chrono::{DateTime, Utc};
+use futures::future::join;
+use shared::clock;
+use shared::database::DatabaseError;
+use shared::fleet::{Environment, FleetSource};
 
+use crate::deployment_key::{DeploymentKey, Key};
 use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
 use crate::error::{Code, Problem};
 use crate::response::{Answer, Freshness};
 use crate::selection;
+use list::{Listed, Page};
 
-pub use counts::{COUNT_TIMEOUT, STATEMENT_TIMEOUT, count_users};
+pub use connection::STATEMENT_TIMEOUT;
 pub use error::UsersError;
 pub use grants::grants_script;
+pub use list::ListQuery;
+pub use pool::{MAX_WAITING, MAX_WARM, PING_TIMEOUT};
+pub use reader::{READ_TIMEOUT, Users};
+pub use sweep::{READS_AT_ONCE, SWEEP_TIMEOUT};
+pub use tally::MAX_ROLES;
 pub use view::{
-    ActiveByKind, HumansByUserType, LicenseEstimate, NamedUsers, Sessions, UserCounts, UserSource,
+    ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
+    RuntimeMetric, Sessions, SweepItem, UserCounts, UserList, UserSource, UserSweep, UserView,
 };
+
+/// Scope that a token must have, beside the route's, to be shown names.
+pub const NAMES_SCOPE: &str = "mrt/users.pii";
+/// What `limit` is for environments at most.
+const MAX_ENVIRONMENTS: u64 = 100;
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
     path: "/users",
     function: "api-users",
     scope: Some("mrt/users.read"),
-    summary: "Number of users of an environment",
-    description: "Accounts and sessions, counted now in the app's own database, all in one moment. Numbers only, \
-                  no names. Named users and anonymous visitors are always counted apart, people and web services \
-                  too, because Mendix itself has several meanings of a named user.",
-    parameters: &[Parameter::required_text(
-        "environment",
-        "Name of the environment in the fleet file.",
-    )],
+    summary: "Users of environments",
+    description: "Accounts and sessions, counted now in the app's own database, all in one moment: the three official \
+                  numbers of named users side by side, and what they are made of. Without `environment`, of all \
+                  environments, each with its counts or its own problem. With `view=list`, the accounts themselves, \
+                  under pseudonyms. Never an e-mail address or a person's full name.",
+    parameters: &[
+        Parameter::text("environment", "Only this environment; a list needs it."),
+        Parameter::choice(
+            "view",
+            "Counts, which is the default, or a list.",
+            &["counts", "list"],
+        ),
+        Parameter::choice(
+            "active",
+            "List: only accounts that may log in, or may not.",
+            &["true", "false"],
+        ),
+        Parameter::choice(
+            "kind",
+            "List: only accounts of this kind. Without it people and web services.",
+            list::KINDS,
+        ),
+        Parameter::text(
+            "role",
+            "List: only accounts that have the role of this name.",
+        ),
+        Parameter::optional_number(
+            "inactive_days",
+            "List: only accounts without a login for this many days; who never logged in counts from its creation.",
+            36_500,
+        ),
+        Parameter::choice(
+            "names",
+            "List: `clear` shows names, for tokens with scope `mrt/users.pii`; each such answer is logged.",
+            &["pseudonym", "clear"],
+        ),
+        Parameter::number(
+            "limit",
+            "Most accounts of one page, or environments: of those 100.",
+            1_000,
+            100,
+        ),
+        Parameter::text("cursor", "The `next` of the page before."),
+    ],
     problems: &[
         Code::NotFound,
         Code::NotConfigured,
@@ -45,31 +104,178 @@ pub const ROUTE: Route = Route {
         Code::Unreachable,
         Code::Timeout,
     ],
-    schema: |generator| generator.subschema_for::<UserCounts>(),
+    schema: |generator| {
+        let views = [
+            generator.subschema_for::<UserCounts>(),
+            generator.subschema_for::<UserSweep>(),
+            generator.subschema_for::<UserList>(),
+        ];
+        schemars::json_schema!({"oneOf": views})
+    },
 };
+
+/// Parameters that mean something for lists only.
+const LIST_ONLY: [&str; 5] = ["active", "kind", "role", "inactive_days", "names"];
 
 struct GetUsers {
     fleet: Arc<FleetSource>,
-    databases: Databases,
+    users: Users,
+    key: DeploymentKey,
 }
 
-/// Returns the endpoint over its two ports.
-pub fn endpoint(fleet: Arc<FleetSource>, databases: Databases) -> Endpoint {
-    Endpoint::new(&ROUTE, GetUsers { fleet, databases })
+/// Returns the endpoint over its ports.
+pub fn endpoint(fleet: Arc<FleetSource>, users: Users, key: DeploymentKey) -> Endpoint {
+    Endpoint::new(&ROUTE, GetUsers { fleet, users, key })
 }
 
 #[async_trait]
 impl Handler for GetUsers {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
+        if call.parameters.text("view") == Some("list") {
+            return Box::pin(self.list(&call)).await;
+        }
+        if let Some(name) = LIST_ONLY.iter().find(|name| call.parameters.is_given(name)) {
+            let detail = format!("the parameter {name:?} is for view=list only");
+            return Err(Problem::bad_parameter(name, detail));
+        }
         let fleet = self.fleet.current().await?;
+        if call.parameters.text("environment").is_none() {
+            return sweep::answer(&self.users, &fleet, &call).await;
+        }
         let environment = selection::environment(&fleet, &call)?;
-        let counts = count_users(&self.databases, environment, call.now).await?;
+        let counts = self.users.counts(environment, call.now).await?;
         // Two answers with the same counts are the same answer, whenever they were counted.
-        let identity = UserCounts {
-            as_of: chrono::DateTime::UNIX_EPOCH,
-            ..counts.clone()
-        };
+        let identity = counts_identity(&counts);
         Answer::json(&counts, &identity, Freshness::Live)
+    }
+}
+
+/// Returns `counts` without what changes with time alone.
+fn counts_identity(counts: &UserCounts) -> UserCounts {
+    UserCounts {
+        as_of: DateTime::UNIX_EPOCH,
+        age_seconds: 0,
+        ..counts.clone()
+    }
+}
+
+impl GetUsers {
+    async fn list(&self, call: &Call<'_>) -> Result<Answer, Problem> {
+        if call.parameters.text("environment").is_none() {
+            let detail = "the parameter \"environment\" is missing: a list is of one environment";
+            return Err(Problem::bad_parameter("environment", detail));
+        }
+        let is_clear = call.parameters.text("names") == Some("clear");
+        if is_clear && !call.caller.has_scope(NAMES_SCOPE) {
+            return Err(Problem::scope_missing(NAMES_SCOPE));
+        }
+        // The key at the same time: one secret, and mostly known.
+        let (fleet, key) = Box::pin(join(self.fleet.current(), self.key.key())).await;
+        let fleet = fleet?;
+        let environment = selection::environment(&fleet, call)?;
+        let query = list_query(call, is_clear || key.is_ok())?;
+        let page = self.users.page(environment, &query, call.now).await?;
+        if is_clear {
+            audit(call, environment, page.users.len());
+        }
+        let list = list_view(
+            environment,
+            page,
+            key.as_ref().map_err(|why| *why),
+            is_clear,
+            call.now,
+        );
+        let next = list.next.as_deref();
+        let next = next.map(|cursor| selection::next_query(call, cursor));
+        let mut identity = list.clone();
+        identity.as_of = DateTime::UNIX_EPOCH;
+        Ok(Answer::json(&list, &identity, Freshness::Live)?.with_next(next))
+    }
+}
+
+/// Says who was shown the names of how many users of which environment, at any log level. No names.
+fn audit(call: &Call<'_>, environment: &Environment, count: usize) {
+    tracing::info!(
+        target: "audit",
+        {
+            request.id = %call.request_id,
+            client.id = %call.caller.client_id(),
+            subject.id = %call.caller.subject(),
+            environment = %environment.name,
+            user_count = count,
+        },
+        "clear names of users were read"
+    );
+}
+
+fn list_query(call: &Call<'_>, with_names: bool) -> Result<ListQuery, Problem> {
+    let parameters = call.parameters;
+    let text = |name: &str| parameters.text(name).map(str::to_owned);
+    let after = match parameters.text("cursor") {
+        None => i64::MIN,
+        Some(cursor) => {
+            let id = selection::decode_text_cursor(cursor).and_then(|text| text.parse().ok());
+            id.ok_or_else(selection::bad_cursor)?
+        }
+    };
+    Ok(ListQuery {
+        active: parameters.text("active").map(|word| word == "true"),
+        kind: text("kind"),
+        role: text("role"),
+        inactive_days: parameters.given_number("inactive_days"),
+        after,
+        limit: usize::try_from(parameters.number("limit")).unwrap_or(usize::MAX),
+        with_names,
+    })
+}
+
+fn list_view(
+    environment: &Environment,
+    page: Page,
+    key: Result<&Key, &'static str>,
+    is_clear: bool,
+    now: DateTime<Utc>,
+) -> UserList {
+    let mut warnings = page.warnings;
+    if let Err(why) = key {
+        warnings.push(format!("{why}: user is null"));
+    }
+    let last = page.users.last().filter(|_| page.has_more);
+    let next = last.map(|user| selection::encode_text_cursor(&user.id.to_string()));
+    let view = |user: Listed| user_view(user, key.ok(), is_clear);
+    let engine = environment.database.as_ref();
+    let source = engine
+        .map(|target| reader::source(target, page.mendix_version, page.model_version))
+        .unwrap_or_else(|| unreachable!("a page comes from a database"));
+    UserList {
+        environment: environment.name.clone(),
+        as_of: clock::whole_second(now),
+        source,
+        users: page.users.into_iter().map(view).collect(),
+        next,
+        warnings,
+    }
+}
+
+/// The only place where a name may leave.
+fn user_view(user: Listed, key: Option<&Key>, is_clear: bool) -> UserView {
+    let pseudonym = key.zip(user.name.as_deref());
+    UserView {
+        id: user.id.to_string(),
+        user: pseudonym.map(|(key, name)| key.pseudonym(name)),
+        name: user.name.filter(|_| is_clear),
+        kind: user.kind,
+        entity: user.entity,
+        active: user.is_active,
+        blocked: user.is_blocked,
+        blocked_since: user.blocked_since,
+        user_type: user.is_external.map(|is_external| {
+            let word = if is_external { "external" } else { "internal" };
+            word.to_owned()
+        }),
+        roles: user.roles,
+        last_login: user.last_login,
+        created: user.created,
     }
 }
 
@@ -79,6 +285,7 @@ impl From<UsersError> for Problem {
             UsersError::NoDatabase => Self::not_configured("database"),
             UsersError::GrantsMissing { statements } => Self::grants_missing(&statements),
             UsersError::NotAMendixDatabase => Self::not_a_mendix_database(),
+            UsersError::Busy => Self::unavailable(error),
             UsersError::Database(error) => match error {
                 DatabaseError::Timeout(_) | DatabaseError::Locked(_) => Self::timeout(error),
                 DatabaseError::UnsupportedEngine(_) => {

@@ -26,6 +26,11 @@ pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
 /// PEM file with the certificate authorities of the databases: the RDS bundle. No other authority is trusted, and
 /// without it only databases on this machine are reached. Read for each connection.
 pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
+/// Seconds that counts of users are kept by one function instance, 0 to 300. Default 5.
+pub const USERS_CACHE_SECONDS: &str = "MRT_USERS_CACHE_SECONDS";
+/// Key for pseudonyms of users and for comparing masked constants: the ARN of a secret with at least 16 bytes of
+/// text, or for one machine the key itself. Default none: then there are neither.
+pub const DEPLOYMENT_KEY: &str = "MRT_DEPLOYMENT_KEY";
 /// Least level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
 pub const LOG_LEVEL: &str = "MRT_LOG_LEVEL";
 /// What [`LOG_LEVEL`] may be, in any case of letters.
@@ -152,6 +157,11 @@ impl<'a> Reader<'a> {
     /// Returns the time between two scheduled collections.
     pub fn schedule(&mut self) -> Duration {
         Duration::from_secs(self.number(SCHEDULE_EVERY_SECONDS, 3600, 1..=86_400))
+    }
+
+    /// Returns how long counts of users are kept.
+    pub fn users_cache(&mut self) -> Duration {
+        Duration::from_secs(self.number(USERS_CACHE_SECONDS, 5, 0..=300))
     }
 
     /// Returns `config` when no value had a fault. The log level is checked here: every program has one.

@@ -2,14 +2,20 @@
 //!
 //! Not for data of any size: every read names its limit and a larger document is an error.
 
+mod ranges;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 
 use crate::aws::Aws;
+use crate::fleet::Place;
+
+pub use ranges::Ranges;
 
 /// Longest time that one read may take, retries included.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -96,7 +102,8 @@ pub enum DocumentError {
     },
 }
 
-/// Reads the document at `location`; `None` when its version still is `known_tag`.
+/// Reads the document at `location`, with the program's own region and role; `None` when its version still is
+/// `known_tag`.
 ///
 /// # Errors
 ///
@@ -107,10 +114,33 @@ pub async fn read(
     known_tag: Option<&str>,
     limit_bytes: u64,
 ) -> Result<Option<Document>, DocumentError> {
+    let place = Place::default();
+    read_at(aws, &place, location, known_tag, limit_bytes).await
+}
+
+/// Reads the document at `location` as [`read`] does, in a region and with a role of its own.
+///
+/// # Errors
+///
+/// See [`read`].
+pub async fn read_at(
+    aws: &Aws,
+    place: &Place,
+    location: &Location,
+    known_tag: Option<&str>,
+    limit_bytes: u64,
+) -> Result<Option<Document>, DocumentError> {
     let reading = async {
         match location {
             Location::S3 { bucket, key } => {
-                read_object(aws, location, (bucket, key), known_tag, limit_bytes).await
+                let client = aws.s3(place.region.as_deref(), place.role_arn.as_deref());
+                let request = client
+                    .await
+                    .get_object()
+                    .bucket(bucket)
+                    .key(key)
+                    .set_if_none_match(known_tag.map(str::to_owned));
+                read_object(location, request, limit_bytes).await
             }
             Location::File(path) => read_file(location, path, known_tag, limit_bytes).await,
         }
@@ -127,25 +157,18 @@ pub async fn read(
 }
 
 async fn read_object(
-    aws: &Aws,
     location: &Location,
-    (bucket, key): (&str, &str),
-    known_tag: Option<&str>,
+    request: GetObjectFluentBuilder,
     limit_bytes: u64,
 ) -> Result<Option<Document>, DocumentError> {
     let unavailable = |reason: String| DocumentError::Unavailable {
         location: location.clone(),
         reason,
     };
-    let client = aws.s3(None, None).await;
-    let request = client
-        .get_object()
-        .bucket(bucket)
-        .key(key)
-        .set_if_none_match(known_tag.map(str::to_owned));
     let object = match request.send().await {
         Ok(object) => object,
-        Err(error) => return refused_object(location, &error),
+        Err(error) if status_of(&error) == Some(304) => return Ok(None),
+        Err(error) => return Err(refusal(location, &error)),
     };
     let length = object
         .content_length()
@@ -166,24 +189,31 @@ async fn read_object(
     Ok(Some(Document { bytes, tag }))
 }
 
-fn refused_object(
-    location: &Location,
-    error: &SdkError<GetObjectError>,
-) -> Result<Option<Document>, DocumentError> {
-    match error
+fn status_of(error: &SdkError<GetObjectError>) -> Option<u16> {
+    error
         .raw_response()
         .map(|response| response.status().as_u16())
-    {
-        Some(304) => Ok(None),
-        Some(404) => Err(DocumentError::NotFound(location.clone())),
-        Some(401 | 403) => Err(DocumentError::Denied(location.clone())),
-        _ => {
-            let reason = DisplayErrorContext(error).to_string();
-            Err(DocumentError::Unavailable {
-                location: location.clone(),
-                reason,
-            })
-        }
+}
+
+fn refusal(location: &Location, error: &SdkError<GetObjectError>) -> DocumentError {
+    match status_of(error) {
+        Some(404) => DocumentError::NotFound(location.clone()),
+        Some(401 | 403) => DocumentError::Denied(location.clone()),
+        _ => DocumentError::Unavailable {
+            location: location.clone(),
+            reason: DisplayErrorContext(error).to_string(),
+        },
+    }
+}
+
+fn file_fault(location: &Location, error: &std::io::Error) -> DocumentError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => DocumentError::NotFound(location.clone()),
+        std::io::ErrorKind::PermissionDenied => DocumentError::Denied(location.clone()),
+        _ => DocumentError::Unavailable {
+            location: location.clone(),
+            reason: error.to_string(),
+        },
     }
 }
 
@@ -193,14 +223,7 @@ async fn read_file(
     known_tag: Option<&str>,
     limit_bytes: u64,
 ) -> Result<Option<Document>, DocumentError> {
-    let fault = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => DocumentError::NotFound(location.clone()),
-        std::io::ErrorKind::PermissionDenied => DocumentError::Denied(location.clone()),
-        _ => DocumentError::Unavailable {
-            location: location.clone(),
-            reason: error.to_string(),
-        },
-    };
+    let fault = |error: std::io::Error| file_fault(location, &error);
     let metadata = tokio::fs::metadata(path).await.map_err(fault)?;
     let changed = metadata
         .modified()

@@ -2,6 +2,7 @@
 //!
 //! A [`Fleet`] is valid by construction; `fleet/parse.rs` holds the rules, [`FleetSource`] reads the file.
 
+mod constants;
 mod parse;
 mod source;
 
@@ -11,8 +12,9 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::document::Location;
-
+pub use constants::{
+    ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS, Place,
+};
 pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
 pub use source::{CHECK_EVERY, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 
@@ -138,15 +140,6 @@ pub enum Auth {
     Secret(String),
     /// The password in this variable; for one machine only.
     Variable(String),
-}
-
-/// Where constants are defined and where they are set, lowest layer first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConstantLayers {
-    /// The model's `metadata.json`: names, types and defaults.
-    pub model: Location,
-    /// Documents that set values, a later one over an earlier one.
-    pub layers: Vec<Location>,
 }
 
 /// Kinds of targets that are measured into snapshots.

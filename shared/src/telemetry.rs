@@ -37,10 +37,7 @@ pub fn start(format: Format, variables: &dyn Variables) {
     let level = level.to_ascii_lowercase();
     let known = LOG_LEVELS.into_iter().find(|known| *known == level);
     let level = known.unwrap_or("info");
-    // Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours.
-    let filter = EnvFilter::new(format!(
-        "warn,api={level},collector={level},shared={level},mrt={level},s3s=error"
-    ));
+    let filter = filter(level);
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     let started = match format {
         Format::Lambda => builder
@@ -60,6 +57,16 @@ pub fn start(format: Format, variables: &dyn Variables) {
     };
     // A second start in one process, as in tests, keeps the first.
     drop(started);
+}
+
+/// Returns what is logged at `level` of ours.
+///
+/// Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours. Who was shown
+/// what (target `audit`) is logged at every level.
+pub fn filter(level: &str) -> EnvFilter {
+    EnvFilter::new(format!(
+        "warn,audit=info,api={level},collector={level},shared={level},mrt={level},s3s=error"
+    ))
 }
 
 /// Writes metrics in CloudWatch's embedded metric format, or nothing.

@@ -7,7 +7,8 @@ async fn main() -> Result<(), lambda::Error> {
     lambda::serve(async |start| {
         vec![users::endpoint(
             start.fleet().await,
-            start.databases().await,
+            start.users().await,
+            start.deployment_key().await,
         )]
     })
     .await

@@ -8,6 +8,8 @@ mod shapes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::pattern;
+
 /// Longest value that is shown, in bytes: longer ones are keys, certificates or documents.
 pub const SHOWN_LIMIT_BYTES: usize = 1024;
 
@@ -50,13 +52,35 @@ pub enum MaskReason {
     TooLong,
     /// The value is a list, a map or a number that cannot be shown exactly.
     NotText,
+    /// The value comes from a place for secrets: Secrets Manager, a secure string, a task's `secrets`.
+    SecretSource,
+    /// The fleet file hides the name.
+    Hidden,
+}
+
+/// What the fleet file says of names, by patterns.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lists<'a> {
+    /// Shown though the name or a random value looks like a secret. Never what is one beyond doubt.
+    pub(super) show: &'a [String],
+    /// Never shown.
+    pub(super) hide: &'a [String],
 }
 
 /// Returns why `value` of a constant that the model defines is not shown; `None` when it may be.
 ///
 /// `kind` is the constant's type. Booleans and whole numbers are shown whatever their name, provided that
-/// the value really is one.
-pub(super) fn mask_reason(name: &str, kind: Option<&str>, value: &str) -> Option<MaskReason> {
+/// the value really is one and the fleet file does not hide it.
+pub(super) fn mask_reason(
+    name: &str,
+    kind: Option<&str>,
+    value: &str,
+    lists: Lists<'_>,
+) -> Option<MaskReason> {
+    let is_listed = |list: &[String]| list.iter().any(|pattern| pattern::is_match(pattern, name));
+    if is_listed(lists.hide) {
+        return Some(MaskReason::Hidden);
+    }
     let is_plain = match kind {
         Some("Boolean") => {
             value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false")
@@ -65,10 +89,12 @@ pub(super) fn mask_reason(name: &str, kind: Option<&str>, value: &str) -> Option
         _ => false,
     };
     if is_plain {
-        None
-    } else if is_secret_name(name) {
+        return None;
+    }
+    let is_shown = is_listed(lists.show);
+    if !is_shown && is_secret_name(name) {
         Some(MaskReason::SecretName)
-    } else if shapes::is_secret(value) {
+    } else if shapes::is_credential(value) || (!is_shown && shapes::has_random_text(value)) {
         Some(MaskReason::SecretValue)
     } else if value.len() > SHOWN_LIMIT_BYTES {
         Some(MaskReason::TooLong)
@@ -115,6 +141,50 @@ fn is_shared_access_signature(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mask_reason(name: &str, kind: Option<&str>, value: &str) -> Option<MaskReason> {
+        super::mask_reason(name, kind, value, Lists::default())
+    }
+
+    #[test]
+    fn the_fleet_file_may_hide_anything_and_show_what_only_looks_like_a_secret() {
+        let show = ["Maps.*".to_owned()];
+        let hide = ["Maps.Hidden*".to_owned(), "*.Flag".to_owned()];
+        let lists = Lists {
+            show: &show,
+            hide: &hide,
+        };
+        let reason = |name: &str, kind: &str, value: &str| {
+            super::mask_reason(name, Some(kind), value, lists)
+        };
+        let random = "9f8d7c6b5a4e3f2d1c0b9a8f7e6d5c4b";
+
+        assert_eq!(reason("Maps.ApiKey", "String", "public-id"), None);
+        assert_eq!(reason("Maps.Tenant", "String", random), None);
+        assert_eq!(
+            reason("Other.Tenant", "String", random),
+            Some(MaskReason::SecretValue)
+        );
+        for credential in [
+            "postgres://u:p@h/d",
+            "-----BEGIN PRIVATE KEY-----",
+            "eyJh.eyJz.c2ln",
+        ] {
+            assert_eq!(
+                reason("Maps.ApiKey", "String", credential),
+                Some(MaskReason::SecretValue),
+                "{credential}"
+            );
+        }
+        assert_eq!(
+            reason("Maps.HiddenUrl", "String", "x"),
+            Some(MaskReason::Hidden)
+        );
+        assert_eq!(
+            reason("Sales.Flag", "Boolean", "true"),
+            Some(MaskReason::Hidden)
+        );
+    }
 
     #[test]
     fn names_of_secrets_hide_any_text() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::document::Position;
+use super::fault::Position;
 use super::setting::Setting;
 
 /// Constants as the model defines them.
@@ -56,10 +56,8 @@ impl Model {
     ///
     /// Where the text stops being a model's metadata; nothing of the text itself.
     pub(super) fn parse(text: &str) -> Result<Self, Position> {
-        let metadata: Metadata = serde_json::from_str(text).map_err(|error| Position {
-            line: u64::try_from(error.line()).unwrap_or(0),
-            column: u64::try_from(error.column()).unwrap_or(0),
-        })?;
+        let metadata: Metadata =
+            serde_json::from_str(text).map_err(|error| Position::of_json(&error))?;
         let constants = metadata.constants.into_iter().map(|constant| {
             let definition = Definition {
                 kind: constant.kind,

@@ -1,24 +1,25 @@
-//! Lays documents of values over the model's definitions, lowest first. Pure: no I/O, no masking.
+//! Lays what layers set over the model's definitions, lowest first. Pure: no I/O, no masking.
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::m2ee::Settings;
+use super::layer::{Entry, LayerValues, PendingReason};
 use super::model::Model;
 use super::setting::Setting;
 
 /// Source of definitions and defaults.
 pub(super) const MODEL_SOURCE: &str = "model_metadata";
 
-/// Values that one document sets.
+/// One layer with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layer {
-    /// Name of the document for callers.
+    /// Name of the layer for callers.
     pub(super) source: String,
-    /// Its values.
-    pub(super) settings: Settings,
+    /// What it says.
+    pub(super) values: LayerValues,
 }
 
 /// How a constant comes by its value.
@@ -35,66 +36,157 @@ pub enum Status {
     Missing,
 }
 
-/// One constant with the value that the app is started with.
+impl Status {
+    /// All of them by the words of answers and filters.
+    pub(super) const ALL: [(&'static str, Self); 4] = [
+        ("default", Self::Default),
+        ("overridden", Self::Overridden),
+        ("obsolete", Self::Obsolete),
+        ("missing", Self::Missing),
+    ];
+}
+
+/// One place that says something of a constant's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    /// The model or a layer.
+    pub(super) source: String,
+    /// What the layer calls the constant, where that is not its name.
+    pub(super) key: Option<String>,
+}
+
+/// One constant with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Constant {
-    /// Whole name, `Module.Constant`.
+    /// Whole name, `Module.Constant`; of a variable that no constant has, the variable's.
     pub(super) name: String,
+    /// Whether that is the constant's own name.
+    pub(super) is_name_exact: bool,
     /// Name of its type; `None` when the model does not say.
     pub(super) kind: Option<String>,
     /// How it comes by its value.
     pub(super) status: Status,
-    /// Every source that says something of its value, lowest first; the last one counts.
-    pub(super) chain: Vec<String>,
+    /// Every place that says something of its value, lowest first; the last one counts.
+    pub(super) chain: Vec<Link>,
     /// Its value.
     pub(super) setting: Setting,
+    /// Whether its value comes from a place for secrets.
+    pub(super) is_secret: bool,
+    /// Whether the next start gives it another value; `None` when nothing tells.
+    pub(super) is_pending: Option<bool>,
+    /// Why so.
+    pub(super) pending_reason: Option<PendingReason>,
 }
 
 /// Returns all constants of `model` and of `layers`, the lowest layer first, in the order of their names.
 pub(super) fn overlay(model: &Model, layers: &[Layer]) -> Vec<Constant> {
     let defined = model.constants.keys();
-    let set = layers.iter().flat_map(|layer| layer.settings.keys());
+    let set = layers.iter().flat_map(|layer| layer.values.entries.keys());
     let names: BTreeSet<&String> = defined.chain(set).collect();
+    let started = layers.iter().filter_map(|layer| layer.values.started_at);
+    let started_at = started.min();
     names
         .into_iter()
-        .map(|name| constant(name, model, layers))
+        .map(|name| constant(name, model, layers, started_at))
         .collect()
 }
 
-fn constant(name: &str, model: &Model, layers: &[Layer]) -> Constant {
+fn constant(
+    name: &str,
+    model: &Model,
+    layers: &[Layer],
+    started_at: Option<DateTime<Utc>>,
+) -> Constant {
     let definition = model.constants.get(name);
     let default = definition
         .map(|definition| &definition.default)
         .filter(|default| **default != Setting::Null);
-    let mut chain: Vec<String> = default.iter().map(|_| MODEL_SOURCE.to_owned()).collect();
-    let mut setting = default;
-    let mut is_overridden = false;
-    for layer in layers {
-        if let Some(value) = layer.settings.get(name) {
-            setting = Some(value);
-            chain.push(layer.source.clone());
-            is_overridden = true;
+    let model_link = || Link {
+        source: MODEL_SOURCE.to_owned(),
+        key: None,
+    };
+    let mut chain: Vec<Link> = default.iter().map(|_| model_link()).collect();
+    let mut winner: Option<(usize, &Entry)> = None;
+    for (index, layer) in layers.iter().enumerate() {
+        for entry in layer.values.entries.get(name).into_iter().flatten() {
+            winner = Some((index, entry));
+            chain.push(Link {
+                source: layer.source.clone(),
+                key: entry.key.clone(),
+            });
         }
     }
-    let status = match (definition, is_overridden) {
+    let setting = winner.map_or(default, |(_, entry)| Some(&entry.setting));
+    let status = match (definition, winner) {
         (None, _) => Status::Obsolete,
-        (Some(_), true) => Status::Overridden,
-        (Some(_), false) if setting.is_none() => Status::Missing,
-        (Some(_), false) => Status::Default,
+        (Some(_), Some(_)) => Status::Overridden,
+        (Some(_), None) if default.is_none() => Status::Missing,
+        (Some(_), None) => Status::Default,
     };
+    let pending_reason = pending_reason(name, winner, layers, started_at);
     Constant {
         name: name.to_owned(),
+        is_name_exact: winner.is_none_or(|(_, entry)| entry.is_name_exact),
         kind: definition.and_then(|definition| definition.kind.clone()),
         status,
         chain,
         setting: setting.cloned().unwrap_or(Setting::Null),
+        is_secret: winner.is_some_and(|(_, entry)| entry.is_secret),
+        is_pending: match pending_reason {
+            Some(_) => Some(true),
+            None => is_known_to_stay(winner, layers, started_at).then_some(false),
+        },
+        pending_reason,
+    }
+}
+
+/// Returns why the next start gives the constant another value.
+///
+/// Layers below the one that counts change nothing, whatever they will say.
+fn pending_reason(
+    name: &str,
+    winner: Option<(usize, &Entry)>,
+    layers: &[Layer],
+    started_at: Option<DateTime<Utc>>,
+) -> Option<PendingReason> {
+    let lowest = winner.map_or(0, |(index, _)| index);
+    let mut candidates = layers.iter().skip(lowest).rev();
+    if let Some(reason) = candidates.find_map(|layer| layer.values.pending.get(name)) {
+        return Some(*reason);
+    }
+    let (index, entry) = winner?;
+    let is_newer = entry.changed_at? > started_at?;
+    layers[index].values.change_reason.filter(|_| is_newer)
+}
+
+/// Returns whether something tells that the running app has this very value.
+fn is_known_to_stay(
+    winner: Option<(usize, &Entry)>,
+    layers: &[Layer],
+    started_at: Option<DateTime<Utc>>,
+) -> bool {
+    match winner {
+        None => layers.iter().any(|layer| layer.values.is_running),
+        Some((index, entry)) => {
+            let has_times = entry.changed_at.is_some() && started_at.is_some();
+            layers[index].values.is_running || has_times
+        }
     }
 }
 
 impl Constant {
-    /// Returns the source that the value comes from; the model for a constant without any value.
-    pub(super) fn source(&self) -> &str {
-        self.chain.last().map_or(MODEL_SOURCE, String::as_str)
+    /// Returns the place that the value comes from; the model for a constant without any value.
+    pub(super) fn source(&self) -> Link {
+        self.chain.last().cloned().unwrap_or_else(|| Link {
+            source: MODEL_SOURCE.to_owned(),
+            key: None,
+        })
+    }
+
+    /// Returns the module of its name.
+    pub(super) fn module(&self) -> Option<&str> {
+        let name = self.is_name_exact.then_some(self.name.as_str())?;
+        name.split_once('.').map(|(module, _)| module)
     }
 }
 
@@ -123,8 +215,17 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), value.clone()));
         Layer {
             source: source.to_owned(),
-            settings: settings.collect(),
+            values: LayerValues::of_settings(settings.collect()),
         }
+    }
+
+    fn sources(constant: &Constant) -> String {
+        let sources: Vec<&str> = constant
+            .chain
+            .iter()
+            .map(|link| link.source.as_str())
+            .collect();
+        sources.join(" ")
     }
 
     #[test]
@@ -162,7 +263,7 @@ mod tests {
                 (
                     each.name.as_str(),
                     each.status,
-                    each.chain.join(" "),
+                    sources(each),
                     each.setting.clone(),
                 )
             })
@@ -198,7 +299,7 @@ mod tests {
                 ),
             ]
         );
-        assert_eq!(constants[2].source(), MODEL_SOURCE);
+        assert_eq!(constants[2].source().source, MODEL_SOURCE);
     }
 
     /// For every choice of who sets a constant, the highest layer that does so wins.
@@ -242,6 +343,98 @@ mod tests {
                 u32::try_from(constants[0].chain.len()).unwrap(),
                 choice.count_ones()
             );
+        }
+    }
+
+    fn time(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::minutes(minute)
+    }
+
+    fn running(values: &[(&str, Setting)], pending: &[&str]) -> Layer {
+        let mut layer = layer("task", values);
+        layer.values.is_running = true;
+        layer.values.started_at = Some(time(10));
+        let reason = PendingReason::TaskDefinitionChanged;
+        layer.values.pending = pending
+            .iter()
+            .map(|name| ((*name).to_owned(), reason))
+            .collect();
+        layer
+    }
+
+    fn secret(name: &str, minute: i64) -> Layer {
+        let mut layer = layer("secret", &[(name, Setting::text("x"))]);
+        layer.values.change_reason = Some(PendingReason::SecretChanged);
+        let entry = &mut layer.values.entries.get_mut(name).unwrap()[0];
+        (entry.is_secret, entry.changed_at) = (true, Some(time(minute)));
+        layer
+    }
+
+    fn pending(layers: &[Layer]) -> (Option<bool>, Option<PendingReason>) {
+        let model = model(&[("A.A", Setting::text("0"))]);
+        let constant = overlay(&model, layers).remove(0);
+        (constant.is_pending, constant.pending_reason)
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_told_where_something_tells_what_runs() {
+        let set = [("A.A", Setting::text("1"))];
+        let changed = Some(PendingReason::TaskDefinitionChanged);
+
+        assert_eq!(pending(&[]), (None, None));
+        assert_eq!(pending(&[layer("m2ee", &set)]), (None, None));
+        assert_eq!(pending(&[running(&[], &[])]), (Some(false), None));
+        assert_eq!(pending(&[running(&set, &[])]), (Some(false), None));
+        assert_eq!(pending(&[running(&set, &["A.A"])]), (Some(true), changed));
+        assert_eq!(
+            pending(&[running(&[], &["A.A"])]),
+            (Some(true), changed),
+            "added to the next task"
+        );
+        assert_eq!(
+            pending(&[running(&[], &[]), layer("m2ee", &set)]),
+            (None, None),
+            "a document does not say when it was read"
+        );
+        let newer = Some(PendingReason::SecretChanged);
+        assert_eq!(
+            pending(&[running(&set, &["A.A"]), secret("A.A", 9)]),
+            (Some(false), None),
+            "what is below the secret changes nothing"
+        );
+        assert_eq!(
+            pending(&[running(&set, &[]), secret("A.A", 11)]),
+            (Some(true), newer)
+        );
+        assert_eq!(
+            pending(&[secret("A.A", 11)]),
+            (None, None),
+            "nothing tells when the app was started"
+        );
+    }
+
+    /// For every order of what a layer says, a constant is never pending without a reason, nor with one settled.
+    #[test]
+    fn pending_and_its_reason_always_agree() {
+        let set = [("A.A", Setting::text("1"))];
+        let kinds = [
+            layer("none", &[]),
+            layer("document", &set),
+            running(&set, &["A.A"]),
+            running(&[], &["A.A"]),
+            running(&set, &[]),
+            secret("A.A", 9),
+            secret("A.A", 11),
+        ];
+        for one in &kinds {
+            for two in &kinds {
+                for three in &kinds {
+                    let layers = [one.clone(), two.clone(), three.clone()];
+                    let (is_pending, reason) = pending(&layers);
+
+                    assert_eq!(is_pending == Some(true), reason.is_some(), "{layers:?}");
+                }
+            }
         }
     }
 }

@@ -1,20 +1,24 @@
-//! Reads the documents of one environment and makes the answer of them.
+//! Reads the layers of one environment and lays them over each other.
 
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
-use shared::aws::Aws;
 use shared::clock;
-use shared::document::Location;
 use shared::fleet::Environment;
 
-use super::document::{self, DocumentFault, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
-use super::m2ee::{self, Settings};
-use super::model::Model;
-use super::overlay::{Layer, overlay};
+use super::fault::LayerFault;
+use super::filter::Filter;
+use super::kind;
+use super::mask::Lists;
+use super::overlay::{Constant, Layer, Status, overlay};
+use super::source::{Sources, label};
 use super::view::{ConstantCounts, ConstantView, Constants, LayerView, ModelView};
 
 /// Most constants of one answer: with values of at most 1,024 bytes it stays below Lambda's 6 MB.
 pub const MAX_CONSTANTS: usize = 5_000;
+/// Most bytes of the constants of one answer, estimated, before packing.
+const ANSWER_LIMIT_BYTES: usize = 4_000_000;
+/// Most constants that are named in warnings, one sentence each.
+const MAX_NAMED: usize = 20;
 
 /// Why the constants of an environment cannot be told.
 ///
@@ -26,100 +30,201 @@ pub enum ConstantsError {
     NotConfigured,
     /// Without the model nobody knows which constants there are.
     #[error("the model's metadata cannot be used")]
-    Model(#[source] DocumentFault),
+    Model(#[source] LayerFault),
 }
 
-/// Returns the constants of `environment` as its documents configure them as of `now`.
+/// All constants of one environment with their values, masked by nothing yet. Shown by [`Reading::view`] only.
+pub struct Reading {
+    environment: String,
+    as_of: DateTime<Utc>,
+    is_running: bool,
+    is_complete: bool,
+    model: ModelView,
+    layers: Vec<LayerView>,
+    pub(super) constants: Vec<Constant>,
+    warnings: Vec<String>,
+    show: Vec<String>,
+    hide: Vec<String>,
+}
+
+/// Returns the constants of `environment` as its layers set them as of `now`.
 ///
-/// All documents are read at the same time, each once. A layer that cannot be read makes the answer partial,
-/// with its fault named; the others still count.
+/// All layers are read at the same time, each once. A layer that cannot be read makes the answer partial, with
+/// its fault named; the others still count.
 ///
 /// # Errors
 ///
-/// See [`ConstantsError`]; takes at most as long as one bounded document read, 10 s.
+/// See [`ConstantsError`]; takes at most [`LAYER_TIMEOUT`](super::LAYER_TIMEOUT).
 pub async fn read_constants(
-    aws: &Aws,
+    sources: &Sources,
     environment: &Environment,
     now: DateTime<Utc>,
-) -> Result<Constants, ConstantsError> {
-    let documents = environment
+) -> Result<Reading, ConstantsError> {
+    let constants = environment
         .constants
         .as_ref()
         .ok_or(ConstantsError::NotConfigured)?;
-    let layers = documents
-        .layers
-        .iter()
-        .map(|location| read_layer(aws, location));
-    let (model, layers) = join(read_model(aws, &documents.model), join_all(layers)).await;
+    let layers = join_all(constants.layers.iter().map(|layer| sources.layer(layer)));
+    let (model, layers) = join(sources.model(constants), layers).await;
     let model = model.map_err(ConstantsError::Model)?;
 
     let mut warnings = Vec::new();
     let mut views = Vec::new();
     let mut good = Vec::new();
-    for (location, layer) in documents.layers.iter().zip(layers) {
-        let source = document::label(location);
-        match layer {
-            Ok(settings) => {
-                if settings.is_none() {
-                    warnings.push(format!(
-                        "{source} sets no constants: it has no mxruntime.MicroflowConstants"
-                    ));
-                }
-                let settings = settings.unwrap_or_default();
-                views.push(layer_view(&source, "read", Some(settings.len())));
-                good.push(Layer { source, settings });
+    let mut is_complete = true;
+    for (layer, read) in constants.layers.iter().zip(layers) {
+        let (source, kind) = label(layer);
+        let view = |status: &str, constant_count| LayerView {
+            source: source.clone(),
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            constant_count,
+        };
+        match read.map(|read| read.of_model(&model)) {
+            Ok(values) => {
+                is_complete &= !values.is_partial;
+                let doubts = values.warnings.iter();
+                warnings.extend(doubts.map(|doubt| format!("{source} {doubt}")));
+                let count = u64::try_from(values.entries.len()).ok();
+                views.push(view("read", count));
+                good.push(Layer { source, values });
             }
             Err(fault) => {
+                is_complete = false;
+                log(&source, &fault);
                 warnings.push(format!(
                     "{source} {fault}: the values that it sets are not in this answer"
                 ));
-                views.push(layer_view(&source, fault.code(), None));
+                views.push(view(fault.code(), None));
             }
         }
     }
-    let is_complete = good.len() == views.len();
-    let mut constants: Vec<_> = overlay(&model, &good)
-        .iter()
-        .map(ConstantView::of)
-        .collect();
-    let counts = ConstantCounts::of(&constants);
-    if constants.len() > MAX_CONSTANTS {
-        warnings.push(format!(
-            "only the first {MAX_CONSTANTS} of {} constants are in this answer",
-            constants.len()
-        ));
-        constants.truncate(MAX_CONSTANTS);
-    }
-    Ok(Constants {
+    let constants_found = overlay(&model, &good);
+    warnings.extend(misfits(&constants_found));
+    Ok(Reading {
         environment: environment.name.clone(),
         as_of: clock::whole_second(now),
-        semantics: "configured".to_owned(),
-        completeness: if is_complete { "complete" } else { "partial" }.to_owned(),
+        is_running: good.iter().any(|layer| layer.values.is_running),
+        is_complete,
         model: ModelView {
             version: model.version,
             runtime: model.runtime,
         },
         layers: views,
-        counts,
-        constants,
+        constants: constants_found,
         warnings,
+        show: constants.show.clone(),
+        hide: constants.hide.clone(),
     })
 }
 
-async fn read_model(aws: &Aws, location: &Location) -> Result<Model, DocumentFault> {
-    let text = document::load(aws, location, MODEL_LIMIT_BYTES).await?;
-    Model::parse(&text).map_err(DocumentFault::Malformed)
+/// The answer says that a layer could not be read, the log also why.
+fn log(source: &str, fault: &LayerFault) {
+    if let LayerFault::Unavailable(reason) = fault {
+        tracing::warn!(layer.source = source, error = %reason, "a layer of constants could not be read");
+    }
 }
 
-async fn read_layer(aws: &Aws, location: &Location) -> Result<Option<Settings>, DocumentFault> {
-    let text = document::load(aws, location, LAYER_LIMIT_BYTES).await?;
-    m2ee::parse(&text).map_err(DocumentFault::Malformed)
+/// Returns a sentence for each value that does not fit its constant's type, without the value.
+fn misfits(constants: &[Constant]) -> Vec<String> {
+    let misfits: Vec<&Constant> = constants
+        .iter()
+        .filter(|constant| constant.status != Status::Obsolete)
+        .filter(|constant| kind::fits(constant.kind.as_deref(), &constant.setting) == Some(false))
+        .collect();
+    let sentence = |constant: &&Constant| {
+        format!(
+            "{} is set to what is no {} by {}",
+            constant.name,
+            constant.kind.as_deref().unwrap_or("value"),
+            constant.source().source
+        )
+    };
+    let mut sentences: Vec<String> = misfits.iter().take(MAX_NAMED).map(sentence).collect();
+    if misfits.len() > MAX_NAMED {
+        let more = misfits.len() - MAX_NAMED;
+        sentences.push(format!("{more} more values do not fit their types"));
+    }
+    sentences
 }
 
-fn layer_view(source: &str, status: &str, constant_count: Option<usize>) -> LayerView {
-    LayerView {
-        source: source.to_owned(),
-        status: status.to_owned(),
-        constant_count: constant_count.and_then(|count| u64::try_from(count).ok()),
+impl Reading {
+    /// Returns the name of the environment.
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// Returns whether every layer was read whole.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Returns what the fleet file says of names.
+    pub(super) fn lists(&self) -> Lists<'_> {
+        Lists {
+            show: &self.show,
+            hide: &self.hide,
+        }
+    }
+
+    /// Returns what may be shown of the constants that `filter` allows.
+    pub fn view(&self, filter: &Filter) -> Constants {
+        let allowed = self.constants.iter().filter(|each| filter.allows(each));
+        let mut constants: Vec<_> = allowed
+            .map(|constant| ConstantView::of(constant, self.lists()))
+            .collect();
+        let counts = ConstantCounts::of(&constants);
+        let mut warnings = self.warnings.clone();
+        let mut bytes = 0;
+        let fitting = constants.iter().take(MAX_CONSTANTS).take_while(|each| {
+            bytes += each.estimated_bytes();
+            bytes <= ANSWER_LIMIT_BYTES
+        });
+        let shown = fitting.count();
+        if shown < constants.len() {
+            warnings.push(format!(
+                "only the first {shown} of {} constants are in this answer: ask for one module, or by name",
+                constants.len()
+            ));
+            constants.truncate(shown);
+        }
+        Constants {
+            environment: self.environment.clone(),
+            as_of: self.as_of,
+            semantics: self.semantics().to_owned(),
+            completeness: self.completeness().to_owned(),
+            model: self.model.clone(),
+            layers: self.layers.clone(),
+            counts,
+            constants,
+            comparison: None,
+            warnings,
+        }
+    }
+
+    /// Returns what the values mean.
+    pub(super) fn semantics(&self) -> &'static str {
+        match self.is_running {
+            true => "deployed",
+            false => "configured",
+        }
+    }
+
+    /// Returns whether values may be others.
+    pub(super) fn completeness(&self) -> &'static str {
+        match self.is_complete {
+            true => "complete",
+            false => "partial",
+        }
+    }
+
+    /// Returns when the layers were read.
+    pub(super) fn as_of(&self) -> DateTime<Utc> {
+        self.as_of
+    }
+
+    /// Returns the versions of the model.
+    pub(super) fn model(&self) -> &ModelView {
+        &self.model
     }
 }

@@ -17,10 +17,12 @@ pub(super) enum Setting {
     Null,
     /// A list, a map or a number that cannot be shown exactly: there is a value, but no text of it.
     Opaque,
+    /// There is a value in a place for secrets, and it was not read.
+    Unseen,
 }
 
 /// Text that is never printed by accident.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text(String);
 
 impl Text {

@@ -1,37 +1,161 @@
-//! Rights that the database role needs: the script that gives them all, and statements for those that lack.
+//! Rights that the database role needs: the scripts that give them all, and statements for those that lack.
 //!
 //! Runs nothing itself: rights are given by people.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use shared::fleet::{Auth, DatabaseTarget};
+use shared::fleet::{Auth, DatabaseTarget, Engine};
 
-const SCRIPT: &str = include_str!("grants_postgres.sql");
+const POSTGRES: &str = include_str!("grants_postgres.sql");
+const MYSQL: &str = include_str!("grants_mysql.sql");
+
+/// All columns that the API and its collectors read, where they exist.
+pub(super) const GRANTED: [(&str, &[&str]); 13] = [
+    (
+        "system$user",
+        &[
+            "id",
+            "name",
+            "lastlogin",
+            "blocked",
+            "blockedsince",
+            "active",
+            "webserviceuser",
+            "isanonymous",
+            "createddate",
+            "submetaobjectname",
+        ],
+    ),
+    ("system$userrole", &["id", "name"]),
+    ("system$userroles", &["system$userid", "system$userroleid"]),
+    (
+        "system$session",
+        &["id", "lastactive", "system$session_user"],
+    ),
+    (
+        "system$session_user",
+        &["system$sessionid", "system$userid"],
+    ),
+    (
+        "system$userreportinfo",
+        &["id", "usertype", "system$userreportinfo_user"],
+    ),
+    (
+        "system$userreportinfo_user",
+        &["system$userreportinfoid", "system$userid"],
+    ),
+    (
+        "usercommons$nameduseridentifier",
+        &["id", "value", "usercommons$nameduseridentifier_user"],
+    ),
+    (
+        "usercommons$nameduseridentifier_user",
+        &["usercommons$nameduseridentifierid", "system$userid"],
+    ),
+    // Sums of file sizes, as Mendix Cloud shows them.
+    ("system$filedocument", &["id", "hascontents", "size"]),
+    (
+        "mendixsystem$version",
+        &["lastsyncdate", "modelversionnumber", "mendixversion"],
+    ),
+    // For the table collector and for telling on MySQL which tables there are: names of tables and entities.
+    ("mendixsystem$entity", &["entity_name", "table_name"]),
+    (
+        "mendixsystem$association",
+        &["association_name", "table_name"],
+    ),
+];
 
 /// Returns the script that makes the role of `database` with the least rights that this API needs.
 ///
-/// It is plain PostgreSQL for the database's owner, safe to run again, and holds no password. The rights are
-/// those of the user counts and, for the table collector, the names of entities.
+/// It is plain SQL of the database's engine for its owner, safe to run again, and holds no password. The rights
+/// are those of the user counts and lists and, for the table collector, the names of entities.
 pub fn grants_script(database: &DatabaseTarget) -> String {
-    let is_iam = database.auth == Auth::Iam;
-    // In one pass over the template: a name that looks like a placeholder stays a name.
-    let mut script = String::with_capacity(SCRIPT.len());
-    let mut rest = SCRIPT;
+    match database.engine {
+        Engine::Postgres => fill(POSTGRES, |placeholder| match placeholder {
+            "role" => identifier(database, &database.user),
+            "role_literal" => literal(database, &database.user),
+            "database" => identifier(database, &database.name),
+            "is_iam" => (database.auth == Auth::Iam).to_string(),
+            "granted" => postgres_list(),
+            other => unreachable!("the template has no placeholder {other}"),
+        }),
+        Engine::Mysql => fill(MYSQL, |placeholder| match placeholder {
+            "create" => create_account(database),
+            "unlock" => one_line(&format!(
+                "ALTER USER {} IDENTIFIED BY '…' ACCOUNT UNLOCK;",
+                grantee(database)
+            )),
+            "grants" => mysql_blocks(database),
+            other => unreachable!("the template has no placeholder {other}"),
+        }),
+    }
+}
+
+/// Fills a template in one pass: a name that looks like a placeholder stays a name.
+fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
+    let mut script = String::with_capacity(template.len());
+    let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let (placeholder, after) = after.split_once("}}").unwrap_or((after, ""));
         script.push_str(before);
-        script.push_str(&match placeholder {
-            "role" => identifier(&database.user),
-            "role_literal" => literal(&database.user),
-            "database" => identifier(&database.name),
-            "is_iam" => is_iam.to_string(),
-            other => unreachable!("the template has no placeholder {other}"),
-        });
+        script.push_str(&value(placeholder));
         rest = after;
     }
     script.push_str(rest);
     script
+}
+
+fn postgres_list() -> String {
+    let row = |(table, columns): &(&str, &[&str])| {
+        format!("            ('{table}', '{{{}}}')", columns.join(","))
+    };
+    let rows: Vec<String> = GRANTED.iter().map(row).collect();
+    rows.join(",\n")
+}
+
+/// An account without a password must not be one that needs none.
+fn create_account(database: &DatabaseTarget) -> String {
+    let how = match database.auth {
+        // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
+        Auth::Iam => "IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL",
+        Auth::Secret(_) | Auth::Variable(_) => "ACCOUNT LOCK",
+    };
+    format!("CREATE USER IF NOT EXISTS {} {how};", grantee(database))
+}
+
+/// One block for each table. Neither engine has conditions outside of routines, but both can prepare a `GRANT`.
+fn mysql_blocks(database: &DatabaseTarget) -> String {
+    let block = |(table, columns): &(&str, &[&str])| {
+        let names: Vec<String> = columns.iter().map(|name| literal(database, name)).collect();
+        let end = format!(
+            ") ON {}.{} TO {}",
+            identifier(database, &database.name),
+            identifier(database, table),
+            grantee(database)
+        );
+        format!(
+            "SET @mrt_columns = (\n    \
+                 SELECT GROUP_CONCAT(CONCAT('`', column_name, '`') ORDER BY ordinal_position SEPARATOR ', ')\n    \
+                 FROM information_schema.columns\n    \
+                 WHERE table_schema = {} AND table_name = {}\n      \
+                 AND column_name IN ({}));\n\
+             SET @mrt_grant = IF(@mrt_columns IS NULL, 'DO 0', CONCAT('GRANT SELECT (', @mrt_columns, {}));\n\
+             PREPARE mrt_grant FROM @mrt_grant;\n\
+             EXECUTE mrt_grant;\n\
+             DEALLOCATE PREPARE mrt_grant;\n",
+            literal(database, &database.name),
+            literal(database, table),
+            names.join(", "),
+            literal(database, &end),
+        )
+    };
+    GRANTED.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+/// A comment ends with its line.
+fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
 }
 
 /// Returns one statement for each table of `columns` that lets the role of `database` read them.
@@ -43,47 +167,67 @@ pub(super) fn select_statements<'a>(
     for (table, column) in columns {
         by_table.entry(table).or_default().insert(column);
     }
-    let role = identifier(&database.user);
+    let schema = match database.engine {
+        Engine::Postgres => "public".to_owned(),
+        Engine::Mysql => identifier(database, &database.name),
+    };
+    let grantee = grantee(database);
     let statement = |(table, columns): (&str, BTreeSet<&str>)| {
-        let columns: Vec<_> = columns.into_iter().map(identifier).collect();
-        let (columns, table) = (columns.join(", "), identifier(table));
-        format!("GRANT SELECT ({columns}) ON public.{table} TO {role};")
+        let columns: Vec<_> = columns
+            .into_iter()
+            .map(|column| identifier(database, column))
+            .collect();
+        let (columns, table) = (columns.join(", "), identifier(database, table));
+        format!("GRANT SELECT ({columns}) ON {schema}.{table} TO {grantee};")
     };
     by_table.into_iter().map(statement).collect()
 }
 
 /// Returns the statement that lets the role of `database` use the schema of Mendix's tables.
 pub(super) fn usage_statement(database: &DatabaseTarget) -> String {
-    let role = identifier(&database.user);
-    format!("GRANT USAGE ON SCHEMA public TO {role};")
+    format!("GRANT USAGE ON SCHEMA public TO {};", grantee(database))
 }
 
 /// Returns the statement that lets the role of `database` connect to it.
 pub(super) fn connect_statement(database: &DatabaseTarget) -> String {
-    let (name, role) = (identifier(&database.name), identifier(&database.user));
-    format!("GRANT CONNECT ON DATABASE {name} TO {role};")
+    let name = identifier(database, &database.name);
+    format!("GRANT CONNECT ON DATABASE {name} TO {};", grantee(database))
+}
+
+/// Returns to whom rights are given. Accounts of MySQL belong to hosts, and ours may come from any.
+fn grantee(database: &DatabaseTarget) -> String {
+    match database.engine {
+        Engine::Postgres => identifier(database, &database.user),
+        Engine::Mysql => format!("{}@'%'", literal(database, &database.user)),
+    }
 }
 
 /// Returns `name` as a quoted SQL identifier.
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+fn identifier(database: &DatabaseTarget, name: &str) -> String {
+    match database.engine {
+        Engine::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
+        Engine::Mysql => format!("`{}`", name.replace('`', "``")),
+    }
 }
 
-/// Returns `text` as an SQL string constant that means the same whatever `standard_conforming_strings` is.
-fn literal(text: &str) -> String {
+/// Returns `text` as an SQL string constant: for PostgreSQL one that means the same whatever
+/// `standard_conforming_strings` is, for MySQL one that does in the script's own SQL mode.
+fn literal(database: &DatabaseTarget, text: &str) -> String {
     let quoted = text.replace('\\', "\\\\").replace('\'', "''");
-    format!("E'{quoted}'")
+    match database.engine {
+        Engine::Postgres => format!("E'{quoted}'"),
+        Engine::Mysql => format!("'{quoted}'"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::fleet::Engine;
 
-    fn target(name: &str, user: &str, auth: Auth) -> DatabaseTarget {
+    fn target(engine: Engine, name: &str, user: &str, auth: Auth) -> DatabaseTarget {
         DatabaseTarget {
             environment: "acme-prod".into(),
-            engine: Engine::Postgres,
+            engine,
             host: "localhost".into(),
             port: 5432,
             name: name.into(),
@@ -96,7 +240,12 @@ mod tests {
 
     #[test]
     fn names_with_quotes_and_dollars_stay_names() {
-        let odd = target(r#"a"b$mrt$"#, r#"o'r"le\{{role}}$mrt$"#, Auth::Iam);
+        let odd = target(
+            Engine::Postgres,
+            r#"a"b$mrt$"#,
+            r#"o'r"le\{{role}}$mrt$"#,
+            Auth::Iam,
+        );
 
         let script = grants_script(&odd);
 
@@ -114,23 +263,49 @@ mod tests {
 
     #[test]
     fn a_login_without_iam_never_asks_for_its_role() {
-        let script = grants_script(&target("acme", "mrt_ro", Auth::Variable("P".into())));
+        let password = Auth::Variable("P".into());
+        let script = grants_script(&target(
+            Engine::Postgres,
+            "acme",
+            "mrt_ro",
+            password.clone(),
+        ));
 
         assert!(script.contains("IF false AND EXISTS"), "{script}");
+        let script = grants_script(&target(Engine::Mysql, "acme", "mrt_ro", password));
+        assert!(
+            script.contains("CREATE USER IF NOT EXISTS 'mrt_ro'@'%' ACCOUNT LOCK;"),
+            "{script}"
+        );
+    }
+
+    #[test]
+    fn an_account_of_mysql_logs_in_by_iam_over_tls_alone() {
+        let script = grants_script(&target(Engine::Mysql, "acme", "mrt_ro", Auth::Iam));
+
+        assert!(
+            script.contains("IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"),
+            "{script}"
+        );
     }
 
     #[test]
     fn statements_name_each_table_once_with_all_its_columns() {
-        let acme = target("acme", "mrt_ro", Auth::Iam);
+        let acme = |engine| target(engine, "acme", "mrt_ro", Auth::Iam);
         let columns = [("system$user", "name"), ("a", "id"), ("system$user", "id")];
 
-        let statements = select_statements(&acme, columns);
-
         assert_eq!(
-            statements,
+            select_statements(&acme(Engine::Postgres), columns),
             [
                 r#"GRANT SELECT ("id") ON public."a" TO "mrt_ro";"#,
                 r#"GRANT SELECT ("id", "name") ON public."system$user" TO "mrt_ro";"#,
+            ]
+        );
+        assert_eq!(
+            select_statements(&acme(Engine::Mysql), columns),
+            [
+                "GRANT SELECT (`id`) ON `acme`.`a` TO 'mrt_ro'@'%';",
+                "GRANT SELECT (`id`, `name`) ON `acme`.`system$user` TO 'mrt_ro'@'%';",
             ]
         );
     }

@@ -1,7 +1,7 @@
 -- Least rights for the MRT API's role on one Mendix database. Run it in that database as its owner or a superuser.
 --
 -- Creates the role where it does not exist; its password, where it has one, is yours to set. Gives the columns
--- that counts need and no others: no password hash, no session id, no e-mail address. Columns and tables that
+-- that counts and lists need and no others: no password hash, no session id, no e-mail address. Columns and tables that
 -- this version of Mendix lacks are left out. Safe to run again, and needed again after a restore or whenever
 -- Mendix has made one of these tables anew: PostgreSQL drops rights on columns together with the table.
 SELECT set_config('mrt.role', {{role_literal}}, false);
@@ -21,17 +21,7 @@ BEGIN
     END IF;
     FOR wanted IN
         SELECT * FROM (VALUES
-            ('system$user', '{id,name,lastlogin,blocked,blockedsince,active,failedlogins,webserviceuser,isanonymous,createddate,submetaobjectname}'::text[]),
-            ('system$userrole', '{id,name}'),
-            ('system$userroles', '{system$userid,system$userroleid}'),
-            ('system$session', '{id,lastactive,createddate,longlived}'),
-            ('system$session_user', '{system$sessionid,system$userid}'),
-            ('system$userreportinfo', '{id,usertype}'),
-            ('system$userreportinfo_user', '{system$userreportinfoid,system$userid}'),
-            ('system$filedocument', '{id,hascontents,size,submetaobjectname}'),
-            ('mendixsystem$version', '{lastsyncdate,modelversionnumber,mendixversion}'),
-            -- For the table collector: names of entities. NULL is the whole table.
-            ('mendixsystem$entity', NULL)
+{{granted}}
         ) AS list (relation, attributes)
     LOOP
         SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum)
@@ -41,7 +31,7 @@ BEGIN
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'public' AND c.relname = wanted.relation AND c.relkind IN ('r', 'p')
           AND a.attnum > 0 AND NOT a.attisdropped
-          AND (wanted.attributes IS NULL OR a.attname = ANY (wanted.attributes));
+          AND a.attname = ANY (CAST(wanted.attributes AS text[]));
         IF existing IS NOT NULL THEN
             EXECUTE format('GRANT SELECT (%s) ON public.%I TO %I', existing, wanted.relation, grantee);
         END IF;

@@ -1,16 +1,15 @@
 -- Says which of some columns of schema public exist and which of them this role may read.
 --
--- Parameters: names of tables, and of as many columns, pairwise.
+-- Values: names of tables, and of as many columns, pairwise, as texts of arrays.
 -- Reads catalogues only: takes no lock on the app's tables and needs no right on them. Not information_schema,
 -- which hides what the role may not read; not to_regclass, which fails where the role may not use the schema.
 -- Costs one index look-up per column. Tested on PostgreSQL 15.
-SELECT wanted.relation,
-       wanted.attribute,
-       c.oid IS NOT NULL AS has_relation,
-       a.attnum IS NOT NULL AS has_attribute,
-       coalesce(has_column_privilege(c.oid, a.attnum, 'SELECT'), false) AS is_readable,
-       coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS is_schema_usable
-FROM unnest($1::text[], $2::text[]) AS wanted (relation, attribute)
+SELECT CAST(wanted.relation AS text),
+       CAST(wanted.attribute AS text),
+       CASE WHEN a.attnum IS NOT NULL THEN '1' ELSE '0' END,
+       CASE WHEN has_column_privilege(c.oid, a.attnum, 'SELECT') THEN '1' ELSE '0' END,
+       CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN '1' ELSE '0' END
+FROM unnest(CAST({{:relations}} AS text[]), CAST({{:attributes}} AS text[])) AS wanted (relation, attribute)
 LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'public'
 LEFT JOIN pg_catalog.pg_class c
        ON c.relnamespace = n.oid AND c.relname = wanted.relation AND c.relkind IN ('r', 'p')

@@ -1,8 +1,10 @@
-//! The JSON of `GET /users`: numbers only. Nothing here can hold a name, an address or a secret of a user.
+//! The JSON of `GET /users`. Nothing here can hold an address or a secret of a user, and a name only in the one
+//! field that needs a scope of its own.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 /// User accounts and sessions of one environment, counted in one moment of its database.
 ///
@@ -10,6 +12,7 @@ use serde::Serialize;
 /// {
 ///   "environment": "acme-prod",
 ///   "as_of": "2026-01-12T11:10:00Z",
+///   "age_seconds": 0,
 ///   "source": {
 ///     "kind": "database",
 ///     "engine": "postgres",
@@ -30,6 +33,21 @@ use serde::Serialize;
 ///     "rule": "active, not anonymous, without administrator 'MxAdmin'",
 ///     "estimate": true
 ///   },
+///   "metering": {
+///     "named_user_count": 4,
+///     "internal": 3,
+///     "external": 1,
+///     "rule": "active now, not anonymous, each name once"
+///   },
+///   "runtime_metric": {
+///     "named_user_count": 4,
+///     "rule": "active, not anonymous: sessions.named_users of the runtime's metrics"
+///   },
+///   "by_role": [
+///     {"role": "Administrator", "total": 2, "active": 2},
+///     {"role": "User", "total": 3, "active": 2}
+///   ],
+///   "without_role": 1,
 ///   "sessions": {
 ///     "window_seconds": 600,
 ///     "named_user_sessions": 2,
@@ -46,12 +64,23 @@ pub struct UserCounts {
     pub environment: String,
     /// When the users were counted, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
+    /// Seconds since `as_of`: counts are kept for some seconds, so that nobody can press a database by asking.
+    pub age_seconds: u64,
     /// What was asked.
     pub source: UserSource,
     /// Accounts with a name that are not anonymous visitors, web services and the administrator included.
     pub named: NamedUsers,
-    /// What the licence probably counts.
+    /// What the licence probably counts: the first of three official numbers of named users.
     pub license_estimate: LicenseEstimate,
+    /// What user metering counts: the second.
+    pub metering: Metering,
+    /// What the runtime's own metric says: the third.
+    pub runtime_metric: RuntimeMetric,
+    /// Accounts by role, in the order of the roles' names, at most 200; an account counts in each of its roles.
+    /// Null when the database has no roles.
+    pub by_role: Option<Vec<RoleCount>>,
+    /// Named accounts that have no role; null when the database has no roles.
+    pub without_role: Option<u64>,
     /// Recent sessions; null when the database has no session tables. All zero when the app keeps its
     /// sessions in memory (`PersistentSessions` off).
     pub sessions: Option<Sessions>,
@@ -61,12 +90,12 @@ pub struct UserCounts {
     pub warnings: Vec<String>,
 }
 
-/// Where counts come from.
+/// Where users come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UserSource {
     /// Always `database`: the app's own tables.
     pub kind: String,
-    /// Engine of the database: `postgres`.
+    /// Engine of the database: `postgres` or `mysql`.
     pub engine: String,
     /// Version of the Mendix runtime that used the database last; null before Mendix 9.
     pub mendix_version: Option<String>,
@@ -122,6 +151,40 @@ pub struct LicenseEstimate {
     pub estimate: bool,
 }
 
+/// The number that user metering arrives at, of those active now: a month's report counts who was active on any day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Metering {
+    /// Active accounts that are not anonymous, each identifier once, in small letters: the app's identifier of named
+    /// users where it has one (`UserCommons`), else the name. When they last logged in does not matter.
+    pub named_user_count: u64,
+    /// Those that have an account which was not reported as external.
+    pub internal: u64,
+    /// The others.
+    pub external: u64,
+    /// Which accounts were counted.
+    pub rule: String,
+}
+
+/// The number that the runtime's metric `sessions.named_users` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RuntimeMetric {
+    /// Active accounts that are not anonymous, the administrator included.
+    pub named_user_count: u64,
+    /// Which accounts were counted.
+    pub rule: String,
+}
+
+/// Accounts of one role that are not anonymous.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RoleCount {
+    /// Name of the role.
+    pub role: String,
+    /// All of them.
+    pub total: u64,
+    /// Those that may log in.
+    pub active: u64,
+}
+
 /// Sessions that were active within the window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sessions {
@@ -133,4 +196,104 @@ pub struct Sessions {
     pub distinct_named_users: u64,
     /// Sessions of anonymous visitors.
     pub anonymous_sessions: u64,
+}
+
+/// Users of one environment, one page of `view=list`.
+///
+/// ```json
+/// {
+///   "environment": "acme-prod",
+///   "as_of": "2026-01-12T11:10:00Z",
+///   "source": {
+///     "kind": "database",
+///     "engine": "postgres",
+///     "mendix_version": "10.24.4.77222",
+///     "model_version": "1.4.0.317"
+///   },
+///   "users": [
+///     {
+///       "id": "844424930131970",
+///       "user": "u_c6777f54a1a735bb",
+///       "name": null,
+///       "kind": "human",
+///       "entity": "Administration.Account",
+///       "active": true,
+///       "blocked": false,
+///       "blocked_since": null,
+///       "user_type": "internal",
+///       "roles": ["Administrator", "User"],
+///       "last_login": "2026-01-12T09:00:00.123Z",
+///       "created": "2024-02-01T00:00:00Z"
+///     }
+///   ],
+///   "next": "MTg0NDQyNDkzMDEzMTk3MA",
+///   "warnings": []
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UserList {
+    /// Name of the environment in the fleet file.
+    pub environment: String,
+    /// When the page was read, RFC 3339 UTC.
+    pub as_of: DateTime<Utc>,
+    /// What was asked.
+    pub source: UserSource,
+    /// Users in the order of their ids.
+    pub users: Vec<UserView>,
+    /// Cursor of the next page; null on the last one.
+    pub next: Option<String>,
+    /// What this version of the app cannot say, a sentence each; empty as a rule.
+    pub warnings: Vec<String>,
+}
+
+/// One user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
+pub struct UserView {
+    /// Id in the app, a whole number as text: it may pass 2^53.
+    pub id: String,
+    /// Pseudonym: the same for the same name in all environments of this deployment. Null without a deployment key.
+    pub user: Option<String>,
+    /// The name itself with `names=clear`, which needs scope `mrt/users.pii`; else null.
+    pub name: Option<String>,
+    /// `human`, `web_service` or `anonymous`.
+    pub kind: String,
+    /// Mendix entity of the account, such as `Administration.Account`; null when it is not stored.
+    pub entity: Option<String>,
+    /// Whether it may log in.
+    pub active: bool,
+    /// Whether it is blocked.
+    pub blocked: bool,
+    /// Since when, RFC 3339 UTC; null when it is not blocked or not stored.
+    pub blocked_since: Option<DateTime<Utc>>,
+    /// `internal` or `external`; null for anonymous visitors and when the app stores no types.
+    pub user_type: Option<String>,
+    /// Names of its roles in their order; null when the database has no roles.
+    pub roles: Option<Vec<String>>,
+    /// Last login, RFC 3339 UTC; null when it never logged in. Apps may be set not to store those of web services.
+    pub last_login: Option<DateTime<Utc>>,
+    /// When it was created, RFC 3339 UTC; null when it is not stored.
+    pub created: Option<DateTime<Utc>>,
+}
+
+/// Counts of several environments, one page: what is answered without `environment`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct UserSweep {
+    /// Environments in the order of their names.
+    pub items: Vec<SweepItem>,
+    /// Cursor of the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// One environment of several: its counts or its own problem.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SweepItem {
+    /// Name of the environment in the fleet file.
+    pub environment: String,
+    /// Its counts; null when there is a problem.
+    pub counts: Option<UserCounts>,
+    /// What is in the way, as the problem that a request for this environment alone is answered with; null when
+    /// there are counts.
+    #[schemars(with = "Option<crate::error::ProblemView>")]
+    pub problem: Option<Value>,
 }

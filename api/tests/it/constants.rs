@@ -4,16 +4,18 @@ mod faults;
 mod http;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::constants::{
-    ConstantView, Constants, ConstantsError, DocumentFault, MAX_CONSTANTS, read_constants,
+    ConstantView, Constants, ConstantsError, Filter, LayerFault, MAX_CONSTANTS, Sources,
+    read_constants,
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::document::Location;
-use shared::fleet::{ConstantLayers, Environment};
+use shared::fleet::{ConstantLayer, ConstantLayers, Environment, LayerKind, Place};
 use shared::testing;
 
 use crate::harness::NOW;
@@ -21,16 +23,33 @@ use crate::harness::NOW;
 const MODEL: &str = include_str!("../fixtures/metadata.json");
 const LAYER: &str = include_str!("../fixtures/m2ee.yaml");
 
+/// Clients of an AWS that nobody answers for.
+fn nowhere() -> Arc<Aws> {
+    Arc::new(Aws::for_tests("http://127.0.0.1:9"))
+}
+
 fn now() -> DateTime<Utc> {
     NOW.parse().unwrap()
 }
 
-fn environment(model: Location, layers: Vec<Location>) -> Environment {
+fn environment(model: Location, layers: Vec<LayerKind>) -> Environment {
+    let place = Place::default();
+    let layer = |kind| ConstantLayer {
+        kind,
+        place: place.clone(),
+    };
+    let layers = layers.into_iter().map(layer).collect();
     Environment {
         name: "acme-prod".into(),
         storage: Vec::new(),
         database: None,
-        constants: Some(ConstantLayers { model, layers }),
+        constants: Some(ConstantLayers {
+            model,
+            layers,
+            place: place.clone(),
+            show: Vec::new(),
+            hide: Vec::new(),
+        }),
         administrator: "MxAdmin".into(),
         session_timeout: Duration::from_secs(600),
     }
@@ -48,13 +67,20 @@ async fn constants_of(
             Location::File(folder.join(name))
         })
         .collect();
-    read(&Aws::for_tests("http://127.0.0.1:9"), &locations).await
+    read(&nowhere(), &locations).await
 }
 
 /// Returns the constants of the first location as model and the rest as layers.
-async fn read(aws: &Aws, locations: &[Location]) -> Result<Constants, ConstantsError> {
+async fn read(aws: &Arc<Aws>, locations: &[Location]) -> Result<Constants, ConstantsError> {
     let (model, layers) = locations.split_first().unwrap();
-    read_constants(aws, &environment(model.clone(), layers.to_vec()), now()).await
+    let documents = layers.iter().cloned().map(LayerKind::Document).collect();
+    view(aws, &environment(model.clone(), documents)).await
+}
+
+/// Returns the constants of `environment`, all of them.
+async fn view(aws: &Arc<Aws>, environment: &Environment) -> Result<Constants, ConstantsError> {
+    let reading = read_constants(&Sources::new(aws.clone()), environment, now()).await?;
+    Ok(reading.view(&Filter::default()))
 }
 
 /// Returns the JSON that the documentation of the answer shows.
@@ -170,8 +196,9 @@ async fn a_later_layer_wins_and_a_secret_stays_masked_from_every_one() {
 
     let url = &both.constants[1];
     assert_eq!(url.value.as_deref(), Some("https://two.example.com"));
-    assert_eq!(url.source, "two.yaml");
-    assert_eq!(url.chain, ["model_metadata", "one.yaml", "two.yaml"]);
+    assert_eq!(url.source.layer, "two.yaml");
+    let chain: Vec<_> = url.chain.iter().map(|link| link.layer.as_str()).collect();
+    assert_eq!(chain, ["model_metadata", "one.yaml", "two.yaml"]);
     let empty = |constants: &Constants| {
         (
             constants.constants[0].masked,
@@ -180,7 +207,7 @@ async fn a_later_layer_wins_and_a_secret_stays_masked_from_every_one() {
     };
     assert_eq!(
         (empty(&only_first), empty(&both)),
-        ((true, true), (true, false))
+        ((true, Some(true)), (true, Some(false)))
     );
 }
 
@@ -214,7 +241,9 @@ async fn a_list_that_is_too_long_is_cut_and_says_so() {
     assert_eq!(answer.counts.total, 5_001);
     assert_eq!(
         answer.warnings,
-        ["only the first 5000 of 5001 constants are in this answer"]
+        [
+            "only the first 5000 of 5001 constants are in this answer: ask for one module, or by name"
+        ]
     );
 }
 
@@ -223,7 +252,7 @@ async fn documents_in_s3_count_like_files() {
     let Some(url) = testing::service(testing::MINISTACK) else {
         return;
     };
-    let aws = Aws::for_tests(&url);
+    let aws = Arc::new(Aws::for_tests(&url));
     let client = aws.s3(None, None).await;
     let bucket = format!("mrt-constants-{}", std::process::id());
     client.create_bucket().bucket(&bucket).send().await.unwrap();
@@ -252,11 +281,11 @@ async fn documents_in_s3_count_like_files() {
     assert_eq!(summary(&constants), FIXTURE_SUMMARY);
     assert_eq!(constants.layers[0].status, "missing");
     assert_eq!(
-        constants.constants[0].source,
+        constants.constants[0].source.layer,
         format!("s3://{bucket}/prod/m2ee.yaml")
     );
     assert!(
-        matches!(missing, ConstantsError::Model(DocumentFault::Missing)),
+        matches!(missing, ConstantsError::Model(LayerFault::Missing)),
         "{missing:?}"
     );
 }

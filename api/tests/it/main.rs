@@ -8,5 +8,6 @@
 
 mod constants;
 mod harness;
+mod logs;
 mod sizes;
 mod users;

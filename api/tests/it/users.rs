@@ -1,83 +1,67 @@
-//! `/users`: counts in a real Mendix database under least rights.
+//! `/users`: counts and lists in real Mendix databases under least rights.
 
 mod database;
+mod generations;
 mod http;
+mod list;
+mod pool;
 mod rights;
+mod sweep;
 
 use std::time::Duration;
 
-use api::users::{UserCounts, UsersError, count_users};
+use api::users::{UserCounts, Users, UsersError};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::fleet::Environment;
 use sqlx::Connection;
 
 use crate::harness::NOW;
-use database::{SEED, TestDatabase, databases, databases_with};
+use database::{ENGINES, SEED, TestDatabase, databases_with, users};
 
 fn now() -> DateTime<Utc> {
     NOW.parse().unwrap()
 }
 
 async fn count(environment: &Environment) -> Result<UserCounts, UsersError> {
-    count_users(&databases(), environment, now()).await
+    users().counts(environment, now()).await
 }
 
-/// Returns the JSON that the documentation of the answer shows.
-fn documented() -> Value {
+/// Returns the JSON that the documentation of an answer shows: 0 the counts, 1 the list.
+fn documented(number: usize) -> Value {
     let source = include_str!("../../src/users/view.rs");
-    let (_, example) = source.split_once("```json").unwrap();
+    let example = source.split("```json").nth(number + 1).unwrap();
     let (example, _) = example.split_once("```").unwrap();
     serde_json::from_str(&example.replace("///", "")).unwrap()
 }
 
 #[tokio::test]
-async fn the_fixture_has_the_counts_that_the_documentation_shows() {
-    let Some(database) = TestDatabase::new("example", SEED).await else {
-        return;
-    };
+async fn the_fixture_has_the_counts_that_the_documentation_shows_on_both_engines() {
+    for engine in ENGINES {
+        let Some(database) = TestDatabase::on(engine, "example", SEED).await else {
+            return;
+        };
 
-    let counts = count(&database.environment()).await.unwrap();
+        let counts = count(&database.environment()).await.unwrap();
 
-    let mut expected = documented();
-    expected["as_of"] = NOW.into();
-    assert_eq!(serde_json::to_value(&counts).unwrap(), expected);
-    database.remove().await;
-}
-
-#[tokio::test]
-async fn what_an_old_version_does_not_store_is_null_with_a_warning() {
-    let older = format!(
-        r#"{SEED}
-        ALTER TABLE "system$user" DROP COLUMN "blockedsince";
-        ALTER TABLE "mendixsystem$version" DROP COLUMN "mendixversion";
-        DROP TABLE "system$userreportinfo", "system$userreportinfo_user", "system$session_user";"#
-    );
-    let Some(database) = TestDatabase::new("old", &older).await else {
-        return;
-    };
-
-    let counts = count(&database.environment()).await.unwrap();
-
-    assert_eq!(counts.named.active_humans_by_user_type, None);
-    assert_eq!(counts.sessions, None);
-    assert_eq!(counts.source.mendix_version, None);
-    assert_eq!(counts.source.model_version.as_deref(), Some("1.4.0.317"));
-    assert_eq!((counts.named.total, counts.named.active), (5, 4));
-    assert_eq!(
-        counts.warnings,
-        [
-            "this app's database has no user types: active_humans_by_user_type is null",
-            "this app's database has no session tables: sessions is null",
-            "this app's database has no column for the Mendix version: mendix_version is null",
-        ]
-    );
-    database.remove().await;
+        let mut expected = documented(0);
+        expected["as_of"] = NOW.into();
+        expected["source"]["engine"] = engine.as_str().into();
+        // A third role that anonymous visitors have alone is no row.
+        assert_eq!(serde_json::to_value(&counts).unwrap(), expected);
+        database.remove().await;
+    }
 }
 
 #[tokio::test]
 async fn a_session_counts_from_the_very_start_of_the_window() {
-    let Some(database) = TestDatabase::new("window", SEED).await else {
+    for engine in ENGINES {
+        session_window(engine).await;
+    }
+}
+
+async fn session_window(engine: shared::fleet::Engine) {
+    let Some(database) = TestDatabase::on(engine, "window", SEED).await else {
         return;
     };
     let mut sessions = Vec::new();
@@ -169,7 +153,8 @@ async fn no_answer_and_no_error_holds_what_must_not_leave() {
         serde_json::to_string(&counts).unwrap()
     ));
     for error in [
-        count_users(&databases_with("NEVERLEAK"), &environment, now())
+        Users::new(databases_with("NEVERLEAK"), Duration::ZERO)
+            .counts(&environment, now())
             .await
             .unwrap_err(),
         {

@@ -21,8 +21,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use shared::config::DEPLOYMENT_KEY;
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use crate::files::load_or_make_secret;
 use movement::Movement;
 use objects::ObjectServer;
 use postgres::Postgres;
@@ -44,7 +47,8 @@ pub(crate) struct Demo {
     pub(crate) access_key: String,
     /// Secret key of the S3 server, new at each start.
     pub(crate) secret_key: String,
-    /// Variables that the fleet file names: the database password, new at each start.
+    /// The database password that the fleet file names, new at each start, and the deployment's key, which stays:
+    /// a user's pseudonym is the same tomorrow.
     pub(crate) variables: BTreeMap<String, String>,
     movement: Movement,
     objects: ObjectServer,
@@ -69,6 +73,7 @@ impl Demo {
         let lock = lock(&folder).await?;
         let buckets_path = folder.join("buckets");
         buckets::prepare(&buckets_path)?;
+        let key = deployment_key(&folder)?;
         let objects = ObjectServer::start(&buckets_path).await?;
         let postgres = Postgres::start(&folder).await?;
         let prepared = async {
@@ -89,7 +94,10 @@ impl Demo {
             s3_endpoint: objects.endpoint(),
             access_key: objects.access_key().to_owned(),
             secret_key: objects.secret_key().to_owned(),
-            variables: BTreeMap::from([(fleet::PASSWORD_VARIABLE.to_owned(), password)]),
+            variables: BTreeMap::from([
+                (fleet::PASSWORD_VARIABLE.to_owned(), password),
+                (DEPLOYMENT_KEY.to_owned(), key),
+            ]),
             movement: Movement::start(&buckets_path, &postgres),
             buckets_path,
             objects,
@@ -110,6 +118,12 @@ impl Demo {
         self.objects.stop().await;
         self.postgres.stop().await
     }
+}
+
+/// Returns the key in `folder`, a new one when there is none yet.
+fn deployment_key(folder: &Path) -> anyhow::Result<String> {
+    let path = folder.join("deployment.key");
+    load_or_make_secret(&path, || Ok(Uuid::new_v4().simple().to_string()))
 }
 
 /// Makes sure that this is the only demo in `folder`, for as long as the result lives.

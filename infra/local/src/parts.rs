@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use api::deployment_key::DeploymentKey;
 use api::routes::{self, Ports};
 use api::server::Server;
 use collector::collect::CollectorPorts;
@@ -15,6 +16,7 @@ use shared::config::{DATABASE_CA_FILE, ProcessVariables, Reader, Variables};
 use shared::database::Databases;
 use shared::document::Location;
 use shared::fleet::FleetSource;
+use shared::secrets::Secrets;
 use shared::store::{SnapshotReader, SnapshotWriter};
 use shared::telemetry::Metrics;
 
@@ -43,6 +45,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) databases: Databases,
     pub(crate) aws: Arc<Aws>,
+    deployment_key: DeploymentKey,
+    users_cache: Duration,
     every: Duration,
     retention: Duration,
 }
@@ -58,8 +62,8 @@ impl Parts {
     ) -> anyhow::Result<Self> {
         let mut reader = Reader::new(&*variables);
         let retention = reader.retention();
+        let users_cache = reader.users_cache();
         let ca_file = reader.optional(DATABASE_CA_FILE).map(Into::into);
-        reader.finish(())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aws = Arc::new(match stand_in {
             Some(stand_in) => Aws::at(
@@ -69,6 +73,9 @@ impl Parts {
             ),
             None => Aws::load().await,
         });
+        let secrets = || Secrets::new(Arc::clone(&aws));
+        let deployment_key = DeploymentKey::from_config(&reader, secrets);
+        reader.finish(())?;
         let location = Location::parse(fleet)
             .map_err(|reason| anyhow::anyhow!("--fleet {fleet}: {reason}"))?;
         let store = SqliteStore::open(&data.join(STORE_FILE), Arc::clone(&clock)).await;
@@ -84,6 +91,8 @@ impl Parts {
             store: Arc::new(store),
             clock,
             aws,
+            deployment_key,
+            users_cache,
             every,
             retention,
         })
@@ -96,6 +105,8 @@ impl Parts {
             snapshots: SnapshotReader::new(self.store.clone()),
             databases: self.databases.clone(),
             aws: Arc::clone(&self.aws),
+            deployment_key: self.deployment_key.clone(),
+            users_cache: self.users_cache,
         };
         Server::new(
             routes::all(&ports),

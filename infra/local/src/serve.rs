@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::routes::ROUTES;
 use api::server::Server;
 use collector::{Collector, Source};
 use shared::config::Reader;
@@ -111,7 +110,7 @@ async fn serve(
         targets.map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
 
     let url = format!("http://{}", listener.local_addr()?);
-    let scopes = ROUTES.iter().filter_map(|route| route.scope).collect();
+    let scopes = api::routes::scopes();
     let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&parts.clock))?;
     let (client_id, client_secret) = identity.client();
     let running = Running {

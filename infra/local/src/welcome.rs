@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(example_environment(&fleet), "full");
         assert_eq!(
             curl(&api::users::ROUTE, "http://127.0.0.1:8080", "full"),
-            "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users?environment=full'"
+            "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users'"
         );
         assert_eq!(
             curl(&api::health::ROUTE, "http://127.0.0.1:8080", "full"),

@@ -9,15 +9,14 @@ const KEY_LENGTH: usize = 24;
 /// Characters of base64, base64url, hexadecimal, percent-encoded and UUID text.
 const KEY_PUNCTUATION: [char; 6] = ['+', '/', '=', '_', '-', '%'];
 
-/// Returns whether `value` is or holds something that has the shape of a secret.
-pub(super) fn is_secret(value: &str) -> bool {
+/// Returns whether `value` is or holds a secret beyond doubt, by its shape.
+pub(super) fn is_credential(value: &str) -> bool {
     value.contains("-----BEGIN")
         || has_authorization(value)
         || has_json_web_token(value)
         || has_aws_key(value)
         || has_url_login(value)
         || has_secret_field(value)
-        || has_random_text(value)
 }
 
 /// `Bearer …` and `Basic …`, as in an HTTP header.
@@ -64,8 +63,8 @@ fn has_secret_field(value: &str) -> bool {
     })
 }
 
-/// A run of key characters that is as random as a key. In a URL the path's parts are looked at one by one.
-fn has_random_text(value: &str) -> bool {
+/// Returns whether `value` has a run of key characters that is as random as a key. In a URL the path's parts are looked at one by one.
+pub(super) fn has_random_text(value: &str) -> bool {
     let is_url = value.contains("://");
     value
         .split(|character: char| !is_key_character(character) || (is_url && character == '/'))
@@ -152,6 +151,10 @@ fn is_key_character(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_secret(value: &str) -> bool {
+        is_credential(value) || has_random_text(value)
+    }
 
     /// Numbers that only look random: the same in every run (Knuth's MMIX generator).
     struct Random(u64);

@@ -1,11 +1,13 @@
 //! Documents that cannot be used: each fault is named, and nothing of the document is told.
 
+use std::sync::Arc;
+
 use api::constants::{ConstantsError, LAYER_LIMIT_BYTES};
 use shared::aws::Aws;
 use shared::document::Location;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{FIXTURE_SUMMARY, LAYER, MODEL, constants_of, read, summary};
+use super::{FIXTURE_SUMMARY, LAYER, MODEL, constants_of, nowhere, read, summary};
 
 #[tokio::test]
 async fn each_fault_of_a_layer_is_named_and_the_others_still_count() {
@@ -45,9 +47,7 @@ async fn each_fault_of_a_layer_is_named_and_the_others_still_count() {
         let locations = ["metadata.json", name, "m2ee.yaml"]
             .map(|name| Location::File(folder.path().join(name)));
 
-        let constants = read(&Aws::for_tests("http://127.0.0.1:9"), &locations)
-            .await
-            .unwrap();
+        let constants = read(&nowhere(), &locations).await.unwrap();
 
         assert_eq!(summary(&constants), FIXTURE_SUMMARY, "{name}");
         assert_eq!(constants.completeness, "partial", "{name}");
@@ -76,7 +76,9 @@ async fn a_layer_without_constants_is_complete_but_doubtful() {
     assert_eq!(constants.completeness, "complete");
     assert_eq!(
         constants.warnings,
-        ["m2ee.yaml sets no constants: it has no mxruntime.MicroflowConstants"]
+        [
+            "m2ee.yaml sets no constants: it has no part that does in an m2ee.yaml, a MendixApp or the Deploy API's answer"
+        ]
     );
 }
 
@@ -102,7 +104,7 @@ async fn without_a_good_model_there_is_no_answer() {
 }
 
 /// Starts an S3 that refuses every request, as it does when a policy forbids reading.
-pub(super) async fn refusing_s3() -> Aws {
+pub(super) async fn refusing_s3() -> Arc<Aws> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -117,7 +119,7 @@ pub(super) async fn refusing_s3() -> Aws {
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });
-    Aws::for_tests(&url)
+    Arc::new(Aws::for_tests(&url))
 }
 
 #[tokio::test]

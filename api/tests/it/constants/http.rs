@@ -3,19 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::constants::Status;
+use api::constants::{Sources, Status};
+use api::deployment_key::DeploymentKey;
 use shared::aws::Aws;
 
 use super::faults::refusing_s3;
-use super::{LAYER, MODEL};
+use super::{LAYER, MODEL, nowhere};
 use crate::harness::{TestServer, World, get};
 
 const SCOPE: &str = "mrt/constants.read";
 
-fn server(world: &World, aws: Aws) -> TestServer {
+fn server(world: &World, aws: Arc<Aws>) -> TestServer {
+    server_with(world, aws, DeploymentKey::none())
+}
+
+fn server_with(world: &World, aws: Arc<Aws>, key: DeploymentKey) -> TestServer {
     world.server(vec![api::constants::endpoint(
         Arc::clone(&world.fleet),
-        Arc::new(aws),
+        Sources::new(aws),
+        key,
     )])
 }
 
@@ -31,7 +37,7 @@ async fn the_answer_is_live_and_keeps_its_tag_while_nothing_changes() {
         path("m2ee.yaml")
     );
     let world = World::new(&fleet);
-    let server = server(&world, Aws::for_tests("http://127.0.0.1:9"));
+    let server = server(&world, nowhere());
     let ask = || get("/micro_flow_constants?environment=acme-prod").scopes(SCOPE);
 
     let first = server.ask(ask()).await;

@@ -1,16 +1,17 @@
-//! A database of its own for each test, on the server of `MRT_TEST_POSTGRES_URL`, with a least-privilege role.
+//! A database of its own for each test, on the server of the engine's variable, with a least-privilege role.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::users::grants_script;
+use api::users::{Users, grants_script};
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine, Environment};
 use shared::testing;
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -18,77 +19,125 @@ use crate::harness::NOW;
 
 /// A Mendix database in small.
 pub(crate) const SEED: &str = include_str!("../../fixtures/mendix.sql");
+/// What it was before Mendix 7.4.
+pub(crate) const BEFORE_7_4: &str = include_str!("../../fixtures/mendix_before_7_4.sql");
+/// What it is with Mendix 10 or 11, associations in columns and identifiers of named users.
+pub(crate) const COLUMNS: &str = include_str!("../../fixtures/mendix_columns.sql");
 /// Variable that holds the role's password.
 pub(crate) const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
 const PASSWORD: &str = "role-password";
+/// Both engines.
+pub(crate) const ENGINES: [Engine; 2] = [Engine::Postgres, Engine::Mysql];
 
-/// Returns the server's superuser, or says that the test is skipped.
-fn superuser() -> Option<PgConnectOptions> {
-    let url = testing::service(testing::POSTGRES)?;
-    Some(PgConnectOptions::from_str(&url).unwrap())
+/// Who may do everything on a server.
+enum Administrator {
+    Postgres(PgConnectOptions),
+    Mysql(MySqlConnectOptions),
 }
 
 /// A database that exists as long as the test needs it.
 pub(crate) struct TestDatabase {
-    superuser: PgConnectOptions,
+    administrator: Administrator,
     pub(crate) target: DatabaseTarget,
 }
 
 impl TestDatabase {
-    /// Makes a database from `seed` and a role with the rights that our own script gives.
+    /// Makes a PostgreSQL database from `seed` and a role with the rights that our own script gives.
     ///
     /// `suffix` makes the names unique within this process. `None` when there is no server to test on.
     pub(crate) async fn new(suffix: &str, seed: &str) -> Option<Self> {
-        let database = Self::without_rights(suffix, seed).await?;
+        Self::on(Engine::Postgres, suffix, seed).await
+    }
+
+    /// Makes a database of `engine` as [`TestDatabase::new`] does.
+    pub(crate) async fn on(engine: Engine, suffix: &str, seed: &str) -> Option<Self> {
+        let database = Self::without_rights(engine, suffix, seed).await?;
         database.run(&grants_script(&database.target)).await;
-        let role = database.target.user.replace('"', "\"\"");
+        let user = database.user();
         database
-            .run(&format!("ALTER ROLE \"{role}\" PASSWORD '{PASSWORD}'"))
+            .run(&match engine {
+                Engine::Postgres => format!("ALTER ROLE {user} PASSWORD '{PASSWORD}'"),
+                Engine::Mysql => {
+                    format!("ALTER USER {user} IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
+                }
+            })
             .await;
         Some(database)
     }
 
     /// Makes a database from `seed`; the role does not exist yet.
-    pub(crate) async fn without_rights(suffix: &str, seed: &str) -> Option<Self> {
-        let superuser = superuser()?;
+    pub(crate) async fn without_rights(engine: Engine, suffix: &str, seed: &str) -> Option<Self> {
         let name = format!("mrt_users_{}_{suffix}", std::process::id());
-        let quoted = name.replace('"', "\"\"");
-        let mut connection = superuser.connect().await.unwrap();
-        let create = format!("CREATE DATABASE \"{quoted}\"");
-        sqlx::raw_sql(AssertSqlSafe(create))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
+        let (administrator, host, port) = match engine {
+            Engine::Postgres => {
+                let url = testing::service(testing::POSTGRES)?;
+                let options = PgConnectOptions::from_str(&url).unwrap();
+                let (host, port) = (options.get_host().to_owned(), options.get_port());
+                (Administrator::Postgres(options), host, port)
+            }
+            Engine::Mysql => {
+                let url = testing::service(testing::MYSQL)?;
+                let options = MySqlConnectOptions::from_str(&url).unwrap();
+                let (host, port) = (options.get_host().to_owned(), options.get_port());
+                (Administrator::Mysql(options), host, port)
+            }
+        };
         let target = DatabaseTarget {
             environment: "acme-prod".into(),
-            engine: Engine::Postgres,
-            host: superuser.get_host().into(),
-            port: superuser.get_port(),
+            engine,
+            host,
+            port,
             user: format!("{name}_ro"),
             name,
             auth: Auth::Variable(PASSWORD_VARIABLE.into()),
             region: None,
             role_arn: None,
         };
-        let database = Self { superuser, target };
-        database.run(seed).await;
+        let database = Self {
+            administrator,
+            target,
+        };
+        let create = format!("CREATE DATABASE {}", database.quoted(&database.target.name));
+        database.run_on_server(&create).await;
+        let seed = match engine {
+            Engine::Postgres => seed.to_owned(),
+            Engine::Mysql => format!("SET SESSION sql_mode = 'ANSI_QUOTES';\n{}", of_mysql(seed)),
+        };
+        database.run(&seed).await;
         Some(database)
     }
 
-    /// Opens a connection to this database as the superuser.
+    fn quoted(&self, name: &str) -> String {
+        match self.target.engine {
+            Engine::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
+            Engine::Mysql => format!("`{}`", name.replace('`', "``")),
+        }
+    }
+
+    /// Returns the role as statements name it.
+    pub(crate) fn user(&self) -> String {
+        let user = &self.target.user;
+        match self.target.engine {
+            Engine::Postgres => self.quoted(user),
+            Engine::Mysql => format!("'{}'@'%'", user.replace('\\', "\\\\").replace('\'', "''")),
+        }
+    }
+
+    /// Opens a connection to this PostgreSQL database as the superuser.
     pub(crate) async fn owner(&self) -> PgConnection {
-        self.superuser
-            .clone()
-            .database(&self.target.name)
-            .connect()
-            .await
-            .unwrap()
+        let Administrator::Postgres(options) = &self.administrator else {
+            panic!("not a PostgreSQL");
+        };
+        let options = options.clone().database(&self.target.name);
+        options.connect().await.unwrap()
     }
 
     /// Opens a connection as the least-privilege role, with none of our session settings.
     pub(crate) async fn role(&self) -> PgConnection {
-        let options = self.superuser.clone().database(&self.target.name);
+        let Administrator::Postgres(options) = &self.administrator else {
+            panic!("not a PostgreSQL");
+        };
+        let options = options.clone().database(&self.target.name);
         options
             .username(&self.target.user)
             .password(PASSWORD)
@@ -97,14 +146,70 @@ impl TestDatabase {
             .unwrap()
     }
 
-    /// Runs `script` as the superuser.
+    /// Returns the code of the error that `statement` ends with when the role runs it; empty when it works.
+    pub(crate) async fn refusal(&self, statement: &str) -> String {
+        let statement = AssertSqlSafe(statement.to_owned());
+        let ran = match &self.administrator {
+            Administrator::Postgres(_) => {
+                let mut role = self.role().await;
+                sqlx::raw_sql(statement)
+                    .execute(&mut role)
+                    .await
+                    .map(|_| ())
+            }
+            Administrator::Mysql(options) => {
+                let options = options.clone().database(&self.target.name);
+                let options = options.username(&self.target.user).password(PASSWORD);
+                let mut role = options.connect().await.unwrap();
+                sqlx::raw_sql(statement)
+                    .execute(&mut role)
+                    .await
+                    .map(|_| ())
+            }
+        };
+        let error = ran.err();
+        let code = error
+            .as_ref()
+            .and_then(|error| error.as_database_error()?.code());
+        code.unwrap_or_default().into_owned()
+    }
+
+    /// Runs `script` as the administrator in this database.
     pub(crate) async fn run(&self, script: &str) {
-        let mut owner = self.owner().await;
-        sqlx::raw_sql(AssertSqlSafe(script.to_owned()))
-            .execute(&mut owner)
-            .await
-            .unwrap();
-        owner.close().await.unwrap();
+        let script = AssertSqlSafe(script.to_owned());
+        match &self.administrator {
+            Administrator::Postgres(_) => {
+                let mut owner = self.owner().await;
+                sqlx::raw_sql(script).execute(&mut owner).await.unwrap();
+                owner.close().await.unwrap();
+            }
+            Administrator::Mysql(options) => {
+                let options = options.clone().database(&self.target.name);
+                let mut owner = options.connect().await.unwrap();
+                sqlx::raw_sql(script).execute(&mut owner).await.unwrap();
+                owner.close().await.unwrap();
+            }
+        }
+    }
+
+    async fn run_on_server(&self, statement: &str) {
+        let statement = AssertSqlSafe(statement.to_owned());
+        match &self.administrator {
+            Administrator::Postgres(options) => {
+                let mut connection = options.connect().await.unwrap();
+                sqlx::raw_sql(statement)
+                    .execute(&mut connection)
+                    .await
+                    .unwrap();
+            }
+            Administrator::Mysql(options) => {
+                let mut connection = options.connect().await.unwrap();
+                sqlx::raw_sql(statement)
+                    .execute(&mut connection)
+                    .await
+                    .unwrap();
+            }
+        }
     }
 
     /// Returns the environment that this is the database of.
@@ -112,23 +217,44 @@ impl TestDatabase {
         environment(Some(self.target.clone()))
     }
 
+    /// Returns the database of the fleet file, for the environment `name`.
+    pub(crate) fn fleet(&self, name: &str) -> String {
+        let target = &self.target;
+        format!(
+            "[[environment]]\nname = \"{name}\"\n[environment.database]\nengine = \"{}\"\nhost = \"{}\"\nport = {}\n\
+             name = \"{}\"\nuser = \"{}\"\nauth = \"env:{PASSWORD_VARIABLE}\"\n",
+            target.engine.as_str(),
+            target.host,
+            target.port,
+            target.name,
+            target.user
+        )
+    }
+
     /// Removes the database and its role.
     pub(crate) async fn remove(self) {
-        let mut connection = self.superuser.connect().await.unwrap();
-        let (name, role) = (
-            self.target.name.replace('"', "\"\""),
-            self.target.user.replace('"', "\"\""),
-        );
-        for statement in [
-            format!("DROP DATABASE \"{name}\" WITH (FORCE)"),
-            format!("DROP ROLE IF EXISTS \"{role}\""),
-        ] {
-            sqlx::raw_sql(AssertSqlSafe(statement))
-                .execute(&mut connection)
-                .await
-                .unwrap();
+        let (name, user) = (self.quoted(&self.target.name), self.user());
+        let statements = match self.target.engine {
+            Engine::Postgres => [
+                format!("DROP DATABASE {name} WITH (FORCE)"),
+                format!("DROP ROLE IF EXISTS {user}"),
+            ],
+            Engine::Mysql => [
+                format!("DROP DATABASE {name}"),
+                format!("DROP USER IF EXISTS {user}"),
+            ],
+        };
+        for statement in statements {
+            self.run_on_server(&statement).await;
         }
     }
+}
+
+/// The same tables with the types that Mendix gives them on MySQL.
+fn of_mysql(seed: &str) -> String {
+    seed.replace(" timestamp", " datetime(3)")
+        .replace(" bytea", " longblob")
+        .replace(" boolean", " tinyint(1)")
 }
 
 /// Returns an environment with the fleet file's defaults.
@@ -141,6 +267,11 @@ pub(crate) fn environment(database: Option<DatabaseTarget>) -> Environment {
         administrator: "MxAdmin".into(),
         session_timeout: Duration::from_secs(600),
     }
+}
+
+/// Returns a reader that knows the role's password and keeps nothing.
+pub(crate) fn users() -> Users {
+    Users::new(databases_with(PASSWORD), Duration::ZERO)
 }
 
 /// Returns an opener that knows the role's password.

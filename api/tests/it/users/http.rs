@@ -3,37 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::deployment_key::DeploymentKey;
 use api::users::UsersError;
 use serde_json::json;
 
 use super::count;
-use super::database::{PASSWORD_VARIABLE, SEED, TestDatabase, databases, environment};
+use super::database::{SEED, TestDatabase, environment, users};
 use crate::harness::{TestServer, World, get};
 
-const SCOPE: &str = "mrt/users.read";
-
-fn fleet(database: &TestDatabase) -> String {
-    let target = &database.target;
-    format!(
-        r#"
-[[environment]]
-name = "acme-prod"
-  [environment.database]
-  engine = "postgres"
-  host = "{}"
-  port = {}
-  name = "{}"
-  user = "{}"
-  auth = "env:{PASSWORD_VARIABLE}"
-"#,
-        target.host, target.port, target.name, target.user
-    )
-}
+pub(super) const SCOPE: &str = "mrt/users.read";
 
 fn server(world: &World) -> TestServer {
+    server_with(world, DeploymentKey::none())
+}
+
+/// Returns a server that keeps no counts.
+pub(super) fn server_with(world: &World, key: DeploymentKey) -> TestServer {
     world.server(vec![api::users::endpoint(
         Arc::clone(&world.fleet),
-        databases(),
+        users(),
+        key,
     )])
 }
 
@@ -42,7 +31,7 @@ async fn the_answer_is_live_and_keeps_its_tag_while_nothing_changes() {
     let Some(database) = TestDatabase::new("http", SEED).await else {
         return;
     };
-    let world = World::new(&fleet(&database));
+    let world = World::new(&database.fleet("acme-prod"));
     let server = server(&world);
     let ask = || get("/users?environment=acme-prod").scopes(SCOPE);
 
@@ -77,7 +66,7 @@ async fn missing_rights_are_a_problem_with_the_statements_that_give_them() {
             r#"REVOKE SELECT ("active") ON "system$user" FROM "{role}""#
         ))
         .await;
-    let world = World::new(&fleet(&database));
+    let world = World::new(&database.fleet("acme-prod"));
 
     let reply = server(&world)
         .ask(get("/users?environment=acme-prod").scopes(SCOPE))
@@ -108,6 +97,7 @@ name = "acme-mysql"
 [environment.database]
 engine = "mysql"
 host = "127.0.0.1"
+port = 9
 name = "acme"
 user = "mrt_ro"
 auth = "env:MRT_TEST_ROLE_PASSWORD"
@@ -118,7 +108,23 @@ name = "files-only"
     );
     let server = server(&world);
     let cases = [
-        (get("/users").scopes(SCOPE), 400, "bad_parameter"),
+        (get("/users?kind=human").scopes(SCOPE), 400, "bad_parameter"),
+        (get("/users?view=list").scopes(SCOPE), 400, "bad_parameter"),
+        (
+            get("/users?view=list&environment=acme-prod&cursor=x").scopes(SCOPE),
+            400,
+            "bad_parameter",
+        ),
+        (
+            get("/users?view=list&environment=acme-prod&names=clear").scopes(SCOPE),
+            403,
+            "scope_missing",
+        ),
+        (
+            get("/users?view=list&environment=acme-prod&names=clear").scopes("mrt/users.pii"),
+            403,
+            "scope_missing",
+        ),
         (get("/users?environment=acme-prod"), 401, "unauthorized"),
         (
             get("/users?environment=acme-prod").scopes("mrt/constants.read"),
@@ -144,8 +150,8 @@ name = "files-only"
         ),
         (
             get("/users?environment=acme-mysql").scopes(SCOPE),
-            404,
-            "not_configured",
+            503,
+            "unreachable",
         ),
         (
             get("/users?environment=acme-prod").scopes(SCOPE),

@@ -1,9 +1,12 @@
 //! The grants script and the statements of `GrantsMissing`, tried on a real server.
 
-use api::users::{UsersError, grants_script};
+use std::time::Duration;
 
-use super::database::{SEED, TestDatabase, databases_with};
-use super::{count, count_users, now};
+use api::users::{Users, UsersError, grants_script};
+use shared::fleet::Engine;
+
+use super::database::{ENGINES, SEED, TestDatabase, databases_with};
+use super::{count, now};
 
 async fn missing_statements(database: &TestDatabase) -> Vec<String> {
     match count(&database.environment()).await {
@@ -14,36 +17,45 @@ async fn missing_statements(database: &TestDatabase) -> Vec<String> {
 
 #[tokio::test]
 async fn the_role_reads_flags_but_no_secret_and_writes_nothing() {
-    let Some(database) = TestDatabase::new("secrets", SEED).await else {
-        return;
-    };
-    let mut role = database.role().await;
+    for engine in ENGINES {
+        let Some(database) = TestDatabase::on(engine, "secrets", SEED).await else {
+            return;
+        };
+        let refused = |statement: &'static str| {
+            let quoted = match engine {
+                Engine::Postgres => statement.to_owned(),
+                Engine::Mysql => statement.replace('"', "`"),
+            };
+            let database = &database;
+            async move { database.refusal(&quoted).await }
+        };
 
-    for statement in [
-        r#"SELECT "password" FROM "system$user""#,
-        r#"SELECT * FROM "system$user""#,
-        r#"SELECT "sessionid" FROM "system$session""#,
-        r#"SELECT "token" FROM "system$tokeninformation""#,
-        r#"SELECT "email" FROM "administration$account""#,
-        r#"SELECT "name" FROM "system$filedocument""#,
-        r#"SELECT "hash" FROM "system$userreportinfo""#,
-        r#"DELETE FROM "system$session""#,
-        r#"UPDATE "system$user" SET "active" = true"#,
-    ] {
-        let refused = sqlx::raw_sql(statement)
-            .execute(&mut role)
-            .await
-            .unwrap_err();
-        let code = refused.as_database_error().unwrap().code().unwrap();
-        assert_eq!(code, "42501", "{statement}");
+        for statement in [
+            r#"SELECT "password" FROM "system$user""#,
+            r#"SELECT * FROM "system$user""#,
+            r#"SELECT "sessionid" FROM "system$session""#,
+            r#"SELECT "token" FROM "system$tokeninformation""#,
+            r#"SELECT "email" FROM "administration$account""#,
+            r#"SELECT "name" FROM "system$filedocument""#,
+            r#"SELECT "hash" FROM "system$userreportinfo""#,
+            r#"DELETE FROM "system$session""#,
+            r#"UPDATE "system$user" SET "active" = true"#,
+        ] {
+            let code = refused(statement).await;
+            // insufficient_privilege; MySQL's "access denied" classes.
+            assert!(
+                ["42501", "42000"].contains(&code.as_str()),
+                "{code} {statement}"
+            );
+        }
+        for statement in [
+            r#"SELECT "id", "name", "active" FROM "system$user""#,
+            r#"SELECT "entity_name", "table_name" FROM "mendixsystem$entity""#,
+        ] {
+            assert_eq!(refused(statement).await, "", "{statement}");
+        }
+        database.remove().await;
     }
-    for statement in [
-        r#"SELECT "id", "name", "active" FROM "system$user""#,
-        r#"SELECT * FROM "mendixsystem$entity""#,
-    ] {
-        sqlx::raw_sql(statement).execute(&mut role).await.unwrap();
-    }
-    database.remove().await;
 }
 
 #[tokio::test]
@@ -81,6 +93,76 @@ async fn names_with_quotes_and_dollars_work_from_script_to_count() {
 }
 
 #[tokio::test]
+async fn names_with_quotes_work_on_mysql_too() {
+    let name = r#"o'dd `x` \{{grants}}"#;
+    let Some(database) = TestDatabase::on(Engine::Mysql, name, SEED).await else {
+        return;
+    };
+
+    let counts = count(&database.environment()).await.unwrap();
+
+    assert_eq!(counts.named.total, 5);
+    database.remove().await;
+}
+
+/// MySQL hides what an account may not read, so rights come back in steps; each step names what can be given.
+#[tokio::test]
+async fn on_mysql_the_statements_lead_from_no_right_to_all() {
+    let Some(database) = TestDatabase::on(Engine::Mysql, "steps", SEED).await else {
+        return;
+    };
+    let counts = count(&database.environment()).await.unwrap();
+    let user = database.user();
+    database
+        .run(&format!("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}"))
+        .await;
+
+    let mut steps = Vec::new();
+    while let Err(error) = count(&database.environment()).await {
+        let UsersError::GrantsMissing { statements } = error else {
+            panic!("{error:?}");
+        };
+        for statement in &statements {
+            database.run(statement).await;
+        }
+        steps.push(statements);
+        assert!(steps.len() < 6, "{steps:?}");
+    }
+
+    assert!(!format!("{steps:?}").contains("password"), "{steps:?}");
+    assert_eq!(count(&database.environment()).await.unwrap(), counts);
+    database.remove().await;
+}
+
+/// A right on one column that is taken away is told by name, and a column that no version has is not asked for.
+#[tokio::test]
+async fn on_mysql_one_missing_right_is_one_statement() {
+    let old = format!("{SEED}{}", super::database::BEFORE_7_4);
+    for seed in [SEED, old.as_str()] {
+        let Some(database) = TestDatabase::on(Engine::Mysql, "one", seed).await else {
+            return;
+        };
+        let user = database.user();
+        let name = &database.target.name;
+        database
+            .run(&format!(
+                "REVOKE SELECT (`active`) ON `{name}`.`system$user` FROM {user}"
+            ))
+            .await;
+
+        let statements = missing_statements(&database).await;
+
+        assert_eq!(
+            statements,
+            [format!(
+                "GRANT SELECT (`active`) ON `{name}`.`system$user` TO {user};"
+            )]
+        );
+        database.remove().await;
+    }
+}
+
+#[tokio::test]
 async fn the_statements_of_missing_rights_give_exactly_what_lacks() {
     let Some(database) = TestDatabase::new("revoked", SEED).await else {
         return;
@@ -111,8 +193,8 @@ async fn the_statements_of_missing_rights_give_exactly_what_lacks() {
     );
     assert_eq!(
         statements.len(),
-        7,
-        "one for the schema and each of six tables"
+        9,
+        "one for the schema and each of eight tables"
     );
     assert!(!statements.join("").contains("password"), "{statements:?}");
     for statement in &statements {
@@ -168,7 +250,7 @@ async fn rights_that_end_between_probe_and_count_are_missing_rights_too() {
         .iter()
         .filter(|statement| statement.contains("system$"))
         .count();
-    assert_eq!(tables, 6, "{statements:?}");
+    assert_eq!(tables, 8, "{statements:?}");
     database.remove().await;
 }
 
@@ -183,21 +265,23 @@ async fn a_login_that_fails_says_how() {
     let mut closed = environment.clone();
     closed.database.as_mut().unwrap().port = 9;
 
-    let code =
-        async |environment, databases| match count_users(&databases, environment, now()).await {
+    let code = async |environment, databases| {
+        let users = Users::new(databases, Duration::ZERO);
+        match users.counts(environment, now()).await {
             Err(UsersError::Database(error)) => error.code(),
             other => panic!("{other:?}"),
-        };
+        }
+    };
     assert_eq!(
         code(&environment, databases_with("wrong")).await,
         "login_refused"
     );
     assert_eq!(
-        code(&elsewhere, super::databases()).await,
+        code(&elsewhere, super::database::databases()).await,
         "database_missing"
     );
     assert_eq!(
-        code(&closed, super::databases()).await,
+        code(&closed, super::database::databases()).await,
         "connection_refused"
     );
     database.remove().await;

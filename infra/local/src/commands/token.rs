@@ -44,11 +44,8 @@ pub(crate) async fn run(
     match (answer["access_token"].as_str(), answer["error"].as_str()) {
         (Some(token), _) => println!("{token}"),
         (None, Some("invalid_scope")) => {
-            let scopes: Vec<_> = api::routes::ROUTES
-                .iter()
-                .filter_map(|route| route.scope)
-                .collect();
-            bail!("an unknown scope; allowed are {}", scopes.join(", "));
+            let scopes = api::routes::scopes().join(", ");
+            bail!("an unknown scope; allowed are {scopes}");
         }
         (None, error) => bail!("the issuer refused: {}", error.unwrap_or("no reason given")),
     }

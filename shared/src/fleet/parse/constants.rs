@@ -1,41 +1,156 @@
 //! The rules of `[environment.constants]`: where constants are defined and set.
 
+use toml::de::DeValue;
+
+use super::read_place;
 use super::section::{Faults, Section};
 use crate::document::Location;
-use crate::fleet::ConstantLayers;
+use crate::fleet::{
+    ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS, Place,
+};
+
+const KINDS: &str = "allowed are document, ecs_task, secret, ssm_path";
 
 pub(super) fn read_constants(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
 ) -> Option<ConstantLayers> {
-    section.check_keys(faults, &["model", "layers"]);
+    section.check_keys(
+        faults,
+        &["model", "layers", "show", "hide", "region", "role_arn"],
+    );
+    let (region, role_arn) = read_place(faults, section);
+    let place = Place { region, role_arn };
     let model = section.required_text(faults, "model");
     let model = model
         .and_then(|(text, offset)| read_location(faults, (text, offset), &section.field("model")));
+    Some(ConstantLayers {
+        layers: read_layers(faults, section, &place),
+        show: read_patterns(faults, section, "show"),
+        hide: read_patterns(faults, section, "hide"),
+        model: model?,
+        place,
+    })
+}
+
+/// Reads a list whose strings are documents and whose tables name their kind.
+fn read_layers(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    place: &Place,
+) -> Vec<ConstantLayer> {
     let mut layers = Vec::new();
-    if let Some(value) = section.get("layers") {
-        let field = section.field("layers");
-        let entries = value
-            .get_ref()
-            .as_array()
-            .map(|array| array.iter().collect::<Vec<_>>());
-        if entries.is_none() {
-            faults.add(value.span().start, &field, "allowed is a list of locations");
-        }
-        for (index, entry) in entries.unwrap_or_default().into_iter().enumerate() {
-            let field = format!("{field}[{index}]");
-            match entry.get_ref().as_str() {
-                Some(text) => {
-                    layers.extend(read_location(faults, (text, entry.span().start), &field))
-                }
-                None => faults.add(entry.span().start, &field, "allowed is a string"),
+    let allowed = "a list of locations and tables";
+    for (field, entry) in section.entries(faults, "layers", allowed, MAX_CONSTANT_LAYERS) {
+        let offset = entry.span().start;
+        match entry.get_ref() {
+            DeValue::String(text) => {
+                let location = read_location(faults, (text, offset), &field);
+                layers.extend(location.map(|location| ConstantLayer {
+                    kind: LayerKind::Document(location),
+                    place: place.clone(),
+                }));
             }
+            DeValue::Table(table) => {
+                let section = Section {
+                    table,
+                    path: field,
+                    offset,
+                };
+                layers.extend(read_layer(faults, &section, place));
+            }
+            _ => faults.add(offset, &field, "allowed is a string or a table"),
         }
     }
-    Some(ConstantLayers {
-        model: model?,
-        layers,
-    })
+    layers
+}
+
+fn read_layer(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    inherited: &Place,
+) -> Option<ConstantLayer> {
+    let (kind, kind_offset) = section.required_text(faults, "kind")?;
+    let keys: &[&str] = match kind {
+        "document" => &["location"],
+        "ecs_task" => &["cluster", "service", "container"],
+        "secret" => &["id"],
+        "ssm_path" => &["path", "decrypt"],
+        _ => {
+            let reason = format!("{kind:?} is unknown, {KINDS}");
+            faults.add(kind_offset, &section.field("kind"), reason);
+            return None;
+        }
+    };
+    let allowed: Vec<&str> = ["kind"]
+        .iter()
+        .chain(keys)
+        .chain(&["region", "role_arn"])
+        .copied()
+        .collect();
+    section.check_keys(faults, &allowed);
+    let (region, role_arn) = read_place(faults, section);
+    let text = |faults: &mut Faults<'_>, key: &str| {
+        let text = section.required_text(faults, key);
+        text.map(|(text, _)| text.to_owned())
+    };
+    let kind = match kind {
+        "document" => {
+            let found = section.required_text(faults, "location")?;
+            LayerKind::Document(read_location(faults, found, &section.field("location"))?)
+        }
+        "ecs_task" => {
+            let (cluster, service) = (text(faults, "cluster"), text(faults, "service"));
+            let container = section.optional_text(faults, "container");
+            LayerKind::EcsTask {
+                cluster: cluster?,
+                service: service?,
+                container: container.map(|(text, _)| text.to_owned()),
+            }
+        }
+        "secret" => LayerKind::Secret {
+            id: text(faults, "id")?,
+        },
+        _ => {
+            let path = section.required_text(faults, "path");
+            let path = section.checked(faults, ("path", path), parameter_path)?;
+            LayerKind::SsmPath {
+                path: path.trim_end_matches('/').to_owned(),
+                decrypt: section.truth(faults, "decrypt").unwrap_or_default(),
+            }
+        }
+    };
+    let place = Place {
+        region: region.or_else(|| inherited.region.clone()),
+        role_arn: role_arn.or_else(|| inherited.role_arn.clone()),
+    };
+    Some(ConstantLayer { kind, place })
+}
+
+fn read_patterns(faults: &mut Faults<'_>, section: &Section<'_>, key: &str) -> Vec<String> {
+    let mut patterns = Vec::new();
+    let allowed = "a list of names, * for any part";
+    for (field, entry) in section.entries(faults, key, allowed, MAX_CONSTANT_PATTERNS) {
+        match entry.get_ref().as_str() {
+            Some(text) if !text.is_empty() => patterns.push(text.to_owned()),
+            _ => faults.add(
+                entry.span().start,
+                &field,
+                "allowed is a name, * for any part",
+            ),
+        }
+    }
+    patterns
+}
+
+/// A path of two parts at least: the root would let everything of an account in.
+fn parameter_path(text: &str) -> Result<(), &'static str> {
+    let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
+    let is_path = parts.len() >= 2 && parts[0].is_empty();
+    if is_path && parts[1..].iter().all(|part| !part.is_empty()) {
+        return Ok(());
+    }
+    Err("is no path of parameters, such as /acme-prod/constants")
 }
 
 fn read_location(
@@ -49,5 +164,119 @@ fn read_location(
             faults.add(offset, field, format!("{text:?}: {reason}"));
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Fleet;
+
+    fn constants(lines: &str) -> Result<ConstantLayers, String> {
+        let text =
+            format!("[[environment]]\nname = \"acme-prod\"\n[environment.constants]\n{lines}");
+        let fleet = Fleet::parse("fleet.toml", &text).map_err(|faults| faults.to_string())?;
+        let environment = fleet.environment("acme-prod").unwrap();
+        Ok(environment.constants.clone().unwrap())
+    }
+
+    #[test]
+    fn strings_are_documents_and_tables_name_their_kind() {
+        let constants = constants(
+            r#"
+model = "s3://acme-config/app.mda"
+region = "eu-west-1"
+layers = [
+  "s3://acme-config/m2ee.yaml",
+  { kind = "document", location = "settings.json", region = "eu-central-1" },
+  { kind = "ecs_task", cluster = "acme", service = "acme-prod", container = "mendix" },
+  { kind = "secret", id = "acme/prod", role_arn = "arn:aws:iam::123456789012:role/mrt-reader" },
+  { kind = "ssm_path", path = "/acme-prod/constants/", decrypt = true },
+]
+show = ["Sales.*Url"]
+hide = ["Sales.Discount*"]
+"#,
+        )
+        .unwrap();
+
+        let kinds: Vec<_> = constants.layers.iter().map(|layer| &layer.kind).collect();
+        assert_eq!(
+            kinds,
+            [
+                &LayerKind::Document(Location::parse("s3://acme-config/m2ee.yaml").unwrap()),
+                &LayerKind::Document(Location::parse("settings.json").unwrap()),
+                &LayerKind::EcsTask {
+                    cluster: "acme".into(),
+                    service: "acme-prod".into(),
+                    container: Some("mendix".into()),
+                },
+                &LayerKind::Secret {
+                    id: "acme/prod".into()
+                },
+                &LayerKind::SsmPath {
+                    path: "/acme-prod/constants".into(),
+                    decrypt: true,
+                },
+            ]
+        );
+        let regions: Vec<_> = constants
+            .layers
+            .iter()
+            .map(|layer| layer.place.region.as_deref().unwrap())
+            .collect();
+        assert_eq!(
+            regions,
+            [
+                "eu-west-1",
+                "eu-central-1",
+                "eu-west-1",
+                "eu-west-1",
+                "eu-west-1"
+            ]
+        );
+        assert!(constants.layers[3].place.role_arn.is_some());
+        assert_eq!(
+            (constants.show.len(), constants.hide.len()),
+            (1, 1),
+            "{constants:?}"
+        );
+    }
+
+    #[test]
+    fn every_fault_of_a_layer_is_named() {
+        let shown = constants(
+            r#"
+model = "m"
+layers = [
+  5,
+  "https://example.com",
+  { kind = "vault" },
+  { kind = "ecs_task", cluster = "acme" },
+  { kind = "secret", id = "a", path = "/x" },
+  { kind = "ssm_path", path = "/" },
+  { kind = "ssm_path", path = "/a", decrypt = "yes" },
+  { location = "x" },
+]
+show = "Sales.*"
+hide = [""]
+"#,
+        )
+        .unwrap_err();
+
+        for expected in [
+            "fleet.toml:6: environment[0].constants.layers[0]: allowed is a string or a table",
+            "layers[1]: \"https://example.com\": allowed are",
+            "layers[2].kind: \"vault\" is unknown, allowed are document, ecs_task, secret, ssm_path",
+            "layers[3].service: is missing",
+            "layers[4].path: unknown key, allowed are kind, id, region, role_arn",
+            "layers[5].path: \"/\" is no path of parameters",
+            "layers[6].decrypt: allowed is true or false",
+            "layers[7].kind: is missing",
+            "show: allowed is a list of names, * for any part",
+            "hide[0]: allowed is a name",
+        ] {
+            assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
+        }
+        assert_eq!(shown.lines().count(), 10, "{shown}");
     }
 }

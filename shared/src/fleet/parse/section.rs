@@ -139,6 +139,32 @@ impl<'t> Section<'t> {
         truth
     }
 
+    /// Returns the entries of the list `key` with their fields, at most `most`; `allowed` says what it must be.
+    pub(super) fn entries(
+        &self,
+        faults: &mut Faults<'_>,
+        key: &str,
+        allowed: &str,
+        most: usize,
+    ) -> Vec<(String, &'t Spanned<DeValue<'t>>)> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let (field, offset) = (self.field(key), value.span().start);
+        let Some(array) = value.get_ref().as_array() else {
+            faults.add(offset, &field, format!("allowed is {allowed}"));
+            return Vec::new();
+        };
+        if array.len() > most {
+            let reason = format!("has {} entries, allowed are {most}", array.len());
+            faults.add(offset, &field, reason);
+        }
+        let entries = array.iter().enumerate().take(most);
+        entries
+            .map(|(index, entry)| (format!("{field}[{index}]"), entry))
+            .collect()
+    }
+
     pub(super) fn sub_table(&self, faults: &mut Faults<'_>, key: &str) -> Option<Section<'t>> {
         let value = self.get(key)?;
         let field = self.field(key);

@@ -1,0 +1,201 @@
+//! What the running tasks of an ECS service were started with. Keeps variables that may hold constants only.
+//!
+//! A task definition holds passwords beside them, so everything else is dropped by its name, unread.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{ContainerDefinition, DesiredStatus, KeyValuePair, Task, TaskDefinition};
+use chrono::{DateTime, Utc};
+use futures::future::{join, try_join_all};
+
+use super::fault::LayerFault;
+use super::variables::{ServiceVariables, Value, Variables, is_wanted};
+
+/// Most tasks that are looked at: as many as one call describes.
+pub(super) const MAX_TASKS: i32 = 100;
+/// Most task definitions of running tasks that are looked at. A service has one, during a deployment two.
+const MAX_DEFINITIONS: usize = 5;
+
+/// What is asked about.
+pub(super) struct Service<'a> {
+    pub(super) cluster: &'a str,
+    pub(super) name: &'a str,
+    pub(super) container: Option<&'a str>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) variables: ServiceVariables,
+    /// When the oldest running task was started.
+    pub(super) started_at: Option<DateTime<Utc>>,
+    /// What could not be told, sentences that follow the layer's name.
+    pub(super) doubts: Vec<&'static str>,
+}
+
+/// Reads the variables of the service's container: of all running tasks, and of the next one.
+///
+/// Costs three calls and one for each task definition, five at most.
+pub(super) async fn read(client: &Client, service: &Service<'_>) -> Result<Found, LayerFault> {
+    let (next, tasks) = join(next_definition(client, service), tasks(client, service)).await;
+    let (next, (mut tasks, is_cut)) = (next?, tasks?);
+    // The newest start first: what it was started with is what most of the service's time to come is.
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.started_at().map(|at| at.as_nanos())));
+    let mut arns: Vec<&str> = Vec::new();
+    for arn in tasks.iter().filter_map(Task::task_definition_arn) {
+        if !arns.contains(&arn) {
+            arns.push(arn);
+        }
+    }
+    let mut doubts = Vec::new();
+    if is_cut || arns.len() > MAX_DEFINITIONS {
+        doubts.push("runs more tasks or task definitions than were looked at");
+    }
+    arns.truncate(MAX_DEFINITIONS);
+    let wanted = arns.iter().copied().chain([next.as_str()]);
+    let definitions = try_join_all(wanted.clone().map(|arn| definition(client, arn))).await?;
+    let definitions: BTreeMap<&str, TaskDefinition> = wanted.zip(definitions).collect();
+
+    let mut running: Vec<Variables> = Vec::new();
+    for task in &tasks {
+        let definition = task
+            .task_definition_arn()
+            .and_then(|arn| definitions.get(arn));
+        let Some(definition) = definition else {
+            continue;
+        };
+        let mut variables = of_definition(definition, service, &mut doubts)?;
+        override_by(task, service, &mut variables);
+        if !running.contains(&variables) {
+            running.push(variables);
+        }
+    }
+    let next = match definitions.get(next.as_str()) {
+        Some(definition) => of_definition(definition, service, &mut doubts)?,
+        None => Variables::new(),
+    };
+    doubts.sort_unstable();
+    doubts.dedup();
+    let started = tasks.iter().filter_map(|task| task.started_at());
+    let started_at = started.map(|at| at.as_nanos()).min();
+    Ok(Found {
+        variables: ServiceVariables { running, next },
+        started_at: started_at
+            .and_then(|nanos| i64::try_from(nanos).ok())
+            .map(DateTime::from_timestamp_nanos),
+        doubts,
+    })
+}
+
+/// Returns the ARN of the task definition that the service starts tasks of.
+async fn next_definition(client: &Client, service: &Service<'_>) -> Result<String, LayerFault> {
+    let described = client
+        .describe_services()
+        .cluster(service.cluster)
+        .services(service.name)
+        .send()
+        .await
+        .map_err(|error| LayerFault::of_call(&error))?;
+    let mut active = described
+        .services()
+        .iter()
+        .filter(|service| service.status() != Some("INACTIVE"));
+    let arn = active.next().and_then(|service| service.task_definition());
+    arn.map(str::to_owned).ok_or(LayerFault::Missing)
+}
+
+/// Returns the service's running tasks, and whether there are more.
+async fn tasks(client: &Client, service: &Service<'_>) -> Result<(Vec<Task>, bool), LayerFault> {
+    let listed = client
+        .list_tasks()
+        .cluster(service.cluster)
+        .service_name(service.name)
+        .desired_status(DesiredStatus::Running)
+        .max_results(MAX_TASKS)
+        .send()
+        .await
+        .map_err(|error| LayerFault::of_call(&error))?;
+    let is_cut = listed.next_token().is_some();
+    let arns = listed.task_arns.unwrap_or_default();
+    if arns.is_empty() {
+        return Ok((Vec::new(), is_cut));
+    }
+    let described = client
+        .describe_tasks()
+        .cluster(service.cluster)
+        .set_tasks(Some(arns))
+        .send()
+        .await
+        .map_err(|error| LayerFault::of_call(&error))?;
+    let mut tasks = described.tasks.unwrap_or_default();
+    tasks.retain(|task| task.last_status() == Some("RUNNING"));
+    Ok((tasks, is_cut))
+}
+
+async fn definition(client: &Client, arn: &str) -> Result<TaskDefinition, LayerFault> {
+    let described = client
+        .describe_task_definition()
+        .task_definition(arn)
+        .send()
+        .await
+        .map_err(|error| LayerFault::of_call(&error))?;
+    described.task_definition.ok_or(LayerFault::Missing)
+}
+
+fn of_definition(
+    definition: &TaskDefinition,
+    service: &Service<'_>,
+    doubts: &mut Vec<&'static str>,
+) -> Result<Variables, LayerFault> {
+    let container = container(definition, service)?;
+    if !container.environment_files().is_empty() {
+        doubts.push("also has files of variables, which are not read");
+    }
+    let mut variables = Variables::new();
+    add(&mut variables, container.environment());
+    for secret in container.secrets() {
+        if is_wanted(secret.name()) {
+            let reference = Value::Secret(secret.value_from().to_owned());
+            variables.insert(secret.name().to_owned(), reference);
+        }
+    }
+    Ok(variables)
+}
+
+fn container<'d>(
+    definition: &'d TaskDefinition,
+    service: &Service<'_>,
+) -> Result<&'d ContainerDefinition, LayerFault> {
+    let containers = definition.container_definitions();
+    let found = match (service.container, containers) {
+        (Some(name), _) => containers
+            .iter()
+            .find(|container| container.name() == Some(name)),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    found.ok_or(LayerFault::ContainerUnknown)
+}
+
+/// Lays what a task was started with over its definition's variables.
+fn override_by(task: &Task, service: &Service<'_>, variables: &mut Variables) {
+    let overrides = task
+        .overrides()
+        .map(|overrides| overrides.container_overrides())
+        .unwrap_or_default();
+    for container in overrides {
+        if service.container.is_none() || container.name() == service.container {
+            add(variables, container.environment());
+        }
+    }
+}
+
+fn add(variables: &mut Variables, pairs: &[KeyValuePair]) {
+    for pair in pairs {
+        if let Some(name) = pair.name().filter(|name| is_wanted(name)) {
+            let value = Value::Plain(pair.value().unwrap_or_default().into());
+            variables.insert(name.to_owned(), value);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The model's metadata inside an app's package (`.mda`, a zip), read without downloading the package.
+//!
+//! Reads the end of the package, which holds the directory, and then the parts in which the one wanted file lies.
+//! The zip library asks for bytes; the bytes that are not there yet are fetched, and it is asked again.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use shared::aws::Aws;
+use shared::document::{Location, Ranges};
+use shared::fleet::Place;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::document::{self, MODEL_LIMIT_BYTES};
+use super::fault::{LayerFault, Position};
+
+/// Path of the model's metadata in a package.
+const METADATA: &str = "model/metadata.json";
+/// Bytes that are read from the end at first: a zip's last record has 65,557 bytes at most.
+const TAIL_BYTES: u64 = 128 * 1024;
+/// Bytes that are read at once afterwards.
+const PART_BYTES: u64 = 512 * 1024;
+/// Most parts that are read, 12 MiB together. The directory of a package of 10,000 files has about 1 MiB.
+const MAX_PARTS: usize = 24;
+
+/// Returns whether the document at `location` is a package, by its name.
+pub(super) fn is_package(location: &Location) -> bool {
+    let name = location.to_string().to_ascii_lowercase();
+    [".mda", ".zip"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Returns the text of the metadata in the package at `location`.
+pub(super) async fn load(
+    aws: &Aws,
+    place: &Place,
+    location: &Location,
+) -> Result<String, LayerFault> {
+    let opened = Ranges::open(aws, place, location, TAIL_BYTES).await;
+    let (ranges, tail) = opened.map_err(document::fault)?;
+    let mut known = Known::with_tail(ranges.length(), tail);
+    for _ in 0..MAX_PARTS {
+        let fault = match extract(&mut known) {
+            Ok(bytes) => return document::text_of(bytes),
+            Err(fault) => fault,
+        };
+        let Some(start) = known.missing.take() else {
+            return Err(fault);
+        };
+        let part = ranges.read(start..start + PART_BYTES).await;
+        known.parts.push((start, part.map_err(document::fault)?));
+    }
+    Err(LayerFault::TooLarge {
+        limit_bytes: PART_BYTES * 24,
+    })
+}
+
+fn extract(known: &mut Known) -> Result<Vec<u8>, LayerFault> {
+    let malformed = |_| LayerFault::Malformed(Position::UNKNOWN);
+    known.position = 0;
+    let mut archive = ZipArchive::new(known).map_err(malformed)?;
+    let file = archive.by_name(METADATA).map_err(|error| match error {
+        ZipError::FileNotFound => LayerFault::NoMetadata,
+        _ => LayerFault::Malformed(Position::UNKNOWN),
+    })?;
+    // What the directory says of its size may be a lie.
+    let mut bytes = Vec::new();
+    let limit_bytes = MODEL_LIMIT_BYTES;
+    let mut bounded = file.take(limit_bytes + 1);
+    bounded
+        .read_to_end(&mut bytes)
+        .map_err(|_| LayerFault::Malformed(Position::UNKNOWN))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > limit_bytes) {
+        return Err(LayerFault::TooLarge { limit_bytes });
+    }
+    Ok(bytes)
+}
+
+/// The parts of a package that were read. Remembers where the first byte was wanted that is not among them.
+struct Known {
+    length: u64,
+    position: u64,
+    parts: Vec<(u64, Vec<u8>)>,
+    missing: Option<u64>,
+}
+
+impl Known {
+    fn with_tail(length: u64, tail: Vec<u8>) -> Self {
+        let start = length.saturating_sub(u64::try_from(tail.len()).unwrap_or(length));
+        Self {
+            length,
+            position: 0,
+            parts: vec![(start, tail)],
+            missing: None,
+        }
+    }
+
+    /// Returns the bytes from `position` on, as far as one part has them.
+    fn at(&self, position: u64) -> Option<&[u8]> {
+        self.parts.iter().find_map(|(start, bytes)| {
+            let offset = usize::try_from(position.checked_sub(*start)?).ok()?;
+            bytes.get(offset..).filter(|rest| !rest.is_empty())
+        })
+    }
+}
+
+impl Read for Known {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.position >= self.length || buffer.is_empty() {
+            return Ok(0);
+        }
+        let Some(bytes) = self.at(self.position) else {
+            self.missing = Some(self.position);
+            return Err(io::Error::other("these bytes were not read yet"));
+        };
+        let count = bytes.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
+        self.position += u64::try_from(count).map_err(io::Error::other)?;
+        Ok(count)
+    }
+}
+
+impl Seek for Known {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or_else(|| io::Error::other("before the start"))?;
+        Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    /// A package with `count` other files of 10,000 bytes around the metadata.
+    fn package(metadata: Option<&[u8]>, count: usize) -> Vec<u8> {
+        let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
+        let stored =
+            SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for number in 0..count {
+            if number == count / 2
+                && let Some(metadata) = metadata
+            {
+                let packed = SimpleFileOptions::default()
+                    .compression_method(zip::CompressionMethod::Deflated);
+                archive.start_file(METADATA, packed).unwrap();
+                archive.write_all(metadata).unwrap();
+            }
+            archive
+                .start_file(format!("web/NEVERLEAK-{number:05}.js"), stored)
+                .unwrap();
+            archive.write_all(&[b'x'; 10_000]).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    async fn load_from(bytes: &[u8]) -> Result<String, LayerFault> {
+        let file = tempfile::Builder::new().suffix(".mda").tempfile().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let location = Location::File(file.path().to_owned());
+        let aws = Aws::for_tests("http://127.0.0.1:9");
+        load(&aws, &Place::default(), &location).await
+    }
+
+    #[tokio::test]
+    async fn the_metadata_is_found_in_small_and_large_packages() {
+        for count in [1, 1_500] {
+            let text = load_from(&package(Some(b"{\"Constants\": []}"), count)).await;
+
+            assert_eq!(text.as_deref(), Ok("{\"Constants\": []}"), "{count} files");
+        }
+    }
+
+    #[tokio::test]
+    async fn packages_that_cannot_be_used_say_why() {
+        let bomb = vec![b' '; 64 * 1024 * 1024];
+        let mut cut = package(Some(b"{}"), 4);
+        cut.truncate(cut.len() / 2);
+        let mut damaged = package(Some(&[b'a'; 5_000]), 2);
+        let at = damaged
+            .windows(METADATA.len())
+            .position(|window| window == METADATA.as_bytes())
+            .unwrap();
+        damaged[at + METADATA.len() + 1] ^= 0xff;
+        let limit_bytes = MODEL_LIMIT_BYTES;
+        let malformed = LayerFault::Malformed(Position::UNKNOWN);
+        for (what, bytes, fault) in [
+            ("no metadata", package(None, 3), LayerFault::NoMetadata),
+            (
+                "a bomb",
+                package(Some(&bomb), 2),
+                LayerFault::TooLarge { limit_bytes },
+            ),
+            ("cut off", cut, malformed.clone()),
+            ("damaged", damaged, malformed.clone()),
+            ("no zip", b"NEVERLEAK".repeat(1000), malformed.clone()),
+            ("empty", Vec::new(), malformed.clone()),
+        ] {
+            assert_eq!(load_from(&bytes).await, Err(fault), "{what}");
+        }
+    }
+
+    /// Only what is needed is read: of 15 MB the end and the parts that hold directory and metadata.
+    #[test]
+    fn a_large_package_is_not_read_whole() {
+        let bytes = package(Some(b"{}"), 1_500);
+        let length = u64::try_from(bytes.len()).unwrap();
+        let from = bytes.len() - usize::try_from(TAIL_BYTES).unwrap();
+        let mut known = Known::with_tail(length, bytes[from..].to_vec());
+
+        while extract(&mut known).is_err() {
+            let start = usize::try_from(known.missing.take().unwrap()).unwrap();
+            let end = (start + usize::try_from(PART_BYTES).unwrap()).min(bytes.len());
+            known.parts.push((start as u64, bytes[start..end].to_vec()));
+        }
+
+        assert!(known.parts.len() <= 4, "{} parts", known.parts.len());
+    }
+}

@@ -1,0 +1,71 @@
+//! Constants in the parameter store: `<path>/<Module.Constant>`. A convention of this API, not of Mendix.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::ParameterType;
+use chrono::DateTime;
+
+use super::fault::LayerFault;
+use super::layer::{Entry, LayerValues, PendingReason};
+use super::setting::Setting;
+
+/// Most pages of ten parameters that are read.
+const MAX_PAGES: usize = 100;
+
+/// Reads the parameters right under `path`. Secure strings are not decrypted unless `decrypt` says so.
+pub(super) async fn read(
+    client: &Client,
+    path: &str,
+    decrypt: bool,
+) -> Result<LayerValues, LayerFault> {
+    let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let mut next = None;
+    for _ in 0..MAX_PAGES {
+        let page = client
+            .get_parameters_by_path()
+            .path(path)
+            .recursive(false)
+            .with_decryption(decrypt)
+            .max_results(10)
+            .set_next_token(next)
+            .send()
+            .await
+            .map_err(|error| LayerFault::of_call(&error))?;
+        for parameter in page.parameters() {
+            let whole = parameter.name().unwrap_or_default();
+            let name = whole.strip_prefix(path).unwrap_or_default();
+            let name = name.trim_start_matches('/');
+            if name.is_empty() {
+                continue;
+            }
+            let is_secret = parameter.r#type() == Some(&ParameterType::SecureString);
+            let setting = match (is_secret && !decrypt, parameter.value()) {
+                (true, _) => Setting::Unseen,
+                (false, Some(text)) => Setting::text(text),
+                (false, None) => Setting::Null,
+            };
+            let changed_at = parameter
+                .last_modified_date()
+                .and_then(|at| DateTime::from_timestamp(at.secs(), at.subsec_nanos()));
+            let entry = Entry {
+                key: Some(whole.to_owned()),
+                is_secret,
+                changed_at,
+                ..Entry::of(setting)
+            };
+            entries.insert(name.to_owned(), vec![entry]);
+        }
+        next = page.next_token().map(str::to_owned);
+        if next.is_none() {
+            return Ok(LayerValues {
+                entries,
+                change_reason: Some(PendingReason::ParameterChanged),
+                ..LayerValues::default()
+            });
+        }
+    }
+    Err(LayerFault::TooMany {
+        limit: MAX_PAGES * 10,
+    })
+}

@@ -1,0 +1,46 @@
+//! Patterns of names: `*` stands for any part, everything else for itself.
+
+/// Returns whether `pattern` means `name`. Takes time in proportion to the product of both lengths at most.
+pub(super) fn is_match(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, between)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in between {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_part_and_everything_else_for_itself() {
+        for (pattern, name, expected) in [
+            ("Sales.Url", "Sales.Url", true),
+            ("Sales.Url", "Sales.Urls", false),
+            ("Sales.*", "Sales.Url", true),
+            ("Sales.*", "Sales.", true),
+            ("Sales.*", "SalesUrl", false),
+            ("*Url", "Sales.ApiUrl", true),
+            ("*", "", true),
+            ("S*s.*l", "Sales.Url", true),
+            ("a*a", "a", false),
+            ("a**b", "ab", true),
+            ("*ä*", "Müller.Wäre", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(is_match(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

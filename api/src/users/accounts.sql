@@ -1,0 +1,19 @@
+-- One row for each account: what it is, and the flags that counts are made of. A part of other statements.
+--
+-- Flags may be NULL, which the runtime takes for false. Anonymous visitors are accounts too, one each. Accounts
+-- without a name are half made, and Mendix itself does not count them.
+-- IN, not a join: a user with two report rows is one user.
+SELECT u."id" AS id,
+       CASE WHEN u."isanonymous" IS TRUE THEN 'anonymous'
+            WHEN u."webserviceuser" IS TRUE THEN 'web_service'
+            ELSE 'human' END AS kind,
+       CASE WHEN u."active" IS TRUE THEN 1 ELSE 0 END AS is_active,
+       CASE WHEN u."blocked" IS TRUE THEN 1 ELSE 0 END AS is_blocked,
+       CASE WHEN u."lastlogin" IS NULL THEN 1 ELSE 0 END AS has_never_logged_in,
+       CASE WHEN u."name" = {{:administrator}} THEN 1 ELSE 0 END AS is_administrator,
+       CASE WHEN u."id" IN ({{external_users}}) THEN 1 ELSE 0 END AS is_external,
+       CASE WHEN u."id" IN ({{users_with_role}}) THEN 1 ELSE 0 END AS has_role,
+       {{identity}} AS identity
+FROM {{schema}}"system$user" u
+{{identifiers}}
+WHERE u."name" IS NOT NULL

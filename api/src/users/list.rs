@@ -1,0 +1,248 @@
+//! Lists the users of one database, page by page in the order of their ids.
+//!
+//! Names are read only when something is made of them: a pseudonym, or the name itself for who may see it.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use shared::database::DatabaseError;
+use shared::fleet::{DatabaseTarget, Engine};
+
+use super::connection::{Connection, Row};
+use super::error::UsersError;
+use super::schema::{Purpose, Schema};
+use super::statement::{Parts, time_text};
+use super::tally::{denied_later, external_users, missing, timestamp, versions};
+
+const LIST: &str = include_str!("list.sql");
+const LIST_ROLES: &str = include_str!("list_roles.sql");
+const NULL: &str = "CAST(NULL AS {{text}})";
+
+/// Kinds of accounts.
+pub(super) const KINDS: &[&str] = &["human", "web_service", "anonymous"];
+
+/// Which users are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only those that may log in, or may not.
+    pub active: Option<bool>,
+    /// Only those of this kind; people and web services when `None`.
+    pub kind: Option<String>,
+    /// Only those that have the role of this name.
+    pub role: Option<String>,
+    /// Only those that have not logged in for this many days; who never did counts from its creation.
+    pub inactive_days: Option<u64>,
+    /// Only those with a greater id.
+    pub after: i64,
+    /// Most users of the page.
+    pub limit: usize,
+    /// Whether names are read.
+    pub with_names: bool,
+}
+
+/// One user as the database has it.
+pub(super) struct Listed {
+    pub(super) id: i64,
+    pub(super) kind: String,
+    pub(super) is_active: bool,
+    pub(super) is_blocked: bool,
+    pub(super) blocked_since: Option<DateTime<Utc>>,
+    pub(super) last_login: Option<DateTime<Utc>>,
+    pub(super) created: Option<DateTime<Utc>>,
+    pub(super) entity: Option<String>,
+    /// `None` when the app stores no types.
+    pub(super) is_external: Option<bool>,
+    /// By name; `None` when the database has no roles.
+    pub(super) roles: Option<Vec<String>>,
+    /// Never printed: has no `Debug` on its way.
+    pub(super) name: Option<String>,
+}
+
+/// One page.
+pub(super) struct Page {
+    pub(super) mendix_version: Option<String>,
+    pub(super) model_version: Option<String>,
+    pub(super) users: Vec<Listed>,
+    pub(super) has_more: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads one page in one state of the database.
+pub(super) async fn read(
+    connection: &mut Connection,
+    target: &DatabaseTarget,
+    query: &ListQuery,
+    now: DateTime<Utc>,
+) -> Result<Page, UsersError> {
+    connection.begin().await?;
+    let schema = Schema::probe(connection, target, Purpose::List).await?;
+    let page = read_with(connection, target.engine, &schema, query, now).await;
+    let page = page.map_err(|error| denied_later(error, target, &schema))?;
+    connection.end().await?;
+    Ok(page)
+}
+
+async fn read_with(
+    connection: &mut Connection,
+    engine: Engine,
+    schema: &Schema,
+    query: &ListQuery,
+    now: DateTime<Utc>,
+) -> Result<Page, DatabaseError> {
+    let mut warnings = Vec::new();
+    let (mendix_version, model_version) =
+        versions(connection, engine, schema, &mut warnings).await?;
+    for (is_there, what, field) in [
+        (schema.has_blocked_since, "column for it", "blocked_since"),
+        (schema.has_created, "column for it", "created"),
+        (schema.has_entity, "column for it", "entity"),
+        (schema.user_types.is_some(), "user types", "user_type"),
+        (schema.has_roles, "roles", "roles"),
+    ] {
+        if !is_there {
+            warnings.push(missing(what, field));
+        }
+    }
+    let parts = parts(engine, schema, query, now);
+    let mut rows = connection.rows(parts.fill(engine, LIST)).await?;
+    let has_more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    let mut users = rows
+        .into_iter()
+        .map(|row| listed(row, schema))
+        .collect::<Result<Vec<_>, _>>()?;
+    if schema.has_roles && !users.is_empty() {
+        add_roles(connection, engine, &mut users).await?;
+    }
+    Ok(Page {
+        mendix_version,
+        model_version,
+        users,
+        has_more,
+        warnings,
+    })
+}
+
+fn parts(engine: Engine, schema: &Schema, query: &ListQuery, now: DateTime<Utc>) -> Parts {
+    let time = |is_there: bool, column: &str| match is_there {
+        true => time_text(engine, column),
+        false => NULL.to_owned(),
+    };
+    let text = |is_there: bool, column: &str| match is_there {
+        true => format!("CAST({column} AS {{{{text}}}})"),
+        false => NULL.to_owned(),
+    };
+    let mut parts = Parts::default()
+        .text(
+            "blocked_since",
+            time(schema.has_blocked_since, r#"u."blockedsince""#),
+        )
+        .text("last_login", time(true, r#"u."lastlogin""#))
+        .text("created", time(schema.has_created, r#"u."createddate""#))
+        .text(
+            "entity",
+            text(schema.has_entity, r#"u."submetaobjectname""#),
+        )
+        .text("name", text(query.with_names, r#"u."name""#))
+        .text("external_users", external_users(schema))
+        .text("limit", (query.limit + 1).to_string())
+        .value("after", query.after.to_string());
+    let mut filters = Vec::new();
+    match query.active {
+        Some(true) => filters.push(r#"AND u."active" IS TRUE"#),
+        Some(false) => filters.push(r#"AND u."active" IS NOT TRUE"#),
+        None => {}
+    }
+    filters.push(match query.kind.as_deref() {
+        Some("anonymous") => r#"AND u."isanonymous" IS TRUE"#,
+        Some("web_service") => r#"AND u."isanonymous" IS NOT TRUE AND u."webserviceuser" IS TRUE"#,
+        Some("human") => r#"AND u."isanonymous" IS NOT TRUE AND u."webserviceuser" IS NOT TRUE"#,
+        _ => r#"AND u."isanonymous" IS NOT TRUE"#,
+    });
+    if let Some(role) = &query.role {
+        filters.push(match schema.has_roles {
+            true => {
+                r#"AND u."id" IN (
+      SELECT link."system$userid"
+      FROM {{schema}}"system$userroles" link
+      JOIN {{schema}}"system$userrole" r ON r."id" = link."system$userroleid"
+      WHERE r."name" = {{:role}})"#
+            }
+            false => "AND 1 = 0",
+        });
+        parts = parts.value("role", role.as_str());
+    }
+    if let Some(days) = query.inactive_days {
+        filters.push(match schema.has_created {
+            true => {
+                r#"AND coalesce(coalesce(u."lastlogin", u."createddate") < CAST({{:cutoff}} AS {{time}}), TRUE)"#
+            }
+            false => r#"AND coalesce(u."lastlogin" < CAST({{:cutoff}} AS {{time}}), TRUE)"#,
+        });
+        let days = i64::try_from(days)
+            .ok()
+            .and_then(chrono::Duration::try_days);
+        let cutoff = days.and_then(|days| now.checked_sub_signed(days));
+        let cutoff = timestamp(cutoff.unwrap_or(DateTime::UNIX_EPOCH));
+        parts = parts.value("cutoff", cutoff);
+    }
+    parts.text("filters", filters.join("\n  "))
+}
+
+fn listed(row: Row, schema: &Schema) -> Result<Listed, DatabaseError> {
+    let mut columns = row.into_iter();
+    let mut next = || columns.next().flatten();
+    let id = next().and_then(|text| text.parse().ok());
+    let id = id.ok_or_else(|| {
+        let fault = "the id of a user is no number";
+        DatabaseError::Failed(sqlx::Error::Decode(fault.into()))
+    })?;
+    let kind = next().unwrap_or_default();
+    let is_active = next().as_deref() == Some("1");
+    let is_blocked = next().as_deref() == Some("1");
+    let blocked_since = next().and_then(|text| time(&text));
+    let last_login = next().and_then(|text| time(&text));
+    let created = next().and_then(|text| time(&text));
+    let entity = next();
+    let is_external = next().as_deref() == Some("1");
+    let has_type = schema.user_types.is_some() && kind != "anonymous";
+    Ok(Listed {
+        id,
+        is_active,
+        is_blocked,
+        blocked_since,
+        last_login,
+        created,
+        entity,
+        is_external: has_type.then_some(is_external),
+        roles: schema.has_roles.then(Vec::new),
+        name: next(),
+        kind,
+    })
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.fZ");
+    time.ok().map(|time| time.and_utc())
+}
+
+async fn add_roles(
+    connection: &mut Connection,
+    engine: Engine,
+    users: &mut [Listed],
+) -> Result<(), DatabaseError> {
+    let ids: Vec<String> = users.iter().map(|user| user.id.to_string()).collect();
+    let parts = Parts::default().text("ids", ids.join(", "));
+    for row in connection.rows(parts.fill(engine, LIST_ROLES)).await? {
+        let mut columns = row.into_iter().flatten();
+        let (Some(id), Some(role)) = (columns.next(), columns.next()) else {
+            continue;
+        };
+        let id = id.parse().unwrap_or_default();
+        // A page is in the order of ids.
+        let position = users.binary_search_by_key(&id, |user| user.id).ok();
+        let user = position.and_then(|position| users.get_mut(position));
+        if let Some(roles) = user.and_then(|user| user.roles.as_mut()) {
+            roles.push(role);
+        }
+    }
+    Ok(())
+}

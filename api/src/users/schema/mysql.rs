@@ -1,0 +1,141 @@
+//! The probe of a MySQL or MariaDB database, which tells an account nothing of what it may not read.
+//!
+//! Of a table that it may read in part, it says whether a further column exists when that column is asked for.
+//! Of a table that it may not read at all, Mendix's own catalogue says whether it exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::database::DatabaseError;
+use shared::fleet::{DatabaseTarget, Engine};
+
+use super::{Column, Probed};
+use crate::users::connection::Connection;
+use crate::users::error::UsersError;
+use crate::users::grants;
+use crate::users::statement::Parts;
+
+const PROBE: &str = include_str!("../probe_mysql.sql");
+/// Where Mendix writes down the tables of entities and of associations.
+const CATALOGUE: [&str; 2] = ["mendixsystem$entity", "mendixsystem$association"];
+
+pub(super) async fn probe(
+    connection: &mut Connection,
+    target: &DatabaseTarget,
+    wanted: &BTreeSet<Column>,
+) -> Result<Probed, UsersError> {
+    let readable = readable(connection, wanted).await?;
+    let mut existing = readable.clone();
+    let mut by_table: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
+    for (table, column) in wanted.difference(&readable) {
+        by_table.entry(table).or_default().push(column);
+    }
+    let mut refused = Vec::new();
+    for (table, columns) in by_table {
+        if readable.iter().any(|(known, _)| *known == table) {
+            for column in columns {
+                if is_there(connection, table, column).await? != Some(false) {
+                    existing.insert((table, column));
+                }
+            }
+            continue;
+        }
+        match is_there(connection, table, "1").await? {
+            Some(false) => {}
+            // Refused, as a table is that does not exist.
+            _ => refused.push((table, columns)),
+        }
+    }
+    let mut lacking = Vec::new();
+    if !refused.is_empty() {
+        let catalogued = catalogued(connection, target, &mut lacking).await?;
+        for (table, columns) in refused {
+            let is_required = super::REQUIRED.iter().any(|(known, _)| *known == table);
+            if is_required || catalogued.contains(table) {
+                // Columns of some versions only are asked for once the others may be read.
+                let columns = columns.into_iter().map(|column| (table, column));
+                existing.extend(columns.filter(super::is_of_every_version));
+            }
+        }
+    }
+    Ok(Probed {
+        existing,
+        readable,
+        lacking,
+    })
+}
+
+async fn readable(
+    connection: &mut Connection,
+    wanted: &BTreeSet<Column>,
+) -> Result<BTreeSet<Column>, UsersError> {
+    let tables: BTreeSet<String> = wanted
+        .iter()
+        .map(|(table, _)| format!("'{table}'"))
+        .collect();
+    let tables = tables.into_iter().collect::<Vec<_>>().join(", ");
+    let parts = Parts::default().text("tables", tables);
+    let rows = connection.rows(parts.fill(Engine::Mysql, PROBE)).await?;
+    let is_row = |(table, column): &&Column| {
+        rows.iter().any(|row| {
+            let text = |index: usize| row.get(index).and_then(Option::as_deref);
+            // Names of tables may be told in another case of letters, as the file system has them.
+            let is = |index: usize, name: &str| {
+                text(index).is_some_and(|text| text.eq_ignore_ascii_case(name))
+            };
+            is(0, table) && is(1, column)
+        })
+    };
+    Ok(wanted.iter().filter(is_row).copied().collect())
+}
+
+/// Returns whether `column` exists; `None` when it may not be read. `1` stands for the table itself.
+async fn is_there(
+    connection: &mut Connection,
+    table: &str,
+    column: &str,
+) -> Result<Option<bool>, UsersError> {
+    let column = match column {
+        "1" => "1".to_owned(),
+        column => format!("\"{column}\""),
+    };
+    let text = format!("SELECT CAST({column} AS CHAR) FROM \"{table}\" LIMIT 0");
+    let asked = connection.rows(Parts::default().fill(Engine::Mysql, &text));
+    match asked.await {
+        Ok(_) => Ok(Some(true)),
+        Err(DatabaseError::Denied(_)) => Ok(None),
+        Err(error) if is_unknown(&error) => Ok(Some(false)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns whether the server has no such table (42S02) or column (42S22).
+fn is_unknown(error: &DatabaseError) -> bool {
+    let DatabaseError::Failed(error) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("42S02" | "42S22"))
+}
+
+/// Returns the tables that Mendix's catalogue names, and adds the statements that let it be read.
+async fn catalogued(
+    connection: &mut Connection,
+    target: &DatabaseTarget,
+    lacking: &mut Vec<String>,
+) -> Result<BTreeSet<String>, UsersError> {
+    let mut tables = BTreeSet::new();
+    for catalogue in CATALOGUE {
+        let text = format!("SELECT CAST(\"table_name\" AS CHAR) FROM \"{catalogue}\"");
+        let asked = connection.rows(Parts::default().fill(Engine::Mysql, &text));
+        match asked.await {
+            Ok(rows) => tables.extend(rows.into_iter().flatten().flatten()),
+            Err(DatabaseError::Denied(_)) => {
+                let column = (catalogue, "table_name");
+                lacking.extend(grants::select_statements(target, [column]));
+            }
+            Err(error) if is_unknown(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(tables)
+}

@@ -1,0 +1,168 @@
+//! Statements for both engines from one text each: what differs between PostgreSQL and MySQL, and nothing else.
+//!
+//! A text is SQL with parts in double braces. `{{name}}` is a part that the caller gives or a word of the engine,
+//! `{{count condition}}` the number of rows for which a condition holds, and `{{:name}}` a value, which travels
+//! beside the statement and never in it.
+
+use shared::database::STATEMENT_MARK;
+use shared::fleet::Engine;
+
+/// A statement as an engine takes it, with its values in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) values: Vec<String>,
+}
+
+/// What a text is filled with.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// Texts for parts, which may have parts themselves.
+    pub(super) texts: Vec<(&'static str, String)>,
+    /// Values.
+    pub(super) values: Vec<(&'static str, String)>,
+}
+
+impl Parts {
+    /// Adds a text.
+    pub(super) fn text(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.texts.push((name, text.into()));
+        self
+    }
+
+    /// Adds a value.
+    pub(super) fn value(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// Returns the statement that `text` is for `engine`.
+    pub(super) fn fill(&self, engine: Engine, text: &str) -> Statement {
+        let mut statement = Statement {
+            sql: String::new(),
+            values: Vec::new(),
+        };
+        if engine == Engine::Mysql {
+            statement.sql.push_str(STATEMENT_MARK);
+            statement.sql.push(' ');
+        }
+        self.add(engine, text, &mut statement);
+        statement
+    }
+
+    fn add(&self, engine: Engine, text: &str, statement: &mut Statement) {
+        // Comments are for who reads the file.
+        let lines = text.lines().filter(|line| !line.starts_with("--"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once("{{") {
+            statement.sql.push_str(&quoted(engine, before));
+            let (part, after) = after.split_once("}}").unwrap_or((after, ""));
+            self.add_part(engine, part, statement);
+            rest = after;
+        }
+        statement.sql.push_str(&quoted(engine, rest));
+    }
+
+    fn add_part(&self, engine: Engine, part: &str, statement: &mut Statement) {
+        if let Some(name) = part.strip_prefix(':') {
+            let value = self.values.iter().find(|(known, _)| *known == name);
+            let Some((_, value)) = value else {
+                unreachable!("no value is given for {name}");
+            };
+            statement.values.push(value.clone());
+            let placeholder = match engine {
+                Engine::Postgres => format!("${}", statement.values.len()),
+                Engine::Mysql => "?".to_owned(),
+            };
+            statement.sql.push_str(&placeholder);
+        } else if let Some(condition) = part.strip_prefix("count ") {
+            let count = format!(
+                "CAST(coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0) AS {{{{text}}}})"
+            );
+            self.add(engine, &count, statement);
+        } else if let Some(word) = word(engine, part) {
+            statement.sql.push_str(word);
+        } else {
+            let text = self.texts.iter().find(|(known, _)| *known == part);
+            let Some((_, text)) = text else {
+                unreachable!("no text is given for {part}");
+            };
+            self.add(engine, text, statement);
+        }
+    }
+}
+
+/// Returns what an engine calls something.
+fn word(engine: Engine, name: &str) -> Option<&'static str> {
+    Some(match (name, engine) {
+        ("schema", Engine::Postgres) => "public.",
+        ("schema", Engine::Mysql) => "",
+        ("text", Engine::Postgres) => "text",
+        ("text", Engine::Mysql) => "CHAR",
+        ("bigint", Engine::Postgres) => "bigint",
+        ("bigint", Engine::Mysql) => "SIGNED",
+        ("time", Engine::Postgres) => "timestamp",
+        ("time", Engine::Mysql) => "DATETIME(6)",
+        _ => return None,
+    })
+}
+
+/// Identifiers are in double quotes in our texts, which hold no other double quote.
+fn quoted(engine: Engine, text: &str) -> String {
+    match engine {
+        Engine::Postgres => text.to_owned(),
+        Engine::Mysql => text.replace('"', "`"),
+    }
+}
+
+/// Returns a time, UTC without zone in the database, as RFC 3339 text.
+pub(super) fn time_text(engine: Engine, column: &str) -> String {
+    match engine {
+        // The session's own form of times is not ours to rely on.
+        Engine::Postgres => format!(r#"to_char({column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#),
+        Engine::Mysql => {
+            format!("CAST(DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%fZ') AS CHAR)")
+        }
+    }
+}
+
+/// Returns `text` so that two texts are equal only when they are the same but for the case of letters.
+pub(super) fn folded(engine: Engine, text: &str) -> String {
+    match engine {
+        Engine::Postgres => format!("lower({text})"),
+        // The column's collation may take an accent for nothing.
+        Engine::Mysql => format!("hex(lower({text}))"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "-- What it is.\nSELECT {{count \"a\" = 1}}, {{:x}}, {{column}}\nFROM {{schema}}\"t$a\" WHERE b = {{:y}} AND c = {{:x}}";
+
+    #[test]
+    fn both_engines_get_their_own_form_and_values_in_order() {
+        let parts = Parts::default()
+            .text("column", "CAST(\"d\" AS {{text}})")
+            .value("x", "1")
+            .value("y", "NEVERLEAK");
+
+        let postgres = parts.fill(Engine::Postgres, TEXT);
+        let mysql = parts.fill(Engine::Mysql, TEXT);
+
+        assert_eq!(
+            postgres.sql,
+            "SELECT CAST(coalesce(sum(CASE WHEN \"a\" = 1 THEN 1 ELSE 0 END), 0) AS text), \
+             $1, CAST(\"d\" AS text)\nFROM public.\"t$a\" WHERE b = $2 AND c = $3"
+        );
+        assert_eq!(
+            mysql.sql,
+            "/* mrt-api */ SELECT CAST(coalesce(sum(CASE WHEN `a` = 1 THEN 1 ELSE 0 END), 0) AS CHAR), \
+             ?, CAST(`d` AS CHAR)\nFROM `t$a` WHERE b = ? AND c = ?"
+        );
+        assert_eq!(postgres.values, ["1", "NEVERLEAK", "1"]);
+        assert_eq!(mysql.values, postgres.values);
+    }
+}

@@ -1,0 +1,101 @@
+//! Counts of all environments that a caller may see, page by page, each with its counts or its own problem.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use shared::database::DatabaseError;
+use shared::fleet::{Environment, Fleet};
+use shared::telemetry::error_chain;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::UsersError;
+use super::reader::Users;
+use super::view::{SweepItem, UserSweep};
+use super::{MAX_ENVIRONMENTS, counts_identity};
+use crate::endpoint::Call;
+use crate::error::Problem;
+use crate::response::{Answer, Freshness};
+use crate::selection;
+
+/// Databases that are read at the same time.
+pub const READS_AT_ONCE: usize = 16;
+/// Longest time for all of them: what is not there by then has a time-out of its own.
+pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Answers for the environments of one page.
+pub(super) async fn answer(
+    users: &Users,
+    fleet: &Fleet,
+    call: &Call<'_>,
+) -> Result<Answer, Problem> {
+    let after = match call.parameters.text("cursor") {
+        None => String::new(),
+        Some(cursor) => selection::decode_text_cursor(cursor).ok_or_else(selection::bad_cursor)?,
+    };
+    let limit = call.parameters.number("limit").min(MAX_ENVIRONMENTS);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    // In the order of their names, which the fleet keeps.
+    let mut environments: Vec<&Environment> = fleet
+        .environments()
+        .filter(|environment| call.caller.may_read(&environment.name))
+        .filter(|environment| environment.name > after)
+        .take(limit.saturating_add(1))
+        .collect();
+    let has_more = environments.len() > limit;
+    environments.truncate(limit);
+    let last = environments.last().filter(|_| has_more);
+    let next = last.map(|environment| selection::encode_text_cursor(&environment.name));
+
+    let deadline = Instant::now() + SWEEP_TIMEOUT;
+    let readings: Vec<_> = environments
+        .into_iter()
+        .map(|environment| item(users, environment, call, deadline))
+        .collect();
+    // As they come: one slow database must not keep the others from being asked.
+    let items = stream::iter(readings).buffer_unordered(READS_AT_ONCE);
+    let mut items: Vec<SweepItem> = items.collect().await;
+    items.sort_by(|one, other| one.environment.cmp(&other.environment));
+    let sweep = UserSweep { items, next };
+    let mut identity = sweep.clone();
+    for item in &mut identity.items {
+        item.counts = item.counts.as_ref().map(counts_identity);
+    }
+    let next = sweep.next.as_deref();
+    let next = next.map(|cursor| selection::next_query(call, cursor));
+    Ok(Answer::json(&sweep, &identity, Freshness::Live)?.with_next(next))
+}
+
+async fn item(
+    users: &Users,
+    environment: &Environment,
+    call: &Call<'_>,
+    deadline: Instant,
+) -> SweepItem {
+    let counting = timeout_at(deadline, users.counts(environment, call.now));
+    let late = || Err(UsersError::Database(DatabaseError::Timeout(None)));
+    let (counts, problem) = match counting.await.unwrap_or_else(|_| late()) {
+        Ok(counts) => (Some(counts), None),
+        Err(error) => (None, Some(problem(environment, error, call.request_id))),
+    };
+    SweepItem {
+        environment: environment.name.clone(),
+        counts,
+        problem,
+    }
+}
+
+/// The answer as a whole is good, so what is in the way of one environment is logged here.
+fn problem(environment: &Environment, error: UsersError, request_id: &str) -> serde_json::Value {
+    let problem = Problem::from(error);
+    if problem.status() >= 500 {
+        let cause = problem.source().map(|source| error_chain(source));
+        tracing::warn!(
+            request.id = %request_id,
+            environment = %environment.name,
+            problem.code = problem.code().as_str(),
+            error = %cause.unwrap_or_default(),
+            "users of an environment could not be counted"
+        );
+    }
+    serde_json::to_value(problem.view(request_id)).unwrap_or_default()
+}

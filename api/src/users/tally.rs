@@ -1,0 +1,342 @@
+//! Counts the users of one database. Reads the columns that are counted and no others: nothing but numbers, names
+//! of roles and versions leaves the database.
+
+use chrono::{DateTime, Utc};
+use shared::database::DatabaseError;
+use shared::fleet::{DatabaseTarget, Engine};
+
+use super::connection::{Connection, Row};
+use super::error::UsersError;
+use super::grants;
+use super::pool::Question;
+use super::schema::{Link, Purpose, Schema, USER};
+use super::statement::{Parts, folded};
+
+const ACCOUNTS: &str = include_str!("accounts.sql");
+const COUNTS: &str = include_str!("counts.sql");
+const ROLES: &str = include_str!("roles.sql");
+const SESSIONS: &str = include_str!("sessions.sql");
+const VERSIONS: &str = include_str!("versions.sql");
+
+/// Nobody, as a list of ids.
+pub(super) const NOBODY: &str = "SELECT CAST(NULL AS {{bigint}})";
+const ROLE_USERS: &str = r#"SELECT link."system$userid" FROM {{schema}}"system$userroles" link"#;
+/// Most roles that are counted one by one. A large app has some dozens.
+pub const MAX_ROLES: usize = 200;
+
+/// Numbers of one database in one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) mendix_version: Option<String>,
+    pub(super) model_version: Option<String>,
+    pub(super) accounts: Accounts,
+    /// `None` when the app stores no types.
+    pub(super) external_humans: Option<u64>,
+    /// By name; `None` when the database has no roles.
+    pub(super) roles: Option<Vec<RoleTally>>,
+    pub(super) sessions: Option<SessionTally>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Columns of `counts.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Accounts {
+    pub(super) total: u64,
+    pub(super) active: u64,
+    pub(super) inactive: u64,
+    pub(super) blocked: u64,
+    pub(super) active_humans: u64,
+    pub(super) active_web_services: u64,
+    active_external_humans: u64,
+    pub(super) active_never_logged_in: u64,
+    pub(super) licensed: u64,
+    administrators: u64,
+    pub(super) without_role: u64,
+    pub(super) anonymous: u64,
+    pub(super) metered: u64,
+    pub(super) metered_internal: u64,
+}
+
+/// Accounts of one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RoleTally {
+    pub(super) role: String,
+    pub(super) total: u64,
+    pub(super) active: u64,
+}
+
+/// Sessions within the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SessionTally {
+    pub(super) named_user_sessions: u64,
+    pub(super) distinct_named_users: u64,
+    pub(super) anonymous_sessions: u64,
+}
+
+/// Counts in one state of the database as of `now`.
+///
+/// What the app's version of Mendix does not store is `None`, with a warning. Costs nine short statements, of
+/// which two read all of `system$user`.
+pub(super) async fn read(
+    connection: &mut Connection,
+    target: &DatabaseTarget,
+    question: &Question,
+    now: DateTime<Utc>,
+) -> Result<Tally, UsersError> {
+    connection.begin().await?;
+    let schema = Schema::probe(connection, target, Purpose::Counts).await?;
+    let tally = read_with(connection, target.engine, &schema, question, now).await;
+    let tally = tally.map_err(|error| denied_later(error, target, &schema))?;
+    connection.end().await?;
+    Ok(tally)
+}
+
+/// Rights on columns end with the table, which the app may have made anew since the probe.
+pub(super) fn denied_later(
+    error: DatabaseError,
+    target: &DatabaseTarget,
+    schema: &Schema,
+) -> UsersError {
+    match error {
+        DatabaseError::Denied(_) => UsersError::GrantsMissing {
+            statements: grants::select_statements(target, schema.columns()),
+        },
+        error => UsersError::Database(error),
+    }
+}
+
+async fn read_with(
+    connection: &mut Connection,
+    engine: Engine,
+    schema: &Schema,
+    question: &Question,
+    now: DateTime<Utc>,
+) -> Result<Tally, DatabaseError> {
+    let mut warnings = Vec::new();
+    let accounts = accounts(connection, engine, schema, question).await?;
+    if schema.user_types.is_none() {
+        warnings.push(missing("user types", "active_humans_by_user_type"));
+    }
+    let roles = roles(connection, engine, schema, question, &mut warnings).await?;
+    let sessions = sessions(connection, engine, schema, question, now).await?;
+    if sessions.is_none() {
+        warnings.push(missing("session tables", "sessions"));
+    }
+    let (mendix_version, model_version) =
+        versions(connection, engine, schema, &mut warnings).await?;
+    if accounts.administrators == 0 {
+        let doubt = "no account has the administrator's name that the fleet file gives: \
+                     license_estimate may count the administrator";
+        warnings.push(doubt.to_owned());
+    }
+    if schema.has_identifier_entity() && schema.identifiers.is_none() {
+        let doubt = "this app's database has identifiers of named users in a form that is not known: metering \
+                     counts by names";
+        warnings.push(doubt.to_owned());
+    }
+    Ok(Tally {
+        mendix_version,
+        model_version,
+        external_humans: schema.user_types.map(|_| accounts.active_external_humans),
+        accounts,
+        roles,
+        sessions,
+        warnings,
+    })
+}
+
+pub(super) fn missing(what: &str, field: &str) -> String {
+    format!("this app's database has no {what}: {field} is null")
+}
+
+/// Returns the parts of statements that stand for accounts in a database of `schema`.
+fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts {
+    let (identity, identifiers) = match schema.identifiers {
+        None => (r#"u."name""#, ""),
+        Some(Link::Table) => (
+            r#"coalesce(named.value, u."name")"#,
+            r#"LEFT JOIN (
+    SELECT link."system$userid" AS user_id, max(i."value") AS value
+    FROM {{schema}}"usercommons$nameduseridentifier" i
+    JOIN {{schema}}"usercommons$nameduseridentifier_user" link ON link."usercommons$nameduseridentifierid" = i."id"
+    GROUP BY link."system$userid"
+) named ON named.user_id = u."id""#,
+        ),
+        Some(Link::Column) => (
+            r#"coalesce(named.value, u."name")"#,
+            r#"LEFT JOIN (
+    SELECT i."usercommons$nameduseridentifier_user" AS user_id, max(i."value") AS value
+    FROM {{schema}}"usercommons$nameduseridentifier" i
+    GROUP BY i."usercommons$nameduseridentifier_user"
+) named ON named.user_id = u."id""#,
+        ),
+    };
+    let users_with_role = if schema.has_roles { ROLE_USERS } else { NOBODY };
+    Parts::default()
+        .text("accounts", ACCOUNTS)
+        .text("external_users", external_users(schema))
+        .text("users_with_role", users_with_role)
+        .text("identity", folded(engine, identity))
+        .text("identifiers", identifiers)
+        .value("administrator", question.administrator.as_str())
+}
+
+/// Returns the ids of all whom the app reported as external, as a list of ids.
+pub(super) fn external_users(schema: &Schema) -> &'static str {
+    match schema.user_types {
+        None => NOBODY,
+        Some(Link::Table) => {
+            r#"
+    SELECT link."system$userid"
+    FROM {{schema}}"system$userreportinfo_user" link
+    JOIN {{schema}}"system$userreportinfo" report ON report."id" = link."system$userreportinfoid"
+    WHERE report."usertype" = 'External'"#
+        }
+        Some(Link::Column) => {
+            r#"
+    SELECT report."system$userreportinfo_user"
+    FROM {{schema}}"system$userreportinfo" report
+    WHERE report."usertype" = 'External'"#
+        }
+    }
+}
+
+async fn accounts(
+    connection: &mut Connection,
+    engine: Engine,
+    schema: &Schema,
+    question: &Question,
+) -> Result<Accounts, DatabaseError> {
+    let parts = account_parts(engine, schema, question);
+    let rows = connection.rows(parts.fill(engine, COUNTS)).await?;
+    let row = rows.first();
+    let number = |column: usize| number(row, column);
+    Ok(Accounts {
+        total: number(0)?,
+        active: number(1)?,
+        inactive: number(2)?,
+        blocked: number(3)?,
+        active_humans: number(4)?,
+        active_web_services: number(5)?,
+        active_external_humans: number(6)?,
+        active_never_logged_in: number(7)?,
+        licensed: number(8)?,
+        administrators: number(9)?,
+        without_role: number(10)?,
+        anonymous: number(11)?,
+        metered: number(12)?,
+        metered_internal: number(13)?,
+    })
+}
+
+async fn roles(
+    connection: &mut Connection,
+    engine: Engine,
+    schema: &Schema,
+    question: &Question,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Vec<RoleTally>>, DatabaseError> {
+    if !schema.has_roles {
+        warnings.push(missing("roles", "by_role"));
+        return Ok(None);
+    }
+    let parts = account_parts(engine, schema, question).text("limit", (MAX_ROLES + 1).to_string());
+    let rows = connection.rows(parts.fill(engine, ROLES)).await?;
+    if rows.len() > MAX_ROLES {
+        warnings.push(format!(
+            "only the first {MAX_ROLES} roles by name are in by_role"
+        ));
+    }
+    let role = |row: &Row| {
+        Ok(RoleTally {
+            role: row.first().cloned().flatten().unwrap_or_default(),
+            total: number(Some(row), 1)?,
+            active: number(Some(row), 2)?,
+        })
+    };
+    rows.iter()
+        .take(MAX_ROLES)
+        .map(role)
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+async fn sessions(
+    connection: &mut Connection,
+    engine: Engine,
+    schema: &Schema,
+    question: &Question,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionTally>, DatabaseError> {
+    let session_users = match schema.sessions {
+        None => return Ok(None),
+        Some(Link::Table) => {
+            r#"JOIN {{schema}}"system$session_user" link ON link."system$sessionid" = s."id"
+JOIN {{schema}}"system$user" u ON u."id" = link."system$userid""#
+        }
+        Some(Link::Column) => {
+            r#"JOIN {{schema}}"system$user" u ON u."id" = s."system$session_user""#
+        }
+    };
+    let window = chrono::Duration::from_std(question.session_timeout).ok();
+    let since = window.and_then(|window| now.checked_sub_signed(window));
+    let parts = Parts::default()
+        .text("session_users", session_users)
+        .value("since", timestamp(since.unwrap_or(DateTime::UNIX_EPOCH)));
+    let rows = connection.rows(parts.fill(engine, SESSIONS)).await?;
+    let row = rows.first();
+    Ok(Some(SessionTally {
+        named_user_sessions: number(row, 0)?,
+        distinct_named_users: number(row, 1)?,
+        anonymous_sessions: number(row, 2)?,
+    }))
+}
+
+/// Returns the versions of Mendix and of the model.
+pub(super) async fn versions(
+    connection: &mut Connection,
+    engine: Engine,
+    schema: &Schema,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<String>, Option<String>), DatabaseError> {
+    let mut column = |is_there: bool, name: &str, what: &str, field: &str| {
+        if is_there {
+            format!("CAST(\"{name}\" AS {{{{text}}}})")
+        } else {
+            warnings.push(missing(what, field));
+            "CAST(NULL AS {{text}})".to_owned()
+        }
+    };
+    let mendix = column(
+        schema.has_mendix_version,
+        "mendixversion",
+        "column for the Mendix version",
+        "mendix_version",
+    );
+    let model = column(
+        schema.has_model_version,
+        "modelversionnumber",
+        "column for the model version",
+        "model_version",
+    );
+    let parts = Parts::default()
+        .text("mendix_version", mendix)
+        .text("model_version", model);
+    let rows = connection.rows(parts.fill(engine, VERSIONS)).await?;
+    let mut row = rows.into_iter().next().unwrap_or_default().into_iter();
+    Ok((row.next().flatten(), row.next().flatten()))
+}
+
+/// Returns `time` as both engines read it, UTC without zone.
+pub(super) fn timestamp(time: DateTime<Utc>) -> String {
+    time.naive_utc().format("%Y-%m-%d %H:%M:%S%.6f").to_string()
+}
+
+/// Returns the number in a column. A row without it would be a fault of ours, and never counts as zero.
+fn number(row: Option<&Row>, column: usize) -> Result<u64, DatabaseError> {
+    let text = row.and_then(|row| row.get(column)?.as_deref());
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let fault = format!("column {column} of a count of {USER} is no number");
+        DatabaseError::Failed(sqlx::Error::Decode(fault.into()))
+    })
+}

@@ -1,0 +1,150 @@
+//! Warm connections and kept counts: what they save, and what they must never do.
+
+use std::time::Duration;
+
+use api::users::Users;
+use shared::fleet::Engine;
+use sqlx::Row;
+
+use super::database::{ENGINES, SEED, TestDatabase, databases, users};
+use super::now;
+
+/// How many connections of the role there are.
+async fn connections(database: &TestDatabase) -> i64 {
+    let mut owner = database.owner().await;
+    let statement = "SELECT count(*) FROM pg_stat_activity WHERE usename = $1";
+    let row = sqlx::query(statement)
+        .bind(&database.target.user)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    row.get(0)
+}
+
+#[tokio::test]
+async fn counts_are_kept_for_a_while_and_say_their_age() {
+    let Some(database) = TestDatabase::new("kept", SEED).await else {
+        return;
+    };
+    let (users, environment) = (
+        Users::new(databases(), Duration::from_secs(5)),
+        database.environment(),
+    );
+    let later = |seconds| now() + chrono::Duration::seconds(seconds);
+
+    let first = users.counts(&environment, now()).await.unwrap();
+    database
+        .run(r#"UPDATE "system$user" SET "blocked" = true"#)
+        .await;
+    let kept = users.counts(&environment, later(4)).await.unwrap();
+    let mut other = environment.clone();
+    other.administrator = "root".into();
+    let other = users.counts(&other, later(4)).await.unwrap();
+    let fresh = users.counts(&environment, later(9)).await.unwrap();
+
+    assert_eq!((first.named.blocked, first.age_seconds), (1, 0));
+    assert_eq!((kept.named.blocked, kept.age_seconds), (1, 4));
+    assert_eq!(kept.as_of, first.as_of);
+    assert_eq!(other.named.blocked, 5, "another question is asked anew");
+    assert_eq!((fresh.named.blocked, fresh.age_seconds), (5, 0));
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn many_callers_share_one_connection() {
+    let Some(database) = TestDatabase::new("shared", SEED).await else {
+        return;
+    };
+    let (users, environment) = (users(), database.environment());
+
+    let counting = (0..12).map(|_| users.counts(&environment, now()));
+    let counts = futures::future::join_all(counting).await;
+
+    assert!(counts.iter().all(Result::is_ok), "{counts:?}");
+    assert_eq!(connections(&database).await, 1, "kept open, and only one");
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn too_many_callers_at_once_are_told_to_come_back() {
+    let Some(database) = TestDatabase::new("busy", SEED).await else {
+        return;
+    };
+    let (users, environment) = (users(), database.environment());
+
+    let counting = (0..30).map(|_| users.counts(&environment, now()));
+    let counts = futures::future::join_all(counting).await;
+
+    let busy = counts.iter().filter(|counts| counts.is_err()).count();
+    // One reads and sixteen wait.
+    assert_eq!(busy, 30 - 17, "{counts:?}");
+    assert!(users.counts(&environment, now()).await.is_ok(), "it passes");
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_ended_meanwhile_is_replaced_unnoticed() {
+    for engine in ENGINES {
+        let Some(database) = TestDatabase::on(engine, "ended", SEED).await else {
+            return;
+        };
+        let (users, environment) = (users(), database.environment());
+
+        users.counts(&environment, now()).await.unwrap();
+        match engine {
+            Engine::Postgres => {
+                let user = &database.target.user;
+                database
+                    .run(&format!(
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{user}'"
+                    ))
+                    .await;
+            }
+            Engine::Mysql => {
+                let user = database.user();
+                let name = user
+                    .split('@')
+                    .next()
+                    .unwrap()
+                    .trim_matches('\'')
+                    .to_owned();
+                database.run(&format!("KILL USER '{name}'@'%'")).await;
+            }
+        }
+
+        let again = users.counts(&environment, now()).await;
+        assert!(again.is_ok(), "{again:?}");
+        database.remove().await;
+    }
+}
+
+/// The fleet file may move an environment to another database; nothing of the old one may be answered then.
+#[tokio::test]
+async fn an_environment_that_moves_is_read_where_it_is_now() {
+    let Some(old) = TestDatabase::new("moved_from", SEED).await else {
+        return;
+    };
+    let grown = format!(r#"{SEED} DELETE FROM "system$user" WHERE "name" = 'svc_warehouse';"#);
+    let new = TestDatabase::new("moved_to", &grown).await.unwrap();
+    let users = Users::new(databases(), Duration::from_secs(300));
+    let mut moved = old.environment();
+    moved
+        .database
+        .as_mut()
+        .unwrap()
+        .name
+        .clone_from(&new.target.name);
+    moved
+        .database
+        .as_mut()
+        .unwrap()
+        .user
+        .clone_from(&new.target.user);
+
+    let before = users.counts(&old.environment(), now()).await.unwrap();
+    let after = users.counts(&moved, now()).await.unwrap();
+
+    assert_eq!((before.named.total, after.named.total), (5, 4));
+    old.remove().await;
+    new.remove().await;
+}

@@ -1,0 +1,74 @@
+//! `/users` without an environment: all that the caller may see, each with its counts or its own problem.
+
+use api::deployment_key::DeploymentKey;
+use serde_json::{Value, json};
+
+use super::database::{ENGINES, SEED, TestDatabase};
+use super::http::{SCOPE, server_with};
+use crate::harness::{World, get};
+
+const UNREACHABLE: &str = "[[environment]]\nname = \"c-down\"\n[environment.database]\nengine = \"postgres\"\n\
+    host = \"127.0.0.1\"\nport = 9\nname = \"acme\"\nuser = \"mrt_ro\"\nauth = \"env:MRT_TEST_ROLE_PASSWORD\"\n\
+    [[environment]]\nname = \"d-files\"\n";
+
+#[tokio::test]
+async fn each_environment_has_its_counts_or_its_own_problem() {
+    let mut databases = Vec::new();
+    let mut fleet = UNREACHABLE.to_owned();
+    for (name, engine) in ["a-postgres", "b-mysql"].into_iter().zip(ENGINES) {
+        let Some(database) = TestDatabase::on(engine, "sweep", SEED).await else {
+            return;
+        };
+        fleet.push_str(&database.fleet(name));
+        databases.push(database);
+    }
+    let world = World::new(&fleet);
+    let server = server_with(&world, DeploymentKey::none());
+
+    let all = server.ask(get("/users").scopes(SCOPE)).await;
+    let some = server
+        .ask(get("/users").scopes(SCOPE).environments("b-mysql d-files"))
+        .await;
+    let mut walked = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server
+            .ask(get(&format!("/users?limit=3{cursor}")).scopes(SCOPE))
+            .await
+            .json();
+        walked.extend(page["items"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+
+    let body = all.json();
+    let items = body["items"].as_array().unwrap();
+    let names: Vec<_> = items.iter().map(|item| &item["environment"]).collect();
+    assert_eq!(names, ["a-postgres", "b-mysql", "c-down", "d-files"]);
+    for item in &items[..2] {
+        assert_eq!(item["counts"]["named"]["total"], 5, "{item}");
+        assert_eq!(item["counts"]["environment"], item["environment"]);
+        assert_eq!(item["problem"], Value::Null);
+    }
+    for (item, status, code) in [
+        (&items[2], 503, "unreachable"),
+        (&items[3], 404, "not_configured"),
+    ] {
+        assert_eq!(item["counts"], Value::Null);
+        assert_eq!(item["problem"]["status"], status, "{item}");
+        assert_eq!(item["problem"]["type"], format!("urn:mrt:problem:{code}"));
+    }
+    let seen: Vec<_> = some.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["environment"].clone())
+        .collect();
+    assert_eq!(json!(seen), json!(["b-mysql", "d-files"]));
+    assert_eq!(walked, *items);
+    for database in databases {
+        database.remove().await;
+    }
+}

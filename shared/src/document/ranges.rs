@@ -1,0 +1,227 @@
+//! Parts of a document that is too large to read whole: the packages of apps, of which one small file is wanted.
+//!
+//! All parts come from one version of the document: when it is replaced in between, the next part is an error.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use super::{DocumentError, Location, READ_TIMEOUT, file_fault, refusal};
+use crate::aws::Aws;
+use crate::fleet::Place;
+
+/// A document of which parts can be read.
+#[derive(Debug)]
+pub struct Ranges {
+    location: Location,
+    source: Source,
+    length: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Object {
+        client: aws_sdk_s3::Client,
+        bucket: String,
+        key: String,
+        tag: String,
+    },
+    File(PathBuf),
+}
+
+impl Ranges {
+    /// Opens the document at `location` and returns it with its last bytes, at most `tail_bytes` of them.
+    ///
+    /// Costs one request.
+    ///
+    /// # Errors
+    ///
+    /// See [`DocumentError`]; takes at most [`READ_TIMEOUT`].
+    pub async fn open(
+        aws: &Aws,
+        place: &Place,
+        location: &Location,
+        tail_bytes: u64,
+    ) -> Result<(Self, Vec<u8>), DocumentError> {
+        let opening = async {
+            match location {
+                Location::S3 { bucket, key } => {
+                    let client = aws.s3(place.region.as_deref(), place.role_arn.as_deref());
+                    open_object(client.await, location, (bucket, key), tail_bytes).await
+                }
+                Location::File(path) => open_file(location, path.clone(), tail_bytes).await,
+            }
+        };
+        bounded(location, Box::pin(opening)).await
+    }
+
+    /// Returns the length of the whole document in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads the bytes of `range`, as far as there are any.
+    ///
+    /// # Errors
+    ///
+    /// See [`DocumentError`]; takes at most [`READ_TIMEOUT`].
+    pub async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, DocumentError> {
+        let range = range.start..range.end.min(self.length);
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reading = async {
+            match &self.source {
+                Source::Object {
+                    client,
+                    bucket,
+                    key,
+                    tag,
+                } => {
+                    let request = client.get_object().bucket(bucket).key(key).if_match(tag);
+                    let part = format!("bytes={}-{}", range.start, range.end - 1);
+                    let part = request.range(part).send().await;
+                    let part = part.map_err(|error| refusal(&self.location, &error))?;
+                    body(&self.location, part, range.end - range.start).await
+                }
+                Source::File(path) => read_file(&self.location, path, range).await,
+            }
+        };
+        bounded(&self.location, Box::pin(reading)).await
+    }
+}
+
+async fn bounded<T>(
+    location: &Location,
+    reading: impl Future<Output = Result<T, DocumentError>>,
+) -> Result<T, DocumentError> {
+    // On the heap: what the AWS client keeps on the way is large.
+    let reading = tokio::time::timeout(READ_TIMEOUT, reading);
+    reading.await.unwrap_or_else(|_| {
+        let reason = format!("no answer within {} s", READ_TIMEOUT.as_secs());
+        Err(unavailable(location, reason))
+    })
+}
+
+fn unavailable(location: &Location, reason: impl Into<String>) -> DocumentError {
+    DocumentError::Unavailable {
+        location: location.clone(),
+        reason: reason.into(),
+    }
+}
+
+async fn open_object(
+    client: aws_sdk_s3::Client,
+    location: &Location,
+    (bucket, key): (&str, &str),
+    tail_bytes: u64,
+) -> Result<(Ranges, Vec<u8>), DocumentError> {
+    let request = client.get_object().bucket(bucket).key(key);
+    let tail = request.range(format!("bytes=-{tail_bytes}")).send().await;
+    let tail = tail.map_err(|error| refusal(location, &error))?;
+    // `bytes 100-199/200`; a server that ignores ranges sends none and the whole document.
+    let range = tail.content_range();
+    let total = range.and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+    let length: u64 = total.ok_or_else(|| unavailable(location, "the server knows no ranges"))?;
+    let tag = tail.e_tag().unwrap_or_default().to_owned();
+    let bytes = body(location, tail, tail_bytes).await?;
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    let source = Source::Object {
+        client,
+        bucket,
+        key,
+        tag,
+    };
+    let location = location.clone();
+    Ok((
+        Ranges {
+            location,
+            source,
+            length,
+        },
+        bytes,
+    ))
+}
+
+/// Returns the bytes of a part; one that is longer than what was asked for is never read.
+async fn body(
+    location: &Location,
+    part: GetObjectOutput,
+    most: u64,
+) -> Result<Vec<u8>, DocumentError> {
+    let length = part.content_length().and_then(|n| u64::try_from(n).ok());
+    if length.is_none_or(|length| length > most) {
+        return Err(unavailable(location, "a part is longer than asked for"));
+    }
+    let bytes = part.body.collect().await;
+    Ok(bytes
+        .map_err(|error| unavailable(location, error.to_string()))?
+        .to_vec())
+}
+
+async fn open_file(
+    location: &Location,
+    path: PathBuf,
+    tail_bytes: u64,
+) -> Result<(Ranges, Vec<u8>), DocumentError> {
+    let metadata = tokio::fs::metadata(&path).await;
+    let length = metadata
+        .map_err(|error| file_fault(location, &error))?
+        .len();
+    let tail = length.saturating_sub(tail_bytes)..length;
+    let bytes = read_file(location, &path, tail).await?;
+    let (location, source) = (location.clone(), Source::File(path));
+    Ok((
+        Ranges {
+            location,
+            source,
+            length,
+        },
+        bytes,
+    ))
+}
+
+async fn read_file(
+    location: &Location,
+    path: &PathBuf,
+    range: Range<u64>,
+) -> Result<Vec<u8>, DocumentError> {
+    let fault = |error: std::io::Error| file_fault(location, &error);
+    let mut file = tokio::fs::File::open(path).await.map_err(fault)?;
+    file.seek(std::io::SeekFrom::Start(range.start))
+        .await
+        .map_err(fault)?;
+    let mut bytes = Vec::new();
+    let mut part = file.take(range.end - range.start);
+    part.read_to_end(&mut bytes).await.map_err(fault)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn parts_of_a_file_are_what_stands_there() {
+        let path = std::env::temp_dir().join(format!("mrt-ranges-{}", std::process::id()));
+        std::fs::write(&path, b"0123456789").unwrap();
+        let (aws, place) = (Aws::for_tests("http://127.0.0.1:9"), Place::default());
+        let location = Location::File(path.clone());
+
+        let (ranges, tail) = Ranges::open(&aws, &place, &location, 3).await.unwrap();
+        let (_, whole) = Ranges::open(&aws, &place, &location, 30).await.unwrap();
+
+        assert_eq!((tail.as_slice(), ranges.length()), (&b"789"[..], 10));
+        assert_eq!(whole, b"0123456789");
+        assert_eq!(ranges.read(2..5).await.unwrap(), b"234");
+        assert_eq!(ranges.read(8..50).await.unwrap(), b"89");
+        assert_eq!(ranges.read(10..12).await.unwrap(), b"");
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(
+            ranges.read(0..1).await,
+            Err(DocumentError::NotFound(_))
+        ));
+    }
+}

@@ -1,0 +1,69 @@
+//! Where an environment's constants are defined and set. Names places only; what is read there is the reader's.
+
+use crate::document::Location;
+
+/// Region and role that something is read with; the function's own where they are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Region.
+    pub region: Option<String>,
+    /// ARN of the role to assume.
+    pub role_arn: Option<String>,
+}
+
+/// Where constants are defined and where they are set, lowest layer first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConstantLayers {
+    /// The model's `metadata.json`, or the package that holds it (`.mda`): names, types and defaults.
+    pub model: Location,
+    /// Where the model is read.
+    pub place: Place,
+    /// What sets values, a later one over an earlier one.
+    pub layers: Vec<ConstantLayer>,
+    /// Patterns of names whose values are shown though they look like secrets.
+    pub show: Vec<String>,
+    /// Patterns of names whose values are never shown.
+    pub hide: Vec<String>,
+}
+
+/// Something that sets values of constants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConstantLayer {
+    /// What it is.
+    pub kind: LayerKind,
+    /// Where it is read.
+    pub place: Place,
+}
+
+/// Kinds of layers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A document: `m2ee.yaml`, a `MendixApp` resource, or the Deploy API's settings.
+    Document(Location),
+    /// What the running tasks of a service were started with.
+    EcsTask {
+        /// Name or ARN of the cluster.
+        cluster: String,
+        /// Name of the service.
+        service: String,
+        /// Name of the app's container; `None` when a task has one container only.
+        container: Option<String>,
+    },
+    /// Keys `mx-const-<Module.Constant>` of a JSON secret in Secrets Manager.
+    Secret {
+        /// Name or ARN of the secret.
+        id: String,
+    },
+    /// Parameters `<path>/<Module.Constant>` of the parameter store.
+    SsmPath {
+        /// Path that begins with a slash and does not end with one.
+        path: String,
+        /// Whether secure strings are decrypted: to tell empty or different ones, never to show them.
+        decrypt: bool,
+    },
+}
+
+/// Most layers of one environment.
+pub const MAX_CONSTANT_LAYERS: usize = 20;
+/// Most patterns of one list.
+pub const MAX_CONSTANT_PATTERNS: usize = 200;
