@@ -41,8 +41,8 @@ pub struct DatabaseItem {
     pub table_count: u64,
     /// Number of all sized tables whose bytes are an estimate.
     pub estimated_table_count: u64,
-    /// Whether Mendix' list of entities was `read`, is `denied` to the role (tables may then lack their entity) or is
-    /// `absent`; null in old snapshots.
+    /// Whether Mendix' list of entities was `read`, is `denied` to the role in whole or in part, was `locked` (tables
+    /// then lack their entity) or is `absent`; null in old snapshots.
     pub mendix_catalogue: Option<String>,
     /// `complete`, or `partial` when some tables could not be sized: those are in `unsized_tables`.
     pub completeness: String,

@@ -153,19 +153,22 @@ pub enum MendixCatalogue {
     Read,
     /// There is one, but not all of it is ours to read: entities may be missing where there are some.
     Denied,
+    /// Another session held it locked while it was asked for: entities are missing.
+    Locked,
     /// There is none: this is no Mendix database.
     Absent,
 }
 
 impl MendixCatalogue {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Denied, Self::Absent];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Denied, Self::Locked, Self::Absent];
 
     /// Returns the word for it in answers and stored items.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Denied => "denied",
+            Self::Locked => "locked",
             Self::Absent => "absent",
         }
     }

@@ -1,35 +1,92 @@
--- Purpose:  every table that holds rows, with the bytes of heap, TOAST and indexes and the rows by the last analysis.
---           Materialised views ('m') are tables to whoever pays for the disk. Partitions are ordinary tables ('r') and
---           appear once each; their parents ('p') hold nothing and are left out. Temporary tables are left out.
+-- Purpose:  one batch of the relations that hold rows or partitions, in the order of their ids, with the bytes of heap,
+--           TOAST and indexes, and what the server's statistics say. $1: the last id of the batch before. $2: most
+--           rows. $3: whether no size function may be called at all.
+--           Materialised views ('m') are tables to whoever pays for the disk. Partitions are ordinary tables ('r') with
+--           a parent; partitioned tables ('p') hold nothing themselves. Catalogues that all databases share are left
+--           out: they are not in this database's bytes. Foreign tables hold nothing here.
 -- Sizes:    heap is the main fork with the free space map, the visibility map and the init fork of an unlogged
 --           table; TOAST includes its index. Each part is read once and the total is their sum, because a table may
 --           grow between two calls. NULL: the relation was dropped since the statement began.
+-- Held:     the size functions open a relation with ACCESS SHARE, which waits behind ACCESS EXCLUSIVE, and also behind
+--           one that only waits itself (a reader, then an ALTER TABLE, then us). Relations with such a lock on them,
+--           their TOAST table or an index, in whatever state, are not opened: their sizes are the pages of the last
+--           vacuum or analysis, and is_held says so. A lock taken later costs lock_timeout, and the batch is repeated.
 -- Estimate: -1 stands for "never analysed"; before version 14 that was 0 rows in 0 pages.
--- Cost:     one look at each file of the database: about 0.2 ms for a table, 2 s for 10,000 (two cores).
--- Locks:    the size functions take ACCESS SHARE on one relation at a time and release it at once; they wait behind
---           ACCESS EXCLUSIVE for as long as lock_timeout allows, and then the statement fails.
--- Rights:   none on the tables. Everything is qualified, so a search_path cannot redirect it.
+-- Cost:     as pg_total_relation_size for each table: about 0.1 ms with two indexes and TOAST. One look at the list of
+--           locks for each batch.
+-- Locks:    ACCESS SHARE on one relation at a time, released before the next one is opened.
+-- Rights:   none on the tables. The session's search_path is pg_catalog alone.
 -- Versions: tested on 15; uses nothing newer than 12.
+WITH locked AS MATERIALIZED (
+  SELECT l.relation AS oid
+  FROM pg_locks AS l
+  WHERE l.locktype = 'relation'
+    AND l.mode = 'AccessExclusiveLock'
+    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+),
+held AS MATERIALIZED (
+  SELECT oid FROM locked
+  UNION
+  SELECT x.indrelid FROM locked JOIN pg_index AS x ON x.indexrelid = locked.oid
+),
+batch AS MATERIALIZED (
+  SELECT
+    c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispartition, c.reltoastrelid, c.relhasindex,
+    c.relpages, c.reltuples,
+    $3 OR c.oid IN (SELECT oid FROM held) OR c.reltoastrelid IN (SELECT oid FROM held) AS is_held
+  FROM pg_class AS c
+  WHERE c.oid > $1 AND c.relkind IN ('r', 'm', 'p') AND NOT c.relisshared
+  ORDER BY c.oid
+  LIMIT $2
+)
 SELECT
+  b.oid,
   n.nspname::text AS schema_name,
-  c.relname::text AS table_name,
-  pg_catalog.pg_relation_size(c.oid, 'main')
-    + pg_catalog.pg_relation_size(c.oid, 'fsm')
-    + pg_catalog.pg_relation_size(c.oid, 'vm')
-    + pg_catalog.pg_relation_size(c.oid, 'init') AS heap_bytes,
+  b.relname::text AS table_name,
+  b.relkind::text AS kind,
+  b.relpersistence::text AS persistence,
+  i.inhparent AS parent,
+  n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_catalogue,
+  b.is_held,
   CASE
-    WHEN c.reltoastrelid = 0 THEN 0
-    ELSE pg_catalog.pg_total_relation_size(c.reltoastrelid)
+    WHEN b.relkind = 'p' THEN 0
+    WHEN b.is_held THEN b.relpages * current_setting('block_size')::bigint
+    ELSE pg_relation_size(b.oid, 'main')
+      + pg_relation_size(b.oid, 'fsm')
+      + pg_relation_size(b.oid, 'vm')
+      + CASE WHEN b.relpersistence = 'u' THEN pg_relation_size(b.oid, 'init') ELSE 0 END
+  END AS heap_bytes,
+  CASE
+    WHEN b.reltoastrelid = 0 THEN 0
+    WHEN b.is_held THEN (
+      SELECT current_setting('block_size')::bigint * (t.relpages + (
+        SELECT coalesce(sum(ti.relpages), 0)::bigint
+        FROM pg_index AS x JOIN pg_class AS ti ON ti.oid = x.indexrelid
+        WHERE x.indrelid = t.oid
+      ))
+      FROM pg_class AS t
+      WHERE t.oid = b.reltoastrelid
+    )
+    ELSE pg_total_relation_size(b.reltoastrelid)
   END AS toast_bytes,
-  pg_catalog.pg_indexes_size(c.oid) AS index_bytes,
   CASE
-    WHEN c.reltuples < 0 THEN NULL
-    WHEN c.reltuples = 0 AND c.relpages = 0
-      AND pg_catalog.current_setting('server_version_num')::integer < 140000 THEN NULL
-    ELSE c.reltuples::bigint
-  END AS row_estimate
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'm')
-  AND c.relpersistence <> 't'
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    WHEN b.relkind = 'p' OR NOT b.relhasindex THEN 0
+    WHEN b.is_held THEN (
+      SELECT current_setting('block_size')::bigint * coalesce(sum(ix.relpages), 0)::bigint
+      FROM pg_index AS x JOIN pg_class AS ix ON ix.oid = x.indexrelid
+      WHERE x.indrelid = b.oid
+    )
+    ELSE pg_indexes_size(b.oid)
+  END AS index_bytes,
+  CASE
+    WHEN b.reltuples < 0 THEN NULL
+    WHEN b.reltuples = 0 AND b.relpages = 0 AND current_setting('server_version_num')::integer < 140000 THEN NULL
+    ELSE b.reltuples::bigint
+  END AS row_estimate,
+  CASE WHEN b.relkind <> 'p' THEN pg_stat_get_dead_tuples(b.oid) END AS dead_row_estimate,
+  greatest(pg_stat_get_last_vacuum_time(b.oid), pg_stat_get_last_autovacuum_time(b.oid)) AS last_vacuum_at,
+  greatest(pg_stat_get_last_analyze_time(b.oid), pg_stat_get_last_autoanalyze_time(b.oid)) AS last_analyze_at
+FROM batch AS b
+JOIN pg_namespace AS n ON n.oid = b.relnamespace
+LEFT JOIN pg_inherits AS i ON i.inhrelid = b.oid AND b.relispartition
+ORDER BY b.oid

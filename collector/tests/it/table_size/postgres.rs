@@ -27,6 +27,8 @@ pub(super) struct TestDatabase {
     pub(super) connection: PgConnection,
     server: PgConnectOptions,
     pub(super) target: DatabaseTarget,
+    /// Queries of the superuser with the numbers that they must give once nothing is locked any more.
+    pub(super) later: Vec<(String, u64)>,
 }
 
 impl TestDatabase {
@@ -59,6 +61,7 @@ impl TestDatabase {
             connection,
             server,
             target,
+            later: Vec::new(),
         })
     }
 
@@ -87,6 +90,13 @@ impl TestDatabase {
     /// Measures as the role.
     pub(super) async fn measure(&self) -> Result<DatabaseSize, MeasureError> {
         measure(&self.target, PASSWORD, &Progress::default()).await
+    }
+
+    /// Asks what could not be asked while a table was locked.
+    pub(super) async fn check_later(&mut self) {
+        for (query, expected) in std::mem::take(&mut self.later) {
+            assert_eq!(self.number(&query).await, expected, "{query}");
+        }
     }
 
     /// Drops the database and the role.
@@ -122,14 +132,18 @@ pub(super) async fn measure(
     password: &str,
     progress: &Progress,
 ) -> Result<DatabaseSize, MeasureError> {
+    measure_database(databases(password), target, progress).await
+}
+
+/// Returns an opener of connections with `password`.
+pub(super) fn databases(password: &str) -> Databases {
     let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
-    let databases = Databases::new(
+    Databases::new(
         Arc::new(Aws::for_tests(NOWHERE)),
         Arc::new(variables),
         Arc::new(SystemClock),
         None,
-    );
-    measure_database(databases, target, progress).await
+    )
 }
 
 /// Measures `target` with the role's password, and returns why that failed.

@@ -1,15 +1,17 @@
 //! Which tables there are and how large they are.
 
 use collector::Progress;
-use shared::snapshot::{Completeness, Measurement, Quality};
+use shared::snapshot::{
+    Completeness, Measurement, MendixCatalogue, Persistence, Quality, TableKind,
+};
 
 use super::postgres::{PASSWORD, TestDatabase, execute, measure, table};
 
-/// What PostgreSQL says itself, table by table, without our SQL.
-async fn assert_sizes_are_right(database: &mut TestDatabase) {
+/// What PostgreSQL says itself, table by table, without our SQL. A partitioned table is all of its tree.
+pub(super) async fn assert_sizes_are_right(database: &mut TestDatabase) {
     let size = database.measure().await.unwrap();
     let tables = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE relkind IN ('r', 'm') AND nspname !~ '^(pg_|information_schema$)'";
+        WHERE relkind IN ('r', 'm', 'p') AND nspname !~ '^(pg_catalog|pg_toast|information_schema)'";
     assert_eq!(size.tables.len() as u64, database.number(tables).await);
     for table in &size.tables {
         let oid = format!(
@@ -17,39 +19,45 @@ async fn assert_sizes_are_right(database: &mut TestDatabase) {
               WHERE nspname = $s${}$s$ AND relname = $s${}$s$)",
             table.schema, table.table
         );
-        let total = format!("SELECT pg_total_relation_size({oid})");
-        let without_indexes = format!("SELECT pg_table_size({oid})");
-        let index = format!("SELECT pg_indexes_size({oid})");
+        let tree = match table.kind {
+            TableKind::Partitioned => {
+                format!("(SELECT relid AS oid FROM pg_partition_tree({oid})) AS tree")
+            }
+            _ => format!("(SELECT {oid} AS oid) AS tree"),
+        };
+        let sum = |what: &str| format!("SELECT coalesce(sum({what}), 0)::bigint FROM {tree}");
         let toast = format!(
-            "SELECT coalesce(pg_total_relation_size(nullif(reltoastrelid, 0)), 0) FROM pg_class WHERE oid = {oid}"
+            "SELECT coalesce(sum(pg_total_relation_size(nullif(reltoastrelid, 0))), 0)::bigint
+             FROM pg_class JOIN {tree} USING (oid)"
         );
 
         let name = &table.table;
-        assert_eq!(table.total_bytes, database.number(&total).await, "{name}");
-        assert_eq!(
-            table.index_bytes,
-            Some(database.number(&index).await),
-            "{name}"
-        );
+        let total = database.number(&sum("pg_total_relation_size(oid)")).await;
+        let index = database.number(&sum("pg_indexes_size(oid)")).await;
+        let without_indexes = database.number(&sum("pg_table_size(oid)")).await;
+        assert_eq!(table.total_bytes, total, "{name}");
+        assert_eq!(table.index_bytes, Some(index), "{name}");
         assert_eq!(
             table.toast_bytes,
             Some(database.number(&toast).await),
             "{name}"
         );
-        assert_eq!(
-            table.heap_bytes.unwrap() + table.toast_bytes.unwrap(),
-            database.number(&without_indexes).await,
-            "{name}"
-        );
-        assert_eq!(
-            table.total_bytes,
-            table.heap_bytes.unwrap() + table.toast_bytes.unwrap() + table.index_bytes.unwrap(),
-            "{name}"
-        );
-        assert_eq!(table.quality, Quality::Exact);
+        let heap_and_toast = table.heap_bytes.unwrap() + table.toast_bytes.unwrap();
+        assert_eq!(heap_and_toast, without_indexes, "{name}");
+        assert_eq!(heap_and_toast + table.index_bytes.unwrap(), total, "{name}");
+        assert_eq!(table.quality, Quality::Exact, "{name}");
     }
     let whole = "SELECT pg_database_size(current_database())";
     assert_eq!(size.total_bytes, database.number(whole).await);
+    let system = "SELECT sum(pg_total_relation_size(c.oid))::bigint
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE relkind IN ('r', 'm') AND nspname IN ('pg_catalog', 'information_schema') AND NOT relisshared";
+    assert_eq!(size.system_bytes, Some(database.number(system).await));
+    let other = size.other_bytes().unwrap();
+    assert_eq!(
+        size.table_bytes() + size.system_bytes.unwrap() + other,
+        size.total_bytes
+    );
     assert_eq!(size.completeness(), Completeness::Complete);
     assert!(
         size.tables
@@ -70,6 +78,7 @@ async fn a_role_without_any_right_sees_every_table_with_its_right_size() {
     let size = database.measure().await.unwrap();
 
     assert!(size.tables.iter().all(|table| table.entity.is_none()));
+    assert_eq!(size.mendix_catalogue, Some(MendixCatalogue::Denied));
     assert!(table(&size, "system$user").unwrap().is_system);
     assert!(!table(&size, "sales$order").unwrap().is_system);
     database.drop().await;
@@ -81,7 +90,11 @@ async fn entities_are_named_where_their_list_may_be_read() {
         return;
     };
     database
-        .run(r#"GRANT SELECT ("entity_name", "table_name") ON "mendixsystem$entity" TO :role"#)
+        .run(
+            r#"GRANT SELECT ("entity_name", "table_name") ON "mendixsystem$entity" TO :role;
+               GRANT SELECT ("association_name", "table_name") ON "mendixsystem$association" TO :role;
+               CREATE TABLE "aca220e2aca220e2aca220e2aca220e2" (id bigint)"#,
+        )
         .await;
 
     let size = database.measure().await.unwrap();
@@ -91,10 +104,67 @@ async fn entities_are_named_where_their_list_may_be_read() {
     assert_eq!(order.module.as_deref(), Some("Sales"));
     assert_eq!(order.row_estimate, Some(8000));
     let association = table(&size, "sales$order_customer").unwrap();
-    assert_eq!((&association.entity, &association.module), (&None, &None));
+    assert_eq!(association.entity, None);
+    assert_eq!(
+        association.association.as_deref(),
+        Some("Sales.Order_Customer")
+    );
+    assert_eq!(association.module.as_deref(), Some("Sales"));
+    assert!(table(&size, "system$user").unwrap().is_system);
+    assert!(
+        table(&size, "aca220e2aca220e2aca220e2aca220e2")
+            .unwrap()
+            .is_passing
+    );
+    assert_eq!(size.mendix_catalogue, Some(MendixCatalogue::Read));
     assert_eq!(table(&size, "bi_export_tmp").unwrap().entity, None);
     assert!(table(&size, "sales$remotething").is_none());
     assert!(!format!("{size:?}").to_lowercase().contains("neverleak"));
+    database.drop().await;
+}
+
+/// Catalogues of old versions lack columns and tables; what is needed is in all of them.
+#[tokio::test]
+async fn an_old_catalogue_names_its_entities_too() {
+    let Some(mut database) = TestDatabase::mendix().await else {
+        return;
+    };
+    database
+        .run(
+            r#"ALTER TABLE "mendixsystem$version" DROP COLUMN "mendixversion";
+               ALTER TABLE "mendixsystem$entity" DROP COLUMN "remote", DROP COLUMN "remote_primary_key";
+               DROP TABLE "mendixsystem$association";
+               GRANT SELECT ON "mendixsystem$entity" TO :role"#,
+        )
+        .await;
+
+    let size = database.measure().await.unwrap();
+
+    assert_eq!(size.mendix_catalogue, Some(MendixCatalogue::Read));
+    let entity = |name| table(&size, name).unwrap().entity.clone();
+    assert_eq!(entity("sales$order").as_deref(), Some("Sales.Order"));
+    assert_eq!(entity("sales$order_customer"), None);
+    database.drop().await;
+}
+
+/// A role that may read the entities and not the associations names what it can, and says that this is not all.
+#[tokio::test]
+async fn entities_without_associations_are_named_and_told_as_a_part() {
+    let Some(mut database) = TestDatabase::mendix().await else {
+        return;
+    };
+    database
+        .run(r#"GRANT SELECT ON "mendixsystem$entity" TO :role"#)
+        .await;
+
+    let size = database.measure().await.unwrap();
+
+    assert_eq!(size.mendix_catalogue, Some(MendixCatalogue::Denied));
+    assert!(table(&size, "sales$order").unwrap().entity.is_some());
+    assert_eq!(
+        table(&size, "sales$order_customer").unwrap().association,
+        None
+    );
     database.drop().await;
 }
 
@@ -111,6 +181,7 @@ async fn a_list_of_entities_that_may_be_read_in_part_is_left_alone() {
     let size = database.measure().await.unwrap();
 
     assert_eq!(table(&size, "sales$order").unwrap().entity, None);
+    assert_eq!(size.mendix_catalogue, Some(MendixCatalogue::Denied));
     database.drop().await;
 }
 
@@ -146,6 +217,7 @@ async fn odd_names_are_names() {
             r#"CREATE SCHEMA "o'dd ""Schema""";
                CREATE TABLE "o'dd ""Schema"""."t $1 \ ; -- ünï 表" (a text);
                CREATE TABLE "Module$Entity" (id bigint PRIMARY KEY);
+               CREATE TABLE "sixty_three_bytes_are_the_longest_name_that_is_kept_whole_here_x" (id bigint PRIMARY KEY);
                CREATE TABLE "aca220e2aca220e2aca220e2aca220e2" (id bigint)"#,
         )
         .await;
@@ -221,15 +293,22 @@ async fn everything_that_holds_rows_counts_once() {
     };
     database
         .run(
-            "CREATE TABLE log (at int NOT NULL, text text) PARTITION BY RANGE (at);
+            "CREATE SCHEMA parts;
+             CREATE TABLE log (at int NOT NULL, text text) PARTITION BY RANGE (at);
              CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (100);
-             CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (100) TO (200);
+             CREATE TABLE parts.log_2 PARTITION OF log FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (at);
+             CREATE TABLE parts.log_2_1 PARTITION OF parts.log_2 FOR VALUES FROM (100) TO (150);
+             CREATE TABLE old (at int NOT NULL, text text);
+             ALTER TABLE parts.log_2 ATTACH PARTITION old FOR VALUES FROM (150) TO (200);
              CREATE INDEX ON log (at);
-             INSERT INTO log SELECT n, 'x' FROM generate_series(0, 199) AS n;
+             INSERT INTO log SELECT n, repeat(md5(n::text), 400) FROM generate_series(0, 199) AS n;
+             CREATE TABLE alone (at int) PARTITION BY LIST (at);
              CREATE MATERIALIZED VIEW daily AS SELECT at FROM log;
              CREATE UNLOGGED TABLE cache (id int PRIMARY KEY);
-             CREATE VIEW looked AS SELECT at FROM log;
-             CREATE SEQUENCE numbers",
+             CREATE TABLE base (a int); CREATE TABLE heir () INHERITS (base);
+             CREATE VIEW looked AS SELECT 1 AS at;
+             CREATE SEQUENCE numbers;
+             ANALYZE",
         )
         .await;
     let mut other = database.other_session().await;
@@ -239,18 +318,87 @@ async fn everything_that_holds_rows_counts_once() {
     )
     .await;
 
-    // Temporary schemas begin with `pg_`, so the comparison leaves them out by itself.
     assert_sizes_are_right(&mut database).await;
     let size = database.measure().await.unwrap();
 
-    let mut names: Vec<_> = size
+    let mut told: Vec<_> = size
         .tables
         .iter()
-        .map(|table| table.table.as_str())
+        .map(|table| {
+            let parent = table
+                .partition_of
+                .as_ref()
+                .map(|parent| parent.table.as_str());
+            (
+                table.table.as_str(),
+                table.kind.as_str(),
+                table.persistence.as_str(),
+                parent,
+            )
+        })
         .collect();
-    names.sort_unstable();
-    assert_eq!(names, ["cache", "daily", "log_1", "log_2"]);
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("alone", "partitioned", "permanent", None),
+            ("base", "table", "permanent", None),
+            ("cache", "table", "unlogged", None),
+            ("daily", "materialized_view", "permanent", None),
+            ("heir", "table", "permanent", None),
+            ("log", "partitioned", "permanent", None),
+            ("log_1", "table", "permanent", Some("log")),
+            ("log_2", "partitioned", "permanent", Some("log")),
+            ("log_2_1", "table", "permanent", Some("log_2")),
+            ("old", "table", "permanent", Some("log_2")),
+            ("passing", "table", "temporary", None),
+        ]
+    );
+    assert_eq!(table(&size, "log").unwrap().row_estimate, Some(200));
+    assert_eq!(size.summary().table_count, 7);
+    let sum: u64 = size.tables.iter().map(|table| table.total_bytes).sum();
+    assert!(size.table_bytes() < sum, "partitions are not counted twice");
+    let temporary =
+        |table: &&shared::snapshot::TableSize| table.persistence == Persistence::Temporary;
+    assert!(size.tables.iter().find(temporary).unwrap().total_bytes > 0);
     drop(other);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn dead_rows_and_the_last_cleaning_are_told() {
+    let Some(mut database) = TestDatabase::empty().await else {
+        return;
+    };
+    database
+        .run(
+            "CREATE TABLE worn (a int) WITH (autovacuum_enabled = off);
+             CREATE TABLE fresh (a int) WITH (autovacuum_enabled = off);
+             INSERT INTO worn SELECT generate_series(1, 100)",
+        )
+        .await;
+    database.run("VACUUM ANALYZE worn").await;
+    database.run("DELETE FROM worn WHERE a <= 40").await;
+    database.run("SELECT pg_stat_force_next_flush()").await;
+    // The server's statistics arrive when their session is idle: the session's own look waits for that.
+    while database
+        .number("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'worn'")
+        .await
+        < 40
+    {
+        database.run("SELECT pg_stat_force_next_flush()").await;
+    }
+
+    let size = database.measure().await.unwrap();
+
+    let worn = table(&size, "worn").unwrap();
+    assert_eq!(
+        (worn.row_estimate, worn.dead_row_estimate),
+        (Some(100), Some(40))
+    );
+    assert!(worn.last_vacuum_at.is_some() && worn.last_analyze_at.is_some());
+    let fresh = table(&size, "fresh").unwrap();
+    assert_eq!((fresh.last_vacuum_at, fresh.last_analyze_at), (None, None));
     database.drop().await;
 }
 
@@ -286,7 +434,7 @@ async fn progress_ends_at_the_tables_and_their_bytes() {
         .await
         .unwrap();
 
-    let bytes: u64 = size.tables.iter().map(|table| table.total_bytes).sum();
+    let bytes = size.table_bytes();
     assert_eq!(progress.items(), size.tables.len() as u64);
     assert_eq!(progress.bytes(), bytes);
     assert!(

@@ -1,0 +1,243 @@
+//! One row of `tables.sql`, and what it says of its table. No I/O.
+
+use chrono::{DateTime, Utc};
+use shared::snapshot::{Persistence, Quality, TableKind, TableSize, UnsizedTable};
+use sqlx::postgres::PgRow;
+use sqlx::postgres::types::Oid;
+use sqlx::{FromRow, Row as _};
+
+use super::negative;
+use crate::error::MeasureError;
+use crate::table_size::unexpected;
+
+/// Why a size is an estimate.
+const HELD: &str = "another session holds or waits for an exclusive lock; the size is by the last vacuum or analysis";
+/// Why a locked table has no size at all.
+const HELD_AND_UNKNOWN: &str = "another session holds or waits for an exclusive lock, and the table was never vacuumed or analysed";
+/// Why a table that some of its parts are missing of has no size.
+const REBUILT: &str = "it was dropped or rebuilt while it was measured";
+
+/// A row of `tables.sql`, by the names of its columns. A size is `None` when the relation was not there any more.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) oid: Oid,
+    pub(super) schema_name: String,
+    pub(super) table_name: String,
+    pub(super) kind: String,
+    pub(super) persistence: String,
+    pub(super) parent: Option<Oid>,
+    pub(super) is_catalogue: bool,
+    pub(super) is_held: bool,
+    pub(super) heap_bytes: Option<i64>,
+    pub(super) toast_bytes: Option<i64>,
+    pub(super) index_bytes: Option<i64>,
+    pub(super) row_estimate: Option<i64>,
+    pub(super) dead_row_estimate: Option<i64>,
+    pub(super) last_vacuum_at: Option<DateTime<Utc>>,
+    pub(super) last_analyze_at: Option<DateTime<Utc>>,
+}
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// The table with its size.
+    Sized(Box<TableSize>),
+    /// The table exists, or may exist, but has no size.
+    Unsized(UnsizedTable),
+    /// The table was dropped since the statement began.
+    Gone,
+}
+
+impl FromRow<'_, PgRow> for Row {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            oid: row.try_get("oid")?,
+            schema_name: row.try_get("schema_name")?,
+            table_name: row.try_get("table_name")?,
+            kind: row.try_get("kind")?,
+            persistence: row.try_get("persistence")?,
+            parent: row.try_get("parent")?,
+            is_catalogue: row.try_get("is_catalogue")?,
+            is_held: row.try_get("is_held")?,
+            heap_bytes: row.try_get("heap_bytes")?,
+            toast_bytes: row.try_get("toast_bytes")?,
+            index_bytes: row.try_get("index_bytes")?,
+            row_estimate: row.try_get("row_estimate")?,
+            dead_row_estimate: row.try_get("dead_row_estimate")?,
+            last_vacuum_at: row.try_get("last_vacuum_at")?,
+            last_analyze_at: row.try_get("last_analyze_at")?,
+        })
+    }
+}
+
+impl Row {
+    /// Returns what the row says of its table. Without any size the table was dropped; with only some of its sizes it
+    /// was dropped or rebuilt while it was sized, and whether it still exists is not known.
+    pub(super) fn judge(self) -> Result<Judged, MeasureError> {
+        let unsized_because = |reason: &str| UnsizedTable {
+            schema: self.schema_name.clone(),
+            table: self.table_name.clone(),
+            reason: reason.to_owned(),
+        };
+        let kind = match self.kind.as_str() {
+            "r" => TableKind::Table,
+            "p" => TableKind::Partitioned,
+            "m" => TableKind::MaterializedView,
+            _ => return Err(unexpected("an unknown kind of table")),
+        };
+        let persistence = match self.persistence.as_str() {
+            "p" => Persistence::Permanent,
+            "u" => Persistence::Unlogged,
+            "t" => Persistence::Temporary,
+            _ => return Err(unexpected("an unknown persistence")),
+        };
+        let number = |number: Option<i64>| {
+            number
+                .map(u64::try_from)
+                .transpose()
+                .map_err(|_| negative())
+        };
+        let (heap, toast, index) = (
+            number(self.heap_bytes)?,
+            number(self.toast_bytes)?,
+            number(self.index_bytes)?,
+        );
+        let is_partitioned = kind == TableKind::Partitioned;
+        let (Some(heap_bytes), Some(toast_bytes), Some(index_bytes)) = (heap, toast, index) else {
+            return Ok(match heap {
+                None => Judged::Gone,
+                Some(_) => Judged::Unsized(unsized_because(REBUILT)),
+            });
+        };
+        let total_bytes = [heap_bytes, toast_bytes, index_bytes]
+            .into_iter()
+            .try_fold(0, u64::checked_add)
+            .ok_or_else(|| unexpected("a table of more than 64 bits of bytes"))?;
+        let row_estimate = number(self.row_estimate)?;
+        let is_estimate = self.is_held && !is_partitioned;
+        if is_estimate && total_bytes == 0 && row_estimate.is_none() {
+            return Ok(Judged::Unsized(unsized_because(HELD_AND_UNKNOWN)));
+        }
+        let quality = if is_estimate {
+            Quality::Estimated {
+                reason: HELD.to_owned(),
+            }
+        } else {
+            Quality::Exact
+        };
+        Ok(Judged::Sized(Box::new(TableSize {
+            kind,
+            persistence,
+            heap_bytes: Some(heap_bytes),
+            toast_bytes: Some(toast_bytes),
+            index_bytes: Some(index_bytes),
+            total_bytes,
+            row_estimate,
+            dead_row_estimate: number(self.dead_row_estimate)?,
+            last_vacuum_at: self.last_vacuum_at,
+            last_analyze_at: self.last_analyze_at,
+            quality,
+            ..TableSize::named(self.schema_name, self.table_name)
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row {
+            oid: Oid(1),
+            schema_name: "public".into(),
+            table_name: "t".into(),
+            kind: "r".into(),
+            persistence: "p".into(),
+            parent: None,
+            is_catalogue: false,
+            is_held: false,
+            heap_bytes: Some(3),
+            toast_bytes: Some(2),
+            index_bytes: Some(1),
+            row_estimate: None,
+            dead_row_estimate: Some(0),
+            last_vacuum_at: None,
+            last_analyze_at: None,
+        }
+    }
+
+    #[test]
+    fn a_total_is_the_sum_of_its_parts() {
+        let Judged::Sized(table) = row().judge().unwrap() else {
+            panic!("not sized")
+        };
+
+        assert_eq!((table.total_bytes, table.heap_bytes), (6, Some(3)));
+        assert_eq!(table.quality, Quality::Exact);
+    }
+
+    #[test]
+    fn a_table_that_was_dropped_meanwhile_is_left_out() {
+        let dropped = Row {
+            heap_bytes: None,
+            toast_bytes: Some(0),
+            index_bytes: None,
+            ..row()
+        };
+
+        assert_eq!(dropped.judge().unwrap(), Judged::Gone);
+    }
+
+    #[test]
+    fn a_table_with_only_some_sizes_is_listed_and_never_counted() {
+        let rebuilt = Row {
+            toast_bytes: None,
+            ..row()
+        };
+
+        assert!(matches!(rebuilt.judge().unwrap(), Judged::Unsized(table) if table.table == "t"));
+    }
+
+    #[test]
+    fn a_locked_table_is_an_estimate_and_never_zero_by_ignorance() {
+        let held = Row {
+            is_held: true,
+            ..row()
+        };
+        let unknown = Row {
+            heap_bytes: Some(0),
+            toast_bytes: Some(0),
+            index_bytes: Some(0),
+            ..held.clone()
+        };
+        let empty = Row {
+            row_estimate: Some(0),
+            ..unknown.clone()
+        };
+
+        let quality = |row: Row| match row.judge().unwrap() {
+            Judged::Sized(table) => Some(table.quality != Quality::Exact),
+            _ => None,
+        };
+        assert_eq!(quality(held), Some(true));
+        assert_eq!(quality(unknown), None);
+        assert_eq!(quality(empty), Some(true));
+    }
+
+    #[test]
+    fn a_sum_beyond_64_bits_is_an_error_and_not_a_small_number() {
+        let vast = Row {
+            heap_bytes: Some(i64::MAX),
+            toast_bytes: Some(i64::MAX),
+            index_bytes: Some(2),
+            ..row()
+        };
+
+        assert_eq!(vast.judge().unwrap_err().code, "unexpected_answer");
+        let negative = Row {
+            heap_bytes: Some(-1),
+            ..row()
+        };
+        assert_eq!(negative.judge().unwrap_err().code, "unexpected_answer");
+    }
+}
