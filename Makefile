@@ -2,11 +2,11 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deny bench reset
+.PHONY: help run test lint deny bench bench-listing reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: ## Starts the demo, real data that move, no AWS account: prints where the dashboard is (Ctrl-C ends it)
 	@infra/test/install.sh postgres
@@ -28,6 +28,10 @@ deny: ## Checks the dependencies: banned crates, licences (.deny.toml)
 bench: ## Measures the release binaries: size, start and answers, beside Python's
 	cargo build --release --locked --package api --package collector --bins
 	@exec infra/bench/run.sh $(ARGS)
+
+bench-listing: ## Measures listings of synthetic buckets, beside s5cmd, rclone and awscli
+	cargo build --release --locked --package synthetic-s3 --package collector --bin synthetic-s3 --example list-bucket
+	@exec infra/bench/listing.sh $(ARGS)
 
 reset: ## Forgets the demo's data and the local snapshots
 	rm -rf .mrt/demo .mrt/mrt.db*

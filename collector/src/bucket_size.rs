@@ -13,11 +13,13 @@ use async_trait::async_trait;
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 use shared::snapshot::{BucketSize, Method};
+use tokio::time::Instant;
 
+use self::listing::ListedPart;
 use self::listing::scan::Listing;
 use crate::error::MeasureError;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
-use crate::source::{Progress, Source};
+use crate::source::{Part, Progress, Source};
 
 /// Measures bucket targets.
 #[derive(Debug, Clone)]
@@ -43,10 +45,43 @@ impl Source for BucketSource {
         target: &BucketTarget,
         progress: &Progress,
     ) -> Result<BucketSize, MeasureError> {
-        let listed = listing::list(&self.aws, target, Listing::Objects, progress).await?;
-        let mut size = BucketSize::empty(Method::Listing);
-        listed.sums.write_to(&mut size);
-        Ok(size)
+        match self.part(target, (None, None), progress).await? {
+            Part::Whole(size) => Ok(size),
+            Part::Paused(_) => Err(failure::unexpected("an end before its end")),
+        }
+    }
+
+    fn may_pause(&self) -> bool {
+        true
+    }
+
+    async fn measure_part(
+        &self,
+        target: &BucketTarget,
+        state: Option<&[u8]>,
+        pause_at: Instant,
+        progress: &Progress,
+    ) -> Result<Part<BucketSize>, MeasureError> {
+        self.part(target, (state, Some(pause_at)), progress).await
+    }
+}
+
+impl BucketSource {
+    async fn part(
+        &self,
+        target: &BucketTarget,
+        (state, pause_at): (Option<&[u8]>, Option<Instant>),
+        progress: &Progress,
+    ) -> Result<Part<BucketSize>, MeasureError> {
+        let (from, kind) = ((state, pause_at), Listing::Objects);
+        match listing::list(&self.aws, target, kind, from, progress).await? {
+            ListedPart::Paused(state) => Ok(Part::Paused(state)),
+            ListedPart::Whole(listed) => {
+                let mut size = BucketSize::empty(Method::Listing);
+                listed.sums.write_to(&mut size);
+                Ok(Part::Whole(size))
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::bucket_size::BucketSource;
 use crate::error::CollectError;
 use crate::message::CollectMessage;
+use crate::queue::TargetQueue;
 use crate::run::{self, Task};
 use crate::source::Source;
 use crate::table_size::TableSource;
@@ -42,6 +43,8 @@ pub struct CollectorPorts {
     pub every: Duration,
     /// Where metrics go.
     pub metrics: Metrics,
+    /// Takes the message for the rest of a run that one invocation is too short for; without it no run pauses.
+    pub queue: Option<Arc<dyn TargetQueue>>,
 }
 
 /// Measures the targets that messages name.
@@ -162,6 +165,7 @@ impl<S: Source> Collector<S> {
             scheduled_at: message.scheduled_at,
             every: self.ports.every,
             deadline,
+            queue: self.ports.queue.as_deref(),
         };
         let CollectorPorts {
             writer,

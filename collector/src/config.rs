@@ -50,6 +50,8 @@ pub struct CollectorConfig {
     pub every: Duration,
     /// Authorities that certificates of databases come from; no other is trusted.
     pub database_ca_file: Option<PathBuf>,
+    /// Queue of bucket targets, for the rest of a listing that one invocation is too short for.
+    pub bucket_size_queue_url: Option<String>,
 }
 
 impl CollectorConfig {
@@ -66,6 +68,7 @@ impl CollectorConfig {
             retention: reader.retention(),
             every: reader.schedule(),
             database_ca_file: reader.optional(DATABASE_CA_FILE).map(PathBuf::from),
+            bucket_size_queue_url: reader.optional(BUCKET_SIZE_QUEUE_URL),
         };
         reader.finish(config)
     }

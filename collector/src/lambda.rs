@@ -19,7 +19,7 @@ use crate::collect::{Collector, CollectorPorts};
 use crate::config::{CollectorConfig, PlanConfig};
 use crate::error::CollectError;
 use crate::plan::plan;
-use crate::queue::SqsQueue;
+use crate::queue::{SqsQueue, TargetQueue};
 use crate::source::Source;
 
 pub use lambda_runtime::Error;
@@ -78,7 +78,14 @@ pub async fn serve_plan() -> Result<(), Error> {
 pub async fn serve_bucket_size() -> Result<(), Error> {
     let config = start(CollectorConfig::read)?;
     let aws = Arc::new(Aws::load().await);
-    serve(Collector::of_buckets(ports(&config, &aws), aws)).await
+    let mut ports = ports(&config, &aws);
+    ports.queue = config.bucket_size_queue_url.map(|url| {
+        let client = aws_sdk_sqs::Client::new(aws.config());
+        // It queues nothing for databases.
+        let queue: Arc<dyn TargetQueue> = Arc::new(SqsQueue::new(client, url, ""));
+        queue
+    });
+    serve(Collector::of_buckets(ports, aws)).await
 }
 
 /// Serves the function `collect-table-size`.
@@ -122,6 +129,7 @@ fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
         clock,
         every: config.every,
         metrics: Metrics::Embedded,
+        queue: None,
     }
 }
 

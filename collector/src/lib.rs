@@ -21,5 +21,5 @@ pub use message::{CollectMessage, MessageError};
 pub use plan::{PlanReport, plan};
 pub use queue::{QueueError, SqsQueue, TargetQueue};
 pub use report::{Outcome, Report};
-pub use source::{Progress, Source};
+pub use source::{Part, Progress, Source};
 pub use table_size::{TableSource, measure_database};

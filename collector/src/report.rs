@@ -47,6 +47,18 @@ impl Report {
                 self.target,
                 self.item_count
             );
+        } else if matches!(self.outcome, Outcome::Paused | Outcome::Settled) {
+            tracing::info!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                duration_ms,
+                item_count = self.item_count,
+                outcome,
+                "{} is measured in parts: this one has ended, {} items in {duration_ms} ms",
+                self.target,
+                self.item_count
+            );
         } else if self.outcome.is_redelivered() {
             tracing::warn!(
                 run.kind = self.kind.as_str(),
@@ -85,7 +97,7 @@ impl Report {
         let run = ("Runs", "Count", 1);
         let kind = self.kind.as_str();
         match &self.outcome {
-            Outcome::NotStarted => {}
+            Outcome::NotStarted | Outcome::Paused | Outcome::Settled => {}
             Outcome::Kept { total_bytes, .. } => {
                 let age_seconds = clock::seconds_between(self.scheduled_at, now);
                 let values = [

@@ -5,8 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use shared::snapshot::Stored;
+use tokio::time::Instant;
 
 use crate::error::MeasureError;
+
+/// What one part of a measurement came to.
+#[derive(Debug)]
+pub enum Part<M> {
+    /// All of it was measured.
+    Whole(M),
+    /// There was no time for the rest: the state goes on from here.
+    Paused(Vec<u8>),
+}
 
 /// Measures targets of one kind.
 #[async_trait]
@@ -30,6 +40,28 @@ pub trait Source: Send + Sync {
         target: &Self::Target,
         progress: &Progress,
     ) -> Result<Self::Measurement, MeasureError>;
+
+    /// Returns whether [`Source::measure_part`] can pause.
+    fn may_pause(&self) -> bool {
+        false
+    }
+
+    /// Measures `target` from `state` on, or from the start, and pauses at `pause_at` if it can.
+    ///
+    /// The parts together count everything once, whatever was done after the state that is gone on from.
+    ///
+    /// # Errors
+    ///
+    /// See [`MeasureError`]; a state that is not understood is `bad_checkpoint`.
+    async fn measure_part(
+        &self,
+        target: &Self::Target,
+        _state: Option<&[u8]>,
+        _pause_at: Instant,
+        progress: &Progress,
+    ) -> Result<Part<Self::Measurement>, MeasureError> {
+        self.measure(target, progress).await.map(Part::Whole)
+    }
 }
 
 /// What a measurement has found so far. Clones share their counts.
@@ -42,9 +74,22 @@ pub struct Progress(Arc<Counts>);
 struct Counts {
     items: AtomicU64,
     bytes: AtomicU64,
+    /// Items that are thought to be left, and one more; 0 when that is not known.
+    left: AtomicU64,
 }
 
 impl Progress {
+    /// Says how many more objects or tables there are, as far as that can be estimated.
+    pub fn expect(&self, left: Option<u64>) {
+        let stored = left.map_or(0, |left| left.saturating_add(1));
+        self.0.left.store(stored, Ordering::Relaxed);
+    }
+
+    /// Returns about how many objects or tables are left; `None` while nobody knows.
+    pub fn left(&self) -> Option<u64> {
+        self.0.left.load(Ordering::Relaxed).checked_sub(1)
+    }
+
     /// Counts `items` more objects or tables with `bytes` in total.
     pub fn add(&self, items: u64, bytes: u64) {
         self.0.items.fetch_add(items, Ordering::Relaxed);
@@ -74,5 +119,8 @@ mod tests {
         progress.add(1, 12);
 
         assert_eq!((progress.items(), progress.bytes()), (3, 42));
+        assert_eq!(progress.left(), None);
+        progress.clone().expect(Some(0));
+        assert_eq!(progress.left(), Some(0));
     }
 }

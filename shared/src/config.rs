@@ -17,7 +17,8 @@ pub const SNAPSHOT_TABLE: &str = "MRT_SNAPSHOT_TABLE";
 pub const SNAPSHOT_RETENTION_DAYS: &str = "MRT_SNAPSHOT_RETENTION_DAYS";
 /// Seconds between two scheduled collections, 1 to 86400. Default 3600. Says when a snapshot is stale.
 pub const SCHEDULE_EVERY_SECONDS: &str = "MRT_SCHEDULE_EVERY_SECONDS";
-/// URL of the queue of bucket targets. Required by `plan`.
+/// URL of the queue of bucket targets. Required by `plan`; the bucket collector queues the rest of a listing there
+/// that one invocation is too short for, and without it such a bucket fails with `timeout`.
 pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
 /// URL of the queue of database targets. Required by `plan`.
 pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";

@@ -6,8 +6,11 @@
 //! |---|---|---|
 //! | latest | `LATEST#bucket`, `LATEST#database` | target id |
 //! | snapshot | `SNAP#<target id>` | scheduled time, RFC 3339 UTC in whole seconds |
+//! | checkpoint of a run | see `store/checkpoints.rs` | |
+//! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
 
+mod checkpoints;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod dynamodb;
@@ -18,6 +21,9 @@ mod item;
 pub mod memory;
 mod snapshots;
 
+#[cfg(any(test, feature = "testing"))]
+pub use checkpoints::packed_bytes;
+pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint};
 pub use dynamodb::DynamoDbStore;
 pub use item::{
     Attributes, Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query,

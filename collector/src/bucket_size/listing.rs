@@ -1,7 +1,8 @@
 //! Lists a bucket: many ranges of keys at a time where that is possible, one page after the other where it is not.
 //!
 //! What each part is for: `split` decides which pages, `keys` where to cut, `adapt` how many at a time, `page`
-//! fetches one, `scan` reads it, `tally` adds up. `serial` is the SDK's own client, for buckets that only it can
+//! fetches one, `scan` reads it, `tally` adds up, `state` is
+//! what a listing in parts goes on from. `serial` is the SDK's own client, for buckets that only it can
 //! list, and what tests hold the rest against. No page is counted before it has arrived in whole.
 
 mod adapt;
@@ -10,6 +11,7 @@ pub(super) mod page;
 pub(super) mod scan;
 mod serial;
 pub(super) mod split;
+mod state;
 pub(super) mod tally;
 
 use futures::StreamExt;
@@ -35,7 +37,18 @@ pub(super) struct Listed {
     pub(super) requests: u64,
 }
 
-/// Lists all of `target`.
+/// What a part of a listing came to.
+#[derive(Debug)]
+pub(super) enum ListedPart {
+    /// Everything is listed.
+    Whole(Listed),
+    /// There was no time for the rest: the state goes on from here.
+    Paused(Vec<u8>),
+}
+
+/// Lists all of `target`, or what is left of it after `state`, until `pause_at`.
+///
+/// Buckets that only the SDK's client can list do not pause.
 ///
 /// # Errors
 ///
@@ -44,30 +57,36 @@ pub(super) async fn list(
     aws: &Aws,
     target: &BucketTarget,
     listing: Listing,
+    (state, pause_at): (Option<&[u8]>, Option<Instant>),
     progress: &Progress,
-) -> Result<Listed, MeasureError> {
+) -> Result<ListedPart, MeasureError> {
     let Some(pages) = Pages::new(aws, target, listing).await? else {
-        return serial::list(aws, target, progress).await;
+        let listed = serial::list(aws, target, progress).await?;
+        return Ok(ListedPart::Whole(listed));
     };
-    match run(&pages, Plan::new(target.prefix.len(), true), progress).await {
-        Ok(sums) => Ok(Listed {
-            sums,
-            requests: pages.requests(),
-        }),
+    let mut work = match state {
+        Some(state) => Work::of(state, target, listing)?,
+        None => Work::new(target, listing, true),
+    };
+    let pages = if work.is_ordered {
+        pages
+    } else {
+        pages.without_order()
+    };
+    match work.run(&pages, pause_at, progress).await {
+        Ok(()) => Ok(work.part(pages.requests())?),
         Err(Stopped::Failed(failure)) => Err(failure),
         // Nothing of what was counted is used: where order means nothing, ranges do not either.
-        Err(Stopped::MustBeSerial) => {
+        Err(Stopped::MustBeSerial) if work.is_ordered => {
             let pages = pages.without_order();
-            let plan = Plan::new(target.prefix.len(), false);
-            match run(&pages, plan, progress).await {
-                Ok(sums) => Ok(Listed {
-                    sums,
-                    requests: pages.requests(),
-                }),
+            let mut work = Work::new(target, listing, false);
+            match work.run(&pages, pause_at, progress).await {
+                Ok(()) => Ok(work.part(pages.requests())?),
                 Err(Stopped::Failed(failure)) => Err(failure),
                 Err(Stopped::MustBeSerial) => Err(failure::unexpected("keys in another order")),
             }
         }
+        Err(Stopped::MustBeSerial) => Err(failure::unexpected("keys in another order")),
     }
 }
 
@@ -79,37 +98,109 @@ enum Stopped {
     MustBeSerial,
 }
 
-/// Lists what `plan` wants, as many pages at a time as bring more.
-async fn run(pages: &Pages<'_>, mut plan: Plan, progress: &Progress) -> Result<Sums, Stopped> {
-    let mut limit = Limit::new();
-    let mut sums = Sums::default();
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        while under_way.len() < limit.now() {
-            let Some(ask) = plan.next() else {
-                break;
-            };
-            under_way.push(fetch(pages, ask));
+/// A listing on its way: what is left and what was counted. Both change together, when a page is settled.
+#[derive(Debug)]
+struct Work {
+    listing: Listing,
+    prefix: String,
+    suffix: String,
+    is_ordered: bool,
+    plan: Plan,
+    sums: Sums,
+    /// Requests of the parts before.
+    requests: u64,
+}
+
+impl Work {
+    fn new(target: &BucketTarget, listing: Listing, is_ordered: bool) -> Self {
+        Self {
+            listing,
+            prefix: target.prefix.clone(),
+            suffix: target.suffix.clone(),
+            is_ordered,
+            plan: Plan::new(target.prefix.len(), is_ordered),
+            sums: Sums::default(),
+            requests: 0,
         }
-        let Some((ask, fetched)) = under_way.next().await else {
-            return Ok(sums);
-        };
-        let page = match fetched {
-            Ok(page) => page,
-            Err(PageError::Unordered) => return Err(Stopped::MustBeSerial),
-            Err(PageError::Failed(failure)) => {
-                // A policy may allow a listing and refuse a range of it.
-                let is_cut = ask.open.cursor.is_none() && ask.open.lower.is_some();
-                return Err(match failure.code {
-                    "access_denied" if is_cut => Stopped::MustBeSerial,
-                    _ => Stopped::Failed(failure),
-                });
+    }
+
+    /// Lists what the plan wants, as many pages at a time as bring more, to the end or until `pause_at`.
+    ///
+    /// At least one page is listed whatever the time is: parts that did nothing could go on for ever.
+    async fn run(
+        &mut self,
+        pages: &Pages<'_>,
+        pause_at: Option<Instant>,
+        progress: &Progress,
+    ) -> Result<(), Stopped> {
+        let mut limit = Limit::new();
+        let mut under_way = FuturesUnordered::new();
+        let pause = async {
+            match pause_at {
+                Some(pause_at) => tokio::time::sleep_until(pause_at).await,
+                None => std::future::pending().await,
             }
         };
-        if plan.settle(ask.range, &page.seen) == Settled::Counted {
-            count(&mut sums, &page, progress)?;
+        let mut pause = std::pin::pin!(pause);
+        let mut has_advanced = false;
+        loop {
+            while under_way.len() < limit.now() {
+                let Some(ask) = self.plan.next() else {
+                    break;
+                };
+                under_way.push(fetch(pages, ask));
+            }
+            let settled = tokio::select! {
+                biased;
+                // What is under way is dropped; it is not counted, and the state begins in front of it.
+                () = pause.as_mut(), if has_advanced => return Ok(()),
+                settled = under_way.next() => settled,
+            };
+            let Some((ask, fetched)) = settled else {
+                return Ok(());
+            };
+            let page = match fetched {
+                Ok(page) => page,
+                Err(PageError::Unordered) => return Err(Stopped::MustBeSerial),
+                Err(PageError::Failed(failure)) => {
+                    // A policy may allow a listing and refuse a range of it.
+                    let is_cut = ask.open.cursor.is_none() && ask.open.lower.is_some();
+                    return Err(match failure.code {
+                        "access_denied" if is_cut => Stopped::MustBeSerial,
+                        _ => Stopped::Failed(failure),
+                    });
+                }
+            };
+            if self.plan.settle(ask.range, &page.seen) == Settled::Counted {
+                self.count(&page, progress)?;
+                has_advanced = true;
+                progress.expect(self.plan.entries_left());
+            }
+            limit.page(Instant::now(), under_way.len(), pages.throttled());
         }
-        limit.page(Instant::now(), under_way.len(), pages.throttled());
+    }
+
+    fn count(&mut self, page: &Page, progress: &Progress) -> Result<(), Stopped> {
+        if !self.sums.merge(&page.sums) {
+            let failure = failure::unexpected("more bytes than 64 bits hold");
+            return Err(Stopped::Failed(failure));
+        }
+        let tallies = [&page.sums.current, &page.sums.noncurrent];
+        let bytes = tallies.map(|tally| tally.total_bytes().unwrap_or(0));
+        progress.add(page.seen.counted, bytes.iter().sum());
+        Ok(())
+    }
+
+    /// Returns what this part came to, after `requests` of its own.
+    fn part(mut self, requests: u64) -> Result<ListedPart, MeasureError> {
+        self.requests += requests;
+        if self.plan.is_finished() {
+            return Ok(ListedPart::Whole(Listed {
+                sums: self.sums,
+                requests: self.requests,
+            }));
+        }
+        Ok(ListedPart::Paused(self.state()?))
     }
 }
 
@@ -118,14 +209,5 @@ async fn fetch(pages: &Pages<'_>, ask: Ask) -> (Ask, Result<Page, PageError>) {
     (ask, fetched)
 }
 
-fn count(sums: &mut Sums, page: &Page, progress: &Progress) -> Result<(), Stopped> {
-    if !sums.merge(&page.sums) {
-        return Err(Stopped::Failed(failure::unexpected(
-            "more bytes than 64 bits hold",
-        )));
-    }
-    let bytes =
-        [&page.sums.current, &page.sums.noncurrent].map(|tally| tally.total_bytes().unwrap_or(0));
-    progress.add(page.seen.counted, bytes.iter().sum());
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use shared::store::{Kept, StoreError};
 use shared::telemetry::error_chain;
 
 use crate::error::MeasureError;
+use crate::queue::QueueError;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -28,6 +29,12 @@ pub enum Outcome {
     },
     /// The invocation had no time left for it.
     NotStarted,
+    /// A part of it was measured; a message for the rest is queued.
+    Paused,
+    /// A part of it was measured; no message for the rest could be queued.
+    NotContinued(QueueError),
+    /// Another run of the target does the work or has done it.
+    Settled,
 }
 
 impl Outcome {
@@ -46,6 +53,9 @@ impl Outcome {
             Self::NotKept(_) => "not_kept",
             Self::NotRecorded { .. } => "not_recorded",
             Self::NotStarted => "not_started",
+            Self::Paused => "paused",
+            Self::NotContinued(_) => "not_continued",
+            Self::Settled => "settled",
         }
     }
 
@@ -55,16 +65,20 @@ impl Outcome {
     /// early enough to look again.
     pub fn is_redelivered(&self) -> bool {
         match self {
-            Self::Kept { .. } => false,
+            Self::Kept { .. } | Self::Paused | Self::Settled => false,
             Self::Failed(error) => error.is_transient,
-            Self::NotKept(_) | Self::NotRecorded { .. } | Self::NotStarted => true,
+            Self::NotKept(_)
+            | Self::NotRecorded { .. }
+            | Self::NotStarted
+            | Self::NotContinued(_) => true,
         }
     }
 
     /// Returns the stable word for why there is no snapshot; empty when there is one.
     pub fn failure_code(&self) -> &'static str {
         match self {
-            Self::Kept { .. } => "",
+            Self::Kept { .. } | Self::Paused | Self::Settled => "",
+            Self::NotContinued(_) => "queue_failed",
             Self::Failed(error) | Self::NotRecorded { error, .. } => error.code,
             Self::NotKept(_) => "store_failed",
             Self::NotStarted => "no_time_left",
@@ -74,7 +88,8 @@ impl Outcome {
     /// Returns everything that is known about why there is no snapshot, for logs only.
     pub(super) fn cause(&self) -> String {
         match self {
-            Self::Kept { .. } | Self::NotStarted => String::new(),
+            Self::Kept { .. } | Self::NotStarted | Self::Paused | Self::Settled => String::new(),
+            Self::NotContinued(error) => error_chain(error),
             Self::Failed(error) => error_chain(error),
             Self::NotKept(error) => error_chain(error),
             Self::NotRecorded { error, store_error } => format!(
@@ -116,6 +131,8 @@ mod tests {
                 true,
             ),
             (Outcome::NotStarted, true),
+            (Outcome::Paused, false),
+            (Outcome::Settled, false),
         ];
 
         for (outcome, expected) in cases {

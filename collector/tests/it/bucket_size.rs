@@ -2,5 +2,6 @@
 //! for what neither can be made to do.
 
 mod emulator;
+mod parts;
 mod stand_in;
 mod synthetic;

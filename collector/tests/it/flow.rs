@@ -38,6 +38,7 @@ async fn run_within(
         scheduled_at: at(scheduled_at),
         every: HOUR,
         deadline: Instant::now() + time_left,
+        queue: None,
     };
     run(source, writer, &*world.clock, task).await
 }
@@ -103,6 +104,7 @@ async fn a_failure_stands_beside_the_last_good_snapshot() {
         scheduled_at: at(NINE),
         every: HOUR,
         deadline: Instant::now() + HOUR,
+        queue: None,
     };
 
     let report = run(&failing, &writer(Arc::new(broken)), &*world.clock, task).await;

@@ -153,6 +153,7 @@ impl World {
             clock: self.clock.clone(),
             every: HOUR,
             metrics: Metrics::Off,
+            queue: None,
         }
     }
 }

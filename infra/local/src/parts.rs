@@ -124,6 +124,7 @@ impl Parts {
             clock: Arc::clone(&self.clock),
             every: self.every,
             metrics: Metrics::Off,
+            queue: None,
         }
     }
 }

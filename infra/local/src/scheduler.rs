@@ -34,6 +34,7 @@ struct Delivery {
 }
 
 /// Both queues in this process.
+#[derive(Clone)]
 pub(crate) struct LocalQueue {
     buckets: Sender<Delivery>,
     databases: Sender<Delivery>,

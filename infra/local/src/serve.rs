@@ -160,13 +160,15 @@ fn start_collecting(
     let (queue, bucket_end, database_end) = scheduler::queues();
     let schedule = scheduler::run(
         Arc::clone(&parts.fleet),
-        queue,
+        queue.clone(),
         Arc::clone(&parts.clock),
         every,
         stopped.clone(),
     );
     tasks.spawn(schedule);
-    let buckets = Collector::of_buckets(parts.collector_ports(), Arc::clone(&parts.aws));
+    let mut ports = parts.collector_ports();
+    ports.queue = Some(Arc::new(queue));
+    let buckets = Collector::of_buckets(ports, Arc::clone(&parts.aws));
     tasks.spawn(deliver(bucket_end, buckets, stopped.clone()));
     let databases = Collector::of_databases(parts.collector_ports(), parts.databases.clone());
     tasks.spawn(deliver(database_end, databases, stopped.clone()));

@@ -76,6 +76,11 @@ impl SnapshotWriter {
         Self { items, retention }
     }
 
+    /// Returns the store that it writes to.
+    pub(super) fn items(&self) -> &dyn ItemStore {
+        &*self.items
+    }
+
     /// Keeps `snapshot`, and makes it the target's latest unless a later scheduled run already is.
     ///
     /// The same target and scheduled time rewrite the same snapshot, so a message that is delivered twice

@@ -9,7 +9,10 @@
 
 mod text;
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
+use memchr::memmem::Finder;
 
 use self::text::{between, decoded, field, number};
 use super::split::{Cursor, Key, OpenRange, Seen};
@@ -19,6 +22,9 @@ use super::tally::Sums;
 const STRETCH: usize = 32 << 10;
 /// Longest page: 1,000 keys of 1,024 bytes, each byte as three characters, are 3 MB.
 const MAX_PAGE_BYTES: usize = 16 << 20;
+
+/// Finds the next size: made once, because making it takes as long as finding.
+static SIZE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<Size>"));
 
 /// Which listing a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,8 +250,8 @@ impl<'a> Scanner<'a> {
 
     /// Adds every entry: the hot path, in which no key is looked at.
     fn add_all(&mut self, entries: &[u8]) -> Result<(), Fault> {
-        let mut rest = entries;
-        while let Some(start) = memmem::find(rest, b"<Size>") {
+        let (mut rest, size) = (entries, &*SIZE);
+        while let Some(start) = size.find(rest) {
             let (before, from) = rest.split_at(start);
             let digits = from.get(6..).unwrap_or_default();
             let (bytes, after) = number(digits).ok_or(NO_SIZE)?;

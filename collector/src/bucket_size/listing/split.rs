@@ -194,13 +194,11 @@ impl Plan {
     }
 
     /// Returns whether every range was listed to its end.
-    #[cfg(test)]
     pub(crate) fn is_finished(&self) -> bool {
         self.ranges.is_empty()
     }
 
     /// Returns what is left, in the order of the keys.
-    #[cfg(test)]
     pub(crate) fn open(&self) -> Vec<OpenRange> {
         let mut open: Vec<_> = self
             .ranges
@@ -209,6 +207,22 @@ impl Plan {
             .collect();
         open.sort_by(|one, other| one.lower.cmp(&other.lower));
         open
+    }
+
+    /// Returns how many pages were seen, with how many entries that count.
+    pub(crate) fn seen(&self) -> (u64, u64) {
+        (self.pages, self.entries)
+    }
+
+    /// Returns about how many entries are left; `None` while nothing tells where the listing ends.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a finite sum of estimates from 0"
+    )]
+    pub(crate) fn entries_left(&self) -> Option<u64> {
+        let left: f64 = self.ranges.values().map(|range| range.left.max(0.0)).sum();
+        left.is_finite().then_some((left * PAGE) as u64)
     }
 
     /// Returns the next page to list; `None` when all ranges are under way and no cut seems worth its request.

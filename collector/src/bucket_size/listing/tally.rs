@@ -65,6 +65,14 @@ impl Tally {
             .map(|(name, size)| (name.as_str(), *size))
     }
 
+    /// Returns the sum that `classes` make.
+    pub(crate) fn of(classes: impl Iterator<Item = (String, ClassSize)>) -> Self {
+        Self {
+            classes: classes.collect(),
+            latest: 0,
+        }
+    }
+
     /// Returns the bytes of all classes; `None` when they do not fit into 64 bits.
     pub(crate) fn total_bytes(&self) -> Option<u64> {
         let mut sizes = self.classes.iter().map(|(_, size)| size.total_bytes);

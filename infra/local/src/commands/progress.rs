@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use collector::Progress;
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
+};
 
 /// Time between two looks at the counts: ten a second look fluent.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -36,10 +38,22 @@ pub(super) async fn watch<T>(
                 let elapsed_ms = u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
                 let rate = progress.items().saturating_mul(1000) / elapsed_ms;
                 let (count, bytes) = (HumanCount(progress.items()), HumanBytes(progress.bytes()));
-                bar.set_message(format!("{count} {items}, {bytes}, {} a second", HumanCount(rate)));
+                let left = time_left(progress.left(), rate);
+                bar.set_message(format!("{count} {items}, {bytes}, {} a second{left}", HumanCount(rate)));
                 bar.tick();
             }
         }
+    }
+}
+
+/// Returns how long the items that are left take at so many a second, as the end of the line; empty when unknown.
+fn time_left(left: Option<u64>, rate: u64) -> String {
+    match left.and_then(|left| left.checked_div(rate)) {
+        Some(seconds) => format!(
+            ", about {} left",
+            HumanDuration(Duration::from_secs(seconds))
+        ),
+        None => String::new(),
     }
 }
 
@@ -86,6 +100,13 @@ pub(super) fn table(rows: &[Vec<String>], texts: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_left_is_shown_when_it_is_known() {
+        assert_eq!(time_left(Some(1_200_000), 10_000), ", about 2 minutes left");
+        assert_eq!(time_left(None, 10_000), "");
+        assert_eq!(time_left(Some(5), 0), "");
+    }
 
     #[test]
     fn columns_are_aligned_by_characters() {

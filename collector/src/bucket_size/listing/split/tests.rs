@@ -225,22 +225,37 @@ fn cut_anywhere(plan: &mut Plan, keys: &[String], numbers: &mut Numbers) {
     plan.cut_at(*id, key, 1.0, None);
 }
 
-/// The cuts of a listing that is ten times as large as any that fits into memory: keys are computed.
+/// A listing that no memory holds, in virtual time: keys are computed, pages take 75 ms as those of S3 do, 128 are
+/// listed at a time, and the run is paused every ten seconds, when what is under way is lost.
+///
+/// A billion objects where the compiler optimises (`cargo test --release -p collector billion -- --nocapture` shows
+/// requests, time, parts and cost), a tenth of that elsewhere.
 #[test]
 fn a_billion_objects_take_few_requests_more_than_they_must() {
-    let count = 1_000_000_000_u64;
+    const DELAY_MS: u64 = 75;
+    let count = if cfg!(debug_assertions) {
+        100_000_000
+    } else {
+        1_000_000_000
+    };
     let mut plan = Plan::new(0, true);
-    let (mut counted, mut requests, mut milliseconds) = (0, 0_u64, 0);
+    let (mut counted, mut requests, mut now_ms, mut parts) = (0, 0_u64, 0, 1);
     let mut under_way = std::collections::VecDeque::new();
-    let mut most_open = 0;
+    let (mut most_open, mut pause_ms) = (0, 10_000);
     while !plan.is_finished() {
+        if now_ms >= pause_ms {
+            plan = Plan::resume(0, true, plan.open(), plan.seen());
+            under_way.clear();
+            parts += 1;
+            pause_ms += 10_000;
+        }
         while under_way.len() < 128 {
             let Some(ask) = plan.next() else { break };
-            under_way.push_back((milliseconds + PAGE_MS, ask));
+            requests += 1;
+            under_way.push_back((now_ms + DELAY_MS, ask));
         }
         let (done_at, ask) = under_way.pop_front().unwrap();
-        milliseconds = done_at;
-        requests += 1;
+        now_ms = done_at;
         most_open = most_open.max(plan.ranges.len());
         let seen = computed_page(count, &ask.open);
         if plan.settle(ask.range, &seen) == Settled::Counted {
@@ -248,14 +263,17 @@ fn a_billion_objects_take_few_requests_more_than_they_must() {
         }
     }
 
-    assert_eq!(counted, count);
-    assert!(requests < 1_000_000 * 105 / 100, "{requests}");
-    assert!(most_open <= MAX_RANGES);
-    // A million pages, 128 at a time.
-    assert!(
-        milliseconds < PAGE_MS * 1_000_000 / 128 * 11 / 10,
-        "{milliseconds}"
+    let least = count / 1000;
+    println!(
+        "{count} objects: {requests} requests ({least} are the least), {} s in {parts} parts, ${}.{:03}",
+        now_ms / 1000,
+        requests / 200_000,
+        requests % 200_000 / 200
     );
+    assert_eq!(counted, count);
+    assert!(requests < least * 106 / 100, "{requests}");
+    assert!(most_open <= MAX_RANGES);
+    assert!(now_ms < DELAY_MS * least / 128 * 12 / 10, "{now_ms}");
 }
 
 /// The page of a bucket whose keys are the numbers below `count` with ten digits.
