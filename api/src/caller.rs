@@ -57,6 +57,21 @@ impl Caller {
         })
     }
 
+    /// Returns the caller without the environments that `limits` keep from its client.
+    ///
+    /// A client that `limits` do not name stays as it is; what limits the token itself still holds.
+    #[must_use]
+    pub fn limited_by(mut self, limits: &BTreeMap<String, BTreeSet<String>>) -> Self {
+        if let Some(allowed) = limits.get(&self.client_id) {
+            let readable = match &self.environments {
+                Environments::All => allowed.clone(),
+                Environments::Only(names) => names.intersection(allowed).cloned().collect(),
+            };
+            self.environments = Environments::Only(readable);
+        }
+        self
+    }
+
     /// Returns nobody, who may read no environment.
     pub fn nobody() -> Self {
         Self {
@@ -177,6 +192,36 @@ mod tests {
                 .filter(|name| caller.may_read(name))
                 .collect();
             assert_eq!(readable, expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_limited_whatever_its_token_says() {
+        let allowed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let limits = BTreeMap::from([
+            ("ci".to_owned(), allowed(&["acme-prod", "other"])),
+            ("closed".to_owned(), allowed(&[])),
+        ]);
+        let cases = [
+            ("ci", None, vec!["acme-prod", "other"]),
+            ("ci", Some("acme-prod acme-test"), vec!["acme-prod"]),
+            ("closed", None, vec![]),
+            ("closed", Some("acme-prod"), vec![]),
+            ("someone", Some("acme-test"), vec!["acme-test"]),
+            ("someone", None, vec!["acme-prod", "acme-test", "other"]),
+        ];
+        for (client, claim, expected) in cases {
+            let mut pairs = vec![("client_id", client)];
+            pairs.extend(claim.map(|names| (ENVIRONMENTS_CLAIM, names)));
+            let caller = Caller::authorize(Some(&claims(&pairs)), SCOPE)
+                .unwrap()
+                .limited_by(&limits);
+
+            let readable: Vec<_> = ["acme-prod", "acme-test", "other"]
+                .into_iter()
+                .filter(|name| caller.may_read(name))
+                .collect();
+            assert_eq!(readable, expected, "{client} {claim:?}");
         }
     }
 

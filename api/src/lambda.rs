@@ -92,8 +92,10 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
     };
     let endpoints = endpoints(&mut start).await;
     let origins = Server::allowed_origins(&start.reader);
+    let limits = start.reader.client_environments();
     start.reader.finish(()).map_err(log_faults)?;
-    let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::Embedded);
+    let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::Embedded)
+        .with_client_limits(limits);
     lambda_runtime::run(service_fn(
         async |event: LambdaEvent<ApiGatewayProxyRequest>| {
             Ok::<_, std::convert::Infallible>(server.handle(event.payload).await)

@@ -139,6 +139,27 @@ impl Response {
         }
     }
 
+    /// Returns the response to a pre-flight `request`. Without an allowed `origin` it allows nothing.
+    pub(crate) fn of_preflight(request: &Request, origin: Option<&str>) -> Self {
+        let mut headers = common_headers(request);
+        if let Some(origin) = origin {
+            headers.extend([
+                ("Access-Control-Allow-Origin", origin.to_owned()),
+                ("Access-Control-Allow-Methods", "GET, OPTIONS".to_owned()),
+                (
+                    "Access-Control-Allow-Headers",
+                    "Authorization, If-None-Match".to_owned(),
+                ),
+                ("Access-Control-Max-Age", "600".to_owned()),
+            ]);
+        }
+        Self {
+            status: 204,
+            headers,
+            body: Vec::new(),
+        }
+    }
+
     /// Allows a page of `origin` to read this response.
     pub(crate) fn allow_origin(&mut self, origin: &str) {
         self.headers

@@ -1,5 +1,6 @@
 //! The way of every request: route, caller, parameters, handler, response. The same for all endpoints.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(27);
 pub struct Server {
     endpoints: Vec<Endpoint>,
     allowed_origins: Vec<String>,
+    client_limits: BTreeMap<String, BTreeSet<String>>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
@@ -37,9 +39,17 @@ impl Server {
         Self {
             endpoints,
             allowed_origins,
+            client_limits: BTreeMap::new(),
             clock,
             metrics,
         }
+    }
+
+    /// Returns the server with clients limited to environments: see [`Caller::limited_by`].
+    #[must_use]
+    pub fn with_client_limits(mut self, limits: BTreeMap<String, BTreeSet<String>>) -> Self {
+        self.client_limits = limits;
+        self
     }
 
     /// Returns the origins that the configuration allows.
@@ -53,6 +63,12 @@ impl Server {
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let started_at = self.clock.now();
         let request = proxy::decode(event);
+        let origin = request
+            .header("origin")
+            .filter(|origin| self.allows(origin));
+        if request.method == "OPTIONS" {
+            return proxy::encode(Response::of_preflight(&request, origin));
+        }
         let answering = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(&request));
         let answer = answering
             .await
@@ -64,10 +80,7 @@ impl Server {
                 Response::of_problem(&request, &problem)
             }
         };
-        if let Some(origin) = request
-            .header("origin")
-            .filter(|origin| self.allows(origin))
-        {
+        if let Some(origin) = origin {
             response.allow_origin(origin);
         }
         self.log(&request, &response, started_at);
@@ -84,7 +97,9 @@ impl Server {
             return Err(Problem::method_not_allowed());
         }
         let caller = match endpoint.route.scope {
-            Some(scope) => Caller::authorize(request.claims.as_ref(), scope)?,
+            Some(scope) => {
+                Caller::authorize(request.claims.as_ref(), scope)?.limited_by(&self.client_limits)
+            }
             None => Caller::nobody(),
         };
         let parameters = Parameters::check(&request.query, endpoint.route.parameters)?;

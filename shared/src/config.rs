@@ -2,7 +2,7 @@
 //!
 //! Every fault is reported at once, each naming its variable, the value's fault and what is allowed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -24,6 +24,11 @@ pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
 pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";
 /// Origins that browsers may call from, separated by commas. Default none.
 pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
+/// Environments that clients are limited to: `CLIENT_ID=NAME NAME;CLIENT_ID=NAME`. Default none.
+///
+/// A client that is not named has no limit from here; one with no name behind it may read nothing. For clients whose
+/// tokens have no groups and no claim of ours: a machine client cannot leave this limit out, as it could a scope.
+pub const CLIENT_ENVIRONMENTS: &str = "MRT_CLIENT_ENVIRONMENTS";
 /// PEM file with the certificate authorities of the databases: the RDS bundle. No other authority is trusted, and
 /// without it only databases on this machine are reached. Read for each connection.
 pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
@@ -138,6 +143,33 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    /// Returns the environments that each client of [`CLIENT_ENVIRONMENTS`] is limited to.
+    pub fn client_environments(&mut self) -> BTreeMap<String, BTreeSet<String>> {
+        let text = self.optional(CLIENT_ENVIRONMENTS).unwrap_or_default();
+        let mut limits = BTreeMap::new();
+        for entry in text
+            .split(';')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+        {
+            let names = |names: &str| names.split_whitespace().map(str::to_owned).collect();
+            let fault = match entry
+                .split_once('=')
+                .map(|(client, list)| (client.trim(), list))
+            {
+                None | Some(("", _)) => "is not CLIENT_ID=NAME NAME",
+                Some((client, list)) => match limits.insert(client.to_owned(), names(list)) {
+                    None => continue,
+                    Some(_) => "names its client a second time",
+                },
+            };
+            self.faults.push(format!(
+                "{CLIENT_ENVIRONMENTS}: the entry {entry:?} {fault}"
+            ));
+        }
+        limits
+    }
+
     /// Returns the location in `name`; a fault when it is not set or is neither an S3 URL nor a path.
     pub fn location(&mut self, name: &str) -> Location {
         let text = self.required(name);
@@ -239,6 +271,30 @@ mod tests {
             ["MRT_LOG_LEVEL is \"loud\", allowed are error, warn, info, debug, trace"]
         );
         assert!(Reader::new(&good).finish(()).is_ok());
+    }
+
+    #[test]
+    fn limits_of_clients_are_read_whole_or_not_at_all() {
+        let good = variables(&[(CLIENT_ENVIRONMENTS, "ci=acme-prod acme-test; none= ;")]);
+        let bad = variables(&[(CLIENT_ENVIRONMENTS, "acme-prod;=x;ci=a;ci=b")]);
+
+        let limits = Reader::new(&good).client_environments();
+        let mut reader = Reader::new(&bad);
+        reader.client_environments();
+
+        let ci = BTreeSet::from(["acme-prod".to_owned(), "acme-test".to_owned()]);
+        assert_eq!(
+            limits,
+            BTreeMap::from([("ci".to_owned(), ci), ("none".to_owned(), BTreeSet::new())])
+        );
+        assert_eq!(
+            reader.finish(()).unwrap_err().faults,
+            [
+                "MRT_CLIENT_ENVIRONMENTS: the entry \"acme-prod\" is not CLIENT_ID=NAME NAME",
+                "MRT_CLIENT_ENVIRONMENTS: the entry \"=x\" is not CLIENT_ID=NAME NAME",
+                "MRT_CLIENT_ENVIRONMENTS: the entry \"ci=b\" names its client a second time",
+            ]
+        );
     }
 
     #[test]

@@ -1,9 +1,13 @@
 """Starts the AWS emulator as this suite needs it: with every call authorised, and every decision written down.
 
-Run by the emulator's own Python (.mrt/venv/ministack). Changes three things of ministack before it starts:
+Run by the emulator's own Python (.mrt/venv/ministack). Changes these things of ministack before it starts:
 
 * The CloudWatch calls of the Rust SDK speak a protocol that ministack maps to no action and therefore allows:
   they are mapped here.
+* SQS knows no action for its batches: sending ten messages at once is sqs:SendMessage, also to IAM.
+* A concurrency that comes from a template's parameter is text there; ministack compares it with a number.
+* Calls of ECS on a cluster's tasks and services are judged by their kind of resource, as IAM's reference has it, and
+  parameters by their path; ministack takes the cluster and `*`.
 * Each decision about a role goes into the file that MRT_DECISIONS names, one JSON line each. What the functions
   were allowed is what they need; the test of the roles reads it.
 * EventBridge Scheduler fills `<aws.scheduler.scheduled-time>` and its like in a target's input; ministack does not.
@@ -18,14 +22,18 @@ import threading
 import time
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import eventbridge
+from ministack.services import eventbridge, lambda_svc
 
 DECISIONS = os.environ["MRT_DECISIONS"]
 CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/([A-Za-z]+)$")
 
+ECS_KINDS = {"ListTasks": "container-instance", "DescribeServices": "service", "DescribeTasks": "task"}
+
+original_resource = iam_actions.extract_resource_arn
 original_extract = iam_actions.extract_iam_action
 original_enforce = iam_evaluator.enforce
 original_invoke = eventbridge._invoke_target
+original_concurrency = lambda_svc._sqs_esm_concurrency
 lock = threading.Lock()
 
 
@@ -33,7 +41,19 @@ def extract_iam_action(service, method, path, headers, body, query_params):
     operation = CBOR_OPERATION.match(path)
     if service == "monitoring" and operation:
         return f"cloudwatch:{operation[1]}"
-    return original_extract(service, method, path, headers, body, query_params)
+    action = original_extract(service, method, path, headers, body, query_params)
+    return action.removesuffix("Batch") if service == "sqs" and action else action
+
+
+def extract_resource_arn(service, method, path, headers, body, query_params, region, account, *more):
+    target = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+    if service == "ssm" and target == "GetParametersByPath":
+        name = json.loads(body).get("Path", "").strip("/")
+        return f"arn:aws:ssm:{region}:{account}:parameter/{name}"
+    arn = original_resource(service, method, path, headers, body, query_params, region, account, *more)
+    if service == "ecs" and target in ECS_KINDS and ":cluster/" in arn:
+        return arn.replace(":cluster/", f":{ECS_KINDS[target]}/") + "/any"
+    return arn
 
 
 def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
@@ -62,9 +82,18 @@ def invoke_target(target, event, rule, view=None):
     return original_invoke(target, event, rule, view)
 
 
+def sqs_esm_concurrency(esm, *arguments, **more):
+    scaling = esm.get("ScalingConfig") or {}
+    if "MaximumConcurrency" in scaling:
+        esm = {**esm, "ScalingConfig": {"MaximumConcurrency": int(scaling["MaximumConcurrency"])}}
+    return int(original_concurrency(esm, *arguments, **more))
+
+
 iam_actions.extract_iam_action = extract_iam_action
+iam_actions.extract_resource_arn = extract_resource_arn
 iam_evaluator.enforce = enforce
 eventbridge._invoke_target = invoke_target
+lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
 
 if __name__ == "__main__":
     from ministack.app import main

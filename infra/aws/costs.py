@@ -1,0 +1,91 @@
+"""What a deployment costs in a month: list prices, and the formula over them. `python3 infra/aws/costs.py` prints it.
+
+Prices of us-east-1 in US dollars as of November 2025, before free tiers and tax; look them up again before you rely on
+them. The table in infra/README.md is this program's; a test compares the two.
+"""
+
+HOURS = 730
+
+# Price of one unit.
+PRICES = {
+    "lambda_gb_second": 0.0000133334,  # arm64
+    "lambda_request": 0.20e-6,
+    "api_request": 3.50e-6,  # REST API
+    "dynamodb_write_unit": 0.625e-6,
+    "dynamodb_read_unit": 0.125e-6,
+    "dynamodb_gb_month": 0.25 + 0.20,  # with point-in-time recovery
+    "sqs_request": 0.40e-6,
+    "s3_list": 0.005e-3,
+    "endpoint_zone_hour": 0.01,
+    "log_gb": 0.50,
+    "trace": 5e-6,
+    "alarm_month": 0.10,
+    "key_month": 1.00,
+    "secret_month": 0.40,
+    "metric_month": 0.30,
+    "machine_client_month": 6.00,
+    "token": 2.25e-3,
+}
+
+# What one environment is taken to be: a bucket of 100,000 objects, a database of 200 tables, hourly, 10,000 requests.
+ENVIRONMENT = {
+    "list_pages": 100,
+    "bucket_seconds": 4.0,  # of a run, four of which share an invocation
+    "table_seconds": 1.0,
+    "runs_at_a_time": 4,
+    "bucket_write_units": 6,  # two items in a transaction cost twice
+    "table_write_units": 26,
+    "read_units": 12,  # the latest before it is replaced, and the fleet's share of reads
+    "snapshot_kilobytes": 14,
+    "kept_snapshots": 35 * 24,
+    "requests": 10_000,
+    "request_seconds": 0.05,
+    "log_kilobytes": 2,  # of a run or a request
+}
+ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 20, 15, 2, 2, 1_500
+
+
+def fixed():
+    """What the first environment costs before it does anything: endpoints, alarms, key, metrics, a machine client."""
+    return (ENDPOINTS * ZONES * HOURS * PRICES["endpoint_zone_hour"] + ALARMS * PRICES["alarm_month"]
+            + PRICES["key_month"] + PRICES["secret_month"] + METRICS * PRICES["metric_month"]
+            + PRICES["machine_client_month"] + TOKENS * PRICES["token"])
+
+
+def each():
+    """What each environment adds: its collections and the requests for it, by service."""
+    e, p = ENVIRONMENT, PRICES
+    gb_seconds = (HOURS * (e["bucket_seconds"] * 1.0 + e["table_seconds"] * 0.5) / e["runs_at_a_time"]
+                  + e["requests"] * e["request_seconds"] * 0.25)
+    invocations = HOURS * 2 / e["runs_at_a_time"] + e["requests"]
+    return {
+        "S3 listing": HOURS * e["list_pages"] * p["s3_list"],
+        "Lambda": gb_seconds * p["lambda_gb_second"] + invocations * p["lambda_request"],
+        "API Gateway": e["requests"] * p["api_request"],
+        "DynamoDB": (HOURS * (e["bucket_write_units"] + e["table_write_units"]) * p["dynamodb_write_unit"]
+                     + (HOURS * e["read_units"] + e["requests"]) * p["dynamodb_read_unit"]
+                     + e["kept_snapshots"] * e["snapshot_kilobytes"] / 1e6 * p["dynamodb_gb_month"]),
+        "SQS": HOURS * 2 * 3 * p["sqs_request"],
+        "logs and traces": ((HOURS * 2 + e["requests"]) * e["log_kilobytes"] / 1e6 * p["log_gb"]
+                            + e["requests"] * p["trace"]),
+    }
+
+
+def month(environments):
+    """Dollars of a month: fixed() + environments x sum of each()."""
+    return fixed() + environments * sum(each().values())
+
+
+def table():
+    """The table of the README."""
+    services = list(each())
+    lines = ["| environments | fixed | " + " | ".join(services) + " | a month |",
+             "|---:|" + "---:|" * (len(services) + 2)]
+    for count in (10, 100, 1000):
+        cells = [f"{count * each()[service]:,.2f}" for service in services]
+        lines.append(f"| {count:,} | {fixed():,.2f} | " + " | ".join(cells) + f" | **{month(count):,.2f}** |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -1,0 +1,63 @@
+"""infra/README.md says what the template and the price list say. `python3 -B test_1_readme.py` prints its tables."""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import costs  # noqa: E402 (beside the template, not beside the tests)
+from test_1_template import flat  # noqa: E402
+from world import FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
+
+README = (REPOSITORY / "infra/README.md").read_text(encoding="utf-8")
+# Where a statement's resource comes from, in words.
+WORDS = {
+    "Fleet": "the fleet file", "Queue": "the two queues of targets", "FailedTicks": "the queue of dead ticks",
+    "Messages": "its queue", "Snapshots": "the table of snapshots", "Buckets": "`StorageBuckets`",
+    "OtherAccounts": "`TargetRoles`", "Databases": "`DatabaseLogins`", "Secrets": "`DatabaseSecrets`",
+    "DeploymentKey": "the deployment's key", "ConstantSecrets": "`ConstantSecrets`", "Parameters": "`ConstantParameters`",
+    "Tasks": "`ConstantTasks`", "TaskDefinitions": "all: ECS offers no resource for it", "DataKeys": "`DataKeys`",
+    "Documents": "`ConstantDocuments`", "Logs": "its log group",
+}
+
+
+def permissions(template):
+    """One row for each function and statement; what all functions share is above the table."""
+    lines = ["| function | may | on |", "|---|---|---|"]
+    for name, function in FUNCTIONS.items():
+        policies = template["Resources"][f"{name}Role"]["Properties"]["Policies"]
+        for statement in flat(policies[0]["PolicyDocument"]["Statement"]):
+            if statement["Sid"] == "Logs":
+                continue
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            words = WORDS.get(statement["Sid"], statement["Sid"])
+            lines.append(f"| `{function}` | {', '.join(f'`{action}`' for action in actions)} | {words} |")
+    return "\n".join(lines)
+
+
+class Readme(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.template = expand(TEMPLATE)
+
+    def test_the_permissions_are_those_of_the_template(self):
+        self.assertIn(permissions(self.template), README)
+
+    def test_the_costs_are_those_of_the_formula(self):
+        self.assertIn(costs.table(), README)
+        self.assertAlmostEqual(costs.month(1000) - costs.month(10), 990 * sum(costs.each().values()), places=6)
+
+    def test_every_alarm_has_its_line_and_every_line_its_alarm(self):
+        alarms = {name for name, each in self.template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+        self.assertEqual(set(re.findall(r"\b[A-Za-z]+Alarm\b", README)), alarms)
+
+    def test_every_parameter_that_it_names_exists(self):
+        named = set(re.findall(r"`([A-Z][A-Za-z0-9]+)=", README))
+        self.assertLessEqual(named, set(self.template["Parameters"]))
+        self.assertGreater(len(named), 8)
+
+
+if __name__ == "__main__":
+    print(permissions(expand(TEMPLATE)), costs.table(), sep="\n\n")

@@ -1,0 +1,235 @@
+"""What can be said of the template without deploying it: linters, and what no emulator looks at.
+
+Runs on the template that `sam build` makes, expanded as CloudFormation expands it.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from world import FUNCTIONS, REPOSITORY, TEMPLATE, TOOLS, expand
+
+CHECKS = REPOSITORY / ".mrt/venv/checkov/bin"
+
+
+def run(*command):
+    environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=REPOSITORY)
+
+
+class Linters(unittest.TestCase):
+    def test_cfn_lint_finds_nothing(self):
+        ran = run(CHECKS / "cfn-lint", TEMPLATE)
+        self.assertEqual((ran.returncode, ran.stdout), (0, ""), ran.stderr)
+
+    def test_sam_validates(self):
+        ran = run(TOOLS / "sam", "validate", "--lint", "--template", TEMPLATE)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+
+    def test_checkov_finds_nothing_that_has_no_reason_beside_it(self):
+        expanded = expand(TEMPLATE)
+        # What SAM makes of the API has no metadata of its own.
+        for resource in expanded["Resources"].values():
+            if resource["Type"] == "AWS::ApiGateway::Stage":
+                resource["Metadata"] = expanded["Resources"]["Api"].get("Metadata", {}) | self.api_metadata()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "expanded.json"
+            path.write_text(json.dumps(expanded, indent=1), encoding="utf-8")
+            ran = run(CHECKS / "checkov", "--file", path, "--framework", "cloudformation", "--skip-download",
+                      "--compact", "--quiet", "--output", "json")
+        report = json.loads(ran.stdout)
+        failed = [f"{each['check_id']} {each['resource']}" for each in report["results"]["failed_checks"]]
+        self.assertEqual(failed, [])
+        self.assertGreater(report["summary"]["passed"], 150)
+        for name, resource in expanded["Resources"].items():
+            for each in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+                self.assertGreater(len(each["comment"]), 20, f"{name}: {each['id']}")
+
+    @staticmethod
+    def api_metadata():
+        from samtranslator.yaml_helper import yaml_parse
+
+        return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]["Api"]["Metadata"]
+
+
+class Expanded(unittest.TestCase):
+    """Everything here is dropped or not enforced by the emulator."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.template = expand(TEMPLATE)
+        cls.resources = cls.template["Resources"]
+
+    def of(self, kind):
+        return {name: each["Properties"] for name, each in self.resources.items() if each["Type"] == kind}
+
+    def test_snapshots_expire_and_survive(self):
+        table = self.resources["SnapshotTable"]
+        self.assertEqual((table["DeletionPolicy"], table["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        properties = table["Properties"]
+        self.assertEqual(properties["TimeToLiveSpecification"], {"AttributeName": "expires_at", "Enabled": True})
+        self.assertEqual(properties["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": True})
+        self.assertEqual(properties["SSESpecification"]["SSEType"], "KMS")
+        self.assertIs(properties["SSESpecification"]["SSEEnabled"], True)
+        self.assertIs(properties["DeletionProtectionEnabled"], True)
+        self.assertEqual(properties["BillingMode"], "PAY_PER_REQUEST")
+
+    def test_only_what_holds_what_nobody_can_make_again_stays_when_the_stack_goes(self):
+        kept = {name for name, each in self.resources.items() if each.get("DeletionPolicy") == "Retain"}
+        self.assertEqual(kept, {"SnapshotTable", "Key", "UserPool"})
+
+    def test_every_function_is_in_the_vpc_and_reaches_only_what_it_must(self):
+        groups = {"ClosedSecurityGroup": {"ApiPublic"}, "DatabaseSecurityGroup": {"CollectTableSize", "ApiUsers"}}
+        functions = self.of("AWS::Lambda::Function")
+        self.assertEqual(set(functions), set(FUNCTIONS))
+        for name, properties in functions.items():
+            found = {each["Fn::GetAtt"][0] for each in properties["VpcConfig"]["SecurityGroupIds"]}
+            expected = {group for group, members in groups.items() if name in members} or set()
+            expected |= set() if name == "ApiPublic" else {"AwsSecurityGroup"}
+            self.assertEqual(found, expected, name)
+            self.assertEqual(properties["VpcConfig"]["SubnetIds"]["Fn::If"][1], [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}])
+
+    def test_security_groups_open_no_port_but_those_needed(self):
+        ports = {}
+        for name, properties in self.of("AWS::EC2::SecurityGroup").items():
+            for direction in ("SecurityGroupIngress", "SecurityGroupEgress"):
+                for rule in properties.get(direction, []):
+                    for each in [rule] if "Fn::If" not in rule else rule["Fn::If"][1:]:
+                        if "FromPort" in each:
+                            self.assertEqual(each["FromPort"], each["ToPort"], name)
+                            ports.setdefault((name, direction[13:]), set()).add(each["FromPort"])
+        self.assertEqual(ports, {
+            ("ClosedSecurityGroup", "Egress"): {1}, ("AwsSecurityGroup", "Egress"): {443},
+            ("DatabaseSecurityGroup", "Egress"): {5432, 3306}, ("EndpointSecurityGroup", "Ingress"): {443},
+            ("EndpointSecurityGroup", "Egress"): {1}})
+        for name, properties in self.of("AWS::EC2::SecurityGroup").items():
+            self.assertTrue(properties["SecurityGroupEgress"], f"{name}: without rules a group allows everything out")
+
+    def test_there_is_no_way_to_the_internet_and_endpoints_are_private_and_narrow(self):
+        kinds = {each["Type"] for each in self.resources.values()}
+        for kind in ("InternetGateway", "NatGateway", "EgressOnlyInternetGateway", "Route", "EIP"):
+            self.assertNotIn(f"AWS::EC2::{kind}", kinds)
+        for name, properties in self.of("AWS::EC2::VPCEndpoint").items():
+            statements = properties["PolicyDocument"]["Statement"]
+            self.assertTrue(statements, name)
+            for statement in statements:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                self.assertFalse([action for action in actions if "*" in action], name)
+            if properties["VpcEndpointType"] == "Interface":
+                self.assertIs(properties["PrivateDnsEnabled"], True, name)
+                self.assertEqual(properties["SecurityGroupIds"], [{"Fn::GetAtt": ["EndpointSecurityGroup", "GroupId"]}])
+
+    def test_each_function_has_its_own_role_that_lambda_alone_may_take(self):
+        roles = {name: each["Role"]["Fn::GetAtt"][0] for name, each in self.of("AWS::Lambda::Function").items()}
+        self.assertEqual(roles, {name: f"{name}Role" for name in FUNCTIONS})
+        trusts = {name: each["AssumeRolePolicyDocument"]["Statement"] for name, each in self.of("AWS::IAM::Role").items()}
+        services = {name: trust[0]["Principal"]["Service"] for name, trust in trusts.items()}
+        expected = {f"{name}Role": "lambda.amazonaws.com" for name in FUNCTIONS}
+        expected |= {"ScheduleRole": "scheduler.amazonaws.com", "ApiGatewayRole": "apigateway.amazonaws.com"}
+        self.assertEqual(services, expected)
+        for name, trust in trusts.items():
+            self.assertEqual((len(trust), trust[0]["Action"], set(trust[0]["Principal"])),
+                             (1, "sts:AssumeRole", {"Service"}), name)
+
+    def test_api_gateway_may_call_each_function_for_its_own_paths_only(self):
+        for name, properties in self.of("AWS::Lambda::Permission").items():
+            self.assertEqual(properties["Action"], "lambda:InvokeFunction", name)
+            self.assertEqual(properties["Principal"], "apigateway.amazonaws.com", name)
+            arn = json.dumps(properties["SourceArn"])
+            self.assertIn("${__ApiId__}/${__Stage__}/", arn, name)
+            self.assertRegex(arn, r"/(GET|OPTIONS)/[a-z_.]+\"", name)
+        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 12)
+
+    def test_wildcard_resources_are_those_with_a_reason(self):
+        wild = set()
+        for name, each in self.resources.items():
+            documents = [policy["PolicyDocument"] for policy in each["Properties"].get("Policies", [])
+                         if isinstance(policy, dict) and "PolicyDocument" in policy]
+            documents += [each["Properties"][key] for key in ("PolicyDocument", "KeyPolicy") if key in each["Properties"]]
+            for document in documents:
+                for statement in flat(document["Statement"]):
+                    if statement.get("Resource") == "*":
+                        wild.add((name, statement["Sid"]))
+                    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                    self.assertNotIn("*", actions, name)
+        self.assertEqual(
+            {(name, sid) for name, sid in wild if name != "Key"},
+            {("FunctionPolicy", "NetworkInterfaces"), ("FunctionPolicy", "NetworkInterfacesNotByCode"),
+             ("FunctionPolicy", "Traces"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
+             ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), *WITHOUT_RESOURCES})
+
+    def test_queues_wait_longer_than_their_functions_and_give_up(self):
+        functions, queues = self.of("AWS::Lambda::Function"), self.of("AWS::SQS::Queue")
+        for kind in ("BucketSize", "TableSize"):
+            queue = queues[f"{kind}Queue"]
+            self.assertGreater(queue["VisibilityTimeout"], functions[f"Collect{kind}"]["Timeout"])
+            self.assertEqual(queue["RedrivePolicy"]["maxReceiveCount"], 3)
+            self.assertEqual(queue["RedrivePolicy"]["deadLetterTargetArn"], {"Fn::GetAtt": [f"{kind}DeadLetters", "Arn"]})
+        for name, mapping in self.of("AWS::Lambda::EventSourceMapping").items():
+            self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
+            self.assertLessEqual(mapping["BatchSize"], 4, name)
+            self.assertEqual(mapping["ScalingConfig"], {"MaximumConcurrency": {"Ref": "CollectorConcurrency"}}, name)
+
+    def test_functions_encrypt_trace_and_limit(self):
+        for name, properties in self.of("AWS::Lambda::Function").items():
+            self.assertEqual(properties["KmsKeyArn"], {"Fn::GetAtt": ["Key", "Arn"]}, name)
+            self.assertEqual(properties["TracingConfig"], {"Mode": "Active"}, name)
+            self.assertIn("ReservedConcurrentExecutions", properties, name)
+            self.assertEqual(properties["Runtime"], "provided.al2023", name)
+            self.assertEqual(properties["LoggingConfig"]["LogGroup"], {"Ref": f"{name}Logs"})
+        for name, properties in self.of("AWS::Logs::LogGroup").items():
+            self.assertEqual(properties["RetentionInDays"], {"Ref": "LogRetentionDays"}, name)
+            self.assertEqual(properties["KmsKeyId"], {"Fn::GetAtt": ["Key", "Arn"]}, name)
+
+    def test_every_answer_of_the_gateway_itself_is_a_problem_document(self):
+        body = self.resources["Api"]["Properties"]["Body"]
+        responses = body["x-amazon-apigateway-gateway-responses"]
+        for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED", "DEFAULT_4XX",
+                     "DEFAULT_5XX", "BAD_REQUEST_PARAMETERS", "INTEGRATION_TIMEOUT"):
+            response = responses[kind]
+            headers = response["responseParameters"]
+            self.assertEqual(headers["gatewayresponse.header.Content-Type"], "'application/problem+json'", kind)
+            self.assertIn("gatewayresponse.header.Access-Control-Allow-Origin", headers, kind)
+            text = response["responseTemplates"]["application/json"]
+            problem = json.loads(text.replace("$context.error.messageString", '"words"'))
+            self.assertLessEqual({"type", "title", "detail", "request_id"}, set(problem), kind)
+            if "status" in problem:
+                self.assertEqual(problem["status"], int(response["statusCode"]), kind)
+                self.assertRegex(problem["type"], "^urn:mrt:problem:[a-z_]+$", kind)
+
+    def test_the_domain_speaks_tls_1_2_and_is_a_cname_to_the_regional_name(self):
+        self.assertEqual(self.resources["DomainName"]["Properties"]["SecurityPolicy"], "TLS_1_2")
+        record = self.resources["DnsRecord"]["Properties"]
+        self.assertEqual(record["Type"], "CNAME")
+        self.assertEqual(record["ResourceRecords"], [{"Fn::GetAtt": ["DomainName", "RegionalDomainName"]}])
+        self.assertEqual(self.resources["Certificate"]["Properties"]["ValidationMethod"], "DNS")
+        body = self.resources["Api"]["Properties"]["Body"]
+        (server,) = body["servers"]
+        self.assertEqual(server["x-amazon-apigateway-endpoint-configuration"],
+                         {"disableExecuteApiEndpoint": {"Fn::If": ["WithDomain", True, False]}})
+
+    def test_only_administrators_make_users_and_the_page_has_no_secret(self):
+        pool = self.resources["UserPool"]["Properties"]
+        self.assertEqual(pool["AdminCreateUserConfig"], {"AllowAdminCreateUserOnly": True})
+        self.assertEqual((pool["MfaConfiguration"], pool["EnabledMfas"]), ("OPTIONAL", ["SOFTWARE_TOKEN_MFA"]))
+        browser, machine = (self.resources[name]["Properties"] for name in ("BrowserClient", "MachineClient"))
+        self.assertEqual((browser["GenerateSecret"], browser["AllowedOAuthFlows"]), (False, ["code"]))
+        self.assertEqual((machine["GenerateSecret"], machine["AllowedOAuthFlows"]), (True, ["client_credentials"]))
+        for client in (browser, machine):
+            self.assertNotIn("mrt/users.pii", client["AllowedOAuthScopes"])
+
+
+# Statements of functions whose actions AWS offers no resource for: (role, Sid).
+WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions")}
+
+
+def flat(statements):
+    """Statements with those behind conditions."""
+    for statement in statements:
+        if "Fn::If" in statement:
+            yield from (each for each in statement["Fn::If"][1:] if "Action" in each)
+        else:
+            yield statement

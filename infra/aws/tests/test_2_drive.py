@@ -1,0 +1,246 @@
+"""The deployed system, asked as its clients ask it: tokens, routes, schedule, queues, throttling, snapshots."""
+
+import base64
+import gzip
+import json
+import time
+import unittest
+
+from world import DATABASE, until, world
+
+SCOPES = {
+    "/bucket_size": "mrt/bucket_size.read",
+    "/table_size": "mrt/table_size.read",
+    "/users?environment=acme-prod": "mrt/users.read",
+    "/micro_flow_constants?environment=acme-prod": "mrt/constants.read",
+}
+
+
+def encoded(part):
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def decoded(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+class Drive(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = world()
+
+    def problem(self, reply, status, code):
+        self.assertEqual(reply.status, status, reply.body)
+        self.assertEqual(reply.headers["Content-Type"], "application/problem+json")
+        self.assertEqual(reply.json["type"], f"urn:mrt:problem:{code}")
+        self.assertEqual(reply.json["status"], status)
+        self.assertTrue(reply.json["request_id"])
+        return reply.json
+
+    def items(self, path, token):
+        reply = self.world.call(path, token)
+        self.assertIn(reply.status, (200, 404), reply.body)
+        return {(each["environment"], each.get("bucket") or each["database"]): each
+                for each in reply.json.get("items", [])}
+
+    def test_01_routes_without_token_answer_and_unknown_ones_are_problems(self):
+        self.assertEqual(self.world.call("/health").json, {"status": "ok"})
+        document = self.world.call("/openapi.json")
+        self.assertIn("/bucket_size", document.json["paths"])
+        self.problem(self.world.call("/nothing"), 404, "not_found")
+
+    def test_02_bad_tokens_are_refused_as_problem_documents(self):
+        token = self.world.token()
+        header, payload, signature = token.split(".")
+        claims = decoded(payload)
+        tampered = {**claims, "scope": "mrt/bucket_size.read mrt/users.pii"}
+        forged = {**decoded(header), "alg": "none"}
+        expired = {**claims, "exp": claims["iat"] - 10}
+        flipped = signature[:-5] + ("A" if signature[-5] != "A" else "B") + signature[-4:]
+        cases = {
+            "none": None,
+            "not a token": "nonsense",
+            "wrong signature": f"{header}.{payload}.{flipped}",
+            "other claims": f"{header}.{encoded(tampered)}.{signature}",
+            "no algorithm": f"{encoded(forged)}.{payload}.",
+            "expired": f"{header}.{encoded(expired)}.{signature}",
+        }
+        for path, scope in SCOPES.items():
+            for name, bad in cases.items():
+                with self.subTest(path=path, token=name):
+                    self.problem(self.world.call(path, bad), 401, "unauthorized")
+            others = " ".join(other for other in SCOPES.values() if other != scope)
+            with self.subTest(path=path, token="without the scope"):
+                self.problem(self.world.call(path, self.world.token(others)), 401, "unauthorized")
+
+    def test_03_a_scope_that_the_client_has_not_is_not_given(self):
+        with self.assertRaisesRegex(AssertionError, "invalid_(scope|grant)"):
+            self.world.token("mrt/users.pii")
+
+    def test_04_pages_of_allowed_origins_alone_may_call(self):
+        for path in SCOPES:
+            good = self.world.call(path, method="OPTIONS", Origin="https://b.example")
+            bad = self.world.call(path, method="OPTIONS", Origin="https://evil.example")
+            self.assertEqual((good.status, bad.status), (204, 204))
+            self.assertEqual(good.headers["Access-Control-Allow-Origin"], "https://b.example")
+            self.assertIn("Authorization", good.headers["Access-Control-Allow-Headers"])
+            self.assertIsNone(bad.headers["Access-Control-Allow-Origin"])
+        refused = self.world.call("/bucket_size", Origin="https://b.example")
+        self.assertEqual(refused.headers["Access-Control-Allow-Origin"], "https://b.example")
+
+    def test_05_the_schedule_fires_and_the_snapshots_are_right(self):
+        token = self.world.token()
+        found = until("the first collection", lambda: self.complete(token))
+
+        buckets = {key: (each["total_bytes"], each["object_count"]) for key, each in found.items()}
+        self.assertEqual(buckets, {
+            ("acme-prod", "acme-prod-files"): (3345, 2), ("acme-test", "acme-test-files"): (7, 1),
+            ("acme-test", "elsewhere-files"): (24, 2)})
+        (table,) = self.items("/table_size?environment=acme-prod", token).values()
+        truth = self.world.psql(DATABASE, "--command", "SELECT pg_total_relation_size('\"system$user\"')")
+        sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}
+        self.assertEqual(sizes["system$user"], int(truth))
+        self.assertEqual(table["completeness"], "complete")
+
+    def complete(self, token):
+        found = self.items("/bucket_size", token)
+        tables = self.items("/table_size?environment=acme-prod", token)
+        return found if len(found) == 3 and len(tables) == 1 else None
+
+    def test_06_what_could_not_be_measured_is_named(self):
+        token = self.world.token()
+
+        def pending():
+            buckets = self.world.call("/bucket_size", token).json["pending"]
+            tables = self.world.call("/table_size", token).json["pending"]
+            codes = {each["environment"]: (each.get("last_failure") or {}).get("code") for each in buckets + tables}
+            return codes if None not in codes.values() else None
+
+        codes = until("both failures", pending)
+        self.assertEqual(codes["no-rights"], "access_denied")
+        self.assertEqual(codes["no-login"], "credentials_missing")
+
+    def test_07_users_and_constants_are_live_and_secrets_stay(self):
+        users = self.world.call("/users?environment=acme-prod", self.world.token("mrt/users.read"))
+        self.assertEqual(users.status, 200, users.body)
+        named = self.world.psql(DATABASE, "--command", 'SELECT count(*) FROM "system$user" '
+                                "WHERE name IS NOT NULL AND isanonymous IS NOT TRUE")
+        self.assertEqual(users.json["named"]["total"], int(named))
+        constants = self.world.call("/micro_flow_constants?environment=acme-prod",
+                                    self.world.token("mrt/constants.read"))
+        self.assertEqual(constants.status, 200, constants.body)
+        values = {each["name"]: (each["value"], each["masked"]) for each in constants.json["constants"]}
+        self.assertEqual(values["Sales.ApiUrl"], ("https://example.com", False))
+        # From the running task, a parameter, and a secret: that one's values are never shown.
+        self.assertEqual((values["Sales.Mode"][0], values["Sales.Region"][0]), ("task", "eu"), constants.body)
+        self.assertEqual(values["Sales.Limit"], (None, True))
+        self.assertIs(values["Sales.ApiPassword"][1], True)
+        for reply in (users, constants):
+            self.assertNotIn(b"NEVERLEAK", reply.body)
+        listed = self.world.call("/users?environment=acme-prod&view=list", self.world.token("mrt/users.read"))
+        self.assertEqual(listed.status, 200, listed.body)
+        self.assertNotIn(b"NEVERLEAK", listed.body)
+        compared = self.world.call("/micro_flow_constants?environment=acme-prod&compare=acme-test",
+                                   self.world.token("mrt/constants.read"))
+        self.assertEqual(compared.status, 200, compared.body)
+        self.assertNotIn(b"NEVERLEAK", compared.body)
+        refused = self.world.call("/users?environment=no-login", self.world.token("mrt/users.read"))
+        self.assertGreaterEqual(refused.status, 400, refused.body)
+        self.assertNotIn(b"NEVERLEAK", refused.body)
+
+    def test_08_answers_change_with_the_next_collection(self):
+        token = self.world.token()
+        self.world.put_files("acme-prod-files", {"new": 5_000_000})
+
+        def grown():
+            item = self.items("/bucket_size?environment=acme-prod", token)[("acme-prod", "acme-prod-files")]
+            return item if item["total_bytes"] == 5_003_345 else None
+
+        self.assertEqual(until("the grown bucket", grown)["object_count"], 3)
+
+    def test_09_a_poisoned_message_ends_in_the_dead_letter_queue_and_the_others_succeed(self):
+        sqs = self.world.client("sqs")
+        queue, dead = self.world.resource("BucketSizeQueue"), self.world.resource("BucketSizeDeadLetters")
+        # Its 16 minutes are Lambda's longest run and a minute; here a message may come again at once.
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "5"})
+        due = "2026-01-01T00:00:00Z"
+        good = {"target": "acme-prod/s3/acme-prod-files//", "scheduled_at": due}
+        sqs.send_message_batch(QueueUrl=queue, Entries=[
+            {"Id": "poison", "MessageBody": "not a message: NEVERLEAK-body"},
+            {"Id": "good", "MessageBody": json.dumps(good)}])
+
+        def depth():
+            found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])
+            return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+        until("the dead letter", depth)
+        self.assertEqual(depth(), 1)
+        body = sqs.receive_message(QueueUrl=dead)["Messages"][0]["Body"]
+        self.assertEqual(body, "not a message: NEVERLEAK-body")
+        until("the good message's snapshot", lambda: self.item("SNAP#acme-prod/s3/acme-prod-files//", due))
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "960"})
+
+    def item(self, partition, sort):
+        key = {"pk": {"S": partition}, "sk": {"S": sort}}
+        return self.world.client("dynamodb").get_item(
+            TableName=self.world.outputs["SnapshotTable"], Key=key, ConsistentRead=True).get("Item")
+
+    def test_10_the_table_read_back_is_what_the_design_says(self):
+        dynamodb, table = self.world.client("dynamodb"), self.world.outputs["SnapshotTable"]
+        latest = dynamodb.query(TableName=table, KeyConditionExpression="pk = :pk",
+                                ExpressionAttributeValues={":pk": {"S": "LATEST#bucket"}})["Items"]
+        targets = {each["sk"]["S"] for each in latest}
+        self.assertIn("acme-prod/s3/acme-prod-files//", targets)
+        good = next(each for each in latest if each["sk"]["S"].startswith("acme-prod/"))["data"]["M"]["good"]["M"]
+        snapshot = self.item("SNAP#acme-prod/s3/acme-prod-files//", good["scheduled_at"]["S"])
+        life = int(snapshot["expires_at"]["N"]) - time.time()
+        self.assertTrue(34 * 86400 < life <= 35 * 86400 + 60, life)
+        database = dynamodb.query(TableName=table, KeyConditionExpression="pk = :pk",
+                                  ExpressionAttributeValues={":pk": {"S": f"SNAP#acme-prod/db/{DATABASE}"}})["Items"]
+        body = gzip.decompress(database[0]["body"]["B"])
+        self.assertIn(b"system$user", body)
+        everything = json.dumps(dynamodb.scan(TableName=table)["Items"], default=str)
+        self.assertNotIn("NEVERLEAK", everything)
+
+    def test_11_a_limited_client_finds_only_its_environments(self):
+        # Last of the reads: the update leaves the client limited for nobody else.
+        self.world.deploy(MachineEnvironments="acme-test")
+        self.world.put_what_the_import_drops()
+        token = self.world.token()
+
+        def limited():
+            names = {environment for environment, _ in self.items("/bucket_size", token)}
+            return names == {"acme-test"}
+
+        until("the limit", limited)
+        self.problem(self.world.call("/users?environment=acme-prod", token), 404, "not_found")
+
+    def test_12_no_function_was_refused_but_where_it_must_be_and_none_told_a_secret(self):
+        refused = {(each["session"], each["action"], each["resource"]) for each in self.world.decisions()
+                   if not each["allowed"]}
+        unexpected = {each for each in refused if "forbidden-files" not in each[2] and each[0] != "mrt-api"}
+        self.assertEqual(unexpected, set())
+        self.assertTrue(refused)
+        logs = self.world.client("logs")
+        lines = 0
+        for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/mrt-")["logGroups"]:
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+                for event in page["events"]:
+                    lines += 1
+                    self.assertNotIn("NEVERLEAK", event["message"], group["logGroupName"])
+        self.assertGreater(lines, 10)
+
+    def test_13_too_many_requests_are_429(self):
+        self.world.deploy(RequestsPerSecond="1", RequestBurst="2")
+        self.world.put_what_the_import_drops()
+        replies = [self.world.call("/health") for _ in range(12)]
+        throttled = [reply for reply in replies if reply.status == 429]
+        self.assertTrue(throttled, [reply.status for reply in replies])
+        self.problem(throttled[0], 429, "throttled")
+        self.assertEqual(throttled[0].headers["Retry-After"], "1")
+        self.world.deploy()
+        self.world.put_what_the_import_drops()
+
+    def test_14_the_emulator_allowed_nothing_that_it_could_not_judge(self):
+        unjudged = [line for line in self.world.log.splitlines() if "allowing" in line and "AUTH" in line]
+        self.assertEqual(unjudged, [])

@@ -1,0 +1,66 @@
+"""The life of a stack: updated in place, deployed again for nothing, deleted down to what must stay.
+
+Last of all: there is no deployment afterwards.
+"""
+
+import unittest
+
+from world import STACK, world
+
+
+class Life(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = world()
+
+    def resources(self):
+        pages = self.world.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
+        found = [each for page in pages for each in page["StackResourceSummaries"]]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found
+                if each["ResourceStatus"] != "DELETE_COMPLETE"}
+
+    def test_1_a_second_deployment_changes_nothing(self):
+        self.world.deploy()
+        self.assertIn("No changes to deploy", self.world.deploy())
+
+    def test_2_an_update_changes_in_place_and_adds_the_domain(self):
+        before = self.resources()
+        self.world.deploy(DnsDomain="example.com", HostedZoneId=self.world.zone, LogLevel="debug",
+                          SnapshotRetentionDays="7")
+        after = self.resources()
+
+        self.assertEqual(set(after) - set(before), {"Certificate", "DomainName", "BasePathMapping", "DnsRecord"})
+        for kept in ("SnapshotTable", "UserPool", "MachineClient", "Api", "CollectBucketSize", "BucketSizeQueue"):
+            self.assertEqual(after[kept], before[kept], kept)
+        configuration = self.world.client("lambda").get_function_configuration(FunctionName="mrt-collect-bucket-size")
+        variables = configuration["Environment"]["Variables"]
+        self.assertEqual((variables["MRT_LOG_LEVEL"], variables["MRT_SNAPSHOT_RETENTION_DAYS"]), ("debug", "7"))
+        records = self.world.client("route53").list_resource_record_sets(HostedZoneId=self.world.zone)
+        (record,) = [each for each in records["ResourceRecordSets"] if each["Name"] == "maas-api.example.com."]
+        domain = self.world.client("apigateway").get_domain_name(domainName="maas-api.example.com")
+        self.assertEqual((record["Type"], record["ResourceRecords"]),
+                         ("CNAME", [{"Value": domain["regionalDomainName"]}]))
+        self.assertEqual(domain["securityPolicy"], "TLS_1_2")
+        reply = self.world.ask("GET", f"{self.world.url}/bucket_size", {"Host": "maas-api.example.com"})
+        self.assertEqual(reply.status, 401, reply.body)
+
+    def test_3_deleting_leaves_only_what_must_stay(self):
+        resources = self.resources()
+        self.world.sam("delete", "--stack-name", STACK, "--no-prompts", "--region", "us-east-1")
+
+        dynamodb = self.world.client("dynamodb")
+        self.assertIn(resources["SnapshotTable"], dynamodb.list_tables()["TableNames"])
+        self.world.client("kms").describe_key(KeyId=resources["Key"])
+        self.world.client("cognito-idp").describe_user_pool(UserPoolId=resources["UserPool"])
+        left = {
+            "functions": self.world.client("lambda").list_functions()["Functions"],
+            "queues": self.world.client("sqs").list_queues().get("QueueUrls", []),
+            "roles": [role for role in self.world.client("iam").list_roles()["Roles"]
+                      if role["RoleName"].startswith(f"{STACK}-") and role["RoleName"] != "mrt-target"],
+            "groups": self.world.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/mrt-")["logGroups"],
+            "schedules": self.world.client("scheduler").list_schedules()["Schedules"],
+            "endpoints": self.world.client("ec2").describe_vpc_endpoints()["VpcEndpoints"],
+            "apis": self.world.client("apigateway").get_rest_apis()["items"],
+            "alarms": self.world.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        }
+        self.assertEqual({name: each for name, each in left.items() if each}, {})
