@@ -6,6 +6,7 @@ test files. Started by run.sh, which installs the tools and brings PostgreSQL.
 
 import atexit
 import json
+import logging
 import os
 import signal
 import socket
@@ -90,7 +91,9 @@ class World:
         self.log_path = self.folder / "emulator.log"
         with open(self.log_path, "wb") as log:
             self.emulator = subprocess.Popen(
-                [REPOSITORY / ".mrt/venv/ministack/bin/python", "-B", Path(__file__).with_name("emulator.py")],
+                # Should this program be killed outright, the kernel tells the emulator.
+                ["setpriv", "--pdeathsig", "TERM", REPOSITORY / ".mrt/venv/ministack/bin/python", "-B",
+                 Path(__file__).with_name("emulator.py")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
                 start_new_session=True)
         atexit.register(self.end)
@@ -411,6 +414,8 @@ def expand(path):
         def load(self):
             return {}
 
+    for noisy in ("samtranslator", "samcli"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     template = yaml_parse(Path(path).read_text(encoding="utf-8"))
     for resource in template["Resources"].values():

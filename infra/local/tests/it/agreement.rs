@@ -5,7 +5,7 @@ use std::path::Path;
 
 use api::routes::ROUTES;
 
-fn binaries(krate: &str) -> BTreeSet<String> {
+pub(crate) fn binaries(krate: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(krate)

@@ -10,4 +10,5 @@ mod agreement;
 mod commands;
 mod end_to_end;
 mod harness;
+mod infra_agrees;
 mod readme;
