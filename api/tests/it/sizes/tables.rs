@@ -1,5 +1,7 @@
 //! What `/table_size` answers from snapshots.
 
+use shared::snapshot::{Quality, TableKind, TableName};
+
 use super::*;
 
 #[tokio::test]
@@ -116,4 +118,163 @@ async fn a_last_page_without_a_match_ends_the_walk_and_is_no_problem() {
         (&last.json()["items"], &last.json()["next"]),
         (&json!([]), &Value::Null)
     );
+}
+
+/// A database with a partitioned table, two modules and a locked table.
+fn grouped() -> DatabaseSize {
+    let of = |module: &str, table: TableSize| TableSize {
+        module: Some(module.into()),
+        entity: Some(format!("{module}.Entity")),
+        ..table
+    };
+    let parent = TableName {
+        schema: "public".into(),
+        table: "log".into(),
+    };
+    let partition = |name: &str, bytes| TableSize {
+        partition_of: Some(parent.clone()),
+        ..table("public", name, bytes)
+    };
+    let partitioned = TableSize {
+        kind: TableKind::Partitioned,
+        ..table("public", "log", 700)
+    };
+    let locked = TableSize {
+        quality: Quality::Estimated {
+            reason: "another session holds it locked".into(),
+        },
+        ..table("public", "sales$order", 300)
+    };
+    let mut size = database_size(
+        "acme",
+        vec![
+            partitioned,
+            partition("log_1", 400),
+            partition("log_2", 300),
+            of("Sales", locked),
+            of("Sales", table("public", "sales$customer", 100)),
+            of(
+                "System",
+                TableSize {
+                    is_system: true,
+                    ..table("public", "system$user", 50)
+                },
+            ),
+        ],
+    );
+    size.total_bytes = 2050;
+    size
+}
+
+async fn grouped_world() -> World {
+    let world = World::new(FLEET);
+    let id = database_ids().remove(0);
+    world.keep(id, "2026-01-12T10:00:00Z", grouped()).await;
+    world
+}
+
+#[tokio::test]
+async fn partitions_are_shown_when_asked_for_and_never_counted_twice() {
+    let world = grouped_world().await;
+    let server = server(&world);
+    let ask = async |query: &str| {
+        let path = format!("/table_size?environment=acme-prod{query}");
+        server.ask(get(&path).scopes(TABLE_SCOPE)).await.json()["items"][0].clone()
+    };
+    let names = |item: &Value| -> Vec<String> {
+        let tables = item["tables"].as_array().unwrap().iter();
+        tables
+            .map(|table| table["table"].as_str().unwrap().to_owned())
+            .collect()
+    };
+
+    let plain = ask("").await;
+    assert_eq!(
+        names(&plain),
+        ["log", "sales$order", "sales$customer", "system$user"]
+    );
+    assert_eq!(
+        (&plain["table_bytes"], &plain["table_count"]),
+        (&json!(1150), &json!(4))
+    );
+    assert_eq!(plain["estimated_table_count"], 1);
+    assert_eq!(
+        plain["other_bytes"],
+        Value::Null,
+        "an estimate is in the sum"
+    );
+    assert_eq!(plain["tables"][1]["quality"], "estimated");
+    assert_eq!(plain["modules"], Value::Null);
+
+    let first = ask("&tables=2").await;
+    assert_eq!(
+        first["tables_omitted"],
+        json!({"table_count": 2, "total_bytes": 150})
+    );
+
+    let all = ask("&include=partitions&tables=3").await;
+    assert_eq!(names(&all), ["log", "log_1", "log_2"]);
+    assert_eq!(
+        all["tables"][1]["partition_of"],
+        json!({"schema": "public", "table": "log"})
+    );
+    // Three of the four counted tables are not shown; the partitions shown are in the first already.
+    assert_eq!(
+        all["tables_omitted"],
+        json!({"table_count": 3, "total_bytes": 450})
+    );
+
+    let by_name = ask("&table=log_2").await;
+    assert_eq!(names(&by_name), ["log_2"]);
+    assert_eq!(
+        by_name["tables_omitted"],
+        json!({"table_count": 0, "total_bytes": 0})
+    );
+}
+
+#[tokio::test]
+async fn modules_are_sums_of_all_their_tables() {
+    let world = grouped_world().await;
+    let server = server(&world);
+
+    let path = "/table_size?environment=acme-prod&group=module";
+    let item = server.ask(get(path).scopes(TABLE_SCOPE)).await.json()["items"][0].clone();
+
+    let told: Vec<_> = item["modules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sums| {
+            json!([
+                sums["module"],
+                sums["is_system"],
+                sums["table_count"],
+                sums["estimated_table_count"],
+                sums["total_bytes"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!([null, false, 1, 0, 700]),
+            json!(["Sales", false, 2, 1, 400]),
+            json!(["System", true, 1, 0, 50])
+        ]
+    );
+    assert_eq!(item["tables"], json!([]));
+    assert_eq!(
+        item["tables_omitted"],
+        json!({"table_count": 4, "total_bytes": 1150})
+    );
+    server
+        .ask(get("/table_size?group=colour").scopes(TABLE_SCOPE))
+        .await
+        .problem(400, "bad_parameter");
+    server
+        .ask(
+            get("/table_size?environment=acme-prod&group=module&table=missing").scopes(TABLE_SCOPE),
+        )
+        .await
+        .problem(404, "not_found");
 }

@@ -13,7 +13,9 @@ use shared::clock::{Clock, SystemClock};
 use shared::config::{DATABASE_CA_FILE, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine};
-use shared::snapshot::{DatabaseSize, Measurement, Quality, Run, Snapshot};
+use shared::snapshot::{
+    DatabaseSize, Measurement, Persistence, Quality, Run, Snapshot, TableKind, TableSize,
+};
 use url::Url;
 
 use super::{ENVIRONMENT, exit_code, progress, report_failure};
@@ -132,6 +134,34 @@ fn item(
     DatabaseItem::of(ENVIRONMENT, &snapshot, None, (filter, now))
 }
 
+/// Returns what is unusual about a table, for behind its name.
+fn kind_mark(table: &TableSize) -> String {
+    let marks = [
+        (table.kind != TableKind::Table).then(|| table.kind.as_str()),
+        (table.persistence != Persistence::Permanent).then(|| table.persistence.as_str()),
+        table.is_passing.then_some("passing"),
+    ];
+    let marks: Vec<_> = marks.into_iter().flatten().collect();
+    if marks.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", marks.join(", "))
+}
+
+/// Returns the bytes of the whole by what they are of, as far as that is known.
+fn shares(size: &DatabaseSize) -> String {
+    let known = [
+        ("tables", Some(size.table_bytes())),
+        ("system", size.system_bytes),
+        ("other", size.other_bytes()),
+    ];
+    let known: Vec<_> = known
+        .into_iter()
+        .filter_map(|(name, bytes)| Some(format!("{name} {}", progress::size(bytes?))))
+        .collect();
+    known.join(", ")
+}
+
 /// Returns a number, or a mark where it is not known.
 fn part(number: Option<u64>) -> String {
     number.map_or_else(|| "?".to_owned(), progress::count)
@@ -149,7 +179,7 @@ fn readable(size: &DatabaseSize) -> String {
             " (estimated)"
         };
         rows.push(vec![
-            format!("{}.{}", table.schema, table.table),
+            format!("{}.{}{}", table.schema, table.table, kind_mark(table)),
             table
                 .entity
                 .clone()
@@ -180,8 +210,9 @@ fn readable(size: &DatabaseSize) -> String {
     let total = progress::size(size.total_bytes);
     let tables = progress::count(size.summary().table_count);
     format!(
-        "database {}: {total}, {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
+        "database {}: {total} ({}), {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
         size.database,
+        shares(size),
         progress::table(&rows, 2)
     )
 }
