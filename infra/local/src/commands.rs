@@ -1,6 +1,7 @@
 //! The one-shot commands: one file each.
 
 pub(crate) mod bucket_size;
+pub(crate) mod grants;
 pub(crate) mod invoke;
 mod progress;
 pub(crate) mod table_size;

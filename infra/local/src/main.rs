@@ -99,6 +99,22 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Prints the SQL that makes an environment's database role, with the least rights
+    #[command(after_help = "\
+The script is for the database's owner or administrator, safe to run again, and holds no password.
+Rights on columns end when PostgreSQL makes a table anew: then run it again.
+
+Examples:
+  mrt grants --environment acme-prod --fleet fleet.toml
+  mrt grants --environment acme-prod --fleet s3://acme-config/fleet.toml | psql -h … -U owner acme")]
+    Grants {
+        /// Name of the environment in the fleet file
+        #[arg(long, value_name = "NAME")]
+        environment: String,
+        /// The fleet file: a path, or an S3 URL with bucket and key
+        #[arg(long, value_name = "FILE")]
+        fleet: String,
+    },
     /// Prints a development token of the running server
     #[command(after_help = "\
 Examples:
@@ -183,6 +199,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             json,
         } => commands::bucket_size::run(bucket, suffix, json).await,
         Command::TableSize { database, json } => commands::table_size::run(database, json).await,
+        Command::Grants { environment, fleet } => commands::grants::run(&environment, &fleet).await,
         Command::Token {
             scope,
             environments,

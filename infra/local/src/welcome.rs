@@ -47,6 +47,7 @@ pub(crate) fn print(
     for route in ROUTES {
         println!("{}", curl(route, &running.url, environment));
     }
+    println!("{}", curl_users(&running.url, environment));
     println!();
     Ok(())
 }
@@ -77,6 +78,13 @@ fn curl(route: &Route, url: &str, environment: &str) -> String {
     format!("curl -s {header}'{url}{}{query}'", route.path)
 }
 
+/// Returns the line for what the plain route of users does not show: the list of one environment's accounts.
+fn curl_users(url: &str, environment: &str) -> String {
+    let path = api::users::ROUTE.path;
+    let query = format!("?environment={environment}&view=list&limit=5");
+    format!("curl -s -H \"Authorization: Bearer $TOKEN\" '{url}{path}{query}'")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +100,10 @@ mod tests {
         assert_eq!(
             curl(&api::users::ROUTE, "http://127.0.0.1:8080", "full"),
             "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users'"
+        );
+        assert_eq!(
+            curl_users("http://127.0.0.1:8080", "full"),
+            "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users?environment=full&view=list&limit=5'"
         );
         assert_eq!(
             curl(&api::health::ROUTE, "http://127.0.0.1:8080", "full"),

@@ -111,6 +111,13 @@ async fn seed_environment(
             .fetch_one(&mut admin)
             .await?;
     if exists {
+        // What is read may have grown since the database was made.
+        let mut connection = postgres.connect(name).await?;
+        let grants = api::users::grants_script(&reader_of(postgres, name));
+        raw_sql(AssertSqlSafe(grants))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
         return admin.close().await;
     }
     let unfinished = format!("{name}_unfinished");

@@ -128,6 +128,45 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
 }
 
 #[test]
+fn grants_are_printed_in_the_engines_own_words_and_hold_no_secret() {
+    let folder = data_folder();
+    let fleet = folder.path().join("fleet.toml");
+    let environment = |name: &str, engine: &str, auth: &str| {
+        format!(
+            "[[environment]]\nname = \"{name}\"\n[environment.database]\nengine = \"{engine}\"\n\
+             host = \"db.example.com\"\nname = \"acme\"\nuser = \"mrt_ro\"\nauth = \"{auth}\"\n"
+        )
+    };
+    let text = [
+        environment("postgres", "postgres", "iam"),
+        environment("mysql", "mysql", "env:NEVERLEAK"),
+        "[[environment]]\nname = \"files\"\n".to_owned(),
+    ];
+    std::fs::write(&fleet, text.concat()).unwrap();
+    let grants = |name: &str| {
+        let fleet = fleet.to_str().unwrap();
+        mrt(&["grants", "--environment", name, "--fleet", fleet])
+    };
+
+    let postgres = grants("postgres");
+    let mysql = grants("mysql");
+    let (files, nowhere) = (grants("files"), grants("nowhere"));
+
+    let script = String::from_utf8(postgres.stdout).unwrap();
+    assert!(postgres.status.success(), "{script}");
+    assert!(script.contains("GRANT rds_iam"), "{script}");
+    assert!(script.contains("GRANT CONNECT ON DATABASE \"acme\" TO \"mrt_ro\";"));
+    let script = String::from_utf8(mysql.stdout).unwrap();
+    assert!(mysql.status.success(), "{script}");
+    assert!(script.contains("ACCOUNT LOCK;"), "{script}");
+    assert!(!script.contains("NEVERLEAK"), "{script}");
+    assert_eq!(files.status.code(), Some(1));
+    assert!(error(&files).contains("names no database for files"));
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(error(&nowhere).contains("there is no environment nowhere"));
+}
+
+#[test]
 fn wrong_usage_is_two_and_says_what_is_allowed() {
     for (arguments, expected) in [
         (vec!["bucket-size", "acme-files"], "s3://BUCKET"),
@@ -210,7 +249,14 @@ fn failures_are_one_and_name_what_is_in_the_way() {
 
 #[test]
 fn help_teaches_by_example() {
-    for command in ["serve", "bucket-size", "table-size", "token", "invoke"] {
+    for command in [
+        "serve",
+        "bucket-size",
+        "table-size",
+        "grants",
+        "token",
+        "invoke",
+    ] {
         let help = String::from_utf8(mrt(&[command, "--help"]).stdout).unwrap();
 
         assert!(
