@@ -10,7 +10,7 @@ SELECT u."id" AS id,
        CASE WHEN u."active" IS TRUE THEN 1 ELSE 0 END AS is_active,
        CASE WHEN u."blocked" IS TRUE THEN 1 ELSE 0 END AS is_blocked,
        CASE WHEN u."lastlogin" IS NULL THEN 1 ELSE 0 END AS has_never_logged_in,
-       CASE WHEN u."name" = {{:administrator}} THEN 1 ELSE 0 END AS is_administrator,
+       CASE WHEN {{is_administrator}} THEN 1 ELSE 0 END AS is_administrator,
        CASE WHEN u."id" IN ({{external_users}}) THEN 1 ELSE 0 END AS is_external,
        CASE WHEN u."id" IN ({{users_with_role}}) THEN 1 ELSE 0 END AS has_role,
        {{identity}} AS identity

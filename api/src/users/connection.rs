@@ -87,7 +87,8 @@ impl Connection {
         let sql = AssertSqlSafe(statement.sql);
         match self {
             Self::Postgres(connection) => {
-                let mut query = sqlx::query(sql);
+                // Nothing stays prepared: the app may change its tables while the connection lives on.
+                let mut query = sqlx::query(sql).persistent(false);
                 for value in statement.values {
                     query = query.bind(value);
                 }
@@ -98,7 +99,7 @@ impl Connection {
                 Ok(rows.iter().map(row).collect::<Result<_, sqlx::Error>>()?)
             }
             Self::Mysql(connection) => {
-                let mut query = sqlx::query(sql);
+                let mut query = sqlx::query(sql).persistent(false);
                 for value in statement.values {
                     query = query.bind(value);
                 }

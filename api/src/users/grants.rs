@@ -8,6 +8,8 @@ use shared::fleet::{Auth, DatabaseTarget, Engine};
 
 const POSTGRES: &str = include_str!("grants_postgres.sql");
 const MYSQL: &str = include_str!("grants_mysql.sql");
+const MYSQL_ASSOCIATION: &str = include_str!("grants_mysql_association.sql");
+const MYSQL_LOOK: &str = include_str!("grants_mysql_look.sql");
 
 /// All columns that the API and its collectors read, where they exist.
 pub(super) const GRANTED: [(&str, &[&str]); 13] = [
@@ -59,10 +61,17 @@ pub(super) const GRANTED: [(&str, &[&str]); 13] = [
         &["lastsyncdate", "modelversionnumber", "mendixversion"],
     ),
     // For the table collector and for telling on MySQL which tables there are: names of tables and entities.
-    ("mendixsystem$entity", &["entity_name", "table_name"]),
+    ("mendixsystem$entity", &["id", "entity_name", "table_name"]),
     (
         "mendixsystem$association",
-        &["association_name", "table_name"],
+        &[
+            "association_name",
+            "table_name",
+            "parent_entity_id",
+            "child_entity_id",
+            "parent_column_name",
+            "child_column_name",
+        ],
     ),
 ];
 
@@ -82,11 +91,17 @@ pub fn grants_script(database: &DatabaseTarget) -> String {
         }),
         Engine::Mysql => fill(MYSQL, |placeholder| match placeholder {
             "create" => create_account(database),
+            "see" => format!(
+                "GRANT SHOW VIEW ON {}.* TO {};",
+                database_pattern(database),
+                grantee(database)
+            ),
             "unlock" => one_line(&format!(
                 "ALTER USER {} IDENTIFIED BY '…' ACCOUNT UNLOCK;",
                 grantee(database)
             )),
             "grants" => mysql_blocks(database),
+            "associations" => mysql_look_ups(database),
             other => unreachable!("the template has no placeholder {other}"),
         }),
     }
@@ -153,6 +168,42 @@ fn mysql_blocks(database: &DatabaseTarget) -> String {
     GRANTED.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
+/// One block for each association that the app's own catalogue may know under other names.
+fn mysql_look_ups(database: &DatabaseTarget) -> String {
+    const LINK: &str = "BINARY l.table_name = BINARY known.known_table \
+        AND BINARY l.column_name IN (BINARY known.parent_column, BINARY known.child_column)";
+    const IDENTIFIERS: &str =
+        "BINARY l.table_name = BINARY known.identifiers AND l.column_name IN ('id', 'value')";
+    const OF_IDENTIFIERS: &str = "(p.entity_name = 'UserCommons.NamedUserIdentifier' AND c.entity_name = 'System.User') \
+        OR (c.entity_name = 'UserCommons.NamedUserIdentifier' AND p.entity_name = 'System.User')";
+    let looks = [
+        ("a.association_name = 'System.UserRoles'", LINK),
+        ("a.association_name = 'System.Session_User'", LINK),
+        ("a.association_name = 'System.UserReportInfo_User'", LINK),
+        (OF_IDENTIFIERS, LINK),
+        (OF_IDENTIFIERS, IDENTIFIERS),
+    ];
+    let name = identifier(database, &database.name);
+    let schema = literal(database, &database.name);
+    let block = |(condition, columns): &(&str, &str)| {
+        let look = fill(MYSQL_LOOK, |placeholder| match placeholder {
+            "condition" => (*condition).to_owned(),
+            "columns" => (*columns).to_owned(),
+            "database" => name.clone(),
+            "database_literal" => schema.clone(),
+            "database_text" => literal(database, &name),
+            "grantee_text" => literal(database, &grantee(database)),
+            other => unreachable!("the template has no placeholder {other}"),
+        });
+        fill(MYSQL_ASSOCIATION, |placeholder| match placeholder {
+            "look" => literal(database, look.trim_end()),
+            "database_literal" => schema.clone(),
+            other => unreachable!("the template has no placeholder {other}"),
+        })
+    };
+    looks.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
 /// A comment ends with its line.
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
@@ -200,6 +251,18 @@ fn grantee(database: &DatabaseTarget) -> String {
         Engine::Postgres => identifier(database, &database.user),
         Engine::Mysql => format!("{}@'%'", literal(database, &database.user)),
     }
+}
+
+/// Returns the database's name for a right on all of it, where MySQL takes some characters for wildcards.
+fn database_pattern(database: &DatabaseTarget) -> String {
+    let mut pattern = String::with_capacity(database.name.len());
+    for character in database.name.chars() {
+        if matches!(character, '_' | '%' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    identifier(database, &pattern)
 }
 
 /// Returns `name` as a quoted SQL identifier.
@@ -287,6 +350,19 @@ mod tests {
             script.contains("IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"),
             "{script}"
         );
+    }
+
+    #[test]
+    fn a_right_on_a_whole_database_is_one_on_that_database_alone() {
+        let script = |name| grants_script(&target(Engine::Mysql, name, "mrt_ro", Auth::Iam));
+
+        let expected = r"GRANT SHOW VIEW ON `acme\_1\%`.* TO 'mrt_ro'@'%';";
+        assert!(
+            script("acme_1%").contains(expected),
+            "{}",
+            script("acme_1%")
+        );
+        assert!(script("acme").contains("GRANT SHOW VIEW ON `acme`.* TO"));
     }
 
     #[test]

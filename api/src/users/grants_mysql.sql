@@ -10,4 +10,10 @@ SET SESSION group_concat_max_len = 65536;
 
 {{create}}
 
+-- Reads no row: information_schema shows only tables that one has some right on, and sizes need all of them.
+{{see}}
+
 {{grants}}
+
+-- What only this app's own catalogue knows: the tables and columns of associations, and of identifiers.
+{{associations}}

@@ -9,8 +9,8 @@ use shared::fleet::{DatabaseTarget, Engine};
 use super::connection::{Connection, Row};
 use super::error::UsersError;
 use super::schema::{Purpose, Schema};
-use super::statement::{Parts, time_text};
-use super::tally::{denied_later, external_users, missing, timestamp, versions};
+use super::statement::{Parts, same, time_text};
+use super::tally::{denied_later, external_users, missing, timestamp, versions, with_roles};
 
 const LIST: &str = include_str!("list.sql");
 const LIST_ROLES: &str = include_str!("list_roles.sql");
@@ -110,7 +110,7 @@ async fn read_with(
         .map(|row| listed(row, schema))
         .collect::<Result<Vec<_>, _>>()?;
     if schema.has_roles && !users.is_empty() {
-        add_roles(connection, engine, &mut users).await?;
+        add_roles(connection, engine, schema, &mut users).await?;
     }
     Ok(Page {
         mendix_version,
@@ -130,7 +130,7 @@ fn parts(engine: Engine, schema: &Schema, query: &ListQuery, now: DateTime<Utc>)
         true => format!("CAST({column} AS {{{{text}}}})"),
         false => NULL.to_owned(),
     };
-    let mut parts = Parts::default()
+    let mut parts = with_roles(Parts::default(), schema)
         .text(
             "blocked_since",
             time(schema.has_blocked_since, r#"u."blockedsince""#),
@@ -161,14 +161,15 @@ fn parts(engine: Engine, schema: &Schema, query: &ListQuery, now: DateTime<Utc>)
         filters.push(match schema.has_roles {
             true => {
                 r#"AND u."id" IN (
-      SELECT link."system$userid"
-      FROM {{schema}}"system$userroles" link
-      JOIN {{schema}}"system$userrole" r ON r."id" = link."system$userroleid"
-      WHERE r."name" = {{:role}})"#
+      SELECT link."{{role_user}}"
+      FROM {{schema}}"{{role_link}}" link
+      JOIN {{schema}}"{{role_table}}" r ON r."id" = link."{{role_role}}"
+      WHERE {{is_role}})"#
             }
             false => "AND 1 = 0",
         });
-        parts = parts.value("role", role.as_str());
+        let is_role = same(engine, r#"r."name""#, "{{:role}}");
+        parts = parts.text("is_role", is_role).value("role", role.as_str());
     }
     if let Some(days) = query.inactive_days {
         filters.push(match schema.has_created {
@@ -227,10 +228,11 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 async fn add_roles(
     connection: &mut Connection,
     engine: Engine,
+    schema: &Schema,
     users: &mut [Listed],
 ) -> Result<(), DatabaseError> {
     let ids: Vec<String> = users.iter().map(|user| user.id.to_string()).collect();
-    let parts = Parts::default().text("ids", ids.join(", "));
+    let parts = with_roles(Parts::default(), schema).text("ids", ids.join(", "));
     for row in connection.rows(parts.fill(engine, LIST_ROLES)).await? {
         let mut columns = row.into_iter().flatten();
         let (Some(id), Some(role)) = (columns.next(), columns.next()) else {

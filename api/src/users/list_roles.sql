@@ -1,6 +1,6 @@
 -- Returns the roles of some users, by user and name. The ids are numbers of our own.
-SELECT CAST(link."system$userid" AS {{text}}) AS id, CAST(coalesce(r."name", '') AS {{text}}) AS role
-FROM {{schema}}"system$userroles" link
-JOIN {{schema}}"system$userrole" r ON r."id" = link."system$userroleid"
-WHERE link."system$userid" IN ({{ids}})
-ORDER BY link."system$userid", r."name"
+SELECT CAST(link."{{role_user}}" AS {{text}}) AS id, CAST(coalesce(r."name", '') AS {{text}}) AS role
+FROM {{schema}}"{{role_link}}" link
+JOIN {{schema}}"{{role_table}}" r ON r."id" = link."{{role_role}}"
+WHERE link."{{role_user}}" IN ({{ids}})
+ORDER BY link."{{role_user}}", r."name"

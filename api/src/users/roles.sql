@@ -1,12 +1,12 @@
--- Counts the accounts of each role by the role's name, anonymous visitors left out. An account counts in each of
+-- Counts the accounts of each role by the role's name, anonymous visitors left out. An account counts once in each of
 -- its roles. Tested on PostgreSQL 15 and MariaDB 10.11.
-SELECT CAST(coalesce(r."name", '') AS {{text}}) AS role,
-       CAST(count(*) AS {{text}}) AS total,
-       CAST(sum(accounts.is_active) AS {{text}}) AS active
+SELECT CAST(max(coalesce(r."name", '')) AS {{text}}) AS role,
+       CAST(count(DISTINCT accounts.id) AS {{text}}) AS total,
+       CAST(count(DISTINCT CASE WHEN accounts.is_active = 1 THEN accounts.id END) AS {{text}}) AS active
 FROM ({{accounts}}) accounts
-JOIN {{schema}}"system$userroles" link ON link."system$userid" = accounts.id
-JOIN {{schema}}"system$userrole" r ON r."id" = link."system$userroleid"
+JOIN {{schema}}"{{role_link}}" link ON link."{{role_user}}" = accounts.id
+JOIN {{schema}}"{{role_table}}" r ON r."id" = link."{{role_role}}"
 WHERE accounts.kind <> 'anonymous'
-GROUP BY r."name"
-ORDER BY r."name"
+GROUP BY {{role}}
+ORDER BY {{role}}
 LIMIT {{limit}}

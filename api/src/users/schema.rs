@@ -1,7 +1,9 @@
 //! What a database has of the columns that are read, and which of them the role may read.
 //!
-//! Mendix's tables differ between versions, so columns are looked for, not expected. Reads catalogues only.
+//! Mendix's tables differ between versions, so columns are looked for, not expected, and how tables hang together is
+//! looked up in Mendix's own catalogue. Reads catalogues only.
 
+mod catalogue;
 mod mysql;
 mod postgres;
 
@@ -12,9 +14,12 @@ use shared::fleet::{DatabaseTarget, Engine};
 use super::connection::Connection;
 use super::error::UsersError;
 use super::grants;
+use catalogue::Association;
 
 /// A column: its table and its name.
-pub(super) type Column = (&'static str, &'static str);
+pub(super) type Column = (String, String);
+/// A column whose table and name are well known.
+type Known = (&'static str, &'static str);
 
 pub(super) const USER: &str = "system$user";
 const VERSION: &str = "mendixsystem$version";
@@ -24,11 +29,15 @@ const REPORT: &str = "system$userreportinfo";
 const REPORT_USER: &str = "system$userreportinfo_user";
 const ROLE: &str = "system$userrole";
 const ROLES: &str = "system$userroles";
+const CATALOGUE_ENTITY: &str = "mendixsystem$entity";
+const CATALOGUE_ASSOCIATION: &str = "mendixsystem$association";
+/// Entity that the module `UserCommons` keeps the identifiers of metering in.
+const IDENTIFIER_ENTITY: &str = "UserCommons.NamedUserIdentifier";
 const IDENTIFIER: &str = "usercommons$nameduseridentifier";
 const IDENTIFIER_USER: &str = "usercommons$nameduseridentifier_user";
 
 /// Columns that every Mendix version has.
-const REQUIRED: [Column; 8] = [
+const REQUIRED: [Known; 8] = [
     (USER, "id"),
     (USER, "name"),
     (USER, "lastlogin"),
@@ -38,43 +47,58 @@ const REQUIRED: [Column; 8] = [
     (USER, "isanonymous"),
     (VERSION, "lastsyncdate"),
 ];
-const SESSIONS: [Column; 2] = [(SESSION, "id"), (SESSION, "lastactive")];
-const SESSION_TABLE: [Column; 2] = [
+const SESSIONS: [Known; 2] = [(SESSION, "id"), (SESSION, "lastactive")];
+const SESSION_TABLE: [Known; 2] = [
     (SESSION_USER, "system$sessionid"),
     (SESSION_USER, "system$userid"),
 ];
-const SESSION_COLUMN: [Column; 1] = [(SESSION, "system$session_user")];
+const SESSION_COLUMN: [Known; 1] = [(SESSION, "system$session_user")];
 /// Mendix before 7.5 has no user types.
-const REPORTS: [Column; 2] = [(REPORT, "id"), (REPORT, "usertype")];
-const REPORT_TABLE: [Column; 2] = [
+const REPORTS: [Known; 2] = [(REPORT, "id"), (REPORT, "usertype")];
+const REPORT_TABLE: [Known; 2] = [
     (REPORT_USER, "system$userreportinfoid"),
     (REPORT_USER, "system$userid"),
 ];
-const REPORT_COLUMN: [Column; 1] = [(REPORT, "system$userreportinfo_user")];
-const USER_ROLES: [Column; 4] = [
-    (ROLE, "id"),
-    (ROLE, "name"),
-    (ROLES, "system$userid"),
-    (ROLES, "system$userroleid"),
-];
+const REPORT_COLUMN: [Known; 1] = [(REPORT, "system$userreportinfo_user")];
+const USER_ROLES: [Known; 2] = [(ROLE, "id"), (ROLE, "name")];
+const ROLE_TABLE: [Known; 2] = [(ROLES, "system$userid"), (ROLES, "system$userroleid")];
+/// The same with the role's column first, as other associations have it.
+const ROLE_TABLE_BY_OTHER: [Known; 2] = [ROLE_TABLE[1], ROLE_TABLE[0]];
 /// Apps without module `UserCommons` 2.2.0 or newer have none.
-const IDENTIFIERS: [Column; 2] = [(IDENTIFIER, "id"), (IDENTIFIER, "value")];
-const IDENTIFIER_TABLE: [Column; 2] = [
+const IDENTIFIERS: [Known; 2] = [(IDENTIFIER, "id"), (IDENTIFIER, "value")];
+const IDENTIFIER_TABLE: [Known; 2] = [
     (IDENTIFIER_USER, "usercommons$nameduseridentifierid"),
     (IDENTIFIER_USER, "system$userid"),
 ];
-const IDENTIFIER_COLUMN: [Column; 1] = [(IDENTIFIER, "usercommons$nameduseridentifier_user")];
+const IDENTIFIER_COLUMN: [Known; 1] = [(IDENTIFIER, "usercommons$nameduseridentifier_user")];
 /// Mendix before 9 does not store it.
-const MENDIX_VERSION: [Column; 1] = [(VERSION, "mendixversion")];
-const MODEL_VERSION: [Column; 1] = [(VERSION, "modelversionnumber")];
+const MENDIX_VERSION: [Known; 1] = [(VERSION, "mendixversion")];
+const MODEL_VERSION: [Known; 1] = [(VERSION, "modelversionnumber")];
 /// Old versions do not store it.
-const BLOCKED_SINCE: [Column; 1] = [(USER, "blockedsince")];
-const CREATED: [Column; 1] = [(USER, "createddate")];
-const ENTITY: [Column; 1] = [(USER, "submetaobjectname")];
+const BLOCKED_SINCE: [Known; 1] = [(USER, "blockedsince")];
+const CREATED: [Known; 1] = [(USER, "createddate")];
+const ENTITY: [Known; 1] = [(USER, "submetaobjectname")];
+
+/// Mendix's catalogue, as far as it is read.
+const ENTITIES: [Known; 3] = [
+    (CATALOGUE_ENTITY, "id"),
+    (CATALOGUE_ENTITY, "entity_name"),
+    (CATALOGUE_ENTITY, "table_name"),
+];
+const ASSOCIATIONS: [Known; 6] = [
+    (CATALOGUE_ASSOCIATION, "association_name"),
+    (CATALOGUE_ASSOCIATION, "table_name"),
+    (CATALOGUE_ASSOCIATION, "parent_entity_id"),
+    (CATALOGUE_ASSOCIATION, "child_entity_id"),
+    (CATALOGUE_ASSOCIATION, "parent_column_name"),
+    (CATALOGUE_ASSOCIATION, "child_column_name"),
+];
 
 /// All that counts read where it exists.
-const COUNTED: [&[Column]; 13] = [
+const COUNTED: [&[Known]; 16] = [
     &REQUIRED,
+    &ENTITIES,
+    &ASSOCIATIONS,
     &SESSIONS,
     &SESSION_TABLE,
     &SESSION_COLUMN,
@@ -82,6 +106,7 @@ const COUNTED: [&[Column]; 13] = [
     &REPORT_TABLE,
     &REPORT_COLUMN,
     &USER_ROLES,
+    &ROLE_TABLE,
     &IDENTIFIERS,
     &IDENTIFIER_TABLE,
     &IDENTIFIER_COLUMN,
@@ -89,12 +114,15 @@ const COUNTED: [&[Column]; 13] = [
     &MODEL_VERSION,
 ];
 /// All that a list reads where it exists.
-const LISTED: [&[Column]; 10] = [
+const LISTED: [&[Known]; 13] = [
     &REQUIRED,
+    &ENTITIES,
+    &ASSOCIATIONS,
     &REPORTS,
     &REPORT_TABLE,
     &REPORT_COLUMN,
     &USER_ROLES,
+    &ROLE_TABLE,
     &BLOCKED_SINCE,
     &CREATED,
     &ENTITY,
@@ -112,50 +140,68 @@ pub(super) enum Purpose {
 impl Purpose {
     /// Returns the columns that it reads where they exist.
     fn columns(self) -> BTreeSet<Column> {
-        let parts: &[&[Column]] = match self {
+        let parts: &[&[Known]] = match self {
             Self::Counts => &COUNTED,
             Self::List => &LISTED,
         };
-        parts.iter().copied().flatten().copied().collect()
+        parts.iter().copied().flatten().map(owned).collect()
     }
 }
 
+fn owned(column: &Known) -> Column {
+    (column.0.to_owned(), column.1.to_owned())
+}
+
+fn is_same(known: &Known, column: &Column) -> bool {
+    known.0 == column.0 && known.1 == column.1
+}
+
 /// Returns the columns that every Mendix version has.
-pub(super) fn required() -> impl Iterator<Item = Column> {
+pub(super) fn required() -> impl Iterator<Item = (&'static str, &'static str)> {
     REQUIRED.into_iter()
 }
 
 /// Returns whether every version of the table that has the column has it, so that a right on it can be given.
 fn is_of_every_version(column: &Column) -> bool {
-    let always: [&[Column]; 8] = [
-        &REQUIRED,
-        &SESSIONS,
-        &SESSION_TABLE,
-        &REPORTS,
-        &REPORT_TABLE,
-        &USER_ROLES,
-        &IDENTIFIERS,
-        &IDENTIFIER_TABLE,
+    let sometimes: [&[Known]; 8] = [
+        &SESSION_COLUMN,
+        &REPORT_COLUMN,
+        &IDENTIFIER_COLUMN,
+        &MENDIX_VERSION,
+        &MODEL_VERSION,
+        &BLOCKED_SINCE,
+        &CREATED,
+        &ENTITY,
     ];
-    always.iter().any(|part| part.contains(column))
+    let mut sometimes = sometimes.iter().copied().flatten();
+    !sometimes.any(|known| is_same(known, column))
 }
 
-/// How rows of one table refer to users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
-    /// By a table of their own.
-    Table,
-    /// By a column, as apps of Mendix 10 and 11 may.
-    Column,
+/// How rows of another table refer to users: a table with both ids, which may be the other table itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) table: String,
+    /// Column with the user's id.
+    pub(super) user: String,
+    /// Column with the other's id.
+    pub(super) other: String,
+}
+
+/// A table and how its rows refer to users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Linked {
+    pub(super) table: String,
+    pub(super) link: Link,
 }
 
 /// Parts of the answer that a database can give; those that it cannot are missing from its version of Mendix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Schema {
     existing: BTreeSet<Column>,
-    pub(super) sessions: Option<Link>,
-    pub(super) user_types: Option<Link>,
-    pub(super) identifiers: Option<Link>,
+    pub(super) roles: Option<Linked>,
+    pub(super) sessions: Option<Linked>,
+    pub(super) user_types: Option<Linked>,
+    pub(super) identifiers: Option<Linked>,
     pub(super) has_roles: bool,
     pub(super) has_mendix_version: bool,
     pub(super) has_model_version: bool,
@@ -188,39 +234,99 @@ impl Schema {
         purpose: Purpose,
     ) -> Result<Self, UsersError> {
         let wanted = purpose.columns();
-        let probed = match target.engine {
-            Engine::Postgres => postgres::probe(connection, target, &wanted).await?,
-            Engine::Mysql => mysql::probe(connection, target, &wanted).await?,
-        };
-        let existing = probed.existing;
-        if !REQUIRED.iter().all(|column| existing.contains(column)) {
+        let mut probed = probe(connection, target, &wanted).await?;
+        let has_required = |column| probed.existing.contains(&owned(column));
+        if !REQUIRED.iter().all(has_required) {
             return Err(UsersError::NotAMendixDatabase);
         }
-        let unreadable = existing.difference(&probed.readable).copied();
+        let mut associations = Vec::new();
+        let mut catalogue = ENTITIES.iter().chain(&ASSOCIATIONS).map(owned);
+        if probed.lacking.is_empty() && catalogue.all(|column| probed.readable.contains(&column)) {
+            associations = catalogue::read(connection, target.engine).await?;
+            let known = |table: &str| wanted.iter().any(|(known, _)| known == table);
+            associations
+                .retain(|association| purpose == Purpose::Counts || known(&association.table));
+            let further = further(&associations, &wanted);
+            if !further.is_empty() {
+                let more = probe(connection, target, &further).await?;
+                probed.existing.extend(more.existing);
+                probed.readable.extend(more.readable);
+                probed.lacking.extend(more.lacking);
+            }
+        }
+        let schema = Self::of(probed.existing, &associations);
+        let unreadable = schema.existing.difference(&probed.readable);
+        let unreadable = unreadable.map(|(table, column)| (table.as_str(), column.as_str()));
         let mut statements = probed.lacking;
         statements.extend(grants::select_statements(target, unreadable));
         if !statements.is_empty() {
             return Err(UsersError::GrantsMissing { statements });
         }
-        Ok(Self::of(existing))
+        Ok(schema)
     }
 
-    fn of(existing: BTreeSet<Column>) -> Self {
-        let has = |columns: &[Column]| columns.iter().all(|column| existing.contains(column));
-        // Where a migration has left both, the column is what the app of today writes.
-        let link = |base: &[Column], table: &[Column], column: &[Column]| {
-            let form = match (has(column), has(table)) {
-                (true, _) => Some(Link::Column),
-                (false, true) => Some(Link::Table),
-                (false, false) => None,
-            };
-            form.filter(|_| has(base))
+    fn of(existing: BTreeSet<Column>, associations: &[Association]) -> Self {
+        let has = |columns: &[Known]| {
+            columns
+                .iter()
+                .all(|column| existing.contains(&owned(column)))
         };
+        let catalogued = |name: &str| {
+            let is_named =
+                |association: &&Association| association.name == name || association.entity == name;
+            let mut found = associations.iter().filter(is_named);
+            // The catalogue may know of more than is there.
+            found.find(|association| {
+                let columns = association.columns();
+                columns.iter().all(|column| existing.contains(column))
+            })
+        };
+        // As the catalogue says, else as it is known. Where a migration has left both, the column is what the app of
+        // today writes.
+        let linked = |name: &str, base: &[Known], table: &[Known], column: &[Known]| {
+            let known = match (column, table) {
+                ([(owner, user)], _) if has(column) => Some(Link::of(owner, user, "id")),
+                (_, [(link, other), (_, user)]) if has(table) => Some(Link::of(link, user, other)),
+                _ => None,
+            };
+            let known = known.filter(|_| has(base)).zip(base.first());
+            let known = known.map(|(link, (table, _))| Linked {
+                table: (*table).to_owned(),
+                link,
+            });
+            let has_base = |association: &&Association| {
+                base.iter().all(|(_, column)| {
+                    existing.contains(&(association.table.clone(), (*column).to_owned()))
+                })
+            };
+            let catalogued = catalogued(name).filter(has_base).map(|association| Linked {
+                table: association.table.clone(),
+                link: association.link.clone(),
+            });
+            catalogued.or(known)
+        };
+        let roles = linked("System.UserRoles", &USER_ROLES, &ROLE_TABLE_BY_OTHER, &[]);
         Self {
-            sessions: link(&SESSIONS, &SESSION_TABLE, &SESSION_COLUMN),
-            user_types: link(&REPORTS, &REPORT_TABLE, &REPORT_COLUMN),
-            identifiers: link(&IDENTIFIERS, &IDENTIFIER_TABLE, &IDENTIFIER_COLUMN),
-            has_roles: has(&USER_ROLES),
+            sessions: linked(
+                "System.Session_User",
+                &SESSIONS,
+                &SESSION_TABLE,
+                &SESSION_COLUMN,
+            ),
+            user_types: linked(
+                "System.UserReportInfo_User",
+                &REPORTS,
+                &REPORT_TABLE,
+                &REPORT_COLUMN,
+            ),
+            identifiers: linked(
+                IDENTIFIER_ENTITY,
+                &IDENTIFIERS,
+                &IDENTIFIER_TABLE,
+                &IDENTIFIER_COLUMN,
+            ),
+            has_roles: roles.is_some(),
+            roles,
             has_mendix_version: has(&MENDIX_VERSION),
             has_model_version: has(&MODEL_VERSION),
             has_blocked_since: has(&BLOCKED_SINCE),
@@ -234,13 +340,50 @@ impl Schema {
     pub(super) fn has_identifier_entity(&self) -> bool {
         IDENTIFIERS
             .iter()
-            .any(|column| self.existing.contains(column))
+            .any(|column| self.existing.contains(&owned(column)))
     }
 
     /// Returns every column that exists and is read.
-    pub(super) fn columns(&self) -> impl Iterator<Item = Column> {
-        self.existing.iter().copied()
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        let columns = self.existing.iter();
+        columns.map(|(table, column)| (table.as_str(), column.as_str()))
     }
+}
+
+impl Link {
+    fn of(table: &str, user: &str, other: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            user: user.to_owned(),
+            other: other.to_owned(),
+        }
+    }
+}
+
+async fn probe(
+    connection: &mut Connection,
+    target: &DatabaseTarget,
+    wanted: &BTreeSet<Column>,
+) -> Result<Probed, UsersError> {
+    match target.engine {
+        Engine::Postgres => postgres::probe(connection, target, wanted).await,
+        Engine::Mysql => mysql::probe(connection, target, wanted).await,
+    }
+}
+
+/// Returns the columns that the catalogue names and nobody has looked for yet.
+fn further(associations: &[Association], wanted: &BTreeSet<Column>) -> BTreeSet<Column> {
+    let mut further: BTreeSet<Column> =
+        associations.iter().flat_map(Association::columns).collect();
+    for association in associations {
+        if association.entity == IDENTIFIER_ENTITY {
+            let columns = IDENTIFIERS.iter();
+            further
+                .extend(columns.map(|(_, name)| (association.table.clone(), (*name).to_owned())));
+        }
+    }
+    further.retain(|column| !wanted.contains(column));
+    further
 }
 
 #[cfg(test)]
@@ -254,27 +397,50 @@ mod tests {
                 assert!(
                     grants::GRANTED
                         .iter()
-                        .any(|(known, columns)| *known == table && columns.contains(&column)),
+                        .any(|(known, columns)| *known == table && columns.contains(&&*column)),
                     "{table}.{column}"
                 );
             }
         }
     }
 
+    fn sessions(parts: &[&[Known]], associations: &[Association]) -> Option<Link> {
+        let columns = parts.iter().copied().flatten().map(owned);
+        let schema = Schema::of(columns.collect(), associations);
+        schema.sessions.map(|sessions| sessions.link)
+    }
+
     #[test]
     fn a_column_wins_over_a_table_and_neither_is_none() {
-        let with = |parts: &[&[Column]]| {
-            let columns = parts.iter().copied().flatten().copied();
-            Schema::of(columns.collect()).sessions
-        };
+        let table = Link::of(SESSION_USER, "system$userid", "system$sessionid");
+        let column = Link::of(SESSION, "system$session_user", "id");
 
-        assert_eq!(with(&[&SESSIONS, &SESSION_TABLE]), Some(Link::Table));
-        assert_eq!(with(&[&SESSIONS, &SESSION_COLUMN]), Some(Link::Column));
+        assert_eq!(sessions(&[&SESSIONS, &SESSION_TABLE], &[]), Some(table));
         assert_eq!(
-            with(&[&SESSIONS, &SESSION_TABLE, &SESSION_COLUMN]),
-            Some(Link::Column)
+            sessions(&[&SESSIONS, &SESSION_COLUMN], &[]),
+            Some(column.clone())
         );
-        assert_eq!(with(&[&SESSIONS]), None);
-        assert_eq!(with(&[&SESSION_TABLE]), None);
+        assert_eq!(
+            sessions(&[&SESSIONS, &SESSION_TABLE, &SESSION_COLUMN], &[]),
+            Some(column)
+        );
+        assert_eq!(sessions(&[&SESSIONS], &[]), None);
+        assert_eq!(sessions(&[&SESSION_TABLE], &[]), None);
+    }
+
+    #[test]
+    fn the_catalogue_wins_over_what_is_well_known_as_far_as_it_is_true() {
+        let association = |table: &str| Association {
+            name: "System.Session_User".into(),
+            entity: "System.Session".into(),
+            table: SESSION.into(),
+            link: Link::of(table, "u", "s"),
+        };
+        let parts: [&[Known]; 3] = [&SESSIONS, &SESSION_TABLE, &[("su_1", "u"), ("su_1", "s")]];
+
+        let found = sessions(&parts, &[association("su_1")]).unwrap();
+        assert_eq!(found, Link::of("su_1", "u", "s"));
+        let found = sessions(&parts, &[association("gone")]).unwrap();
+        assert_eq!(found.table, SESSION_USER);
     }
 }

@@ -6,6 +6,6 @@
 SELECT {{count u."isanonymous" IS NOT TRUE}} AS named_user_sessions,
        CAST(count(DISTINCT CASE WHEN u."isanonymous" IS NOT TRUE THEN u."id" END) AS {{text}}) AS distinct_named_users,
        {{count u."isanonymous" IS TRUE}} AS anonymous_sessions
-FROM {{schema}}"system$session" s
+FROM {{schema}}"{{session_table}}" s
 {{session_users}}
 WHERE s."lastactive" >= CAST({{:since}} AS {{time}}) AND u."name" IS NOT NULL

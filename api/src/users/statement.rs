@@ -127,6 +127,19 @@ pub(super) fn time_text(engine: Engine, column: &str) -> String {
     }
 }
 
+/// Returns `text` in a form that is equal only for equal texts, whatever the column's collation takes for the same.
+pub(super) fn exact(engine: Engine, text: &str) -> String {
+    match engine {
+        Engine::Postgres => text.to_owned(),
+        Engine::Mysql => format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)"),
+    }
+}
+
+/// Returns the condition that two texts are the same, letter by letter.
+pub(super) fn same(engine: Engine, one: &str, other: &str) -> String {
+    format!("{} = {}", exact(engine, one), exact(engine, other))
+}
+
 /// Returns `text` so that two texts are equal only when they are the same but for the case of letters.
 pub(super) fn folded(engine: Engine, text: &str) -> String {
     match engine {

@@ -9,8 +9,8 @@ use super::connection::{Connection, Row};
 use super::error::UsersError;
 use super::grants;
 use super::pool::Question;
-use super::schema::{Link, Purpose, Schema, USER};
-use super::statement::{Parts, folded};
+use super::schema::{Linked, Purpose, Schema, USER};
+use super::statement::{Parts, exact, folded, same};
 
 const ACCOUNTS: &str = include_str!("accounts.sql");
 const COUNTS: &str = include_str!("counts.sql");
@@ -20,7 +20,7 @@ const VERSIONS: &str = include_str!("versions.sql");
 
 /// Nobody, as a list of ids.
 pub(super) const NOBODY: &str = "SELECT CAST(NULL AS {{bigint}})";
-const ROLE_USERS: &str = r#"SELECT link."system$userid" FROM {{schema}}"system$userroles" link"#;
+const ROLE_USERS: &str = r#"SELECT link."{{role_user}}" FROM {{schema}}"{{role_link}}" link"#;
 /// Most roles that are counted one by one. A large app has some dozens.
 pub const MAX_ROLES: usize = 200;
 
@@ -137,7 +137,10 @@ async fn read_with(
     Ok(Tally {
         mendix_version,
         model_version,
-        external_humans: schema.user_types.map(|_| accounts.active_external_humans),
+        external_humans: schema
+            .user_types
+            .as_ref()
+            .map(|_| accounts.active_external_humans),
         accounts,
         roles,
         sessions,
@@ -151,54 +154,62 @@ pub(super) fn missing(what: &str, field: &str) -> String {
 
 /// Returns the parts of statements that stand for accounts in a database of `schema`.
 fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts {
-    let (identity, identifiers) = match schema.identifiers {
-        None => (r#"u."name""#, ""),
-        Some(Link::Table) => (
+    let (identity, identifiers) = match &schema.identifiers {
+        None => (r#"u."name""#, String::new()),
+        Some(Linked { table, link }) => (
             r#"coalesce(named.value, u."name")"#,
-            r#"LEFT JOIN (
-    SELECT link."system$userid" AS user_id, max(i."value") AS value
-    FROM {{schema}}"usercommons$nameduseridentifier" i
-    JOIN {{schema}}"usercommons$nameduseridentifier_user" link ON link."usercommons$nameduseridentifierid" = i."id"
-    GROUP BY link."system$userid"
+            format!(
+                r#"LEFT JOIN (
+    SELECT link."{}" AS user_id, max(i."value") AS value
+    FROM {{{{schema}}}}"{table}" i
+    JOIN {{{{schema}}}}"{}" link ON link."{}" = i."id"
+    WHERE i."value" <> ''
+    GROUP BY link."{}"
 ) named ON named.user_id = u."id""#,
-        ),
-        Some(Link::Column) => (
-            r#"coalesce(named.value, u."name")"#,
-            r#"LEFT JOIN (
-    SELECT i."usercommons$nameduseridentifier_user" AS user_id, max(i."value") AS value
-    FROM {{schema}}"usercommons$nameduseridentifier" i
-    GROUP BY i."usercommons$nameduseridentifier_user"
-) named ON named.user_id = u."id""#,
+                link.user, link.table, link.other, link.user
+            ),
         ),
     };
     let users_with_role = if schema.has_roles { ROLE_USERS } else { NOBODY };
-    Parts::default()
+    with_roles(Parts::default(), schema)
         .text("accounts", ACCOUNTS)
         .text("external_users", external_users(schema))
         .text("users_with_role", users_with_role)
         .text("identity", folded(engine, identity))
+        .text(
+            "is_administrator",
+            same(engine, r#"u."name""#, "{{:administrator}}"),
+        )
+        .text("role", exact(engine, r#"coalesce(r."name", '')"#))
         .text("identifiers", identifiers)
         .value("administrator", question.administrator.as_str())
 }
 
+/// Adds the parts that stand for the association of users with roles.
+pub(super) fn with_roles(parts: Parts, schema: &Schema) -> Parts {
+    let Some(Linked { table, link }) = &schema.roles else {
+        return parts;
+    };
+    parts
+        .text("role_table", table)
+        .text("role_link", &link.table)
+        .text("role_user", &link.user)
+        .text("role_role", &link.other)
+}
+
 /// Returns the ids of all whom the app reported as external, as a list of ids.
-pub(super) fn external_users(schema: &Schema) -> &'static str {
-    match schema.user_types {
-        None => NOBODY,
-        Some(Link::Table) => {
-            r#"
-    SELECT link."system$userid"
-    FROM {{schema}}"system$userreportinfo_user" link
-    JOIN {{schema}}"system$userreportinfo" report ON report."id" = link."system$userreportinfoid"
-    WHERE report."usertype" = 'External'"#
-        }
-        Some(Link::Column) => {
-            r#"
-    SELECT report."system$userreportinfo_user"
-    FROM {{schema}}"system$userreportinfo" report
-    WHERE report."usertype" = 'External'"#
-        }
-    }
+pub(super) fn external_users(schema: &Schema) -> String {
+    let Some(Linked { table, link }) = &schema.user_types else {
+        return NOBODY.to_owned();
+    };
+    format!(
+        r#"
+    SELECT link."{}"
+    FROM {{{{schema}}}}"{}" link
+    JOIN {{{{schema}}}}"{table}" report ON report."id" = link."{}"
+    WHERE report."usertype" = 'External'"#,
+        link.user, link.table, link.other
+    )
 }
 
 async fn accounts(
@@ -268,19 +279,18 @@ async fn sessions(
     question: &Question,
     now: DateTime<Utc>,
 ) -> Result<Option<SessionTally>, DatabaseError> {
-    let session_users = match schema.sessions {
-        None => return Ok(None),
-        Some(Link::Table) => {
-            r#"JOIN {{schema}}"system$session_user" link ON link."system$sessionid" = s."id"
-JOIN {{schema}}"system$user" u ON u."id" = link."system$userid""#
-        }
-        Some(Link::Column) => {
-            r#"JOIN {{schema}}"system$user" u ON u."id" = s."system$session_user""#
-        }
+    let Some(Linked { table, link }) = &schema.sessions else {
+        return Ok(None);
     };
+    let session_users = format!(
+        r#"JOIN {{{{schema}}}}"{}" link ON link."{}" = s."id"
+JOIN {{{{schema}}}}"system$user" u ON u."id" = link."{}""#,
+        link.table, link.other, link.user
+    );
     let window = chrono::Duration::from_std(question.session_timeout).ok();
     let since = window.and_then(|window| now.checked_sub_signed(window));
     let parts = Parts::default()
+        .text("session_table", table)
         .text("session_users", session_users)
         .value("since", timestamp(since.unwrap_or(DateTime::UNIX_EPOCH)));
     let rows = connection.rows(parts.fill(engine, SESSIONS)).await?;

@@ -3,6 +3,7 @@
 mod database;
 mod generations;
 mod http;
+mod leaks;
 mod list;
 mod pool;
 mod rights;
@@ -190,4 +191,34 @@ async fn no_answer_and_no_error_holds_what_must_not_leave() {
         }
     }
     database.remove().await;
+}
+
+/// Texts are told apart letter by letter, whatever a column's collation takes for the same.
+#[tokio::test]
+async fn names_are_told_apart_letter_by_letter_on_both_engines() {
+    for engine in ENGINES {
+        let seed = SEED.replace(r#""name" varchar(100) UNIQUE"#, r#""name" varchar(100)"#);
+        let seed = format!(
+            r#"{seed}
+            UPDATE "system$user" SET "name" = 'résumé' WHERE "id" = 844424930131970;
+            UPDATE "system$user" SET "name" = 'resume' WHERE "id" = 844424930131971;
+            UPDATE "system$user" SET "name" = 'mxadmin' WHERE "id" = 844424930131969;
+            UPDATE "system$userrole" SET "name" = 'user' WHERE "name" = 'Administrator';"#
+        );
+        let Some(database) = TestDatabase::on(engine, "letters", &seed).await else {
+            return;
+        };
+
+        let counts = count(&database.environment()).await.unwrap();
+
+        assert_eq!(counts.metering.named_user_count, 4);
+        assert_eq!(
+            counts.license_estimate.named_user_count, 4,
+            "mxadmin is not the administrator MxAdmin"
+        );
+        let roles: Vec<_> = counts.by_role.iter().flatten().collect();
+        let names: Vec<_> = roles.iter().map(|role| role.role.as_str()).collect();
+        assert_eq!(names, ["User", "user"]);
+        database.remove().await;
+    }
 }

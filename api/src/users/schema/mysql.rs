@@ -25,7 +25,7 @@ pub(super) async fn probe(
 ) -> Result<Probed, UsersError> {
     let readable = readable(connection, wanted).await?;
     let mut existing = readable.clone();
-    let mut by_table: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
+    let mut by_table: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (table, column) in wanted.difference(&readable) {
         by_table.entry(table).or_default().push(column);
     }
@@ -34,7 +34,7 @@ pub(super) async fn probe(
         if readable.iter().any(|(known, _)| *known == table) {
             for column in columns {
                 if is_there(connection, table, column).await? != Some(false) {
-                    existing.insert((table, column));
+                    existing.insert((table.to_owned(), column.to_owned()));
                 }
             }
             continue;
@@ -52,7 +52,8 @@ pub(super) async fn probe(
             let is_required = super::REQUIRED.iter().any(|(known, _)| *known == table);
             if is_required || catalogued.contains(table) {
                 // Columns of some versions only are asked for once the others may be read.
-                let columns = columns.into_iter().map(|column| (table, column));
+                let column = |column: &str| (table.to_owned(), column.to_owned());
+                let columns = columns.into_iter().map(column);
                 existing.extend(columns.filter(super::is_of_every_version));
             }
         }
@@ -85,7 +86,7 @@ async fn readable(
             is(0, table) && is(1, column)
         })
     };
-    Ok(wanted.iter().filter(is_row).copied().collect())
+    Ok(wanted.iter().filter(is_row).cloned().collect())
 }
 
 /// Returns whether `column` exists; `None` when it may not be read. `1` stands for the table itself.
@@ -130,8 +131,9 @@ async fn catalogued(
         match asked.await {
             Ok(rows) => tables.extend(rows.into_iter().flatten().flatten()),
             Err(DatabaseError::Denied(_)) => {
-                let column = (catalogue, "table_name");
-                lacking.extend(grants::select_statements(target, [column]));
+                let columns = super::ENTITIES.iter().chain(&super::ASSOCIATIONS);
+                let columns = columns.filter(|(table, _)| *table == catalogue);
+                lacking.extend(grants::select_statements(target, columns.copied()));
             }
             Err(error) if is_unknown(&error) => {}
             Err(error) => return Err(error.into()),

@@ -17,7 +17,7 @@ pub(super) async fn probe(
     target: &DatabaseTarget,
     wanted: &BTreeSet<Column>,
 ) -> Result<Probed, UsersError> {
-    let array = |part: fn(&Column) -> &'static str| {
+    let array = |part: fn(&Column) -> &str| {
         let names: Vec<String> = wanted
             .iter()
             .map(|column| format!("\"{}\"", part(column)))
@@ -25,8 +25,8 @@ pub(super) async fn probe(
         format!("{{{}}}", names.join(","))
     };
     let parts = Parts::default()
-        .value("relations", array(|column| column.0))
-        .value("attributes", array(|column| column.1));
+        .value("relations", array(|column| &column.0))
+        .value("attributes", array(|column| &column.1));
     let rows = connection.rows(parts.fill(Engine::Postgres, PROBE)).await?;
     let mut probed = Probed {
         existing: BTreeSet::new(),
@@ -47,9 +47,9 @@ pub(super) async fn probe(
         let Some(column) = column.filter(|_| is(2)) else {
             continue;
         };
-        probed.existing.insert(*column);
+        probed.existing.insert(column.clone());
         if is(3) {
-            probed.readable.insert(*column);
+            probed.readable.insert(column.clone());
         }
         is_usable &= is(4);
     }

@@ -1,10 +1,13 @@
 //! Schemas of three generations of Mendix on both engines: what one lacks is null with a warning, never an error.
 
+use api::users::UsersError;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::Engine;
 
 use super::count;
 use super::database::{BEFORE_7_4, COLUMNS, ENGINES, SEED, TestDatabase, users};
+
+const RENAMED: &str = include_str!("../../fixtures/mendix_renamed.sql");
 
 #[tokio::test]
 async fn what_mendix_before_7_4_does_not_store_is_null_with_a_warning() {
@@ -62,6 +65,48 @@ async fn associations_in_columns_count_like_those_in_tables() {
         assert_eq!(counts.warnings, Vec::<String>::new());
         tables.remove().await;
         columns.remove().await;
+    }
+}
+
+/// Names are looked up in Mendix's catalogue: by the script that gives rights, by the probe, and in the statements
+/// that mend what lacks.
+#[tokio::test]
+async fn names_that_only_the_catalogue_knows_count_like_the_usual_ones() {
+    for engine in ENGINES {
+        let usual = format!("{SEED}{COLUMNS}");
+        let Some(usual) = TestDatabase::on(engine, "usual", &usual).await else {
+            return;
+        };
+        let renamed = format!("{SEED}{COLUMNS}{RENAMED}");
+        let renamed = TestDatabase::on(engine, "renamed", &renamed).await.unwrap();
+
+        let expected = count(&usual.environment()).await.unwrap();
+        let counts = count(&renamed.environment()).await.unwrap();
+        let revoke = match engine {
+            Engine::Postgres => format!(
+                r#"REVOKE ALL ON "usercommons$identifier_2" FROM {}"#,
+                renamed.user()
+            ),
+            Engine::Mysql => format!(
+                "REVOKE SELECT (`value`) ON `{}`.`usercommons$identifier_2` FROM {}",
+                renamed.target.name,
+                renamed.user()
+            ),
+        };
+        renamed.run(&revoke).await;
+        let missing = count(&renamed.environment()).await.unwrap_err();
+
+        assert_eq!(counts, expected);
+        assert_eq!(counts.metering.named_user_count, 3);
+        let UsersError::GrantsMissing { statements } = missing else {
+            panic!("{missing:?}");
+        };
+        assert_eq!(statements.len(), 1, "{statements:?}");
+        assert!(!statements[0].contains("note"), "{statements:?}");
+        renamed.run(&statements[0]).await;
+        assert_eq!(count(&renamed.environment()).await.unwrap(), expected);
+        usual.remove().await;
+        renamed.remove().await;
     }
 }
 

@@ -193,8 +193,8 @@ async fn the_statements_of_missing_rights_give_exactly_what_lacks() {
     );
     assert_eq!(
         statements.len(),
-        9,
-        "one for the schema and each of eight tables"
+        11,
+        "one for the schema and each of ten tables"
     );
     assert!(!statements.join("").contains("password"), "{statements:?}");
     for statement in &statements {
@@ -250,7 +250,7 @@ async fn rights_that_end_between_probe_and_count_are_missing_rights_too() {
         .iter()
         .filter(|statement| statement.contains("system$"))
         .count();
-    assert_eq!(tables, 8, "{statements:?}");
+    assert_eq!(tables, 10, "{statements:?}");
     database.remove().await;
 }
 

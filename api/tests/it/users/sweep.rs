@@ -1,5 +1,7 @@
 //! `/users` without an environment: all that the caller may see, each with its counts or its own problem.
 
+use std::time::Duration;
+
 use api::deployment_key::DeploymentKey;
 use serde_json::{Value, json};
 
@@ -70,5 +72,39 @@ async fn each_environment_has_its_counts_or_its_own_problem() {
     assert_eq!(walked, *items);
     for database in databases {
         database.remove().await;
+    }
+}
+
+/// Databases that take a connection and never say a word: the answer is there before the gateway gives up, and says
+/// of each that it did not answer.
+#[tokio::test(start_paused = true)]
+async fn databases_that_never_answer_keep_nobody_waiting_too_long() {
+    use std::fmt::Write;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut fleet = String::new();
+    for number in 0..120 {
+        write!(
+            fleet,
+            "[[environment]]\nname = \"mute-{number:03}\"\n[environment.database]\nengine = \"postgres\"\n\
+             host = \"127.0.0.1\"\nport = {port}\nname = \"acme\"\nuser = \"mrt_ro\"\n\
+             auth = \"env:MRT_TEST_ROLE_PASSWORD\"\n"
+        )
+        .unwrap();
+    }
+    let world = World::new(&fleet);
+    let server = server_with(&world, DeploymentKey::none());
+
+    let asked = tokio::time::Instant::now();
+    let reply = server.ask(get("/users?limit=1000").scopes(SCOPE)).await;
+
+    assert!(asked.elapsed() < Duration::from_secs(27));
+    let body = reply.json();
+    let items = body["items"].as_array().unwrap();
+    assert_eq!(items.len(), 100, "a bounded number for each answer");
+    assert!(body["next"].is_string());
+    for item in items {
+        assert_eq!(item["problem"]["type"], "urn:mrt:problem:timeout", "{item}");
     }
 }
