@@ -52,15 +52,15 @@ fn association(row: Row) -> Option<Association> {
         (parent, parent_table, child_column, parent_column)
     };
     let names = [&other_table, &table, &user, &other];
-    names
-        .into_iter()
-        .all(|name| is_plain(name))
-        .then(|| Association {
-            name,
-            entity,
-            table: other_table,
-            link: Link { table, user, other },
-        })
+    if !names.into_iter().all(|name| is_plain(name)) {
+        return None;
+    }
+    Some(Association {
+        name,
+        entity,
+        table: other_table,
+        link: Link { table, user, other },
+    })
 }
 
 /// Returns whether `name` is one that Mendix makes: it stands in statements as it is.
