@@ -5,13 +5,14 @@
 //! one of its tables, which would stop the app's next change of that table.
 
 mod mendix;
+mod mysql;
 mod partitions;
 mod postgres;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared::database::{DatabaseError, Databases};
+use shared::database::Databases;
 use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{DatabaseSize, TableSize, UnsizedTable};
 
@@ -64,7 +65,9 @@ impl Source for TableSource {
             Engine::Postgres => {
                 postgres::measure(&self.databases, target, self.statement_timeout, progress).await
             }
-            Engine::Mysql => Err(DatabaseError::UnsupportedEngine(target.engine).into()),
+            Engine::Mysql => {
+                mysql::measure(&self.databases, target, self.statement_timeout, progress).await
+            }
         }
     }
 }

@@ -177,7 +177,8 @@ SQL
 start_mariadb() {
     serve mariadb "${in_mariadb[@]}" "$(server_program mariadbd)" "${mariadb_options[@]}" \
         --init-file="$run/mariadb/init.sql" --bind-address=127.0.0.1 --port="$mariadb_port" --socket= \
-        --skip-name-resolve --character-set-server=utf8mb4 --max-connections=200 --innodb-flush-log-at-trx-commit=0
+        --skip-name-resolve --character-set-server=utf8mb4 --max-connections=200 --innodb-flush-log-at-trx-commit=0 \
+        --innodb-flush-method=nosync --skip-sync-frm
 }
 
 mariadb_answers() {

@@ -98,6 +98,9 @@ pub struct TableView {
     pub index_bytes: Option<u64>,
     /// All bytes of the table on disk.
     pub total_bytes: u64,
+    /// Whether heap and index bytes are the server's last statistics, also where the total is exact (MySQL): they need
+    /// not add up to it then.
+    pub are_parts_estimated: bool,
     /// Bytes of the total that hold nothing; null where the engine does not tell.
     pub free_bytes: Option<u64>,
     /// Rows by the last analysis; null when the table was never analysed.
@@ -289,6 +292,7 @@ impl TableView {
             toast_bytes: table.toast_bytes,
             index_bytes: table.index_bytes,
             total_bytes: table.total_bytes,
+            are_parts_estimated: table.are_parts_estimated,
             free_bytes: table.free_bytes,
             row_estimate: table.row_estimate,
             dead_row_estimate: table.dead_row_estimate,

@@ -71,6 +71,9 @@ pub struct TableSize {
     pub index_bytes: Option<u64>,
     /// All bytes of the table on disk.
     pub total_bytes: u64,
+    /// Whether heap and index bytes are the server's last statistics, also where the total is exact. They need not
+    /// add up to it then.
+    pub are_parts_estimated: bool,
     /// Bytes of the total that are allocated but hold nothing; `None` where the engine does not tell.
     pub free_bytes: Option<u64>,
     /// Rows by the last analysis; `None` when the table was never analysed.
@@ -215,6 +218,7 @@ impl TableSize {
             toast_bytes: None,
             index_bytes: None,
             total_bytes: 0,
+            are_parts_estimated: false,
             free_bytes: None,
             row_estimate: None,
             dead_row_estimate: None,

@@ -30,21 +30,6 @@ async fn a_closed_port_may_open_again() {
 }
 
 #[tokio::test]
-async fn an_engine_without_code_is_told() {
-    let target = DatabaseTarget {
-        engine: Engine::Mysql,
-        ..nowhere()
-    };
-
-    let error = failure(&target, None).await;
-
-    assert_eq!(
-        (error.code, error.is_transient),
-        ("engine_unsupported", false)
-    );
-}
-
-#[tokio::test]
 async fn a_password_that_is_not_set_is_missing_credentials() {
     let target = DatabaseTarget {
         auth: Auth::Variable("MRT_TEST_NOT_SET".into()),

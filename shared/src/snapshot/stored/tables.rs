@@ -61,6 +61,8 @@ struct StoredTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     index_bytes: Option<u64>,
     total_bytes: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    are_parts_estimated: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     free_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,6 +183,7 @@ fn store_table(table: &TableSize) -> StoredTable {
         toast_bytes: table.toast_bytes,
         index_bytes: table.index_bytes,
         total_bytes: table.total_bytes,
+        are_parts_estimated: table.are_parts_estimated,
         free_bytes: table.free_bytes,
         row_estimate: table.row_estimate,
         dead_row_estimate: table.dead_row_estimate,
@@ -218,6 +221,7 @@ fn read_table(stored: StoredTable) -> Result<TableSize, String> {
         toast_bytes: stored.toast_bytes,
         index_bytes: stored.index_bytes,
         total_bytes: stored.total_bytes,
+        are_parts_estimated: stored.are_parts_estimated,
         free_bytes: stored.free_bytes,
         row_estimate: stored.row_estimate,
         dead_row_estimate: stored.dead_row_estimate,

@@ -1,0 +1,10 @@
+-- Purpose:  how InnoDB spells the names that have other characters than ASCII; all others we spell ourselves.
+-- Cost:     a list of names: 0.2 s for 10,000 tables (MariaDB 10.11, two cores); no table is opened.
+-- Locks:    none.
+-- Rights:   as tables.sql.
+-- Versions: tested on MariaDB 10.11; MySQL has the same character set (not tested).
+SELECT TABLE_NAME, CAST(CONVERT(TABLE_NAME USING filename) AS BINARY)
+FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND LENGTH(TABLE_NAME) <> CHAR_LENGTH(TABLE_NAME)
+UNION ALL
+SELECT DATABASE(), CAST(CONVERT(DATABASE() USING filename) AS BINARY)

@@ -1,0 +1,151 @@
+//! A MariaDB database and a login role for one test.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use collector::{MeasureError, Progress, measure_database};
+use shared::aws::Aws;
+use shared::clock::SystemClock;
+use shared::database::Databases;
+use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::snapshot::{DatabaseSize, TableSize};
+use shared::testing;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+use crate::services;
+use crate::support::NOWHERE;
+
+const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
+/// The role's password: nothing that comes out may hold it.
+const PASSWORD: &str = "NEVERLEAK-PASSWORD";
+
+/// The database, and its administrator's connection to it.
+pub(super) struct TestDatabase {
+    pub(super) connection: MySqlConnection,
+    server: MySqlConnectOptions,
+    pub(super) target: DatabaseTarget,
+}
+
+impl TestDatabase {
+    /// Returns an empty database and a role with `grants`, in which `:database` and `:role` stand for their names;
+    /// `None` when the test is skipped.
+    pub(super) async fn with(grants: &[&str]) -> Option<Self> {
+        let url = testing::service(testing::MYSQL)?;
+        let server = MySqlConnectOptions::from_str(&url).unwrap();
+        let name = format!("mrt_collector_{}", services::unique_account());
+        let mut connection = server.connect().await.unwrap();
+        execute(&mut connection, &format!("CREATE DATABASE {name}")).await;
+        execute(
+            &mut connection,
+            &format!("CREATE USER {name}@'%' IDENTIFIED BY '{PASSWORD}'"),
+        )
+        .await;
+        let target = DatabaseTarget {
+            environment: "acme-prod".into(),
+            engine: Engine::Mysql,
+            host: "127.0.0.1".into(),
+            port: server.get_port(),
+            name: name.clone(),
+            user: name.clone(),
+            auth: Auth::Variable(PASSWORD_VARIABLE.into()),
+            region: None,
+            role_arn: None,
+        };
+        let connection_to_it = server.clone().database(&name).connect().await.unwrap();
+        connection.close().await.unwrap();
+        let mut database = Self {
+            connection: connection_to_it,
+            server,
+            target,
+        };
+        for grant in grants {
+            database.run(grant).await;
+        }
+        Some(database)
+    }
+
+    /// Returns a database whose role has what the README asks for: it sees every table and may read none.
+    pub(super) async fn empty() -> Option<Self> {
+        Self::with(&[
+            "GRANT SHOW VIEW ON :database.* TO :role",
+            "GRANT PROCESS ON *.* TO :role",
+        ])
+        .await
+    }
+
+    /// Runs one statement as the administrator.
+    pub(super) async fn run(&mut self, statement: &str) {
+        let name = &self.target.name;
+        let statement = statement
+            .replace(":database", name)
+            .replace(":role", &format!("{name}@'%'"));
+        execute(&mut self.connection, &statement).await;
+    }
+
+    /// Returns the one number that a query gives the administrator.
+    pub(super) async fn number(&mut self, query: &str) -> u64 {
+        let query =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT CAST(({query}) AS UNSIGNED)")));
+        query.fetch_one(&mut self.connection).await.unwrap()
+    }
+
+    /// Returns the bytes of a table's file, by the name that InnoDB has for it.
+    pub(super) async fn file_bytes(&mut self, spelling: &str) -> u64 {
+        let name = &self.target.name;
+        let query = format!(
+            "SELECT FILE_SIZE FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME = '{name}/{spelling}'"
+        );
+        self.number(&query).await
+    }
+
+    /// Measures as the role.
+    pub(super) async fn measure(&self) -> Result<DatabaseSize, MeasureError> {
+        let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), PASSWORD.to_owned())]);
+        let databases = Databases::new(
+            Arc::new(Aws::for_tests(NOWHERE)),
+            Arc::new(variables),
+            Arc::new(SystemClock),
+            None,
+        );
+        measure_database(databases, &self.target, &Progress::default()).await
+    }
+
+    /// Returns a second connection of the administrator.
+    pub(super) async fn other_session(&self) -> MySqlConnection {
+        let options = self.server.clone().database(&self.target.name);
+        options.connect().await.unwrap()
+    }
+
+    /// Drops the database and the role.
+    pub(super) async fn drop(mut self) {
+        self.run("DROP DATABASE :database").await;
+        self.run("DROP USER :role").await;
+        self.connection.close().await.unwrap();
+    }
+}
+
+pub(super) async fn execute(connection: &mut MySqlConnection, statement: &str) {
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
+/// Returns the table of that name.
+pub(super) fn table<'a>(size: &'a DatabaseSize, name: &str) -> &'a TableSize {
+    let found = size.tables.iter().find(|table| table.table == name);
+    found.unwrap_or_else(|| panic!("no {name:?} among {:?}", size.tables))
+}
+
+/// Returns the names of all sized tables.
+pub(super) fn names(size: &DatabaseSize) -> Vec<&str> {
+    let mut names: Vec<_> = size
+        .tables
+        .iter()
+        .map(|table| table.table.as_str())
+        .collect();
+    names.sort_unstable();
+    names
+}
