@@ -1,5 +1,8 @@
 //! AWS clients with every time-out and retry written down. The only use of `aws_config`.
 
+mod lambda;
+mod role;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,6 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::TlsContext;
 use tokio::sync::Mutex;
 
 use crate::config::{ProcessVariables, Variables};
@@ -32,23 +36,35 @@ pub struct Aws {
     /// Where S3 is, when it is not where AWS has it. A custom endpoint is one host for all buckets, so the
     /// bucket's name goes into the path.
     s3_endpoint: Option<String>,
+    tls: TlsContext,
     s3: Mutex<BTreeMap<Place, aws_sdk_s3::Client>>,
     /// Clients of one place share its configuration, so a role is assumed once for all of them.
     places: Mutex<BTreeMap<Place, SdkConfig>>,
 }
 
 impl Aws {
-    /// Loads region, credentials, profile and endpoint the way that every AWS tool does.
+    /// Returns the clients of a Lambda function: region, credentials and endpoints from the variables that Lambda
+    /// sets, and certificates of Amazon's own authorities only, unless `SSL_CERT_FILE` names others.
+    pub fn in_lambda(variables: &dyn Variables) -> Self {
+        let tls = lambda::tls_context(variables);
+        let base = lambda::config(variables, &tls);
+        let s3_endpoint = s3_endpoint(variables, &base);
+        Self {
+            tls,
+            ..Self::new(base, s3_endpoint)
+        }
+    }
+
+    /// Loads region, credentials, profile and endpoint the way that every AWS tool does on a person's machine.
+    ///
+    /// No Lambda function calls this: it would link all of it.
     pub async fn load() -> Self {
         let base = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(timeouts())
             .retry_config(retries())
             .load()
             .await;
-        let s3_endpoint = ProcessVariables
-            .get("AWS_ENDPOINT_URL_S3")
-            .filter(|url| !url.is_empty())
-            .or(base.endpoint_url().map(str::to_owned));
+        let s3_endpoint = s3_endpoint(&ProcessVariables, &base);
         Self::new(base, s3_endpoint)
     }
 
@@ -77,6 +93,7 @@ impl Aws {
         Self {
             base,
             s3_endpoint,
+            tls: TlsContext::default(),
             s3: Mutex::default(),
             places: Mutex::default(),
         }
@@ -85,6 +102,11 @@ impl Aws {
     /// Returns what other clients of the same account and region are made from.
     pub fn config(&self) -> &SdkConfig {
         &self.base
+    }
+
+    /// Returns whose certificates AWS's endpoints may have, for clients that are not the SDK's.
+    pub fn tls_context(&self) -> TlsContext {
+        self.tls.clone()
     }
 
     /// Returns where S3 is, when it is not where AWS has it.
@@ -131,26 +153,28 @@ impl Aws {
         if let Some(config) = places.get(&place) {
             return config.clone();
         }
-        let config = self.make_config(region, role_arn).await;
+        let config = self.make_config(region, role_arn);
         places.insert(place, config.clone());
         config
     }
 
-    async fn make_config(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
+    fn make_config(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
         let mut builder = self.base.to_builder();
         if let Some(region) = region {
             builder.set_region(Region::new(region.to_owned()));
         }
         if let Some(role_arn) = role_arn {
-            let provider = aws_config::sts::AssumeRoleProvider::builder(role_arn)
-                .session_name("mrt-api")
-                .configure(&self.base)
-                .build()
-                .await;
-            builder.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
+            let role = role::AssumedRole::new(&self.base, role_arn);
+            builder.set_credentials_provider(Some(SharedCredentialsProvider::new(role)));
         }
         builder.build()
     }
+}
+
+fn s3_endpoint(variables: &dyn Variables, base: &SdkConfig) -> Option<String> {
+    let own = variables.get("AWS_ENDPOINT_URL_S3");
+    own.filter(|url| !url.is_empty())
+        .or(base.endpoint_url().map(str::to_owned))
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -10,14 +10,17 @@
 use std::io::{IsTerminal, Write};
 
 use chrono::{DateTime, Utc};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::time::ChronoUtc;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::prelude::*;
 
 use crate::config::{LOG_LEVEL, LOG_LEVELS, Variables};
 
 /// Namespace of all metrics.
 pub const METRIC_NAMESPACE: &str = "MRT";
+
+/// Beginnings of the places that our own lines come from: the crates.
+const OUR_TARGETS: [&str; 4] = ["api", "collector", "shared", "mrt"];
 
 /// Where log lines go and what they look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,37 +39,44 @@ pub fn start(format: Format, variables: &dyn Variables) {
     let level = variables.get(LOG_LEVEL).unwrap_or_default();
     let level = level.to_ascii_lowercase();
     let known = LOG_LEVELS.into_iter().find(|known| *known == level);
-    let level = known.unwrap_or("info");
-    let filter = filter(level);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    let registry = tracing_subscriber::registry().with(filter(known.unwrap_or("info")));
     let started = match format {
-        Format::Lambda => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .without_time()
-            .with_writer(BoxMakeWriter::new(std::io::stdout))
+        Format::Lambda => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .without_time(),
+            )
             .try_init(),
-        Format::Terminal => builder
-            .compact()
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_timer(ChronoUtc::new("%H:%M:%SZ".to_owned()))
-            .with_target(false)
-            .with_writer(BoxMakeWriter::new(std::io::stderr))
+        Format::Terminal => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .compact()
+                    .with_ansi(std::io::stderr().is_terminal())
+                    .with_timer(ChronoUtc::new("%H:%M:%SZ".to_owned()))
+                    .with_target(false)
+                    .with_writer(std::io::stderr),
+            )
             .try_init(),
     };
     // A second start in one process, as in tests, keeps the first.
     drop(started);
 }
 
-/// Returns what is logged at `level` of ours.
+/// Returns what is logged at `level` of ours; `info` where it is none of [`LOG_LEVELS`].
 ///
 /// Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours. Who was shown
-/// what (target `audit`) is logged at every level.
-pub fn filter(level: &str) -> EnvFilter {
-    EnvFilter::new(format!(
-        "warn,audit=info,api={level},collector={level},shared={level},mrt={level},s3s=error"
-    ))
+/// what (target `audit`) is logged at every level. Not an `EnvFilter`: its regular expressions would be in every
+/// function.
+pub fn filter(level: &str) -> Targets {
+    let level = level.parse().unwrap_or(LevelFilter::INFO);
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("audit", LevelFilter::INFO)
+        .with_targets(OUR_TARGETS.map(|target| (target, level)))
+        .with_target("s3s", LevelFilter::ERROR)
 }
 
 /// Writes metrics in CloudWatch's embedded metric format, or nothing.
@@ -124,8 +134,26 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
     use crate::clock::{Clock, FixedClock};
+
+    #[test]
+    fn libraries_stay_quiet_and_the_audit_is_heard_at_every_level_of_ours() {
+        let filter = |level| move |target: &str, of: Level| filter(level).would_enable(target, &of);
+
+        let (quiet, loud, odd) = (filter("error"), filter("trace"), filter("loud"));
+
+        assert!(quiet("collector::run", Level::ERROR) && !quiet("collector::run", Level::WARN));
+        assert!(quiet("audit", Level::INFO) && !quiet("audit", Level::DEBUG));
+        for ours in ["api::lambda", "collector::run", "shared::prime", "mrt"] {
+            assert!(loud(ours, Level::TRACE), "{ours}");
+        }
+        assert!(loud("hyper::client", Level::WARN) && !loud("hyper::client", Level::INFO));
+        assert!(loud("s3s", Level::ERROR) && !loud("s3s", Level::WARN));
+        assert!(odd("api", Level::INFO) && !odd("api", Level::DEBUG));
+    }
 
     #[test]
     fn metric_lines_follow_the_embedded_metric_format() {

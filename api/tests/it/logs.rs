@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
 
 /// What was logged since [`Logs::start`].
 pub(crate) struct Logs {
@@ -19,11 +20,12 @@ impl Logs {
     /// Begins to keep what would be logged at the lowest level that can be set.
     pub(crate) fn start() -> Self {
         let written = Written::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(shared::telemetry::filter("trace"))
+        let lines = tracing_subscriber::fmt::layer()
             .with_ansi(false)
-            .with_writer(written.clone())
-            .finish();
+            .with_writer(written.clone());
+        let subscriber = tracing_subscriber::registry()
+            .with(shared::telemetry::filter("trace"))
+            .with(lines);
         Self {
             written,
             _guard: tracing::subscriber::set_default(subscriber),

@@ -80,9 +80,10 @@ impl<'a> Pages<'a> {
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(ATTEMPT_TIMEOUT);
-        let mut connector = Connector::builder().tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::AwsLc,
-        ));
+        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+        let mut connector = Connector::builder()
+            .tls_provider(provider)
+            .tls_context(aws.tls_context());
         connector.set_connector_settings(Some(settings.build()));
         connector.set_sleep_impl(config.sleep_impl().or_else(default_sleep));
         Ok(Some(Self {

@@ -1,0 +1,167 @@
+//! What AWS clients are made from in a Lambda function: the variables that Lambda sets, and nothing else.
+//!
+//! The SDK's own loader looks through profiles, instance metadata and web identities as well; none of them exists
+//! in a function, and each is in the zip and in the time of a start. Not for a person's machine: that is
+//! [`Aws::load`](super::Aws::load).
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use crate::config::{ProcessVariables, Variables};
+
+/// The authorities that sign the certificates of AWS's endpoints, as <https://www.amazontrust.com/repository/>
+/// lists them: Amazon Root CA 1 to 4, and Starfield Services G2, which signed them across.
+///
+/// Reading the 140 authorities of the system takes 2 of the 6 ms that a start takes; these take none to speak of.
+const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
+
+/// Variables that name other authorities for AWS's endpoints, as everywhere: those of an inspecting proxy, say.
+const OTHER_ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// Beginnings of the regions outside of AWS's public cloud. Who signs there is left to the system's list.
+const OTHER_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-iso", "eusc-"];
+
+/// Returns the configuration that `variables` hold, with one HTTP client for all services: one pool of connections.
+///
+/// Region, keys and token are Lambda's own variables. `AWS_ENDPOINT_URL` and its forms for single services,
+/// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are obeyed as every SDK does.
+pub(super) fn config(variables: &dyn Variables, tls: &TlsContext) -> SdkConfig {
+    let get = |name| of(variables, name);
+    let is_true = |name| get(name).map(|value| value.eq_ignore_ascii_case("true"));
+    let keys = EnvironmentVariableCredentialsProvider::new();
+    let client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::rustls(CryptoMode::AwsLc))
+        .tls_context(tls.clone())
+        .build_https();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+        .identity_cache(IdentityCache::lazy().build())
+        .http_client(client)
+        .timeout_config(super::timeouts())
+        .retry_config(super::retries())
+        .service_config(OfOneService);
+    config.set_region(region(variables).map(Region::new));
+    config.set_endpoint_url(get("AWS_ENDPOINT_URL"));
+    config.set_use_fips(is_true("AWS_USE_FIPS_ENDPOINT"));
+    config.set_use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT"));
+    // The machine's time: a provider of role credentials panics when it is given none.
+    config.set_time_source(Some(Default::default()));
+    config.build()
+}
+
+/// Returns whose certificates AWS's endpoints may have.
+pub(super) fn tls_context(variables: &dyn Variables) -> TlsContext {
+    let mut context = TlsContext::builder();
+    if trusts_amazon_alone(variables) {
+        context = context.with_trust_store(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS));
+    }
+    // It cannot fail: certificates are read when they are first used.
+    context.build().unwrap_or_default()
+}
+
+fn trusts_amazon_alone(variables: &dyn Variables) -> bool {
+    let is_elsewhere = |region: String| {
+        OTHER_PARTITIONS
+            .iter()
+            .any(|start| region.starts_with(start))
+    };
+    let is_named = |name: &&str| of(variables, name).is_some();
+    !OTHER_ROOTS.iter().any(is_named) && !region(variables).is_some_and(is_elsewhere)
+}
+
+fn region(variables: &dyn Variables) -> Option<String> {
+    of(variables, "AWS_REGION").or_else(|| of(variables, "AWS_DEFAULT_REGION"))
+}
+
+fn of(variables: &dyn Variables, name: &str) -> Option<String> {
+    variables.get(name).filter(|value| !value.is_empty())
+}
+
+/// Reads what is set for one service alone, such as `AWS_ENDPOINT_URL_S3`, or else for all.
+#[derive(Debug)]
+struct OfOneService;
+
+impl LoadServiceConfig for OfOneService {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace([' ', '-'], "_");
+        let names = [format!("{}_{service}", key.env()), key.env().to_owned()];
+        let mut values = names.iter().filter_map(|name| ProcessVariables.get(name));
+        values.find(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn each_authority_has_the_fingerprint_that_stands_above_it() {
+        let mut checked = 0;
+        for part in AMAZON_ROOTS.split("# SHA-256 ").skip(1) {
+            let (fingerprint, certificate) = part.split_once('\n').unwrap();
+            let (_, body) = certificate.split_once("CERTIFICATE-----").unwrap();
+            let (body, _) = body.split_once("-----END").unwrap();
+            let bytes = BASE64_STANDARD.decode(body.replace('\n', "")).unwrap();
+            assert_eq!(format!("{:x}", Sha256::digest(bytes)), fingerprint);
+            checked += 1;
+        }
+        assert_eq!(checked, 5);
+        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), checked);
+    }
+
+    #[test]
+    fn a_function_takes_what_lambda_sets() {
+        let variables = variables(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_DEFAULT_REGION", "eu-west-2"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_USE_FIPS_ENDPOINT", "TRUE"),
+        ]);
+
+        let config = config(&variables, &tls_context(&variables));
+
+        assert_eq!(config.region().unwrap().as_ref(), "eu-west-1");
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
+        assert_eq!(config.use_fips(), Some(true));
+        assert_eq!(config.use_dual_stack(), None);
+        assert!(config.http_client().is_some() && config.time_source().is_some());
+        assert_eq!(config.timeout_config(), Some(&crate::aws::timeouts()));
+    }
+
+    #[test]
+    fn only_amazon_is_trusted_until_a_variable_or_another_partition_says_otherwise() {
+        let alone = |pairs: &[(&str, &str)]| trusts_amazon_alone(&variables(pairs));
+
+        assert!(alone(&[]));
+        assert!(alone(&[("AWS_REGION", "eu-west-1"), ("SSL_CERT_FILE", "")]));
+        assert!(!alone(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("SSL_CERT_FILE", "/var/task/proxy.pem")
+        ]));
+        for region in [
+            "cn-north-1",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "eusc-de-east-1",
+        ] {
+            assert!(!alone(&[("AWS_REGION", region)]), "{region}");
+        }
+    }
+}
