@@ -3,8 +3,10 @@
 //! The only use of `lambda_runtime` in this crate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use futures::future::{BoxFuture, join_all};
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::aws::Aws;
 use shared::clock::SystemClock;
@@ -14,6 +16,7 @@ use shared::config::{
 use shared::database::Databases;
 use shared::document::Location;
 use shared::fleet::FleetSource;
+use shared::prime::prime;
 use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
@@ -31,6 +34,10 @@ pub use lambda_runtime::Error;
 pub struct Start {
     reader: Reader<'static>,
     aws: Option<Arc<Aws>>,
+    /// First calls to what was made, all at once at the end of the start. Boxed, so that a function
+    /// links what it makes and no more.
+    primers: Vec<BoxFuture<'static, ()>>,
+    priming: Duration,
 }
 
 impl Start {
@@ -38,7 +45,12 @@ impl Start {
     pub async fn fleet(&mut self) -> Arc<FleetSource> {
         let location: Location = self.reader.location(FLEET);
         let aws = self.aws().await;
-        Arc::new(FleetSource::new(aws, location, Arc::new(SystemClock)))
+        let fleet = Arc::new(FleetSource::new(aws, location, Arc::new(SystemClock)));
+        let (first, limit) = (Arc::clone(&fleet), self.priming);
+        self.primers.push(Box::pin(async move {
+            prime("fleet", limit, first.current()).await
+        }));
+        fleet
     }
 
     /// Returns the snapshots in DynamoDB.
@@ -46,7 +58,11 @@ impl Start {
         let table = self.reader.required(SNAPSHOT_TABLE);
         let client = dynamodb::Client::new(self.aws().await.config());
         let store = DynamoDbStore::new(client, table, Arc::new(SystemClock));
-        SnapshotReader::new(Arc::new(store))
+        let snapshots = SnapshotReader::new(Arc::new(store));
+        let (first, limit) = (snapshots.clone(), self.priming);
+        self.primers
+            .push(Box::pin(async move { first.prime(limit).await }));
+        snapshots
     }
 
     /// Returns the apps' databases.
@@ -72,7 +88,7 @@ impl Start {
     pub async fn aws(&mut self) -> Arc<Aws> {
         let aws = match self.aws.take() {
             Some(aws) => aws,
-            None => Arc::new(Aws::load().await),
+            None => Arc::new(Aws::in_lambda(&ProcessVariables)),
         };
         self.aws = Some(Arc::clone(&aws));
         aws
@@ -86,14 +102,18 @@ impl Start {
 /// At start only: all faults of the configuration in one line.
 pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> Result<(), Error> {
     telemetry::start(Format::Lambda, &ProcessVariables);
+    let mut reader = Reader::new(&ProcessVariables);
     let mut start = Start {
-        reader: Reader::new(&ProcessVariables),
+        priming: reader.priming(),
+        reader,
         aws: None,
+        primers: Vec::new(),
     };
     let endpoints = endpoints(&mut start).await;
     let origins = Server::allowed_origins(&start.reader);
     let limits = start.reader.client_environments();
     start.reader.finish(()).map_err(log_faults)?;
+    join_all(start.primers).await;
     let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::Embedded)
         .with_client_limits(limits);
     lambda_runtime::run(service_fn(

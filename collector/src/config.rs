@@ -18,6 +18,8 @@ pub struct PlanConfig {
     pub bucket_size_queue_url: String,
     /// Queue of database targets.
     pub table_size_queue_url: String,
+    /// Longest time that the start waits for connections.
+    pub priming: Duration,
 }
 
 impl PlanConfig {
@@ -32,6 +34,7 @@ impl PlanConfig {
             fleet: reader.location(FLEET),
             bucket_size_queue_url: reader.required(BUCKET_SIZE_QUEUE_URL),
             table_size_queue_url: reader.required(TABLE_SIZE_QUEUE_URL),
+            priming: reader.priming(),
         };
         reader.finish(config)
     }
@@ -52,6 +55,8 @@ pub struct CollectorConfig {
     pub database_ca_file: Option<PathBuf>,
     /// Queue of bucket targets, for the rest of a listing that one invocation is too short for.
     pub bucket_size_queue_url: Option<String>,
+    /// Longest time that the start waits for connections.
+    pub priming: Duration,
 }
 
 impl CollectorConfig {
@@ -69,6 +74,7 @@ impl CollectorConfig {
             every: reader.schedule(),
             database_ca_file: reader.optional(DATABASE_CA_FILE).map(PathBuf::from),
             bucket_size_queue_url: reader.optional(BUCKET_SIZE_QUEUE_URL),
+            priming: reader.priming(),
         };
         reader.finish(config)
     }

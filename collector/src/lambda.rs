@@ -12,6 +12,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::config::{ConfigError, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
+use shared::prime::prime;
 use shared::store::{DynamoDbStore, SnapshotWriter, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
 
@@ -52,13 +53,14 @@ fn log_failure(error: &CollectError) {
 /// Only when it cannot start, or when the runtime's own interface fails.
 pub async fn serve_plan() -> Result<(), Error> {
     let config = start(PlanConfig::read)?;
-    let aws = Arc::new(Aws::load().await);
+    let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
     let queue = SqsQueue::new(
         aws_sdk_sqs::Client::new(aws.config()),
         config.bucket_size_queue_url,
         config.table_size_queue_url,
     );
     let fleet = FleetSource::new(aws, config.fleet, Arc::new(SystemClock));
+    prime("fleet", config.priming, fleet.current()).await;
     let (queue, fleet) = (&queue, &fleet);
     let handler = service_fn(|event: LambdaEvent<EventBridgeEvent>| {
         async move {
@@ -77,8 +79,8 @@ pub async fn serve_plan() -> Result<(), Error> {
 /// Only when it cannot start, or when the runtime's own interface fails.
 pub async fn serve_bucket_size() -> Result<(), Error> {
     let config = start(CollectorConfig::read)?;
-    let aws = Arc::new(Aws::load().await);
-    let mut ports = ports(&config, &aws);
+    let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
+    let mut ports = ports(&config, &aws).await;
     ports.queue = config.bucket_size_queue_url.map(|url| {
         let client = aws_sdk_sqs::Client::new(aws.config());
         // It queues nothing for databases.
@@ -95,8 +97,8 @@ pub async fn serve_bucket_size() -> Result<(), Error> {
 /// Only when it cannot start, or when the runtime's own interface fails.
 pub async fn serve_table_size() -> Result<(), Error> {
     let config = start(CollectorConfig::read)?;
-    let aws = Arc::new(Aws::load().await);
-    let ports = ports(&config, &aws);
+    let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
+    let ports = ports(&config, &aws).await;
     let variables = Arc::new(ProcessVariables);
     let databases = Databases::new(
         aws,
@@ -115,17 +117,18 @@ fn start<C>(read: fn(&dyn Variables) -> Result<C, ConfigError>) -> Result<C, Err
     })
 }
 
-fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
+/// Makes what both collectors need, and opens its connections.
+async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = dynamodb::Client::new(aws.config());
     let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
+    let fleet = FleetSource::new(Arc::clone(aws), config.fleet.clone(), Arc::clone(&clock));
+    let writer = SnapshotWriter::new(Arc::new(store), config.retention);
+    let first = prime("fleet", config.priming, fleet.current());
+    futures::join!(first, writer.prime(config.priming));
     CollectorPorts {
-        fleet: Arc::new(FleetSource::new(
-            Arc::clone(aws),
-            config.fleet.clone(),
-            Arc::clone(&clock),
-        )),
-        writer: SnapshotWriter::new(Arc::new(store), config.retention),
+        fleet: Arc::new(fleet),
+        writer,
         clock,
         every: config.every,
         metrics: Metrics::Embedded,

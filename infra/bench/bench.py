@@ -3,7 +3,7 @@
 Size, start and warm answers of the release binaries, beside a Python function that does the same. Prints a table
 and appends JSON lines to .mrt/bench/<date>.jsonl. No time can make it fail; a wrong answer does: every one is held
 against what was put into the stores. Started by run.sh, which brings the services; see scene.py for what is in
-them, cases.py for what is asked, runtime_api.py for how a function is run, report.py for how numbers are shown.
+them, cases.py for what is asked, runtime_api.py for how a function is run, tls.py for HTTPS, report.py for how numbers are shown.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from cases import WrongAnswer, all_cases
 from report import Record, add_budgets, add_ratios, machine, median, p90, print_report
 from runtime_api import Function, FunctionFailed
 from scene import REPOSITORY, Scene, SceneFailed
+from tls import Authority, TlsFront
 
 API = ["api-public", "api-bucket-size", "api-table-size", "api-users", "api-constants"]
 COLLECTOR = ["plan", "collect-bucket-size", "collect-table-size"]
@@ -63,6 +64,8 @@ def measure(folder, record, settings):
     for case in all_cases(scene):
         progress(f"asking {case.function} for {case.request} {settings.invocations} times")
         bench.measure_warm(case, settings.invocations)
+    progress(f"asking for the first answer over HTTPS {settings.starts} times, each with and without priming")
+    bench.measure_priming(next(case for case in all_cases(scene) if case.has_peer), settings.starts)
 
 
 def progress(text):
@@ -136,6 +139,33 @@ class Bench:
                     each.once()
             for each in asked:
                 self.record.add("warm", request=case.request, count=count, **each.facts())
+
+
+    def measure_priming(self, case, count):
+        """The first answer over HTTPS after a start that opened its connection, and after one that did not."""
+        authority = Authority(self.scene.folder)
+        with TlsFront(authority, self.scene.emulator) as front:
+            variables = {**self.scene.variables(), "AWS_ENDPOINT_URL": front.url, "SSL_CERT_FILE": str(authority.ca)}
+            found = {"0": [], "2": []}
+            for turn in range(count + 1):
+                for seconds, measured in found.items():
+                    command = [str(self.binaries / case.function)]
+                    log = self.scene.folder / f"{case.function}.tls.log"
+                    with Function(command, {**variables, "MRT_PRIMING_SECONDS": seconds}, log) as function:
+                        start_cpu_ms, before = function.cpu_ms(), front.handshakes
+                        answer = case.ask(function)
+                        first_cpu_ms = function.cpu_ms() - start_cpu_ms
+                    # Otherwise something else than priming would be measured.
+                    if (front.handshakes > before) != (seconds == "0"):
+                        raise SceneFailed(f"{seconds} s of priming, {front.handshakes - before} handshakes afterwards")
+                    if turn:
+                        measured.append((function.start_ms, start_cpu_ms, answer.wall_ms, first_cpu_ms))
+        for seconds, measured in found.items():
+            walls, cpus, first_walls, first_cpus = zip(*measured)
+            self.record.add(
+                "priming", function=case.function, request=case.request, count=count, priming_seconds=int(seconds),
+                start_wall_ms=median(walls), start_cpu_ms=median(cpus),
+                first_wall_ms=median(first_walls), first_cpu_ms=median(first_cpus))
 
 
 class Asked:

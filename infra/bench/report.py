@@ -130,6 +130,7 @@ def print_report(record, settings):
     _print_sizes(record)
     _print_starts(record, settings)
     _print_warm(record, settings)
+    _print_priming(record)
     _print_peers(record)
     _print_budgets(record)
 
@@ -155,6 +156,18 @@ def _print_warm(record, settings):
             for fact in record.of("warm")]
     table("Warm", f"{settings.invocations} one after the other; wall holds the emulator and the database, CPU does not",
           ["function and request", "CPU ms", "wall ms", "p90", "1st CPU", "1st wall", "peak MB", "bytes"], rows)
+
+
+def _print_priming(record):
+    rows = []
+    for fact in record.of("priming"):
+        name = f"{fact['function']}  " + ("primed" if fact["priming_seconds"] else "not primed")
+        cpu_ms = fact["first_cpu_ms"]
+        rows.append([name, f"{fact['start_cpu_ms']:.1f}", f"{fact['start_wall_ms']:.1f}", f"{cpu_ms:.1f}",
+                     f"{fact['first_wall_ms']:.1f}", *(f"{cpu_ms * 1769 / memory:.0f}" for memory in (128, 256))])
+    if rows:
+        table("Priming", "HTTPS by a front of this program; at 128 and 256 MB: the CPU at that share of a processor",
+              ["function", "start CPU", "wall", "1st CPU", "1st wall", "at 128 MB", "at 256 MB"], rows)
 
 
 def _print_peers(record):

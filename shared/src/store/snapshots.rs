@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Expect, Item, ItemStore, Key, Order, Put, Query, StoreError, Written};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
+use crate::prime::prime;
 use crate::snapshot::stored::{self, Header, Parts};
 use crate::snapshot::{Failure, Good, Latest, Snapshot, Stored};
 
@@ -54,6 +55,14 @@ fn latest_key(kind: Kind, target: &TargetId) -> Key {
     }
 }
 
+/// A key that no item ever has.
+fn absent_key() -> Key {
+    Key {
+        partition: "NOTHING".to_owned(),
+        sort: "-".to_owned(),
+    }
+}
+
 fn snapshot_key(target: &TargetId, scheduled_at: DateTime<Utc>) -> Key {
     Key {
         partition: format!("SNAP#{target}"),
@@ -79,6 +88,13 @@ impl SnapshotWriter {
     /// Returns the store that it writes to.
     pub(super) fn items(&self) -> &dyn ItemStore {
         &*self.items
+    }
+
+    /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
+    ///
+    /// Needs no right that a writer has not: it is one `GetItem`.
+    pub async fn prime(&self, limit: Duration) {
+        prime("snapshots", limit, self.items.get(&absent_key())).await;
     }
 
     /// Keeps `snapshot`, and makes it the target's latest unless a later scheduled run already is.
@@ -299,6 +315,13 @@ impl SnapshotReader {
     /// Returns a reader of `items`.
     pub fn new(items: Arc<dyn ItemStore>) -> Self {
         Self { items }
+    }
+
+    /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
+    ///
+    /// Needs no right that a reader has not: it is one `GetItem`.
+    pub async fn prime(&self, limit: Duration) {
+        prime("snapshots", limit, self.items.get(&absent_key())).await;
     }
 
     /// Returns what is known of `target`; `None` when no run of it ever ended.
