@@ -11,4 +11,5 @@ mod commands;
 mod end_to_end;
 mod harness;
 mod infra_agrees;
+mod packaging;
 mod readme;

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds the functions and what a deployment needs of them: `make package` and `make deploy`.
+#
+#   infra/aws/package.sh                     the zips, each within its budget, below target/package/<architecture>/
+#   infra/aws/package.sh deploy [ARG...]     sam build, the databases' authorities put in, sam deploy --guided ARG...
+#
+#   ARCH           arm64 (default, as of the template) or x86_64
+#   RDS_CA_BUNDLE  file with the authorities of the databases' certificates, or `none`: infra/README.md, "Packaging"
+#
+# One compiler, one set of flags: cargo-lambda with Zig, which sam calls in the same way, so that whatever is built
+# here is built for sam too. What goes into a zip and what it may weigh: zips.py.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../test/install.sh
+. "$here/../test/install.sh"
+
+architecture=${ARCH:-arm64}
+target_folder=${CARGO_TARGET_DIR:-$repository/target}
+
+# Sets `target` to that of the architecture, and falls back to x86_64 where rustc has no other.
+choose_target() {
+    case $architecture in
+        arm64) target=aarch64-unknown-linux-gnu ;;
+        x86_64) target=x86_64-unknown-linux-gnu ;;
+        *) fail "ARCH is '$architecture', allowed are arm64 and x86_64" ;;
+    esac
+    [[ -d $(rustc --print sysroot)/lib/rustlib/$target/lib ]] && return
+    say "rustc has no $target: asking rustup for it"
+    if timeout 120 rustup target add "$target" >&2; then
+        return
+    fi
+    [[ $architecture == arm64 ]] || fail "rustc has no $target: run 'rustup target add $target'"
+    say "warning: no $target could be installed, so this builds for x86_64: deploy it with ARCH=x86_64"
+    architecture=x86_64
+    choose_target
+}
+
+# One crate after the other, from its folder: as sam does it, so that Cargo finds again what it built before.
+build() {
+    local flag=--arm64 crate
+    [[ $architecture == arm64 ]] || flag=--x86-64
+    for crate in api collector; do
+        (cd "$repository/$crate" && cargo lambda build --release --locked "$flag")
+    done
+}
+
+case "${RDS_CA_BUNDLE-}" in
+    '' | none) ;;
+    *) RDS_CA_BUNDLE=$(realpath -- "$RDS_CA_BUNDLE") && export RDS_CA_BUNDLE ;;
+esac
+ensure_python
+# Before anything is built: a deployment without it would be found out by its users.
+[[ ${1-} != deploy ]] || python3 -B "$here/zips.py" authorities
+ensure_venv deploy
+export PATH=$repository/.mrt/venv/deploy/bin:$PATH SAM_CLI_TELEMETRY=0
+choose_target
+build
+case ${1-} in
+    '')
+        out=$target_folder/package/$architecture
+        say "packing for $architecture:"
+        python3 -B "$here/zips.py" pack "$target_folder/$target/release" "$out"
+        say "in ${out#"$repository/"}"
+        ;;
+    deploy)
+        shift
+        cd "$here"
+        sam build --parameter-overrides "Architecture=$architecture"
+        python3 -B zips.py complete .aws-sam/build
+        exec sam deploy --guided --parameter-overrides "Architecture=$architecture" "$@"
+        ;;
+    *) fail "usage: infra/aws/package.sh [deploy [ARG...]]" ;;
+esac

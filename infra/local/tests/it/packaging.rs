@@ -1,0 +1,217 @@
+//! The packing of functions into zips: what is packed, what it may weigh, which trust goes into it. Builds nothing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::agreement::binaries;
+
+const DATABASE_FUNCTIONS: [&str; 2] = ["api-users", "collect-table-size"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn functions() -> BTreeSet<String> {
+    binaries("api")
+        .into_iter()
+        .chain(binaries("collector"))
+        .collect()
+}
+
+/// Returns a folder with a file of a thousand bytes in the place of each program.
+fn programs() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in functions() {
+        std::fs::write(folder.path().join(name), [7; 1000]).unwrap();
+    }
+    folder
+}
+
+/// Packs `programs` into its folder `out`, with `RDS_CA_BUNDLE` where one is given.
+fn pack(programs: &TempDir, bundle: Option<&str>) -> Output {
+    let out = programs.path().join("out");
+    run(&[Path::new("pack"), programs.path(), &out], bundle)
+}
+
+fn run(arguments: &[&Path], bundle: Option<&str>) -> Output {
+    let mut command = Command::new("python3");
+    command
+        .arg("-B")
+        .arg(root().join("infra/aws/zips.py"))
+        .args(arguments)
+        .env_remove("RDS_CA_BUNDLE");
+    if let Some(bundle) = bundle {
+        command.env("RDS_CA_BUNDLE", bundle);
+    }
+    command.output().unwrap()
+}
+
+fn zips(programs: &TempDir) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(programs.path().join("out")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter_map(|name| name.strip_suffix(".zip").map(str::to_owned))
+        .collect()
+}
+
+fn said(output: &Output) -> String {
+    let all = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(all).unwrap()
+}
+
+/// Returns the bytes of a file that does not get smaller: each is the last of a sequence that looks random.
+fn incompressible(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+#[test]
+fn every_function_is_packed_and_nothing_else() {
+    let programs = programs();
+
+    let output = pack(&programs, Some("none"));
+
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(zips(&programs), functions());
+}
+
+#[test]
+fn a_zip_above_its_budget_fails_and_is_named() {
+    let programs = programs();
+    std::fs::write(programs.path().join("plan"), incompressible(3_990_000)).unwrap();
+    assert!(pack(&programs, Some("none")).status.success());
+
+    std::fs::write(programs.path().join("plan"), incompressible(4_000_001)).unwrap();
+    let output = pack(&programs, Some("none"));
+
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let expected = "error: above the budget of a zip: plan\n";
+    assert!(said(&output).ends_with(expected), "{}", said(&output));
+}
+
+#[test]
+fn a_function_that_was_not_built_is_an_error() {
+    let programs = programs();
+    std::fs::remove_file(programs.path().join("api-users")).unwrap();
+
+    let output = pack(&programs, Some("none"));
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("api-users"), "{}", said(&output));
+}
+
+#[test]
+fn the_same_programs_are_the_same_zips_whatever_the_time() {
+    let programs = programs();
+    let zip = programs.path().join("out/plan.zip");
+    pack(&programs, Some("none"));
+    let first = std::fs::read(&zip).unwrap();
+
+    // Writing it anew changes its time.
+    std::fs::write(programs.path().join("plan"), [7; 1000]).unwrap();
+    pack(&programs, Some("none"));
+
+    assert_eq!(std::fs::read(&zip).unwrap(), first);
+}
+
+#[test]
+fn only_functions_that_log_in_to_databases_get_the_bundle_and_the_variable_for_it() {
+    let programs = programs();
+    let bundle = root().join("shared/src/aws/amazon_roots.pem");
+    let output = pack(&programs, bundle.to_str());
+    assert!(output.status.success(), "{}", said(&output));
+
+    let template = std::fs::read_to_string(root().join("infra/aws/template.yaml")).unwrap();
+    let with_variable: BTreeSet<_> = template
+        .split("BuildProperties: {Binary: ")
+        .skip(1)
+        .filter(|function| {
+            let own = function.split("AWS::Logs::LogGroup").next().unwrap();
+            own.contains("MRT_DATABASE_CA_FILE: /var/task/rds-ca.pem")
+        })
+        .map(|function| function.split('}').next().unwrap().to_owned())
+        .collect();
+    let with_bundle: BTreeSet<_> = functions()
+        .into_iter()
+        .filter(|name| {
+            let file = programs.path().join("out").join(name).join("rds-ca.pem");
+            file.exists()
+        })
+        .collect();
+
+    assert_eq!(with_bundle, DATABASE_FUNCTIONS.map(str::to_owned).into());
+    assert_eq!(with_variable, with_bundle);
+}
+
+#[test]
+fn a_missing_bundle_is_said_and_a_bad_one_is_refused() {
+    let programs = programs();
+    let missing = pack(&programs, None);
+    assert!(missing.status.success());
+    let words = said(&missing);
+    assert!(
+        words.contains("warning: RDS_CA_BUNDLE is not set"),
+        "{words}"
+    );
+    assert!(words.contains("global-bundle.pem"), "{words}");
+
+    let not_there = pack(&programs, Some("/nonexistent.pem"));
+    assert_eq!(not_there.status.code(), Some(1), "{}", said(&not_there));
+
+    let key = programs.path().join("key.pem");
+    std::fs::write(&key, "-----BEGIN PRIVATE KEY-----\nNEVERLEAK\n").unwrap();
+    let secret = pack(&programs, key.to_str());
+    assert_eq!(secret.status.code(), Some(1));
+    assert!(!said(&secret).contains("NEVERLEAK"), "{}", said(&secret));
+
+    std::fs::write(&key, "no certificate\n").unwrap();
+    assert_eq!(pack(&programs, key.to_str()).status.code(), Some(1));
+}
+
+#[test]
+fn a_deployment_without_the_bundle_is_refused_unless_that_is_said() {
+    let authorities = |bundle| run(&[Path::new("authorities")], bundle);
+
+    let refused = authorities(None);
+
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said(&refused).contains("RDS_CA_BUNDLE=none"),
+        "{}",
+        said(&refused)
+    );
+    assert!(authorities(Some("none")).status.success());
+}
+
+#[test]
+fn what_sam_built_gets_the_bundle_and_is_held_against_the_budget() {
+    let build = tempfile::tempdir().unwrap();
+    let bundle = root().join("shared/src/aws/amazon_roots.pem");
+    let bootstrap = |resource: &str| build.path().join(resource).join("bootstrap");
+    for name in functions() {
+        let words = name
+            .split('-')
+            .map(|word| word[..1].to_uppercase() + &word[1..]);
+        let file = bootstrap(&words.collect::<String>());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, [7; 1000]).unwrap();
+    }
+    let complete = || run(&[Path::new("complete"), build.path()], bundle.to_str());
+
+    let output = complete();
+
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(build.path().join("ApiUsers/rds-ca.pem").exists());
+    assert!(!build.path().join("ApiPublic/rds-ca.pem").exists());
+    std::fs::write(bootstrap("ApiPublic"), incompressible(4_000_001)).unwrap();
+    assert_eq!(complete().status.code(), Some(1));
+}
