@@ -14,23 +14,28 @@ use crate::telemetry::error_chain;
 /// Awaits `call` for at most `limit`, whatever comes of it. A limit of zero makes no call.
 ///
 /// `what` names the service in the log.
-pub async fn prime<T, E: std::error::Error>(
+///
+/// The call is boxed: first calls to AWS are large futures, and what awaits several of them would be larger still.
+pub fn prime<T, E: std::error::Error>(
     what: &'static str,
     limit: Duration,
     call: impl Future<Output = Result<T, E>>,
-) {
-    if limit.is_zero() {
-        return;
-    }
-    match timeout(limit, call).await {
-        Ok(Ok(_)) => tracing::debug!(primed = what, "connected at start"),
-        Ok(Err(error)) => {
-            tracing::debug!(primed = what, error = %error_chain(&error), "not connected at start");
+) -> impl Future<Output = ()> {
+    let call = (!limit.is_zero()).then(|| Box::pin(call));
+    async move {
+        let Some(call) = call else {
+            return;
+        };
+        match timeout(limit, call).await {
+            Ok(Ok(_)) => tracing::debug!(primed = what, "connected at start"),
+            Ok(Err(error)) => {
+                tracing::debug!(primed = what, error = %error_chain(&error), "not connected at start");
+            }
+            Err(_) => tracing::debug!(
+                primed = what,
+                "not connected at start within the time for it"
+            ),
         }
-        Err(_) => tracing::debug!(
-            primed = what,
-            "not connected at start within the time for it"
-        ),
     }
 }
 
