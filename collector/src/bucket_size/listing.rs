@@ -83,11 +83,25 @@ pub(super) async fn list(
             match work.run(&pages, pause_at, progress).await {
                 Ok(()) => Ok(work.part(pages.requests())?),
                 Err(Stopped::Failed(failure)) => Err(failure),
-                Err(Stopped::MustBeSerial) => Err(failure::unexpected("keys in another order")),
+                Err(Stopped::MustBeSerial) => by_sdk(aws, target, listing, progress).await,
             }
         }
-        Err(Stopped::MustBeSerial) => Err(failure::unexpected("keys in another order")),
+        Err(Stopped::MustBeSerial) => by_sdk(aws, target, listing, progress).await,
     }
+}
+
+/// Lists all of `target` with the SDK's client, which reads a page whatever the order of its fields is.
+async fn by_sdk(
+    aws: &Aws,
+    target: &BucketTarget,
+    listing: Listing,
+    progress: &Progress,
+) -> Result<ListedPart, MeasureError> {
+    if listing == Listing::Versions {
+        return Err(failure::unexpected("keys in another order"));
+    }
+    let listed = serial::list(aws, target, progress).await?;
+    Ok(ListedPart::Whole(listed))
 }
 
 /// Why a run over ranges ended early.

@@ -42,7 +42,7 @@ pub(crate) enum Fault {
     Cut(&'static str),
     /// It says something that cannot be.
     Odd(&'static str),
-    /// Its keys are not those behind the key that was asked for, or not in the order of their bytes.
+    /// Its keys are not those behind the key that was asked for, not in the order of their bytes, or not to be read.
     Unordered,
 }
 
@@ -368,8 +368,11 @@ impl<'a> Scanner<'a> {
         if memmem::rfind(last, end).is_none() {
             return Err(Fault::Cut("a page has no end"));
         }
-        if self.has_entries && field(trailer, "EncodingType").is_some_and(|_| !self.is_encoded) {
-            return Err(Fault::Odd("the encoding of its keys behind them"));
+        // Said behind the keys, it came too late for reading them. Where nothing hangs on them, that is no fault.
+        let needs_keys = self.is_ordered || !self.suffix.is_empty();
+        let is_late = self.has_entries && !self.is_encoded;
+        if is_late && needs_keys && field(trailer, "EncodingType").is_some() {
+            return Err(Fault::Unordered);
         }
         let about = |name: &str| field(&self.head, name).or_else(|| field(trailer, name));
         if self.listing == Listing::Objects {

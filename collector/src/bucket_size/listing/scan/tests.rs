@@ -228,6 +228,27 @@ fn another_order_than_that_of_bytes_is_noticed() {
     assert_eq!(scan(&text, &behind, "", 99).unwrap_err(), Fault::Unordered);
 }
 
+/// The S3 stand-in of the demo does so.
+#[test]
+fn an_encoding_that_is_said_behind_the_keys_is_asked_for_in_another_way() {
+    let text = document(&made(&["a", "b"]), None, false);
+    let field = "<EncodingType>url</EncodingType>";
+    let end = "</ListBucketResult>";
+    let text = text
+        .replace(field, "")
+        .replace(end, &format!("{field}{end}"));
+    let range = range(None, None);
+    let of = |suffix, is_ordered| {
+        let mut scanner = Scanner::new(Listing::Objects, suffix, &range, is_ordered);
+        scanner.feed(text.as_bytes())?;
+        scanner.finish()
+    };
+
+    assert_eq!(of("", true).unwrap_err(), Fault::Unordered);
+    assert_eq!(of("b", false).unwrap_err(), Fault::Unordered);
+    assert_eq!(of("", false).unwrap().seen.counted, 2);
+}
+
 #[test]
 fn versions_are_told_apart() {
     let text = "<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
