@@ -76,7 +76,7 @@ pub fn document() -> Value {
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": generator.take_definitions(true),
+            "schemas": with_examples(generator.take_definitions(true)),
             "securitySchemes": {
                 "cognito": {
                     "type": "oauth2",
@@ -86,6 +86,23 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// Turns the JSON that a type's description shows, which tests hold against real answers, into its example.
+fn with_examples(mut schemas: Map<String, Value>) -> Map<String, Value> {
+    for schema in schemas.values_mut() {
+        let description = schema["description"].as_str().unwrap_or_default();
+        let Some((before, rest)) = description.split_once("```json") else {
+            continue;
+        };
+        let (example, after) = rest.split_once("```").unwrap_or((rest, ""));
+        let text = format!("{}{}", before.trim_end(), after.trim_end());
+        if let Ok(example) = serde_json::from_str::<Value>(example) {
+            schema["examples"] = json!([example]);
+            schema["description"] = text.into();
+        }
+    }
+    schemas
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -> Value {
@@ -207,5 +224,23 @@ mod tests {
             "Sum of the sizes of all current objects, in bytes."
         );
         assert!(properties.contains_key("last_failure"));
+    }
+
+    /// The examples themselves are what real answers to the fixtures are: see `tests/it`.
+    #[test]
+    fn what_descriptions_show_is_an_example_of_the_schema() {
+        let document = document();
+        let schemas = &document["components"]["schemas"];
+
+        for (name, field) in [
+            ("UserCounts", "metering"),
+            ("UserList", "users"),
+            ("Constants", "constants"),
+        ] {
+            let schema = &schemas[name];
+            assert!(!schema["examples"][0][field].is_null(), "{name}: {schema}");
+            let description = schema["description"].as_str().unwrap();
+            assert!(!description.contains("```"), "{description}");
+        }
     }
 }

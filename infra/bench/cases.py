@@ -25,7 +25,8 @@ class Case:
     @property
     def request(self):
         query = self.event["queryStringParameters"] or {}
-        return self.event["path"] + "".join(f"?{name}={value}" for name, value in query.items())
+        return self.event["path"] + "".join(
+            f"{'&' if number else '?'}{name}={value}" for number, (name, value) in enumerate(query.items()))
 
     def ask(self, function):
         """Returns the answer of `function` when it is right."""
@@ -49,7 +50,10 @@ def all_cases(scene):
              bucket_check(scene, len(ENVIRONMENTS)), has_peer=True),
         Case("api-table-size", gateway_event("/table_size", tables, one), table_check(scene), has_peer=True),
         Case("api-users", gateway_event("/users", users, one), user_check(scene)),
+        Case("api-users", gateway_event("/users", users, {**one, "view": "list"}), check_list),
         Case("api-constants", gateway_event("/micro_flow_constants", constants, one), check_constants),
+        Case("api-constants", gateway_event("/micro_flow_constants", constants, {**one, "compare": ENVIRONMENTS[1]}),
+             check_comparison),
     ]
 
 
@@ -130,3 +134,15 @@ def check_constants(view):
     found = {constant["name"]: constant["value"] for constant in view["constants"]}
     wanted = {f"Bench.Constant{n}": f"{'default' if n % 2 else 'set'} {n}" for n in range(CONSTANTS)}
     expect("values", found, wanted)
+
+
+def check_list(view):
+    expect("number of users", len(view["users"]), 100)
+    expect("pseudonyms", len({user["user"] for user in view["users"]}), 100)
+    expect("clear names", {user["name"] for user in view["users"]}, {None})
+
+
+def check_comparison(view):
+    check_constants(view)
+    expect("same", view["comparison"]["counts"]["same"], CONSTANTS)
+    expect("differences", view["comparison"]["differences"], [])

@@ -1,5 +1,6 @@
 //! `/micro_flow_constants`: what documents from files and from S3 are made into.
 
+mod compare;
 mod faults;
 mod http;
 

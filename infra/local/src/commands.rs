@@ -1,6 +1,8 @@
 //! The one-shot commands: one file each.
 
 pub(crate) mod bucket_size;
+pub(crate) mod doctor;
+mod fleet;
 pub(crate) mod grants;
 pub(crate) mod invoke;
 mod progress;

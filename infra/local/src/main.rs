@@ -30,6 +30,7 @@ Examples:
   mrt serve --fleet fleet.toml --every 15m      your own fleet
   mrt bucket-size s3://acme-prod-files          how big is this bucket now
   mrt table-size postgres://mrt_ro@db/acme      how big are these tables now
+  mrt doctor --fleet fleet.toml                 is everything that the fleet names well
 
 Exit codes: 0 complete, 1 failed, 2 usage, 3 partial (something could not be measured; the answer says what)"
 )]
@@ -99,21 +100,44 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Prints the SQL that makes an environment's database role, with the least rights
+    /// Prints the script that gives an environment's database role its least rights
     #[command(after_help = "\
-The script is for the database's owner or administrator, safe to run again, and holds no password.
-Rights on columns end when PostgreSQL makes a table anew: then run it again.
+Runs nothing: the owner of the database does. PostgreSQL, MySQL and MariaDB.
 
 Examples:
   mrt grants --environment acme-prod --fleet fleet.toml
-  mrt grants --environment acme-prod --fleet s3://acme-config/fleet.toml | psql -h … -U owner acme")]
+  mrt grants --environment acme-prod --fleet fleet.toml | psql acme")]
     Grants {
-        /// Name of the environment in the fleet file
-        #[arg(long, value_name = "NAME")]
+        /// Name of the environment
+        #[arg(long, value_name = "X")]
         environment: String,
-        /// The fleet file: a path, or an S3 URL with bucket and key
+        /// The fleet file [default: that of the running server, or what the variable for it names]
         #[arg(long, value_name = "FILE")]
-        fleet: String,
+        fleet: Option<String>,
+        /// Data folder of the running server
+        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        data: PathBuf,
+    },
+    /// Looks at everything that a fleet file names, now, and says what to fix
+    #[command(after_help = "\
+Buckets, databases with their TLS, rights and schema, and every layer of constants.
+
+Examples:
+  mrt doctor --fleet fleet.toml
+  mrt doctor --fleet fleet.toml --environment acme-prod --json")]
+    Doctor {
+        /// The fleet file [default: that of the running server, or what the variable for it names]
+        #[arg(long, value_name = "FILE")]
+        fleet: Option<String>,
+        /// Only this environment
+        #[arg(long, value_name = "X")]
+        environment: Option<String>,
+        /// Print what is found as JSON
+        #[arg(long)]
+        json: bool,
+        /// Data folder of the running server
+        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        data: PathBuf,
     },
     /// Prints a development token of the running server
     #[command(after_help = "\
@@ -199,7 +223,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             json,
         } => commands::bucket_size::run(bucket, suffix, json).await,
         Command::TableSize { database, json } => commands::table_size::run(database, json).await,
-        Command::Grants { environment, fleet } => commands::grants::run(&environment, &fleet).await,
+        Command::Grants {
+            environment,
+            fleet,
+            data,
+        } => commands::grants::run(&environment, fleet, &data).await,
+        Command::Doctor {
+            fleet,
+            environment,
+            json,
+            data,
+        } => commands::doctor::run(fleet, environment.as_deref(), json, &data).await,
         Command::Token {
             scope,
             environments,

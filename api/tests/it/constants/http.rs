@@ -11,13 +11,13 @@ use super::faults::refusing_s3;
 use super::{LAYER, MODEL, nowhere};
 use crate::harness::{TestServer, World, get};
 
-const SCOPE: &str = "mrt/constants.read";
+pub(super) const SCOPE: &str = "mrt/constants.read";
 
 fn server(world: &World, aws: Arc<Aws>) -> TestServer {
     server_with(world, aws, DeploymentKey::none())
 }
 
-fn server_with(world: &World, aws: Arc<Aws>, key: DeploymentKey) -> TestServer {
+pub(super) fn server_with(world: &World, aws: Arc<Aws>, key: DeploymentKey) -> TestServer {
     world.server(vec![api::constants::endpoint(
         Arc::clone(&world.fleet),
         Sources::new(aws),

@@ -17,6 +17,8 @@ pub(super) const CONFIGURATION_BUCKET: &str = "fleet-config";
 const METADATA: &str = include_str!("buckets/metadata.json");
 const M2EE_PROD: &str = include_str!("buckets/m2ee-prod.yaml");
 const M2EE_TEST: &str = include_str!("buckets/m2ee-test.yaml");
+const MENDIX_APP: &str = include_str!("buckets/mendixapp.yaml");
+const SETTINGS: &str = include_str!("buckets/settings.json");
 
 /// Files of one kind in one place.
 #[derive(Debug)]
@@ -82,7 +84,11 @@ const fn files(folder: &'static str, ending: &'static str, count: u64, bytes: (u
 /// Makes the bucket folders at `root` unless they are there; what was changed in them since stays.
 pub(super) fn prepare(root: &Path) -> anyhow::Result<()> {
     if root.exists() {
-        return Ok(());
+        // Documents that are new since the folders were made.
+        let written = ENVIRONMENTS
+            .iter()
+            .try_for_each(|each| write_documents(root, each));
+        return written.with_context(|| format!("could not write documents in {}", root.display()));
     }
     let unfinished = root.with_extension("unfinished");
     make(root, &unfinished)
@@ -116,17 +122,32 @@ fn make(root: &Path, unfinished: &Path) -> io::Result<()> {
     std::fs::rename(unfinished, root)
 }
 
+/// Writes the documents of constants that are not there; those that are stay as they are.
 fn write_documents(root: &Path, environment: &DemoEnvironment) -> io::Result<()> {
     let folder = root.join(CONFIGURATION_BUCKET).join(environment.name);
     std::fs::create_dir_all(&folder)?;
+    let filled = |text: &str| {
+        text.replace("{{environment}}", environment.name)
+            .replace("{{domain}}", environment.domain)
+            .replace("{{model_version}}", environment.model_version)
+    };
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        if path.exists() {
+            return Ok(());
+        }
+        std::fs::write(path, bytes)
+    };
     let is_test = environment.name.ends_with("-test");
     let m2ee = if is_test { M2EE_TEST } else { M2EE_PROD };
-    for (name, text) in [("metadata.json", METADATA), ("m2ee.yaml", m2ee)] {
-        let text = text
-            .replace("{{environment}}", environment.name)
-            .replace("{{domain}}", environment.domain)
-            .replace("{{model_version}}", environment.model_version);
-        std::fs::write(folder.join(name), text)?;
+    write("metadata.json", filled(METADATA).as_bytes())?;
+    for name in environment.layers {
+        let text = match *name {
+            "mendixapp.yaml" => MENDIX_APP,
+            "settings.json" => SETTINGS,
+            _ => m2ee,
+        };
+        write(name, filled(text).as_bytes())?;
     }
     Ok(())
 }

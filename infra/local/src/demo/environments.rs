@@ -15,6 +15,8 @@ pub(super) struct DemoEnvironment {
     pub(super) domain: &'static str,
     /// Buckets or parts of buckets, as the lines of its storage tables in the fleet file.
     pub(super) storage: &'static [&'static str],
+    /// Layers over the model: names of documents in its folder of the configuration bucket.
+    pub(super) layers: &'static [&'static str],
     /// People with an account.
     pub(super) users: u32,
     /// Customers, among whom orders are spread.
@@ -40,6 +42,7 @@ pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
         model_version: "1.4.0.317",
         domain: "acme.example",
         storage: &[r#"bucket = "acme-prod-files""#],
+        layers: &["m2ee.yaml", "mendixapp.yaml"],
         users: 240,
         customers: 800,
         orders: 40_000,
@@ -56,6 +59,7 @@ pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
         domain: "acme.example",
         storage: &[r#"bucket = "shared-files"
   prefix = "acme-test/""#],
+        layers: &["m2ee.yaml"],
         users: 25,
         customers: 50,
         orders: 2_000,
@@ -76,6 +80,7 @@ pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
             r#"bucket = "shared-files"
   suffix = ".globex""#,
         ],
+        layers: &["m2ee.yaml", "settings.json"],
         users: 900,
         customers: 300,
         orders: 12_000,
@@ -92,6 +97,7 @@ pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
         domain: "globex.example",
         storage: &[r#"bucket = "shared-files"
   prefix = "globex-test/""#],
+        layers: &["m2ee.yaml"],
         users: 12,
         customers: 20,
         orders: 300,

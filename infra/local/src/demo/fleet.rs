@@ -37,6 +37,12 @@ fn section(environment: &DemoEnvironment, database_port: u16) -> String {
         .iter()
         .map(|lines| format!("\n  [[environment.storage]]\n  {lines}\n"))
         .collect();
+    let layers: Vec<String> = environment
+        .layers
+        .iter()
+        .map(|document| format!("\"s3://{CONFIGURATION_BUCKET}/{name}/{document}\""))
+        .collect();
+    let layers = layers.join(", ");
     format!(
         r#"
 [[environment]]
@@ -52,7 +58,7 @@ name = "{name}"
 
   [environment.constants]
   model = "s3://{CONFIGURATION_BUCKET}/{name}/metadata.json"
-  layers = ["s3://{CONFIGURATION_BUCKET}/{name}/m2ee.yaml"]
+  layers = [{layers}]
 "#
     )
 }

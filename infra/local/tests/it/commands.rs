@@ -115,6 +115,22 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
         "/../../api/tests/events/console.json"
     );
     let data = data.path().to_str().unwrap();
+    let well = mrt(&["doctor", "--data", data]);
+    let found = String::from_utf8(well.stdout).unwrap();
+    assert!(
+        found.ends_with("All is well.\n") && well.status.success(),
+        "{found}"
+    );
+    assert!(
+        !found.contains("NEVERLEAK") && !found.contains(password),
+        "{found}"
+    );
+    let script = mrt(&["grants", "--environment", "acme-prod", "--data", data]);
+    let script = String::from_utf8(script.stdout).unwrap();
+    assert!(
+        script.contains("GRANT CONNECT ON DATABASE \"acme_prod\" TO \"mrt_ro\";"),
+        "{script}"
+    );
     assert_eq!(
         json(&mrt(&["invoke", "api-public", event, "--data", data]))["statusCode"],
         200
@@ -200,12 +216,28 @@ fn failures_are_one_and_name_what_is_in_the_way() {
     let fleet = folder.path().join("fleet.toml");
     std::fs::write(&fleet, "[[environment]]\nname = \"Bad Name\"\n").unwrap();
     let fleet = fleet.to_str().unwrap();
+    let good = folder.path().join("good.toml");
+    std::fs::write(&good, "[[environment]]\nname = \"files\"\n").unwrap();
+    let good = good.to_str().unwrap();
     let event = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../api/tests/events/console.json"
     );
     for (arguments, expected) in [
         (vec!["token", "--data", data], "no server is running"),
+        (vec!["doctor", "--data", data], "which fleet?"),
+        (
+            vec!["doctor", "--fleet", fleet],
+            "fleet.toml:2: environment[0].name",
+        ),
+        (
+            vec!["grants", "--environment", "x", "--fleet", good],
+            "there is no environment x",
+        ),
+        (
+            vec!["grants", "--environment", "files", "--fleet", good],
+            "files has no database",
+        ),
         (
             vec!["serve", "--fleet", fleet, "--data", data],
             "fleet.toml:2: environment[0].name",
@@ -247,6 +279,65 @@ fn failures_are_one_and_name_what_is_in_the_way() {
     }
 }
 
+/// One of everything that is ill, each with what to do; what is well beside it is told too.
+#[test]
+fn the_doctor_names_what_to_fix_and_ends_with_three() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("metadata.json"), "{\"Constants\": []}").unwrap();
+    std::fs::write(path("bad.yaml"), "mxruntime: [NEVERLEAK").unwrap();
+    let fleet = format!(
+        "[[environment]]\nname = \"ill\"\n[[environment.storage]]\nbucket = \"acme-files\"\n[environment.database]\n\
+         engine = \"postgres\"\nhost = \"127.0.0.1\"\nport = 9\nname = \"acme\"\nuser = \"u\"\nauth = \"env:MRT_NO_PASSWORD\"\n\
+         [environment.constants]\nmodel = {:?}\nlayers = [{:?}, {:?}]\n\n[[environment]]\nname = \"empty\"\n",
+        path("metadata.json"),
+        path("bad.yaml"),
+        path("gone.yaml")
+    );
+    std::fs::write(path("fleet.toml"), fleet).unwrap();
+    let fleet = path("fleet.toml");
+
+    let output = Command::new(MRT)
+        .args(["doctor", "--fleet", fleet.to_str().unwrap(), "--json"])
+        .arg("--data")
+        .arg(folder.path())
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "NEVERLEAK")
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(3), "{}", error(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("NEVERLEAK"), "{text}");
+    let found: Value = serde_json::from_str(&text).unwrap();
+    let fixes = |environment: usize| {
+        let checks = found["environments"][environment]["checks"]
+            .as_array()
+            .unwrap();
+        let line = |check: &Value| {
+            let what = check["what"].as_str().unwrap().split('/').next().unwrap();
+            format!("{what}: {}", check["fix"].as_str().unwrap_or("-"))
+        };
+        checks.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fixes(0),
+        ["environment: give it storage, a database or constants in the fleet file"]
+    );
+    assert_eq!(
+        fixes(1),
+        [
+            "bucket s3:: check network, region and credentials",
+            "database acme (postgres): check the variable or the secret that the fleet file names",
+            "constants: model: -",
+            "constants: bad.yaml: mend the document",
+            "constants: gone.yaml: check its name in the fleet file",
+        ]
+    );
+}
+
 #[test]
 fn help_teaches_by_example() {
     for command in [
@@ -254,6 +345,7 @@ fn help_teaches_by_example() {
         "bucket-size",
         "table-size",
         "grants",
+        "doctor",
         "token",
         "invoke",
     ] {

@@ -151,7 +151,7 @@ async fn every_command_works_and_every_example_has_the_answers_shape() {
             _ => {}
         }
     }
-    assert_eq!((commands, examples), (15, 4));
+    assert_eq!((commands, examples), (16, 4));
     assert!(server.stop("INT").await.success());
 }
 
