@@ -264,7 +264,7 @@ hide = [""]
         .unwrap_err();
 
         for expected in [
-            "fleet.toml:6: environment[0].constants.layers[0]: allowed is a string or a table",
+            "fleet.toml:7: environment[0].constants.layers[0]: allowed is a string or a table",
             "layers[1]: \"https://example.com\": allowed are",
             "layers[2].kind: \"vault\" is unknown, allowed are document, ecs_task, secret, ssm_path",
             "layers[3].service: is missing",
