@@ -221,7 +221,7 @@ mod tests {
         let properties = item["properties"].as_object().unwrap();
         assert_eq!(
             properties["total_bytes"]["description"],
-            "Sum of the sizes of all current objects, in bytes."
+            "The size, in bytes: what it adds up is in `definition`."
         );
         assert!(properties.contains_key("last_failure"));
     }

@@ -15,20 +15,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let argument = |index: usize| arguments.get(index).cloned().unwrap_or_default();
     let target = BucketTarget {
-        environment: "bench".to_owned(),
-        bucket: argument(2),
         prefix: argument(3),
-        suffix: String::new(),
-        region: None,
-        role_arn: None,
-        requester_pays: false,
-        measure: Measured {
-            noncurrent: false,
-            multipart: false,
-        },
+        measure: Measured::current(),
+        ..BucketTarget::whole("bench", argument(2))
     };
     let aws = Arc::new(Aws::at(&argument(1), "bench", "bench"));
     let size = measure_bucket(aws, &target, &Progress::default()).await?;
-    println!("{} {}", size.object_count, size.total_bytes);
+    println!(
+        "{} {}",
+        size.object_count().unwrap_or(0),
+        size.total_bytes()
+    );
     Ok(())
 }

@@ -1,37 +1,75 @@
 //! Which number is the size of a bucket, and why. No I/O in this file.
 //!
-//! The size is what a complete listing adds up to: current objects only, whatever their key looks like. Keys
-//! that end in `/` are objects, some of them with content, so they count like any other. Noncurrent versions,
-//! delete markers and incomplete uploads are in no listing and not in this number.
+//! What is called the size is what a complete listing adds up to: current objects, whatever their key looks like.
+//! Keys that end in `/` are objects, some of them with content, so they count like any other. Noncurrent versions,
+//! delete markers and incomplete uploads are parts of their own, measured where the fleet file wants them.
 
 mod failure;
+mod figure;
 mod listing;
+mod multipart;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::aws::Aws;
+use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
-use shared::snapshot::{BucketSize, Method};
-use tokio::time::Instant;
+use shared::snapshot::BucketSize;
+use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
+use tokio::time::{Instant, timeout_at};
 
 use self::listing::ListedPart;
 use self::listing::scan::Listing;
+use self::listing::tally::Tally;
 use crate::error::MeasureError;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::source::{Part, Progress, Source};
 
+/// Longest time for incomplete uploads, and for CloudWatch, each after a finished listing. With more it would be the
+/// listing that is lost: what is not there in time is unmeasured.
+const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// Measures bucket targets.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BucketSource {
     aws: Arc<Aws>,
+    clock: Arc<dyn Clock>,
 }
 
 impl BucketSource {
     /// Returns a source that reads with clients of `aws`.
-    pub fn new(aws: Arc<Aws>) -> Self {
-        Self { aws }
+    pub fn new(aws: Arc<Aws>, clock: Arc<dyn Clock>) -> Self {
+        Self { aws, clock }
     }
+}
+
+/// Returns the parts of `target` that only a listing of versions has.
+fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmeasured> {
+    let wanted = [
+        (target.measure.noncurrent, bucket_size::Part::Noncurrent),
+        (
+            target.measure.delete_markers,
+            bucket_size::Part::DeleteMarkers,
+        ),
+    ];
+    let parts = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    let reason = match error.code {
+        "access_denied" => {
+            "listing the bucket's versions was refused; the collector needs s3:ListBucketVersions on it"
+        }
+        "bad_checkpoint" => {
+            "an earlier part of this run went on without versions, which were refused"
+        }
+        _ => error.reason.as_str(),
+    };
+    let unmeasured = parts.map(|(_, part)| Unmeasured {
+        part,
+        code: error.code.to_owned(),
+        reason: reason.to_owned(),
+    });
+    unmeasured.collect()
 }
 
 #[async_trait]
@@ -39,7 +77,7 @@ impl Source for BucketSource {
     type Target = BucketTarget;
     type Measurement = BucketSize;
 
-    /// Costs one request for each 1,000 objects under the target's prefix.
+    /// Costs one request for each 1,000 objects, or versions where those are wanted, under the target's prefix.
     async fn measure(
         &self,
         target: &BucketTarget,
@@ -73,16 +111,145 @@ impl BucketSource {
         (state, pause_at): (Option<&[u8]>, Option<Instant>),
         progress: &Progress,
     ) -> Result<Part<BucketSize>, MeasureError> {
-        let (from, kind) = ((state, pause_at), Listing::Objects);
-        match listing::list(&self.aws, target, kind, from, progress).await? {
-            ListedPart::Paused(state) => Ok(Part::Paused(state)),
-            ListedPart::Whole(listed) => {
-                let mut size = BucketSize::empty(Method::Listing);
-                listed.sums.write_to(&mut size);
-                Ok(Part::Whole(size))
+        let (listed, refused) = self.list(target, (state, pause_at), progress).await?;
+        let listed = match listed {
+            ListedPart::Paused(state) => return Ok(Part::Paused(state)),
+            ListedPart::Whole(listed) => listed,
+        };
+        let whole = |tally: &Tally| {
+            let objects = tally.objects();
+            objects.ok_or_else(|| failure::unexpected("more bytes than 64 bits hold"))
+        };
+        let mut size = BucketSize::of_listing(whole(&listed.sums.current)?);
+        match refused {
+            Some(error) => size.unmeasured = unmeasured_versions(target, &error),
+            None => {
+                if target.measure.noncurrent {
+                    size.noncurrent = Some(whole(&listed.sums.noncurrent)?);
+                }
+                if target.measure.delete_markers {
+                    size.delete_markers = Some(listed.sums.delete_markers);
+                }
+            }
+        }
+        let upload_requests = self.add_uploads(target, &mut size, pause_at).await;
+        self.add_figure(target, &mut size, pause_at).await;
+        // The run that keeps the size knows the times better: it may have begun in another invocation.
+        let now = self.clock.now();
+        size.listing = Some(ListingRun {
+            scheduled_at: now,
+            taken_at: now,
+            finished_at: now,
+            request_count: listed.requests + upload_requests,
+        });
+        Ok(Part::Whole(size))
+    }
+
+    /// Lists what the target's parts need: versions where one of them is wanted, else objects alone.
+    ///
+    /// Where versions are refused and objects are not, the listing is of objects, beside the refusal.
+    async fn list(
+        &self,
+        target: &BucketTarget,
+        from: (Option<&[u8]>, Option<Instant>),
+        progress: &Progress,
+    ) -> Result<(ListedPart, Option<MeasureError>), MeasureError> {
+        let mut refused = None;
+        if target.measure.needs_versions() {
+            match listing::list(&self.aws, target, Listing::Versions, from, progress).await {
+                Ok(listed) => return Ok((listed, None)),
+                // A listing that went on without versions goes on so.
+                Err(error)
+                    if ["access_denied", "unsupported", "bad_checkpoint"].contains(&error.code) =>
+                {
+                    refused = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let listed = listing::list(&self.aws, target, Listing::Objects, from, progress).await?;
+        Ok((listed, refused))
+    }
+
+    /// Adds the incomplete uploads where they are wanted; returns the requests of it.
+    ///
+    /// Whatever is in the way makes this part unmeasured: a listing that took long is not thrown away for it.
+    async fn add_uploads(
+        &self,
+        target: &BucketTarget,
+        size: &mut BucketSize,
+        pause_at: Option<Instant>,
+    ) -> u64 {
+        if !target.measure.multipart {
+            return 0;
+        }
+        let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
+        let client = self.aws.s3(region, role_arn).await;
+        match beside(pause_at, multipart::measure(&client, target)).await {
+            Ok(found) => {
+                size.multipart = Some(found.uploads);
+                found.requests
+            }
+            Err(error) => {
+                add_unmeasured(target, size, bucket_size::Part::Multipart, error);
+                0
             }
         }
     }
+
+    /// Adds CloudWatch's figure where it is wanted; without it the listing stands alone.
+    async fn add_figure(
+        &self,
+        target: &BucketTarget,
+        size: &mut BucketSize,
+        pause_at: Option<Instant>,
+    ) {
+        if !target.measure.cloudwatch {
+            return;
+        }
+        let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
+        let client = self.aws.cloudwatch(region, role_arn).await;
+        let reading = figure::read(&client, &target.bucket, self.clock.now());
+        match beside(pause_at, reading).await {
+            Ok(figure) => size.cloudwatch = Some(figure),
+            Err(error) => add_unmeasured(target, size, bucket_size::Part::CloudWatch, error),
+        }
+    }
+}
+
+/// Waits for what is measured beside a finished listing, at most [`BESIDE_TIMEOUT`] and not beyond `pause_at`.
+async fn beside<T>(
+    pause_at: Option<Instant>,
+    measuring: impl Future<Output = Result<T, MeasureError>>,
+) -> Result<T, MeasureError> {
+    let longest = Instant::now() + BESIDE_TIMEOUT;
+    let until = pause_at.map_or(longest, |pause_at| pause_at.min(longest));
+    timeout_at(until, measuring).await.unwrap_or_else(|_| {
+        Err(MeasureError::transient(
+            "timeout",
+            "the time that was left after the listing was too short",
+        ))
+    })
+}
+
+fn add_unmeasured(
+    target: &BucketTarget,
+    size: &mut BucketSize,
+    part: bucket_size::Part,
+    error: MeasureError,
+) {
+    tracing::warn!(
+        bucket.name = target.bucket,
+        bucket.part = part.as_str(),
+        failure.code = error.code,
+        error = shared::telemetry::error_chain(&error),
+        "a part of the bucket was not measured"
+    );
+    size.unmeasured.push(Unmeasured {
+        part,
+        code: error.code.to_owned(),
+        reason: error.reason,
+    });
 }
 
 /// Measures one bucket target for somebody who waits; keeps nothing.
@@ -95,24 +262,19 @@ pub async fn measure_bucket(
     target: &BucketTarget,
     progress: &Progress,
 ) -> Result<BucketSize, MeasureError> {
-    measure_within(&BucketSource::new(aws), target, progress, MEASURE_TIMEOUT).await
+    let source = BucketSource::new(aws, Arc::new(SystemClock));
+    measure_within(&source, target, progress, MEASURE_TIMEOUT).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::fleet::Measured;
 
     pub(super) fn target(prefix: &str, suffix: &str) -> BucketTarget {
         BucketTarget {
-            environment: "acme-prod".into(),
-            bucket: "files".into(),
             prefix: prefix.into(),
             suffix: suffix.into(),
-            region: None,
-            role_arn: None,
-            requester_pays: false,
-            measure: Measured::default(),
+            ..BucketTarget::whole("acme-prod", "files")
         }
     }
 }

@@ -57,7 +57,8 @@ pub struct Collector<S: Source> {
 impl Collector<BucketSource> {
     /// Returns the collector of bucket targets.
     pub fn of_buckets(ports: CollectorPorts, aws: Arc<Aws>) -> Self {
-        Self::new(ports, BucketSource::new(aws), Fleet::bucket)
+        let source = BucketSource::new(aws, Arc::clone(&ports.clock));
+        Self::new(ports, source, Fleet::bucket)
     }
 }
 

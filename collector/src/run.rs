@@ -198,15 +198,16 @@ impl<S: Source> OneRun<'_, '_, S> {
         taken_at: DateTime<Utc>,
         duration: Duration,
     ) -> Outcome {
+        let run = Run {
+            scheduled_at: self.task.scheduled_at,
+            taken_at,
+            duration,
+            next_due_at: clock::after(self.task.scheduled_at, self.task.every),
+        };
         let snapshot = Snapshot {
             target: self.task.id.clone(),
-            run: Run {
-                scheduled_at: self.task.scheduled_at,
-                taken_at,
-                duration,
-                next_due_at: clock::after(self.task.scheduled_at, self.task.every),
-            },
-            measurement,
+            run,
+            measurement: measurement.taken_in(&run),
         };
         let total_bytes = snapshot.measurement.total_bytes();
         match in_time(self.task.deadline, self.writer.keep(&snapshot)).await {

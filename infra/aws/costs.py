@@ -42,7 +42,7 @@ ENVIRONMENT = {
     "request_seconds": 0.05,
     "log_kilobytes": 2,  # of a run or a request
 }
-ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 20, 15, 2, 2, 1_500
+ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 20, 15, 3, 2, 1_500
 
 
 def fixed():

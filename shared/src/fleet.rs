@@ -4,6 +4,7 @@
 
 mod constants;
 mod parse;
+mod prices;
 mod source;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use constants::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS, Place,
 };
 pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
+pub use prices::{Price, Prices};
 pub use source::{CHECK_EVERY, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 
 /// What may stand unencoded in a part of a target id; `/` separates the parts.
@@ -30,6 +32,7 @@ pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fleet {
     environments: BTreeMap<String, Environment>,
+    prices: Prices,
 }
 
 /// One app in one stage.
@@ -49,12 +52,14 @@ pub struct Environment {
     pub session_timeout: Duration,
 }
 
-/// A bucket, or the part of it under a prefix or with a suffix.
+/// A bucket, the part of it under a prefix or with a suffix, or other storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketTarget {
     /// Environment that the files belong to.
     pub environment: String,
-    /// Bucket name.
+    /// What kind of storage it is; the fleet file allows S3 only, for want of a measurement of others.
+    pub kind: StorageKind,
+    /// Bucket name; for storage of another kind its id.
     pub bucket: String,
     /// What all its keys begin with; empty for all.
     pub prefix: String,
@@ -66,25 +71,90 @@ pub struct BucketTarget {
     pub role_arn: Option<String>,
     /// Whether we agree to pay for the requests: a bucket may ask that of those who read it.
     pub requester_pays: bool,
-    /// What is measured of it.
+    /// Which parts of it are measured.
     pub measure: Measured,
 }
 
-/// Parts of a bucket's content that are measured.
+/// Which parts of a bucket are measured beside its current objects, which always are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measured {
-    /// Noncurrent versions and delete markers beside the current objects, which are always measured.
+    /// Versions that are no longer current.
     pub noncurrent: bool,
-    /// Parts of uploads that were neither completed nor aborted.
+    /// Delete markers.
+    pub delete_markers: bool,
+    /// Incomplete multipart uploads.
     pub multipart: bool,
+    /// CloudWatch's figure of the whole bucket.
+    pub cloudwatch: bool,
 }
 
 impl Default for Measured {
-    /// Current objects and incomplete uploads.
+    /// Incomplete uploads are few requests and often forgotten money; versions double the listing, and CloudWatch
+    /// bills its metrics.
     fn default() -> Self {
         Self {
             noncurrent: false,
+            delete_markers: false,
             multipart: true,
+            cloudwatch: false,
+        }
+    }
+}
+
+impl Measured {
+    /// Returns what measures current objects only.
+    pub const fn current() -> Self {
+        Self {
+            noncurrent: false,
+            delete_markers: false,
+            multipart: false,
+            cloudwatch: false,
+        }
+    }
+
+    /// Returns whether versions have to be listed instead of objects.
+    pub fn needs_versions(self) -> bool {
+        self.noncurrent || self.delete_markers
+    }
+}
+
+/// Kinds of storage that have a size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageKind {
+    /// A bucket of S3, or a part of one.
+    S3,
+    /// A file system of EFS.
+    Efs,
+    /// A volume of EBS.
+    Ebs,
+    /// The storage of an RDS instance that is not Aurora.
+    Rds,
+    /// The volume of an Aurora cluster.
+    Aurora,
+    /// A table of DynamoDB.
+    DynamoDb,
+}
+
+impl StorageKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::S3,
+        Self::Efs,
+        Self::Ebs,
+        Self::Rds,
+        Self::Aurora,
+        Self::DynamoDb,
+    ];
+
+    /// Returns the word for it in the fleet file, in ids and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Efs => "efs",
+            Self::Ebs => "ebs",
+            Self::Rds => "rds",
+            Self::Aurora => "aurora",
+            Self::DynamoDb => "dynamodb",
         }
     }
 }
@@ -145,7 +215,7 @@ pub enum Auth {
 /// Kinds of targets that are measured into snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Bytes and objects of a [`BucketTarget`].
+    /// Bytes and objects of a [`BucketTarget`], whatever its [`StorageKind`].
     Bucket,
     /// Tables of a [`DatabaseTarget`].
     Database,
@@ -163,7 +233,8 @@ impl Kind {
 
 /// Identity of a target for as long as its environment, bucket part or database name stay the same.
 ///
-/// `acme-prod/s3/<bucket>/<prefix>/<suffix>` or `acme-prod/db/<name>`, each part percent-encoded, so that
+/// `acme-prod/s3/<bucket>/<prefix>/<suffix>`, the same with another kind of storage and its id, or
+/// `acme-prod/db/<name>`, each part percent-encoded, so that
 /// two targets never share an id and all ids of an environment lie together. A database that moves to
 /// another host keeps its history.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,6 +266,26 @@ fn encoded(part: &str) -> impl fmt::Display + '_ {
 }
 
 impl BucketTarget {
+    /// Returns a whole bucket in the collector's own region and account, measured as by default.
+    pub fn whole(environment: impl Into<String>, bucket: impl Into<String>) -> Self {
+        Self {
+            environment: environment.into(),
+            kind: StorageKind::S3,
+            bucket: bucket.into(),
+            prefix: String::new(),
+            suffix: String::new(),
+            requester_pays: false,
+            measure: Measured::default(),
+            region: None,
+            role_arn: None,
+        }
+    }
+
+    /// Returns whether it is a bucket with all its keys: only of those does CloudWatch know anything.
+    pub fn is_whole_bucket(&self) -> bool {
+        self.kind == StorageKind::S3 && self.prefix.is_empty() && self.suffix.is_empty()
+    }
+
     /// Returns its identity.
     pub fn id(&self) -> TargetId {
         let (bucket, prefix, suffix) = (
@@ -202,10 +293,8 @@ impl BucketTarget {
             encoded(&self.prefix),
             encoded(&self.suffix),
         );
-        TargetId(format!(
-            "{}/s3/{bucket}/{prefix}/{suffix}",
-            self.environment
-        ))
+        let (environment, kind) = (&self.environment, self.kind.as_str());
+        TargetId(format!("{environment}/{kind}/{bucket}/{prefix}/{suffix}"))
     }
 }
 
@@ -231,12 +320,17 @@ impl Fleet {
         self.environments.values()
     }
 
+    /// Returns what storage and requests cost.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
     /// Returns the environment of that name.
     pub fn environment(&self, name: &str) -> Option<&Environment> {
         self.environments.get(name)
     }
 
-    /// Returns all bucket targets in the order of their ids.
+    /// Returns all storage targets, buckets and others, in the order of their ids.
     pub fn buckets(&self) -> Vec<&BucketTarget> {
         let mut targets: Vec<_> = self
             .environments()
@@ -256,7 +350,7 @@ impl Fleet {
         targets
     }
 
-    /// Returns the bucket target of that id.
+    /// Returns the storage target of that id.
     pub fn bucket(&self, id: &TargetId) -> Option<&BucketTarget> {
         let storage = &self.environment_of(id)?.storage;
         storage.iter().find(|target| target.id() == *id)
@@ -280,14 +374,9 @@ mod tests {
 
     fn bucket(prefix: &str, suffix: &str) -> BucketTarget {
         BucketTarget {
-            environment: "acme-prod".into(),
-            bucket: "files".into(),
             prefix: prefix.into(),
             suffix: suffix.into(),
-            region: None,
-            role_arn: None,
-            requester_pays: false,
-            measure: Measured::default(),
+            ..BucketTarget::whole("acme-prod", "files")
         }
     }
 

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
 
-pub use bucket_size::{BucketSize, ClassSize, Method};
+pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
 pub use stored::Stored;
 pub use table_size::{
     DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, TableKind, TableName,
@@ -34,6 +34,12 @@ pub trait Measurement: Send + Sync + Sized {
     fn completeness(&self) -> Completeness;
     /// Returns the bytes in total, for logs and metrics.
     fn total_bytes(&self) -> u64;
+
+    /// Returns the same with the times of the run that it was measured in, where it keeps them itself.
+    #[must_use]
+    fn taken_in(self, _run: &Run) -> Self {
+        self
+    }
 }
 
 /// Whether a measurement has everything.

@@ -143,6 +143,9 @@ pub(super) fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -
             "S3 asked for fewer requests, also after several attempts",
         ),
         ("RequestTimeout", _) => timeout(),
+        ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => {
+            MeasureError::permanent("unsupported", "this storage does not know the request")
+        }
         (_, 401 | 403) => MeasureError::permanent(
             "access_denied",
             "listing the bucket was refused; the collector needs s3:ListBucket on it",
@@ -221,6 +224,7 @@ mod tests {
             (400, Some("RequestTimeout"), "timeout", true),
             (500, Some("InternalError"), "unavailable", true),
             (502, None, "unavailable", true),
+            (501, Some("NotImplemented"), "unsupported", false),
             (400, Some("InvalidRequest"), "bucket_failed", false),
         ];
 

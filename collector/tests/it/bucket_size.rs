@@ -1,7 +1,9 @@
 //! Bucket sizes, from an emulator, from a synthetic bucket of any shape, and from a stand-in
 //! for what neither can be made to do.
 
+mod content;
 mod emulator;
+mod figure;
 mod parts;
 mod stand_in;
 mod synthetic;

@@ -66,7 +66,7 @@ async fn a_measured_target_has_its_snapshot_with_all_its_times() {
         (Kept::AsLatest, 10, 1)
     );
     let good = latest(&world, "files").await.unwrap().good.unwrap();
-    assert_eq!(good.summary.total_bytes, 10);
+    assert_eq!(good.summary.total_bytes(), 10);
     assert_eq!(good.run.scheduled_at, at(EIGHT));
     assert_eq!(good.run.taken_at, world.clock.now());
     assert_eq!(good.run.next_due_at, clock::after(at(EIGHT), HOUR));
@@ -95,9 +95,8 @@ async fn a_failure_stands_beside_the_last_good_snapshot() {
     run_at(&world, &NamedFate::default(), "files", EIGHT).await;
     let broken = FailingStore::new(world.store.clone(), []);
     let target = bucket("files");
-    let failing = collector::BucketSource::new(Arc::new(shared::aws::Aws::for_tests(
-        crate::support::NOWHERE,
-    )));
+    let aws = Arc::new(shared::aws::Aws::for_tests(crate::support::NOWHERE));
+    let failing = collector::BucketSource::new(aws, world.clock.clone());
     let task = Task {
         target: &target,
         id: &target.id(),
@@ -127,7 +126,8 @@ async fn the_same_run_twice_is_one_snapshot() {
     assert_eq!(world.store.dump().len(), items);
     let good = latest(&world, "files").await.unwrap().good.unwrap();
     assert_eq!(
-        good.summary.object_count, 2,
+        good.summary.object_count(),
+        Some(2),
         "the later measurement of the two"
     );
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 const README: &str = include_str!("../../README.md");
 
 /// Files whose text holds codes, with what stands right before each.
-const WITH_CODES: [(&str, &str); 5] = [
+const WITH_CODES: [(&str, &str); 6] = [
     (include_str!("../../src/bucket_size.rs"), "permanent("),
     (include_str!("../../src/table_size.rs"), "permanent("),
     (include_str!("../../src/error.rs"), "transient("),
@@ -16,6 +16,10 @@ const WITH_CODES: [(&str, &str); 5] = [
     (
         include_str!("../../src/bucket_size/failure.rs"),
         "transient(",
+    ),
+    (
+        include_str!("../../src/bucket_size/figure.rs"),
+        "permanent(",
     ),
 ];
 

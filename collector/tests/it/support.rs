@@ -10,7 +10,7 @@ use collector::{CollectorPorts, MeasureError, Progress, Source};
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::document::Location;
-use shared::fleet::{BucketTarget, FleetSource, Measured};
+use shared::fleet::{BucketTarget, FleetSource};
 use shared::snapshot::{BucketSize, Method};
 use shared::store::memory::MemoryStore;
 use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
@@ -22,16 +22,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 
 pub(crate) fn bucket(name: &str) -> BucketTarget {
-    BucketTarget {
-        environment: "acme-prod".into(),
-        bucket: name.into(),
-        prefix: String::new(),
-        suffix: String::new(),
-        region: None,
-        role_arn: None,
-        requester_pays: false,
-        measure: Measured::default(),
-    }
+    BucketTarget::whole("acme-prod", name)
 }
 
 /// Measures by name: `gone…` is missing, `slow…` is throttled, `endless…` never ends, and every other bucket has

@@ -19,7 +19,8 @@ WORDS = {
     "OtherAccounts": "`TargetRoles`", "Databases": "`DatabaseLogins`", "Secrets": "`DatabaseSecrets`",
     "DeploymentKey": "the deployment's key", "ConstantSecrets": "`ConstantSecrets`", "Parameters": "`ConstantParameters`",
     "Tasks": "`ConstantTasks`", "TaskDefinitions": "all: ECS offers no resource for it", "DataKeys": "`DataKeys`",
-    "Documents": "`ConstantDocuments`", "Logs": "its log group",
+    "Documents": "`ConstantDocuments`", "Uploads": "all keys of `StorageBuckets`",
+    "Metrics": "all: CloudWatch offers no resource for it", "Logs": "its log group",
 }
 
 

@@ -223,7 +223,8 @@ class Expanded(unittest.TestCase):
 
 
 # Statements of functions whose actions AWS offers no resource for: (role, Sid).
-WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions")}
+WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
+                     ("MonitoringEndpoint", "ReadMetrics")}
 
 
 def flat(statements):

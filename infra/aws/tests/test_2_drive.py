@@ -96,6 +96,9 @@ class Drive(unittest.TestCase):
         self.assertEqual(buckets, {
             ("acme-prod", "acme-prod-files"): (3345, 2), ("acme-test", "acme-test-files"): (7, 1),
             ("acme-test", "elsewhere-files"): (24, 2)})
+        parts = found["acme-prod", "acme-prod-files"]
+        self.assertEqual((parts["multipart"]["total_bytes"], parts["noncurrent"]["total_bytes"], parts["delete_markers"],
+                          parts["completeness"]), (17, 0, {"object_count": 0}, "complete"))
         (table,) = self.items("/table_size?environment=acme-prod", token).values()
         truth = self.world.psql(DATABASE, "--command", "SELECT pg_total_relation_size('\"system$user\"')")
         sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}

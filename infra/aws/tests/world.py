@@ -174,6 +174,8 @@ class World:
                      "acme-config", "other-config"):
             s3.create_bucket(Bucket=name)
         self.put_files("acme-prod-files", {"a": 1000, "b/c": 2345})
+        upload = s3.create_multipart_upload(Bucket="acme-prod-files", Key="upload")["UploadId"]
+        s3.upload_part(Bucket="acme-prod-files", Key="upload", UploadId=upload, PartNumber=1, Body=b"x" * 17)
         self.put_files("acme-test-files", {"one": 7})
         self.put_files("elsewhere-files", {"x": 11, "y": 13})
         self.put_files("forbidden-files", {"z": 5})
@@ -235,6 +237,7 @@ class World:
 name = "acme-prod"
   [[environment.storage]]
   bucket = "acme-prod-files"
+  measure = ["current", "noncurrent", "delete_markers", "multipart", "cloudwatch"]
   [environment.database]
   engine = "postgres"
   host = "{host}"

@@ -2,6 +2,7 @@
 
 mod constants;
 mod database;
+mod money;
 mod section;
 mod storage;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use toml::de::DeTable;
 use super::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet, TargetId};
 use constants::read_constants;
 use database::read_database;
+use money::read_prices;
 use section::{Faults, Section};
 use storage::read_storage;
 
@@ -90,7 +92,9 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
         path: String::new(),
         offset: 0,
     };
-    root.check_keys(faults, &["environment"]);
+    root.check_keys(faults, &["environment", "prices"]);
+    let prices = root.sub_table(faults, "prices");
+    let prices = prices.map(|section| read_prices(faults, &section));
     if root.get("environment").is_none() {
         faults.add(
             0,
@@ -112,7 +116,10 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             );
         }
     }
-    Fleet { environments }
+    Fleet {
+        environments,
+        prices: prices.unwrap_or_default(),
+    }
 }
 
 fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<Environment> {

@@ -3,6 +3,7 @@
 //! A golden file holds the items of one store: key, attributes and the body unpacked. Files of past versions
 //! are never changed. `MRT_TEST_WRITE_GOLDEN=<folder>` writes the file of that newest version anew.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,9 +17,12 @@ use serde::{Deserialize, Serialize};
 use shared::clock::FixedClock;
 use shared::config::{ProcessVariables, Variables};
 use shared::fleet::{Engine, Kind, TargetId};
+use shared::snapshot::bucket_size::{
+    CloudWatchSize, ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
+};
 use shared::snapshot::{
-    BucketSize, DatabaseSize, Failure, Measurement, MendixCatalogue, Method, Persistence, Quality,
-    Run, Snapshot, TableKind, TableName, TableSize, UnsizedTable,
+    BucketSize, DatabaseSize, Failure, MendixCatalogue, Method, Objects, Persistence, Quality, Run,
+    Snapshot, Stored, TableKind, TableName, TableSize, UnsizedTable,
 };
 use shared::store::memory::MemoryStore;
 use shared::store::{
@@ -26,7 +30,7 @@ use shared::store::{
 };
 
 /// Folder of the newest form of each kind. Kinds have versions of their own.
-const NEWEST: [(Kind, &str); 2] = [(Kind::Bucket, "v1"), (Kind::Database, "database-v2")];
+const NEWEST: [(Kind, &str); 2] = [(Kind::Bucket, "bucket-v2"), (Kind::Database, "database-v2")];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct GoldenItem {
@@ -55,7 +59,8 @@ fn run() -> Run {
     }
 }
 
-fn bucket() -> Snapshot<BucketSize> {
+/// The first form: current objects only.
+fn bucket_v1() -> Snapshot<BucketSize> {
     let mut measurement = BucketSize::empty(Method::Listing);
     measurement.add("STANDARD", 5_368_709_120);
     measurement.add("GLACIER", 42);
@@ -63,6 +68,68 @@ fn bucket() -> Snapshot<BucketSize> {
         target: TargetId::from_text("acme-prod/s3/acme-prod-files//"),
         run: run(),
         measurement,
+    }
+}
+
+/// The second form: every part of what is billed.
+fn bucket() -> Snapshot<BucketSize> {
+    let mut snapshot = bucket_v1();
+    let size = &mut snapshot.measurement;
+    let mut noncurrent = Objects::default();
+    noncurrent.add("STANDARD_IA", 4096);
+    size.noncurrent = Some(noncurrent);
+    size.delete_markers = Some(3);
+    size.multipart = Some(Uploads {
+        upload_count: 2,
+        part_count: 5,
+        total_bytes: 26_214_400,
+        by_storage_class: BTreeMap::from([("STANDARD".to_owned(), 26_214_400)]),
+        oldest_initiated_at: Some("2025-03-04T05:06:07Z".parse().unwrap()),
+    });
+    size.cloudwatch = Some(CloudWatchSize {
+        as_of: "2026-01-10T00:00:00Z".parse().unwrap(),
+        total_bytes: 5_400_000_000,
+        overhead_bytes: 40,
+        by_storage_type: BTreeMap::from([
+            ("StandardStorage".to_owned(), 5_399_999_960),
+            ("GlacierObjectOverhead".to_owned(), 40),
+        ]),
+        object_count: Some(11),
+        asked_at: "2026-01-12T08:00:00Z".parse().unwrap(),
+        metric_count: 26,
+    });
+    size.unmeasured = vec![Unmeasured {
+        part: Part::CloudWatch,
+        code: "throttled".into(),
+        reason: "CloudWatch asked for fewer requests".into(),
+    }];
+    size.listing = Some(ListingRun {
+        scheduled_at: scheduled_at(),
+        taken_at: run().taken_at,
+        finished_at: "2026-01-12T10:00:03.579Z".parse().unwrap(),
+        request_count: 4,
+    });
+    size.refresh = Some(Refresh {
+        interval_seconds: 3600,
+        reason: RefreshReason::EveryTick,
+        next_full_at: "2026-01-12T11:00:00Z".parse().unwrap(),
+    });
+    snapshot
+}
+
+/// The second form of storage that is no bucket.
+fn resource() -> Snapshot<BucketSize> {
+    let resource = ResourceSize {
+        used_bytes: Some(70_000),
+        provisioned_bytes: Some(107_374_182_400),
+        item_count: Some(12),
+        by_storage_class: BTreeMap::from([("IA".to_owned(), 70_000)]),
+        as_of: Some("2026-01-12T09:45:00Z".parse().unwrap()),
+    };
+    Snapshot {
+        target: TargetId::from_text("acme-prod/efs/fs-0123//"),
+        run: run(),
+        measurement: BucketSize::of_resource(Method::CloudWatch, resource),
     }
 }
 
@@ -171,6 +238,7 @@ async fn written_now() -> Vec<GoldenItem> {
     ))));
     let writer = SnapshotWriter::new(store.clone(), Duration::from_secs(35 * 86_400));
     writer.keep(&bucket()).await.unwrap();
+    writer.keep(&resource()).await.unwrap();
     writer.keep(&database()).await.unwrap();
     writer
         .record_failure::<BucketSize>(&bucket().target, failure())
@@ -239,16 +307,13 @@ async fn the_newest_form_is_what_is_written() {
 }
 
 fn of_kind(kind: Kind, items: Vec<GoldenItem>) -> Vec<GoldenItem> {
-    let of = |target: &TargetId| {
-        let (latest, snapshot) = (
-            format!("LATEST#{}", kind.as_str()),
-            format!("SNAP#{target}"),
-        );
-        move |item: &GoldenItem| item.partition == latest || item.partition.starts_with(&snapshot)
+    let latest = format!("LATEST#{}", kind.as_str());
+    let part = match kind {
+        Kind::Bucket => ["/s3/", "/efs/"].as_slice(),
+        Kind::Database => ["/db/"].as_slice(),
     };
-    let is_meant = match kind {
-        Kind::Bucket => of(&bucket().target),
-        Kind::Database => of(&database().target),
+    let is_meant = |item: &GoldenItem| {
+        item.partition == latest || part.iter().any(|part| item.partition.contains(part))
     };
     let items: Vec<_> = items.into_iter().filter(is_meant).collect();
     assert!(items.len() >= 2, "a latest and a snapshot");
@@ -276,36 +341,42 @@ async fn every_form_that_was_ever_written_is_read() {
         }
         let reader = SnapshotReader::new(store);
 
-        if let Some(latest) = reader.latest::<BucketSize>(&bucket().target).await.unwrap() {
-            assert_eq!(latest.last_failure, Some(failure()));
-            assert_eq!(latest.good.unwrap().summary, bucket().measurement);
-            assert_eq!(
-                reader
-                    .snapshot(&bucket().target, scheduled_at())
-                    .await
-                    .unwrap(),
-                Some(bucket())
-            );
+        let buckets = match folder_name.as_str() {
+            "v1" => vec![bucket_v1()],
+            "bucket-v2" => vec![bucket(), resource()],
+            _ => vec![],
+        };
+        for expected in buckets {
+            assert_reads(&reader, &expected).await;
+            versions += 1;
         }
-        if let Some(latest) = reader
-            .latest::<DatabaseSize>(&database().target)
-            .await
-            .unwrap()
-        {
-            let expected = match folder_name.as_str() {
-                "v1" => database_v1(),
-                _ => database(),
-            };
-            assert_eq!(latest.good.unwrap().summary, expected.measurement.summary());
-            assert_eq!(
-                reader
-                    .snapshot(&database().target, scheduled_at())
-                    .await
-                    .unwrap(),
-                Some(expected)
-            );
+        let databases = match folder_name.as_str() {
+            "v1" => vec![database_v1()],
+            "database-v2" => vec![database()],
+            _ => vec![],
+        };
+        for expected in databases {
+            assert_reads(&reader, &expected).await;
+            versions += 1;
         }
-        versions += 1;
+        if folder_name != "database-v2" {
+            let latest = reader.latest::<BucketSize>(&bucket().target).await.unwrap();
+            assert_eq!(latest.unwrap().last_failure, Some(failure()));
+        }
     }
-    assert!(versions >= 2);
+    assert!(versions >= 5);
+}
+
+async fn assert_reads<M: Stored + PartialEq + std::fmt::Debug>(
+    reader: &SnapshotReader,
+    expected: &Snapshot<M>,
+) where
+    Snapshot<M>: Clone,
+{
+    let latest = reader.latest::<M>(&expected.target).await.unwrap().unwrap();
+    let good = latest.good.unwrap();
+    assert_eq!(good.run, expected.run);
+    assert_eq!(good.summary, expected.measurement.summary());
+    let snapshot = reader.snapshot(&expected.target, scheduled_at()).await;
+    assert_eq!(snapshot.unwrap(), Some(expected.clone()));
 }

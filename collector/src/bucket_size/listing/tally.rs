@@ -1,6 +1,6 @@
 //! Sums of a listing: bytes and objects by storage class, kept while pages are scanned. No I/O.
 
-use shared::snapshot::{BucketSize, ClassSize};
+use shared::snapshot::{ClassSize, Objects};
 
 /// Class of objects that are listed without one.
 const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
@@ -79,6 +79,18 @@ impl Tally {
         sizes.try_fold(0_u64, u64::checked_add)
     }
 
+    /// Returns the sum as the domain knows it; `None` when it does not fit into 64 bits.
+    pub(crate) fn objects(&self) -> Option<Objects> {
+        let classes = self.classes();
+        Some(Objects {
+            total_bytes: self.total_bytes()?,
+            object_count: self.object_count(),
+            by_storage_class: classes
+                .map(|(name, class)| (name.to_owned(), class))
+                .collect(),
+        })
+    }
+
     /// Returns the objects of all classes.
     pub(crate) fn object_count(&self) -> u64 {
         self.classes.iter().map(|(_, size)| size.object_count).sum()
@@ -101,16 +113,6 @@ impl Sums {
     pub(crate) fn merge(&mut self, other: &Self) -> bool {
         self.delete_markers += other.delete_markers;
         self.current.merge(&other.current) && self.noncurrent.merge(&other.noncurrent)
-    }
-
-    /// Writes the current objects into `size`.
-    pub(crate) fn write_to(&self, size: &mut BucketSize) {
-        size.total_bytes = self.current.total_bytes().unwrap_or(u64::MAX);
-        size.object_count = self.current.object_count();
-        let classes = self.current.classes();
-        size.by_storage_class = classes
-            .map(|(name, class)| (name.to_owned(), class))
-            .collect();
     }
 }
 

@@ -149,7 +149,10 @@ impl Scene {
         let latest = self.latest().await.unwrap();
         assert_eq!(latest.last_failure, None);
         let good = latest.good.unwrap();
-        let found = (good.summary.total_bytes, good.summary.object_count);
+        let found = (
+            good.summary.total_bytes(),
+            good.summary.object_count().unwrap(),
+        );
         assert_eq!(found, self.server.bucket().sum("", ""));
         assert_eq!(good.run.taken_at, began_at);
     }

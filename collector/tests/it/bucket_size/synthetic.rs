@@ -24,10 +24,7 @@ fn target(prefix: &str, suffix: &str) -> BucketTarget {
     BucketTarget {
         prefix: prefix.into(),
         suffix: suffix.into(),
-        measure: Measured {
-            noncurrent: false,
-            multipart: false,
-        },
+        measure: Measured::current(),
         ..bucket("files")
     }
 }
@@ -42,7 +39,7 @@ async fn assert_exact(server: &Server) {
     let size = measure(server, &target("", "")).await.unwrap();
 
     assert_eq!(
-        (size.total_bytes, size.object_count),
+        (size.total_bytes(), size.object_count().unwrap()),
         server.bucket().sum("", "")
     );
 }
@@ -63,11 +60,11 @@ async fn every_shape_is_exact_by_bytes_objects_and_classes() {
 
         let bucket = server.bucket();
         assert_eq!(
-            (size.total_bytes, size.object_count),
+            (size.total_bytes(), size.object_count().unwrap()),
             bucket.sum("", ""),
             "{shape}"
         );
-        for (class, found) in &size.by_storage_class {
+        for (class, found) in &size.current.unwrap().by_storage_class {
             let objects = (0..bucket.keys().len()).map(|index| bucket.object(index));
             let bytes = objects
                 .filter(|object| object.class.unwrap_or("STANDARD") == class)
@@ -86,7 +83,7 @@ async fn prefixes_and_suffixes_hold_in_ranges_too() {
 
         let expected = server.bucket().sum(prefix, suffix);
         assert_eq!(
-            (size.total_bytes, size.object_count),
+            (size.total_bytes(), size.object_count().unwrap()),
             expected,
             "{prefix} {suffix}"
         );
@@ -279,7 +276,7 @@ async fn who_agrees_to_pay_says_so_on_every_page() {
     let size = measure(&server, &payer).await.unwrap();
 
     assert_eq!(
-        (size.total_bytes, size.object_count),
+        (size.total_bytes(), size.object_count().unwrap()),
         server.bucket().sum("", "")
     );
 }
@@ -305,7 +302,7 @@ async fn whatever_goes_wrong_no_number_is_wrong() {
 
         match measure(&server, &target("", "")).await {
             Ok(size) => {
-                let found = (size.total_bytes, size.object_count);
+                let found = (size.total_bytes(), size.object_count().unwrap());
                 assert_eq!(found, server.bucket().sum("", ""), "{shape} {seed}");
             }
             Err(error) => {

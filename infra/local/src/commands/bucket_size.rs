@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use collector::Progress;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
-use shared::fleet::{BucketTarget, Measured};
+use shared::fleet::{BucketTarget, Measured, Prices};
 use shared::snapshot::{BucketSize, Good, Measurement, Run};
 
 use super::{ENVIRONMENT, exit_code, progress, report_failure};
@@ -32,16 +32,11 @@ pub(crate) async fn run(
     suffix: String,
     is_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let (environment, region, role_arn) = (ENVIRONMENT.to_owned(), None, None);
     let target = BucketTarget {
-        environment,
-        bucket,
         prefix,
         suffix,
-        region,
-        role_arn,
-        requester_pays: false,
-        measure: Measured::default(),
+        measure: Measured::current(),
+        ..BucketTarget::whole(ENVIRONMENT, bucket)
     };
     let aws = Arc::new(Aws::load().await);
     let progress = Progress::default();
@@ -80,7 +75,7 @@ fn item(target: &BucketTarget, size: &BucketSize, started_at: DateTime<Utc>) -> 
         completeness: size.completeness(),
         summary: size.summary(),
     };
-    BucketItem::of(target, &good, None, now)
+    BucketItem::of(target, &good, None, (now, &Prices::default()))
 }
 
 fn readable(target: &BucketTarget, size: &BucketSize) -> String {
@@ -89,7 +84,8 @@ fn readable(target: &BucketTarget, size: &BucketSize) -> String {
         "objects".to_owned(),
         "size".to_owned(),
     ]];
-    for (name, class) in &size.by_storage_class {
+    let current = size.current.clone().unwrap_or_default();
+    for (name, class) in &current.by_storage_class {
         rows.push(vec![
             name.clone(),
             progress::count(class.object_count),
@@ -98,8 +94,8 @@ fn readable(target: &BucketTarget, size: &BucketSize) -> String {
     }
     rows.push(vec![
         "total".to_owned(),
-        progress::count(size.object_count),
-        progress::size(size.total_bytes),
+        progress::count(current.object_count),
+        progress::size(current.total_bytes),
     ]);
     let suffix = if target.suffix.is_empty() {
         String::new()

@@ -73,11 +73,10 @@ fn assert_same_shape(place: &str, example: &Value, actual: &Value) {
     match (example, actual) {
         // Storage classes are data: only their values have a shape.
         (Value::Object(example), Value::Object(actual)) if place.ends_with("by_storage_class") => {
-            assert_same_shape(
-                &format!("{place}.*"),
-                example.values().next().unwrap(),
-                actual.values().next().unwrap(),
-            );
+            if let (Some(example), Some(actual)) = (example.values().next(), actual.values().next())
+            {
+                assert_same_shape(&format!("{place}.*"), example, actual);
+            }
         }
         (Value::Object(example), Value::Object(actual)) => {
             let names = |object: &serde_json::Map<String, Value>| {

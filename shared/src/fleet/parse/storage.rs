@@ -1,10 +1,35 @@
-//! The rules of `[[environment.storage]]`: parts of buckets.
+//! The rules of `[[environment.storage]]`: parts of buckets. Storage of other kinds is refused: nothing measures it.
+
+use toml::de::DeValue;
 
 use super::read_place;
 use super::section::{Faults, Section};
-use crate::fleet::{BucketTarget, Measured};
+use crate::fleet::{BucketTarget, Measured, StorageKind};
 
 pub(super) fn read_storage(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    environment: &str,
+) -> Option<BucketTarget> {
+    check_kind(faults, section)?;
+    read_bucket(faults, section, environment)
+}
+
+/// Checks that the entry is of a kind that is measured; `None` where it is not.
+fn check_kind(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<()> {
+    let Some((text, offset)) = section.optional_text(faults, "kind") else {
+        return section.get("kind").is_none().then_some(());
+    };
+    let allowed = StorageKind::S3.as_str();
+    if text == allowed {
+        return Some(());
+    }
+    let reason = format!("{text:?} is not measured, allowed is {allowed}");
+    faults.add(offset, &section.field("kind"), reason);
+    None
+}
+
+fn read_bucket(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
     environment: &str,
@@ -13,12 +38,13 @@ pub(super) fn read_storage(
         faults,
         &[
             "bucket",
+            "kind",
+            "measure",
             "prefix",
             "suffix",
             "region",
             "role_arn",
             "requester_pays",
-            "measure",
         ],
     );
     let bucket = section.required_text(faults, "bucket");
@@ -29,42 +55,59 @@ pub(super) fn read_storage(
     let suffix = section
         .optional_text(faults, "suffix")
         .map(|(text, _)| text.to_owned());
+    let measure = read_measured(faults, section);
+    if measure.cloudwatch && (prefix.is_some() || suffix.is_some()) {
+        let offset = section
+            .get("measure")
+            .map_or(section.offset, |value| value.span().start);
+        let reason =
+            "\"cloudwatch\" is a figure of the whole bucket: not allowed with a prefix or suffix";
+        faults.add(offset, &section.field("measure"), reason);
+    }
     let (region, role_arn) = read_place(faults, section);
     let requester_pays = section.truth(faults, "requester_pays").unwrap_or(false);
-    let measure = read_measured(faults, section);
     Some(BucketTarget {
-        environment: environment.to_owned(),
-        bucket: bucket?,
         prefix: prefix.unwrap_or_default(),
         suffix: suffix.unwrap_or_default(),
+        measure,
         region,
         role_arn,
         requester_pays,
-        measure,
+        ..BucketTarget::whole(environment, bucket?)
     })
 }
 
-/// Reads which parts of the content are measured; current objects always are, so they must be named.
 fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
     let Some(value) = section.get("measure") else {
         return Measured::default();
     };
-    let names: Option<Vec<&str>> = value.get_ref().as_array().map(|names| {
-        names
-            .iter()
-            .map(|name| name.get_ref().as_str().unwrap_or_default())
-            .collect()
-    });
-    let names = names.unwrap_or_default();
-    let is_known = |name: &&str| ["current", "noncurrent", "multipart"].contains(name);
-    if !names.iter().all(is_known) || !names.contains(&"current") {
-        let reason =
-            "allowed is a list of current, noncurrent and multipart, current always among them";
+    let text = |part: &'_ DeValue<'_>| match part {
+        DeValue::String(text) => text.to_string(),
+        _ => String::new(),
+    };
+    let parts: Vec<String> = match value.get_ref() {
+        DeValue::Array(array) => array.iter().map(|part| text(part.get_ref())).collect(),
+        _ => vec![String::new()],
+    };
+    let allowed = [
+        "current",
+        "noncurrent",
+        "delete_markers",
+        "multipart",
+        "cloudwatch",
+    ];
+    let has = |name: &str| parts.iter().any(|part| part == name);
+    let is_known = parts.iter().all(|part| allowed.contains(&part.as_str()));
+    // What is called the size is the current objects: without them there would be none.
+    if !is_known || !has("current") {
+        let reason = "allowed is a list with \"current\", and \"noncurrent\", \"delete_markers\", \"multipart\" and \"cloudwatch\" as wanted";
         faults.add(value.span().start, &section.field("measure"), reason);
     }
     Measured {
-        noncurrent: names.contains(&"noncurrent"),
-        multipart: names.contains(&"multipart"),
+        noncurrent: has("noncurrent"),
+        delete_markers: has("delete_markers"),
+        multipart: has("multipart"),
+        cloudwatch: has("cloudwatch"),
     }
 }
 
@@ -79,4 +122,82 @@ fn bucket_name(text: &str) -> Result<(), &'static str> {
     Err(
         "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Fleet;
+
+    fn parse(entry: &str) -> Result<BucketTarget, String> {
+        let text = format!("[[environment]]\nname = \"a\"\n[[environment.storage]]\n{entry}\n");
+        match Fleet::parse("fleet.toml", &text) {
+            Ok(fleet) => Ok(fleet.buckets()[0].clone()),
+            Err(faults) => Err(faults.to_string()),
+        }
+    }
+
+    #[test]
+    fn current_objects_and_uploads_are_measured_unless_the_file_says_otherwise() {
+        let whole = parse("bucket = \"files\"").unwrap();
+        let all = "bucket = \"files\"\nmeasure = [\"current\", \"noncurrent\", \"delete_markers\", \"multipart\"]";
+        let least = parse("bucket = \"files\"\nmeasure = [\"current\"]").unwrap();
+
+        assert_eq!(whole, BucketTarget::whole("a", "files"));
+        assert!(whole.measure.multipart && !whole.measure.needs_versions());
+        assert!(parse(all).unwrap().measure.needs_versions());
+        assert!(!least.measure.multipart && !least.measure.needs_versions());
+    }
+
+    #[test]
+    fn a_list_without_current_objects_or_with_other_words_is_a_fault() {
+        for measure in [
+            "[]",
+            "[\"multipart\"]",
+            "[\"current\", \"versions\"]",
+            "\"current\"",
+            "[\"current\", 1]",
+        ] {
+            let fault = parse(&format!("bucket = \"files\"\nmeasure = {measure}")).unwrap_err();
+            assert!(
+                fault.contains("storage[0].measure: allowed is a list"),
+                "{measure}: {fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_figure_of_a_whole_bucket_is_not_asked_for_a_part_of_it() {
+        let measure = "measure = [\"current\", \"cloudwatch\"]";
+
+        assert!(
+            parse(&format!("bucket = \"files\"\n{measure}"))
+                .unwrap()
+                .measure
+                .cloudwatch
+        );
+        for part in ["prefix = \"a/\"", "suffix = \".pdf\""] {
+            let fault = parse(&format!("bucket = \"files\"\n{part}\n{measure}")).unwrap_err();
+            assert!(
+                fault
+                    .contains("storage[0].measure: \"cloudwatch\" is a figure of the whole bucket"),
+                "{fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_kind_that_is_not_measured_is_a_fault() {
+        assert_eq!(
+            parse("kind = \"s3\"\nbucket = \"files\""),
+            parse("bucket = \"files\"")
+        );
+        for kind in ["efs", "ebs", "rds", "aurora", "dynamodb", "tape", "S3"] {
+            let fault = parse(&format!("kind = \"{kind}\"\nbucket = \"files\"")).unwrap_err();
+            let expected = format!("storage[0].kind: {kind:?} is not measured, allowed is s3");
+            assert!(fault.contains(&expected), "{kind}: {fault}");
+        }
+        let missing = parse("kind = \"s3\"").unwrap_err();
+        assert!(missing.contains("storage[0].bucket: is missing"));
+    }
 }

@@ -15,6 +15,7 @@ session_timeout_seconds = 300
   [[environment.storage]]
   bucket = "shared-files"
   prefix = "acme-prod/"
+  measure = ["current", "noncurrent"]
   region = "eu-west-1"
   role_arn = "arn:aws:iam::123456789012:role/mrt-reader"
 
@@ -94,10 +95,10 @@ name = "twice"
 
     let shown = faults.to_string();
     for expected in [
-        "fleet.toml:2: colour: unknown key, allowed are environment",
+        "fleet.toml:2: colour: unknown key, allowed are environment, prices",
         "fleet.toml:4: environment[0].name: \"Acme Prod\" is no environment name",
         "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is no bucket name",
-        "fleet.toml:7: environment[0].storage[0].prefx: unknown key, allowed are bucket, prefix",
+        "fleet.toml:7: environment[0].storage[0].prefx: unknown key, allowed are bucket, kind, measure, prefix",
         "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown, allowed are postgres, mysql",
         "fleet.toml:10: environment[0].database.host: is integer, allowed is a string",
         "environment[0].database.name: is missing",

@@ -66,7 +66,7 @@ impl World {
             .latest::<BucketSize>(&self.target)
             .await
             .unwrap()?;
-        latest.good.map(|good| good.summary.total_bytes)
+        latest.good.map(|good| good.summary.total_bytes())
     }
 
     pub(super) async fn history(&self) -> Vec<u64> {
@@ -77,7 +77,7 @@ impl World {
             .await
             .unwrap();
         runs.into_iter()
-            .map(|good| good.summary.total_bytes)
+            .map(|good| good.summary.total_bytes())
             .collect()
     }
 

@@ -1,0 +1,270 @@
+//! What `GET /bucket_size` answers of one target. No I/O: domain in, wire out.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use shared::fleet::{BucketTarget, Prices};
+use shared::snapshot::bucket_size::{CloudWatchSize, Unmeasured, Uploads};
+use shared::snapshot::{BucketSize, Failure, Good, Objects};
+
+use super::cost::CostView;
+use super::reconciliation::Reconciliation;
+use crate::selection::FailureView;
+
+/// Size of one storage target.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BucketItem {
+    /// Environment that the storage belongs to.
+    pub environment: String,
+    /// What it is: `s3`.
+    pub kind: String,
+    /// Bucket name.
+    pub bucket: String,
+    /// What all counted keys begin with; empty for all.
+    pub prefix: String,
+    /// What all counted keys end with; empty for all.
+    pub suffix: String,
+    /// The size, in bytes: what it adds up is in `definition`.
+    pub total_bytes: u64,
+    /// Number of objects in `total_bytes`; null where nobody counted them.
+    pub object_count: Option<u64>,
+    /// Classes of the current objects, those without objects left out; null when they were not listed.
+    pub by_storage_class: Option<BTreeMap<String, ClassView>>,
+    /// What `total_bytes` adds up: `current_objects`.
+    pub definition: String,
+    /// Where `total_bytes` comes from: `listing`.
+    pub method: String,
+    /// Current objects: what a listing sees; null when they were not listed.
+    pub current: Option<ObjectsView>,
+    /// Versions that are no longer current; null when they were not listed.
+    pub noncurrent: Option<ObjectsView>,
+    /// Delete markers; null when they were not listed.
+    pub delete_markers: Option<DeleteMarkersView>,
+    /// Incomplete multipart uploads; null when they were not listed.
+    pub multipart: Option<UploadsView>,
+    /// What CloudWatch says of the whole bucket; null when it was not asked or knows nothing.
+    pub cloudwatch: Option<CloudWatchView>,
+    /// Parts that were to be measured and could not be; they are null above and in no sum.
+    pub unmeasured: Vec<UnmeasuredView>,
+    /// The parts against the figure of CloudWatch.
+    pub reconciliation: Reconciliation,
+    /// What it costs, estimated with the fleet file's prices.
+    pub cost: CostView,
+    /// `complete`, or `partial` when `unmeasured` names a part.
+    pub completeness: String,
+    /// When the run was scheduled, RFC 3339 UTC.
+    pub scheduled_at: DateTime<Utc>,
+    /// When measuring began, RFC 3339 UTC: of a size by `listing`, when that listing began.
+    pub taken_at: DateTime<Utc>,
+    /// When measuring ended, RFC 3339 UTC.
+    pub finished_at: DateTime<Utc>,
+    /// Seconds since `taken_at`.
+    pub age_seconds: u64,
+    /// Whether a whole interval went by without the new snapshot that was due.
+    pub stale: bool,
+    /// The newest failed run since this snapshot; null when the newest run was good.
+    pub last_failure: Option<FailureView>,
+}
+
+/// Objects of one storage class.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ClassView {
+    /// Sum of their sizes, in bytes.
+    pub total_bytes: u64,
+    /// Their number.
+    pub object_count: u64,
+}
+
+/// Objects or versions.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ObjectsView {
+    /// Sum of their sizes, in bytes.
+    pub total_bytes: u64,
+    /// Their number.
+    pub object_count: u64,
+    /// The same two by S3 storage class; classes without any are left out.
+    pub by_storage_class: BTreeMap<String, ClassView>,
+}
+
+/// Delete markers: keys without bytes.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeleteMarkersView {
+    /// Their number.
+    pub object_count: u64,
+}
+
+/// Incomplete multipart uploads.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct UploadsView {
+    /// Sum of their parts' sizes, in bytes.
+    pub total_bytes: u64,
+    /// Number of uploads, those without a part included.
+    pub upload_count: u64,
+    /// Number of parts.
+    pub part_count: u64,
+    /// Bytes by the storage class that the upload was begun with.
+    pub by_storage_class: BTreeMap<String, u64>,
+    /// When the oldest was begun, RFC 3339 UTC; null without uploads.
+    pub oldest_initiated_at: Option<DateTime<Utc>>,
+}
+
+/// A bucket by CloudWatch's daily storage metrics, which come a day or two late.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CloudWatchView {
+    /// Day that all of it is of, `YYYY-MM-DD` in UTC.
+    pub as_of: String,
+    /// Bytes of all storage types: all versions, parts of uploads and overhead.
+    pub total_bytes: u64,
+    /// The part of `total_bytes` that is in no object: metadata, and rounding up to least billed sizes.
+    pub overhead_bytes: u64,
+    /// Bytes by `StorageType`; types without a value on that day are left out.
+    pub by_storage_type: BTreeMap<String, u64>,
+    /// Objects with all versions, delete markers and parts; null when it has no value on that day.
+    pub object_count: Option<u64>,
+}
+
+/// A part that could not be measured.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct UnmeasuredView {
+    /// `noncurrent`, `delete_markers`, `multipart` or `cloudwatch`.
+    pub part: String,
+    /// Stable word for the kind of failure, such as `access_denied`.
+    pub code: String,
+    /// What was attempted and what is in the way.
+    pub reason: String,
+}
+
+/// A storage target without any snapshot.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PendingBucket {
+    /// Environment that the storage belongs to.
+    pub environment: String,
+    /// What it is: `s3`.
+    pub kind: String,
+    /// Bucket name.
+    pub bucket: String,
+    /// What all counted keys begin with; empty for all.
+    pub prefix: String,
+    /// What all counted keys end with; empty for all.
+    pub suffix: String,
+    /// The newest failed run; null when none has ended yet.
+    pub last_failure: Option<FailureView>,
+}
+
+impl BucketItem {
+    /// Returns the view of a target's last good run at `now`, with costs by `prices`.
+    pub fn of(
+        target: &BucketTarget,
+        good: &Good<BucketSize>,
+        failure: Option<&Failure>,
+        (now, prices): (DateTime<Utc>, &Prices),
+    ) -> Self {
+        let size = &good.summary;
+        let (total_bytes, definition) = size.total();
+        let current = size.current.as_ref().map(ObjectsView::of);
+        let duration = TimeDelta::from_std(good.run.duration).unwrap_or_default();
+        let finished_at = match size.listing {
+            Some(listing) => listing.finished_at,
+            None => good.run.taken_at + duration,
+        };
+        Self {
+            environment: target.environment.clone(),
+            kind: target.kind.as_str().to_owned(),
+            bucket: target.bucket.clone(),
+            prefix: target.prefix.clone(),
+            suffix: target.suffix.clone(),
+            total_bytes,
+            object_count: size.object_count(),
+            by_storage_class: current
+                .as_ref()
+                .map(|current| current.by_storage_class.clone()),
+            definition: definition.as_str().to_owned(),
+            method: size.method.as_str().to_owned(),
+            current,
+            noncurrent: size.noncurrent.as_ref().map(ObjectsView::of),
+            delete_markers: size
+                .delete_markers
+                .map(|object_count| DeleteMarkersView { object_count }),
+            multipart: size.multipart.as_ref().map(UploadsView::of),
+            cloudwatch: size.cloudwatch.as_ref().map(CloudWatchView::of),
+            unmeasured: size.unmeasured.iter().map(UnmeasuredView::of).collect(),
+            reconciliation: Reconciliation::of(target, size),
+            cost: CostView::of(target, size, prices),
+            completeness: good.completeness.as_str().to_owned(),
+            scheduled_at: good.run.scheduled_at,
+            taken_at: good.run.taken_at,
+            finished_at,
+            age_seconds: good.run.age_seconds(now),
+            stale: good.run.is_stale(now),
+            last_failure: failure.map(FailureView::of),
+        }
+    }
+}
+
+impl PendingBucket {
+    pub(super) fn of(target: &BucketTarget, failure: Option<&Failure>) -> Self {
+        Self {
+            environment: target.environment.clone(),
+            kind: target.kind.as_str().to_owned(),
+            bucket: target.bucket.clone(),
+            prefix: target.prefix.clone(),
+            suffix: target.suffix.clone(),
+            last_failure: failure.map(FailureView::of),
+        }
+    }
+}
+
+impl ObjectsView {
+    fn of(objects: &Objects) -> Self {
+        let classes = objects.by_storage_class.iter();
+        Self {
+            total_bytes: objects.total_bytes,
+            object_count: objects.object_count,
+            by_storage_class: classes
+                .map(|(name, class)| {
+                    let view = ClassView {
+                        total_bytes: class.total_bytes,
+                        object_count: class.object_count,
+                    };
+                    (name.clone(), view)
+                })
+                .collect(),
+        }
+    }
+}
+
+impl UploadsView {
+    fn of(uploads: &Uploads) -> Self {
+        Self {
+            total_bytes: uploads.total_bytes,
+            upload_count: uploads.upload_count,
+            part_count: uploads.part_count,
+            by_storage_class: uploads.by_storage_class.clone(),
+            oldest_initiated_at: uploads.oldest_initiated_at,
+        }
+    }
+}
+
+impl CloudWatchView {
+    fn of(figure: &CloudWatchSize) -> Self {
+        Self {
+            as_of: figure.as_of.format("%Y-%m-%d").to_string(),
+            total_bytes: figure.total_bytes,
+            overhead_bytes: figure.overhead_bytes,
+            by_storage_type: figure.by_storage_type.clone(),
+            object_count: figure.object_count,
+        }
+    }
+}
+
+impl UnmeasuredView {
+    fn of(unmeasured: &Unmeasured) -> Self {
+        Self {
+            part: unmeasured.part.as_str().to_owned(),
+            code: unmeasured.code.clone(),
+            reason: unmeasured.reason.clone(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The rules of `[prices]`: what storage and the requests to measure it cost.
+
+use toml::de::DeValue;
+
+use super::section::{Faults, Section};
+use crate::fleet::{Price, Prices};
+
+/// Reads `[prices]`; what is left out keeps the shipped price, except for `per_gib_month`, which is taken whole.
+pub(super) fn read_prices(faults: &mut Faults<'_>, section: &Section<'_>) -> Prices {
+    section.check_keys(
+        faults,
+        &[
+            "as_of",
+            "region",
+            "currency",
+            "per_gib_month",
+            "list_per_1000",
+            "metrics_per_1000",
+        ],
+    );
+    let shipped = Prices::default();
+    let as_of = section.required_text(faults, "as_of");
+    let as_of = section.checked(faults, ("as_of", as_of), day);
+    let region = section.required_text(faults, "region");
+    let currency = section.required_text(faults, "currency");
+    let mut prices = Prices {
+        as_of: as_of.unwrap_or_default(),
+        region: region.map(|(text, _)| text.to_owned()).unwrap_or_default(),
+        currency: currency
+            .map(|(text, _)| text.to_owned())
+            .unwrap_or_default(),
+        ..shipped
+    };
+    if let Some(price) = price(faults, section, "list_per_1000") {
+        prices.list_per_1000 = price;
+    }
+    if let Some(price) = price(faults, section, "metrics_per_1000") {
+        prices.metrics_per_1000 = price;
+    }
+    match section.sub_table(faults, "per_gib_month") {
+        Some(classes) => {
+            let names = classes.table.keys().map(|key| key.get_ref().to_string());
+            let priced = names.filter_map(|name| {
+                let price = price(faults, &classes, &name)?;
+                Some((name, price))
+            });
+            prices.per_gib_month = priced.collect();
+        }
+        None if section.get("per_gib_month").is_none() => faults.add(
+            section.offset,
+            &section.field("per_gib_month"),
+            "is missing: prices of a region and a day go together",
+        ),
+        None => {}
+    }
+    prices
+}
+
+fn price(faults: &mut Faults<'_>, section: &Section<'_>, key: &str) -> Option<Price> {
+    let value = section.get(key)?;
+    let price = match value.get_ref() {
+        DeValue::Float(float) => Price::parse(float.as_str()),
+        DeValue::Integer(integer) if integer.radix() == 10 => Price::parse(integer.as_str()),
+        _ => None,
+    };
+    if price.is_none() {
+        faults.add(
+            value.span().start,
+            &section.field(key),
+            "allowed is a price such as 0.023, with at most 9 digits behind the point",
+        );
+    }
+    price
+}
+
+fn day(text: &str) -> Result<(), &'static str> {
+    text.parse::<chrono::NaiveDate>()
+        .map(drop)
+        .map_err(|_| "is not a day, such as 2026-01-31")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fleet::{Fleet, Price, Prices};
+
+    const ENVIRONMENT: &str = "[[environment]]\nname = \"a\"\n";
+
+    #[test]
+    fn without_a_section_the_shipped_prices_hold() {
+        let fleet = Fleet::parse("fleet.toml", ENVIRONMENT).unwrap();
+
+        assert_eq!(fleet.prices(), &Prices::default());
+    }
+
+    #[test]
+    fn own_prices_replace_the_shipped_ones_and_a_class_left_out_has_none() {
+        let text = format!(
+            "{ENVIRONMENT}[prices]\nas_of = \"2026-01-31\"\n\
+             region = \"eu-west-1\"\ncurrency = \"EUR\"\nlist_per_1000 = 0.0055\n\
+             [prices.per_gib_month]\nSTANDARD = 0.024\nGLACIER = 1\n"
+        );
+
+        let fleet = Fleet::parse("fleet.toml", &text).unwrap();
+
+        let prices = fleet.prices();
+        assert_eq!(
+            (prices.currency.as_str(), prices.per_gib_month.len()),
+            ("EUR", 2)
+        );
+        assert_eq!(
+            prices.per_gib_month["STANDARD"],
+            Price::from_nanos(24_000_000)
+        );
+        assert_eq!(prices.list_per_1000, Price::from_nanos(5_500_000));
+        assert_eq!(prices.metrics_per_1000, Prices::default().metrics_per_1000);
+    }
+
+    #[test]
+    fn every_fault_of_the_prices_is_named() {
+        let text = format!(
+            "{ENVIRONMENT}[prices]\nas_of = \"today\"\n\
+             currency = \"EUR\"\nlist_per_1000 = -1.0\n[prices.per_gib_month]\nSTANDARD = \"0.024\"\n"
+        );
+
+        let shown = Fleet::parse("fleet.toml", &text).unwrap_err().to_string();
+
+        for expected in [
+            "prices.as_of: \"today\" is not a day",
+            "prices.region: is missing",
+            "prices.list_per_1000: allowed is a price",
+            "prices.per_gib_month.STANDARD: allowed is a price",
+        ] {
+            assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
+        }
+    }
+}
