@@ -177,7 +177,7 @@ fn grants_are_printed_in_the_engines_own_words_and_hold_no_secret() {
     assert!(script.contains("ACCOUNT LOCK;"), "{script}");
     assert!(!script.contains("NEVERLEAK"), "{script}");
     assert_eq!(files.status.code(), Some(1));
-    assert!(error(&files).contains("names no database for files"));
+    assert!(error(&files).contains("files has no database"));
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(error(&nowhere).contains("there is no environment nowhere"));
 }
@@ -255,8 +255,8 @@ fn failures_are_one_and_name_what_is_in_the_way() {
             "could not read nowhere.json",
         ),
         (
-            vec!["table-size", "mysql://u@127.0.0.1/d"],
-            "(engine_unsupported)",
+            vec!["table-size", "mysql://u@127.0.0.1:9/d"],
+            "(connection_refused)",
         ),
         (
             vec!["table-size", "postgres://u@127.0.0.1:9/d"],
