@@ -20,4 +20,6 @@ export MRT_TEST_PSQL
 export MRT_TEST_BINARIES=${MRT_TEST_BINARIES:-${CARGO_TARGET_DIR:-$repository/target}/debug}
 mkdir -p "$repository/.mrt/test"
 cd "$here"
-exec "$repository/.mrt/venv/deploy/bin/python" -B -m unittest --verbose "${@:-discover}"
+tests=("$@")
+(($#)) || tests=(discover)
+exec "$repository/.mrt/venv/deploy/bin/python" -B -m unittest "${tests[@]}" --verbose

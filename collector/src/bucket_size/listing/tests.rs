@@ -9,7 +9,8 @@ use crate::bucket_size::tests::target;
 
 fn serve(mut bucket: Bucket, versions: usize) -> Server {
     bucket.versions_per_key = versions;
-    Server::start(bucket, 0, Duration::from_millis(1), |_| Answer::Good)
+    // Long enough for pages of several ranges to be under way together.
+    Server::start(bucket, 0, Duration::from_millis(20), |_| Answer::Good)
 }
 
 async fn listed(server: &Server, listing: Listing, prefix: &str, suffix: &str) -> Listed {
