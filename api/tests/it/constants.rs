@@ -3,6 +3,7 @@
 mod compare;
 mod faults;
 mod http;
+pub(crate) mod layers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ const MODEL: &str = include_str!("../fixtures/metadata.json");
 const LAYER: &str = include_str!("../fixtures/m2ee.yaml");
 
 /// Clients of an AWS that nobody answers for.
-fn nowhere() -> Arc<Aws> {
+pub(crate) fn nowhere() -> Arc<Aws> {
     Arc::new(Aws::for_tests("http://127.0.0.1:9"))
 }
 

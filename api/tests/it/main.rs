@@ -8,6 +8,7 @@
 
 mod constants;
 mod harness;
+mod leaks;
 mod logs;
 mod sizes;
 mod users;

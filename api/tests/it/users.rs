@@ -1,6 +1,6 @@
 //! `/users`: counts and lists in real Mendix databases under least rights.
 
-mod database;
+pub(crate) mod database;
 mod generations;
 mod http;
 mod leaks;

@@ -114,6 +114,14 @@ impl TestDatabase {
         }
     }
 
+    /// Returns `statement`, whose identifiers are in double quotes, as this engine takes it.
+    pub(crate) fn own(&self, statement: &str) -> String {
+        match self.target.engine {
+            Engine::Postgres => statement.to_owned(),
+            Engine::Mysql => statement.replace('"', "`"),
+        }
+    }
+
     /// Returns the role as statements name it.
     pub(crate) fn user(&self) -> String {
         let user = &self.target.user;

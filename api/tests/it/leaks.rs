@@ -1,0 +1,134 @@
+//! Secrets in every layer and every column, a request of every kind, and not a trace of them: in no response, no
+//! error and no line of the log at any level. The two endpoints have no store, so nothing is stored either.
+
+use std::sync::Arc;
+
+use api::constants::Sources;
+use api::deployment_key::DeploymentKey;
+use shared::aws::Aws;
+
+use crate::constants::layers::Deployment;
+use crate::harness::{World, get};
+use crate::logs::Logs;
+use crate::users::database::{ENGINES, SEED, TestDatabase, users};
+
+/// The fleet entry of an environment whose every layer holds secrets.
+async fn constants_entry(deployment: &Deployment) -> String {
+    let secret = "NEVERLEAK";
+    let variables = [
+        ("ADMIN_PASSWORD", secret),
+        (
+            "CONSTANTS",
+            r#"{"Sales.Region": "https://u:NEVERLEAK@h", "Gone.X": "NEVERLEAK"}"#,
+        ),
+        ("MX_Encryption_EncryptionKey", secret),
+        ("MX_Unknown", secret),
+    ];
+    deployment
+        .service(&variables, &[("CONSTANTS", secret)], &[])
+        .await;
+    let package = Box::pin(deployment.package()).await;
+    deployment
+        .secret(r#"{"mx-admin-password": "NEVERLEAK", "mx-const-Sales.UploadTo": "NEVERLEAK"}"#)
+        .await;
+    deployment
+        .parameters(
+            &[("Sales.HashSalt", secret)],
+            &[("Sales.Greeting", secret)],
+            true,
+        )
+        .await;
+    deployment.entry("leaky", &package)
+}
+
+#[tokio::test]
+async fn no_secret_of_any_layer_or_column_leaves_by_any_way() {
+    let Some(deployment) = Deployment::new("leaks") else {
+        return;
+    };
+    let mut fleet = Box::pin(constants_entry(&deployment)).await;
+    let mut databases = Vec::new();
+    for engine in ENGINES {
+        let Some(database) = TestDatabase::on(engine, "leaks", SEED).await else {
+            return;
+        };
+        fleet.push_str(&database.fleet(&format!("people-{}", engine.as_str())));
+        databases.push(database);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("bad.json", "{\"Constants\": [NEVERLEAK"),
+        ("good.json", include_str!("../fixtures/metadata.json")),
+        ("bad.yaml", "mxruntime: {MicroflowConstants: [NEVERLEAK"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        fleet.push_str(&format!(
+            "[[environment]]\nname = \"{}\"\n[environment.constants]\nmodel = {:?}\nlayers = [{:?}]\n",
+            name.replace('.', "-"),
+            folder.path().join(name.replace(".yaml", ".json").replace("bad.json", name)),
+            folder.path().join("bad.yaml")
+        ));
+    }
+    let world = World::new(&fleet);
+    let logs = Logs::start();
+    let key = DeploymentKey::of_value("NEVERLEAK-NEVERLEAK");
+    let constants = |aws: Arc<Aws>| {
+        let fleet = Arc::clone(&world.fleet);
+        api::constants::endpoint(fleet, Sources::new(aws), key.clone())
+    };
+    let people = api::users::endpoint(Arc::clone(&world.fleet), users(), key.clone());
+    let server = world.server(vec![constants(Arc::clone(&deployment.aws)), people]);
+    let dead = world.server(vec![constants(super::constants::nowhere())]);
+    let scopes = "mrt/users.read mrt/users.pii mrt/constants.read";
+
+    let mut answered = 0;
+    for path in [
+        "/micro_flow_constants?environment=leaky",
+        "/micro_flow_constants?environment=leaky&status=obsolete",
+        "/micro_flow_constants?environment=leaky&name=*NEVER*",
+        "/micro_flow_constants?environment=leaky&compare=good-json",
+        "/micro_flow_constants?environment=good-json&compare=leaky",
+        "/micro_flow_constants?environment=bad-json",
+        "/micro_flow_constants?environment=bad-yaml",
+        "/users",
+        "/users?environment=people-postgres",
+        "/users?environment=people-mysql",
+        "/users?environment=people-postgres&view=list",
+        "/users?environment=people-mysql&view=list&kind=human",
+        "/users?environment=people-postgres&view=list&kind=human&names=clear",
+        "/users?environment=people-mysql&view=list&role=NOBODY",
+    ] {
+        // The harness looks into each response for the word.
+        let reply = server.ask(get(path).scopes(scopes)).await;
+        assert!(reply.status < 500, "{path}: {}", reply.text);
+        answered += 1;
+    }
+    let unavailable = dead
+        .ask(get("/micro_flow_constants?environment=leaky").scopes(scopes))
+        .await;
+    unavailable.problem(503, "unavailable");
+    for database in &databases {
+        database
+            .run(&database.own(r#"DROP TABLE "system$user""#))
+            .await;
+        let path = format!(
+            "/users?environment=people-{}",
+            database.target.engine.as_str()
+        );
+        let reply = server.ask(get(&path).scopes(scopes)).await;
+        assert!(reply.status >= 400, "{}", reply.text);
+    }
+
+    let logged = logs.text();
+    assert_eq!(answered, 14);
+    assert!(
+        logged.contains("answered /users"),
+        "the log was kept: {logged}"
+    );
+    for secret in ["NEVERLEAK", "dana", "svc_warehouse", "erik@"] {
+        assert!(!logged.contains(secret), "{secret}: {logged}");
+    }
+    for database in databases {
+        database.remove().await;
+    }
+}

@@ -1,0 +1,230 @@
+//! What files and statistics of MySQL and MariaDB make of a table.
+
+use super::*;
+
+fn listed(name: &str) -> ListedTable {
+    ListedTable {
+        name: name.to_owned(),
+        spelling: names::encoded(name),
+        engine: Some("InnoDB".to_owned()),
+        rows: Some(7),
+        data_bytes: Some(16_384),
+        index_bytes: Some(32_768),
+        free_bytes: Some(4096),
+        ..ListedTable::default()
+    }
+}
+
+/// Each is id and file number, name, bytes of its file (none where there is none), and whether it is shared.
+fn innodb(tables: &[(u64, &str, Option<u64>, bool)]) -> Innodb {
+    let name = |text: &str| text.as_bytes().to_vec();
+    Innodb {
+        tables: tables
+            .iter()
+            .map(|(id, text, _, is_shared)| InnodbTable {
+                id: *id,
+                name: name(text),
+                space: if *is_shared { 0 } else { *id },
+                is_shared: *is_shared,
+            })
+            .collect(),
+        files: tables
+            .iter()
+            .filter_map(|(id, text, bytes, _)| {
+                Some(InnodbFile {
+                    space: *id,
+                    name: name(text),
+                    bytes: (*bytes)?,
+                })
+            })
+            .collect(),
+    }
+}
+
+fn judged(listed: Vec<ListedTable>, innodb: &Innodb) -> Sizes {
+    judge("acme", listed, Some(innodb), false).unwrap()
+}
+
+#[test]
+fn a_table_is_as_large_as_its_file_and_its_parts_are_by_statistics() {
+    let innodb = innodb(&[(5, "system@0024user", Some(147_456), false)]);
+
+    let sizes = judged(vec![listed("system$user")], &innodb);
+
+    let table = &sizes.tables[0];
+    assert_eq!(
+        (table.total_bytes, &table.quality),
+        (147_456, &Quality::Exact)
+    );
+    assert_eq!(
+        (table.heap_bytes, table.index_bytes),
+        (Some(16_384), Some(32_768))
+    );
+    assert!(table.are_parts_estimated);
+    assert_eq!(
+        (table.free_bytes, table.row_estimate),
+        (Some(4096), Some(7))
+    );
+    assert_eq!(sizes.other_bytes, 0);
+}
+
+#[test]
+fn partitions_and_full_text_indexes_are_in_their_table() {
+    let innodb = innodb(&[
+        (1, "log#P#p0", Some(100), false),
+        (2, "log#P#p1#SP#p1sp0", Some(200), false),
+        (33, "note", Some(1000), false),
+        (34, "FTS_0000000000000021_CONFIG", Some(30), false),
+        (35, "FTS_0000000000000099_CONFIG", Some(5), false),
+        (36, "#sql-alter-1f", Some(6), false),
+    ]);
+    let log = ListedTable {
+        is_partitioned: true,
+        ..listed("log")
+    };
+
+    let sizes = judged(vec![log, listed("note")], &innodb);
+
+    let [log, note] = &sizes.tables[..] else {
+        panic!("two tables: {sizes:?}")
+    };
+    assert_eq!((log.total_bytes, log.kind), (300, TableKind::Partitioned));
+    assert_eq!((note.total_bytes, note.index_bytes), (1030, Some(32_798)));
+    assert_eq!(sizes.other_bytes, 11);
+}
+
+#[test]
+fn a_shared_file_makes_an_estimate_without_free_bytes() {
+    let innodb = innodb(&[(1, "old", None, true)]);
+
+    let sizes = judged(vec![listed("old")], &innodb);
+
+    assert_eq!(sizes.tables[0].total_bytes, 49_152);
+    assert_eq!(sizes.tables[0].free_bytes, None);
+    assert!(matches!(sizes.tables[0].quality, Quality::Estimated { .. }));
+}
+
+#[test]
+fn a_table_that_was_dropped_is_left_out_and_one_without_its_file_is_named() {
+    let innodb = innodb(&[(1, "discarded", None, false)]);
+
+    let sizes = judged(vec![listed("dropped"), listed("discarded")], &innodb);
+
+    assert!(sizes.tables.is_empty());
+    assert_eq!(sizes.unsized_tables.len(), 1);
+    assert_eq!(sizes.unsized_tables[0].table, "discarded");
+}
+
+#[test]
+fn a_table_that_was_rebuilt_meanwhile_has_the_file_of_its_name() {
+    let mut innodb = innodb(&[(9, "rebuilt", None, false)]);
+    innodb.files.push(InnodbFile {
+        space: 4,
+        name: b"rebuilt".to_vec(),
+        bytes: 64,
+    });
+
+    let sizes = judged(vec![listed("rebuilt")], &innodb);
+
+    assert_eq!(sizes.tables[0].total_bytes, 64);
+}
+
+#[test]
+fn a_locked_table_still_has_its_file() {
+    let locked = ListedTable {
+        name: "locked".to_owned(),
+        spelling: names::encoded("locked"),
+        ..ListedTable::default()
+    };
+    let other = ListedTable {
+        name: "elsewhere".to_owned(),
+        spelling: None,
+        ..locked.clone()
+    };
+
+    let sizes = judged(
+        vec![locked, other],
+        &innodb(&[(1, "locked", Some(64), false)]),
+    );
+
+    assert_eq!(sizes.tables[0].total_bytes, 64);
+    assert_eq!(sizes.tables[0].heap_bytes, None);
+    assert_eq!(sizes.unsized_tables[0].table, "elsewhere");
+}
+
+#[test]
+fn without_files_every_innodb_table_is_an_estimate() {
+    let sizes = judge("acme", vec![listed("a")], None, false).unwrap();
+
+    assert_eq!(sizes.tables[0].total_bytes, 49_152);
+    assert!(matches!(sizes.tables[0].quality, Quality::Estimated { .. }));
+}
+
+#[test]
+fn other_engines_are_live_estimated_left_out_or_named() {
+    let of = |engine: &str, bytes| ListedTable {
+        engine: Some(engine.to_owned()),
+        data_bytes: Some(bytes),
+        index_bytes: Some(0),
+        ..listed(engine)
+    };
+    let tables = vec![
+        of("MyISAM", 5),
+        of("ROCKSDB", 6),
+        of("MEMORY", 7),
+        of("CSV", 0),
+    ];
+
+    let sizes = judged(tables, &Innodb::default());
+
+    let found: Vec<_> = sizes
+        .tables
+        .iter()
+        .map(|table| (table.table.as_str(), table.quality == Quality::Exact))
+        .collect();
+    assert_eq!(found, [("MyISAM", true), ("ROCKSDB", false)]);
+    assert_eq!(sizes.unsized_tables[0].table, "CSV");
+}
+
+/// MySQL 8 writes files in its own characters and tables in InnoDB's.
+#[test]
+fn two_spellings_meet_in_the_number_of_the_file() {
+    let innodb = Innodb {
+        tables: vec![InnodbTable {
+            id: 1,
+            name: b"system@0024user".to_vec(),
+            space: 3,
+            is_shared: false,
+        }],
+        files: vec![
+            InnodbFile {
+                space: 3,
+                name: b"system$user".to_vec(),
+                bytes: 64,
+            },
+            InnodbFile {
+                space: 4,
+                name: b"sales$order".to_vec(),
+                bytes: 32,
+            },
+        ],
+    };
+    let tables = vec![listed("system$user"), listed("sales$order")];
+
+    let sizes = judge("acme", tables, Some(&innodb), true).unwrap();
+
+    let bytes: Vec<_> = sizes.tables.iter().map(|table| table.total_bytes).collect();
+    assert_eq!((bytes, sizes.other_bytes), (vec![64, 32], 0));
+}
+
+#[test]
+fn sequences_are_bytes_and_no_tables() {
+    let sequence = ListedTable {
+        is_sequence: true,
+        ..listed("numbers")
+    };
+
+    let sizes = judged(vec![sequence], &innodb(&[(1, "numbers", Some(64), false)]));
+
+    assert_eq!((sizes.tables.len(), sizes.other_bytes), (0, 64));
+}
