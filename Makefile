@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deny bench bench-listing package deploy reset
+.PHONY: help run test lint deny bench bench-listing bench-tables package deploy reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -32,6 +32,10 @@ bench: ## Measures the release binaries: size, start and answers, beside Python'
 bench-listing: ## Measures listings of synthetic buckets, beside s5cmd, rclone and awscli
 	cargo build --release --locked --package synthetic-s3 --package collector --bin synthetic-s3 --example list-bucket
 	@exec infra/bench/listing.sh $(ARGS)
+
+bench-tables: ## Measures table sizes of 10,000 tables, beside the queries of other programs
+	cargo build --release --locked --package collector --example measure-database
+	@exec infra/bench/tables.sh $(ARGS)
 
 package: ## Builds the functions' zips, each within its budget: ARCH=arm64 or x86_64, RDS_CA_BUNDLE=file
 	@exec infra/aws/package.sh

@@ -12,12 +12,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-import time
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 
+import process
 from report import commit, machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -81,25 +80,7 @@ def run(command):
         "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    with tempfile.TemporaryFile() as output:
-        started = time.monotonic()
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, stdin=subprocess.DEVNULL)
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid or time.monotonic() - started > PATIENCE_SECONDS:
-                break
-            time.sleep(0.002)
-        wall = time.monotonic() - started
-        if not pid:
-            process.kill()
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(max(0, output.seek(0, 2) - 4096))
-        text = output.read().decode(errors="replace")
-    return {
-        "wall_s": wall, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_rss_mb": usage.ru_maxrss / 1e3,
-        "output": text, "status": process.returncode,
-    }
+    return process.run(command, environment, PATIENCE_SECONDS, last_bytes=4096)
 
 
 def measure(programs, shape, count, delay_ms, times):

@@ -1,0 +1,101 @@
+"""What is asked of a database beside our collector: the bare query, and what other programs ask, in words of our own.
+
+Written from their documentation and sources in the versions named here: the same relations, the same size functions
+as often, the same joins, statistics, order and limit, so that the server has the same work. Names of columns and
+layout are ours. What they do with the rows is not measured.
+"""
+
+NOT_SYSTEM = "n.nspname NOT IN ('pg_catalog', 'information_schema')"
+
+# The least that tells the size of every table: one total for each, without parts, statistics or care for locks.
+BARE = f"""
+SELECT n.nspname, c.relname, pg_total_relation_size(c.oid)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm') AND {NOT_SYSTEM}
+"""
+
+# postgres_exporter 0.20.1, collector stat_user_tables: every table that has statistics.
+POSTGRES_EXPORTER = """
+SELECT
+  current_database(), u.schemaname, u.relname, pg_table_size(u.relid), pg_indexes_size(u.relid),
+  u.seq_scan, u.seq_tup_read, u.idx_scan, u.idx_tup_fetch, u.n_tup_ins, u.n_tup_upd, u.n_tup_del, u.n_tup_hot_upd,
+  u.n_live_tup, u.n_dead_tup, u.n_mod_since_analyze, u.vacuum_count, u.autovacuum_count, u.analyze_count,
+  u.autoanalyze_count, coalesce(u.last_vacuum, 'epoch'), coalesce(u.last_autovacuum, 'epoch'),
+  coalesce(u.last_analyze, 'epoch'), coalesce(u.last_autoanalyze, 'epoch')
+FROM pg_stat_user_tables AS u
+"""
+
+# pgwatch 5.3.0, metric table_stats as asked of PostgreSQL 14 and 15: tables that nobody has locked and, summed, roots
+# of partitions; the 300 largest of both.
+PGWATCH = r"""
+WITH RECURSIVE roots AS (
+  SELECT c.oid, n.nspname, c.relname
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('p', 'r') AND c.relpersistence <> 't'
+    AND NOT n.nspname LIKE ANY (ARRAY[E'pg\\_%', 'information_schema', E'\\_timescaledb%'])
+    AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+    AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid)
+),
+parts (oid, root) AS (
+  SELECT r.oid, r.oid FROM roots AS r
+  UNION ALL
+  SELECT i.inhrelid, p.root FROM pg_inherits AS i JOIN parts AS p ON p.oid = i.inhparent
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+),
+found AS (
+  SELECT
+    u.relid, quote_ident(u.schemaname) AS of_schema, quote_ident(u.relname) AS of_table,
+    pg_table_size(u.relid) AS table_bytes,
+    abs(greatest(ceil(log((pg_table_size(u.relid) + 1) / 10 ^ 6)), 0))::text AS magnitude,
+    pg_total_relation_size(u.relid) AS total_bytes,
+    CASE WHEN c.reltoastrelid <> 0 THEN pg_total_relation_size(c.reltoastrelid) ELSE 0 END AS toast_bytes,
+    extract(epoch FROM now() - greatest(u.last_vacuum, u.last_autovacuum))::bigint AS since_vacuum,
+    extract(epoch FROM now() - greatest(u.last_analyze, u.last_autoanalyze))::bigint AS since_analyze,
+    CASE WHEN 'autovacuum_enabled=off' = ANY (c.reloptions) THEN 1 ELSE 0 END AS is_off,
+    u.seq_scan, u.seq_tup_read, coalesce(u.idx_scan, 0) AS idx_scan, coalesce(u.idx_tup_fetch, 0) AS idx_tup_fetch,
+    u.n_tup_ins, u.n_tup_upd, u.n_tup_del, u.n_tup_hot_upd, u.n_live_tup, u.n_dead_tup, u.vacuum_count,
+    u.autovacuum_count, u.analyze_count, u.autoanalyze_count,
+    CASE WHEN c.relkind <> 'p' THEN age(c.relfrozenxid) ELSE 0 END AS age
+  FROM pg_stat_user_tables AS u JOIN pg_class AS c ON c.oid = u.relid
+  WHERE NOT EXISTS (SELECT FROM pg_locks AS l WHERE l.relation = u.relid AND l.mode = 'AccessExclusiveLock')
+    AND c.relpersistence <> 't'
+)
+SELECT of_schema, of_table, 0 AS is_root, table_bytes, magnitude, total_bytes, toast_bytes, since_vacuum,
+  since_analyze, is_off, seq_scan, seq_tup_read, idx_scan, idx_tup_fetch, n_tup_ins, n_tup_upd, n_tup_del,
+  n_tup_hot_upd, n_live_tup, n_dead_tup, vacuum_count, autovacuum_count, analyze_count, autoanalyze_count, age
+FROM found
+WHERE NOT of_schema LIKE E'\\_timescaledb%' AND NOT EXISTS (SELECT FROM roots AS r WHERE r.oid = found.relid)
+UNION ALL
+SELECT quote_ident(r.nspname), quote_ident(r.relname), 1, sum(f.table_bytes),
+  abs(greatest(ceil(log((sum(f.table_bytes) + 1) / 10 ^ 6)), 0))::text, sum(f.total_bytes), sum(f.toast_bytes),
+  min(f.since_vacuum), min(f.since_analyze), sum(f.is_off), sum(f.seq_scan), sum(f.seq_tup_read), sum(f.idx_scan),
+  sum(f.idx_tup_fetch), sum(f.n_tup_ins), sum(f.n_tup_upd), sum(f.n_tup_del), sum(f.n_tup_hot_upd),
+  sum(f.n_live_tup), sum(f.n_dead_tup), sum(f.vacuum_count), sum(f.autovacuum_count), sum(f.analyze_count),
+  sum(f.autoanalyze_count), max(f.age)
+FROM found AS f JOIN parts AS p ON p.oid = f.relid JOIN roots AS r ON r.oid = p.root
+GROUP BY r.nspname, r.relname
+ORDER BY table_bytes DESC NULLS LAST
+LIMIT 300
+"""
+
+# PgHero 4.0.1, relation_sizes: one row for each table, materialised view and index.
+PGHERO = f"""
+SELECT n.nspname, c.relname, CASE c.relkind WHEN 'r' THEN 'table' WHEN 'm' THEN 'matview' ELSE 'index' END,
+  pg_table_size(c.oid)
+FROM pg_class AS c LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE {NOT_SYSTEM} AND n.nspname !~ '^pg_toast' AND c.relkind IN ('r', 'm', 'i')
+ORDER BY pg_table_size(c.oid) DESC, 2
+"""
+
+POSTGRES = {
+    "bare query": BARE, "postgres_exporter": POSTGRES_EXPORTER, "pgwatch": PGWATCH, "PgHero": PGHERO,
+}
+
+# mysqld_exporter 0.17, collector info_schema.tables, of one schema: what the engines say of every table.
+MYSQLD_EXPORTER = """
+SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ifnull(ENGINE, 'NONE'), ifnull(VERSION, '0'), ifnull(ROW_FORMAT, 'NONE'),
+  ifnull(TABLE_ROWS, '0'), ifnull(DATA_LENGTH, '0'), ifnull(INDEX_LENGTH, '0'), ifnull(DATA_FREE, '0'),
+  ifnull(CREATE_OPTIONS, 'NONE')
+FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE()
+"""

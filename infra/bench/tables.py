@@ -1,0 +1,168 @@
+"""Measures the sizing of tables beside what other programs ask a server: `make bench-tables`.
+
+On a PostgreSQL with 10,000 tables (two indexes and TOAST each): our collector, the bare query of one total for each
+table, and the queries of postgres_exporter, pgwatch and PgHero (table_queries.py), in turn; then all of them while one
+table is locked, and while somebody only waits to lock it. On a MariaDB with as many InnoDB tables: our collector beside
+information_schema.TABLES as mysqld_exporter asks for it. With --large our collector on 100,000 tables too.
+
+Prints tables and appends JSON lines to .mrt/bench/<date>-tables.jsonl. No time can make it fail; a wrong count or sum
+of ours does, and what another query leaves out is shown. Started by tables.sh.
+"""
+
+import argparse
+import json
+import os
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+
+import table_queries
+from report import commit, machine, table
+from table_servers import MariaDb, Postgres
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Who waits for a lock as long as this waits for ever.
+LOCK_WAIT_SECONDS = 15
+ROWS = 10
+
+
+def check(what, found, expected):
+    if found != expected:
+        raise SystemExit(f"error: {what}: {found} was told, {expected} is there")
+
+
+def tables_in(name, rows):
+    """How many tables a query tells of: PgHero's rows are indexes too."""
+    return sum("|table|" in row for row in rows) if name == "PgHero" else len(rows)
+
+
+def median(runs, field):
+    return statistics.median(run[field] for run in runs)
+
+
+class Bench:
+    def __init__(self, settings):
+        self.settings = settings
+        self.common = {"time": datetime.now(timezone.utc).isoformat(), "commit": commit(REPOSITORY)} | machine()
+        self.lines = []
+
+    def keep(self, part, program, **fact):
+        self.lines.append(self.common | {"part": part, "program": program} | fact)
+
+    def summary(self, part, runs, of, base):
+        """Prints the medians of every program beside those of `base`."""
+        rows = []
+        for name, found in runs.items():
+            facts = {field: median(found, field) for field in ("wall_s", "server_cpu_s", "cpu_s", "peak_rss_mb", "tables")}
+            facts["least_server_cpu_s"] = min(run["server_cpu_s"] for run in found)
+            ratio = facts["server_cpu_s"] / max(0.01, median(runs[base], "server_cpu_s"))
+            self.keep(part, name, rounds=len(found), ratio=ratio, **facts)
+            is_ours = name == "mrt"
+            rows.append([name, f"{facts['tables']:.0f} of {of}", f"{facts['wall_s']:.2f}", f"{facts['server_cpu_s']:.2f}",
+                         f"{facts['least_server_cpu_s']:.2f}", f"{ratio:.2f}", f"{facts['cpu_s']:.2f}" if is_ours else "-",
+                         f"{facts['peak_rss_mb']:.0f}" if is_ours else "-"])
+        header = ["", "tables told", "wall s", "server CPU s", "least", f"x {base}", "client CPU s", "client MB"]
+        table(part, f"medians of {len(runs['mrt'])} rounds in turn, and the least", header, rows)
+
+    def postgres(self, server):
+        count = self.settings.tables
+        server.make(1, count, ROWS)
+        server.settle()
+        server.ask(table_queries.BARE)  # whoever is first after the tables were made pays for that
+        runs = {name: [] for name in ["mrt", *table_queries.POSTGRES]}
+        for _ in range(self.settings.rounds):
+            for name, statement in table_queries.POSTGRES.items():
+                found = server.ask(statement)
+                check(f"{name}: exit code", found["status"], 0)
+                if name == "bare query":
+                    expected = sum(int(row.rsplit("|", 1)[1]) for row in found["rows"])
+                    check("the bare query", len(found["rows"]), count)
+                runs[name].append(found | {"tables": tables_in(name, found["rows"])})
+            found = server.ours()
+            check("tables, estimates, tables without size", [found["tables"], found["estimated"], found["unsized"]], [count, 0, 0])
+            check("bytes of all tables", found["bytes"], expected)
+            runs["mrt"].append(found)
+        self.summary(f"PostgreSQL {server.version}, {count} tables", runs, count, "bare query")
+        for words, lock in {"is locked": server.held, "is waited for": server.waited_for}.items():
+            with lock(f"t{count // 2}"):
+                self.locked(server, words, median(runs["mrt"], "wall_s"))
+
+    def locked(self, server, words, wall_without):
+        count = self.settings.tables
+        found = [server.ours() for _ in range(self.settings.rounds)]
+        for run in found:
+            check(f"one table {words}: tables, estimates, tables without size",
+                  [run["tables"], run["estimated"], run["unsized"]], [count, 1, 0])
+        more = median(found, "wall_s") - wall_without
+        rows = [["mrt", "answers", f"{count - 1} exact, 1 estimated", f"{median(found, 'wall_s'):.2f} s, {more:+.2f} s"]]
+        self.keep(f"PostgreSQL, one table {words}", "mrt", exact=count - 1, estimated=1, wall_s=median(found, "wall_s"), more_s=more)
+        # All at once: those that wait do nothing else.
+        options = {"PGOPTIONS": f"-c lock_timeout={LOCK_WAIT_SECONDS}s"}
+        with ThreadPoolExecutor() as pool:
+            asked = {name: pool.submit(server.ask, statement, **options) for name, statement in table_queries.POSTGRES.items()}
+        for name, answer in asked.items():
+            run = answer.result()
+            waits = run["status"] != 0 and "lock timeout" in run["output"]
+            if not waits:
+                check(f"{name}: exit code", run["status"], 0)
+            told = tables_in(name, run["rows"])
+            self.keep(f"PostgreSQL, one table {words}", name, waits=waits, tables=told)
+            rows.append([name, "waits" if waits else "answers", f"{told} of {count}", "-"])
+        table(f"PostgreSQL, one of {count} tables {words}", f"waits: longer than {LOCK_WAIT_SECONDS} s for the lock",
+              ["", "", "tables told", "wall, more than without"], rows)
+
+    def large(self, server):
+        count = self.settings.large
+        server.make(self.settings.tables + 1, count, 0)
+        server.say("CHECKPOINT")
+        found = server.ours()
+        check("tables, estimates, tables without size", [found["tables"], found["estimated"], found["unsized"]], [count, 0, 0])
+        self.summary(f"PostgreSQL {server.version}, {count} tables", {"mrt": [found]}, count, "mrt")
+
+    def mariadb(self, server):
+        count = self.settings.tables
+        server.make(1, count)
+        runs = {"mrt": [], "information_schema": []}
+        for _ in range(self.settings.rounds):
+            server.forget()
+            found = server.ask(table_queries.MYSQLD_EXPORTER)
+            check("information_schema.TABLES", len(found["rows"]), count)
+            runs["information_schema"].append(found | {"tables": len(found["rows"])})
+            server.forget()
+            found = server.ours()
+            check("tables, estimates, tables without size", [found["tables"], found["estimated"], found["unsized"]], [count, 0, 0])
+            check("bytes of all tables", found["bytes"], server.bytes_of_files())
+            runs["mrt"].append(found)
+        self.summary(f"MariaDB {server.version}, {count} InnoDB tables", runs, count, "information_schema")
+
+    def write(self):
+        results = REPOSITORY / ".mrt" / "bench"
+        results.mkdir(parents=True, exist_ok=True)
+        path = results / f"{self.common['time'][:10]}-tables.jsonl"
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in self.lines)
+        print(f"\n{self.common['processors']} processors, load {self.common['load_before']} at the begin. "
+              f"Also in {path.relative_to(REPOSITORY)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="make bench-tables ARGS=...", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--tables", type=int, default=10_000, help="tables of each server (10,000)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each program (5)")
+    parser.add_argument("--large", type=int, nargs="?", const=100_000, help="also our collector on so many tables (100,000)")
+    parser.add_argument("--only", choices=["postgres", "mariadb"], help="one of the two servers")
+    settings = parser.parse_args()
+    bench = Bench(settings)
+    if settings.only != "mariadb":
+        server = Postgres(os.environ["MRT_TEST_POSTGRES_URL"])
+        bench.postgres(server)
+        if settings.large:
+            bench.large(server)
+    if settings.only != "postgres":
+        bench.mariadb(MariaDb(os.environ["MRT_TEST_MYSQL_URL"]))
+    bench.write()
+
+
+if __name__ == "__main__":
+    main()
