@@ -14,6 +14,9 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm') AND {NOT_SYSTEM}
 """
 
+# And the size of the database, which ours tells too: the server looks at every file once more for that.
+BARE_AND_DATABASE = f"{BARE} UNION ALL SELECT '', '', pg_database_size(current_database())"
+
 # postgres_exporter 0.20.1, collector stat_user_tables: every table that has statistics.
 POSTGRES_EXPORTER = """
 SELECT
@@ -88,7 +91,8 @@ ORDER BY pg_table_size(c.oid) DESC, 2
 """
 
 POSTGRES = {
-    "bare query": BARE, "postgres_exporter": POSTGRES_EXPORTER, "pgwatch": PGWATCH, "PgHero": PGHERO,
+    "bare query": BARE, "bare and database": BARE_AND_DATABASE, "postgres_exporter": POSTGRES_EXPORTER,
+    "pgwatch": PGWATCH, "PgHero": PGHERO,
 }
 
 # mysqld_exporter 0.17, collector info_schema.tables, of one schema: what the engines say of every table.
