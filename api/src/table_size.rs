@@ -1,6 +1,7 @@
 //! `GET /table_size`: the latest sizes of each database and its tables.
 
 mod modules;
+mod storage;
 mod view;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::response::Answer;
 use crate::selection::{self, FailureView};
 
 pub use modules::ModuleView;
+pub use storage::StorageView;
 pub use view::{
     DatabaseItem, OmittedView, PendingDatabase, TableFilter, TableNameView, TableSizes, TableView,
     UnsizedView,
@@ -36,7 +38,8 @@ pub const ROUTE: Route = Route {
     description: "The latest snapshot of each database that the fleet file names, with its largest tables: heap, \
                   TOAST, indexes and total apart, the row estimate, and the Mendix entity and module. Ordered by \
                   environment; tables largest first. Tables beyond `tables` are counted in `tables_omitted`. A \
-                  partitioned table has the sums of its partitions, which are shown only when they are asked for.",
+                  partitioned table has the sums of its partitions, which are shown only when they are asked for. \
+                  `storage` is that of the whole server, used and allocated, from CloudWatch.",
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::text("schema", "Only tables of this schema."),

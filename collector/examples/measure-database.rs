@@ -39,6 +39,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         auth: Auth::Variable(PASSWORD.to_owned()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     };
     let databases = Databases::new(
         Arc::new(Aws::without_credentials()),

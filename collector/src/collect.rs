@@ -65,7 +65,8 @@ impl Collector<BucketSource> {
 impl Collector<TableSource> {
     /// Returns the collector of database targets.
     pub fn of_databases(ports: CollectorPorts, databases: Databases) -> Self {
-        Self::new(ports, TableSource::new(databases), Fleet::database)
+        let source = TableSource::new(databases).with_storage(Arc::clone(&ports.clock));
+        Self::new(ports, source, Fleet::database)
     }
 }
 

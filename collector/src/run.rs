@@ -279,14 +279,15 @@ impl Start {
 ///
 /// # Errors
 ///
-/// What [`Source::measure`] reports, and the code `timeout` after `limit`.
+/// What [`Source::measure_by`] reports, and the code `timeout` after `limit`.
 pub async fn measure_within<S: Source>(
     source: &S,
     target: &S::Target,
     progress: &Progress,
     limit: Duration,
 ) -> Result<S::Measurement, MeasureError> {
-    timeout(limit, source.measure(target, progress))
+    let until = Instant::now() + limit;
+    timeout_at(until, source.measure_by(target, until, progress))
         .await
         .unwrap_or_else(|_| Err(MeasureError::out_of_time(limit.as_secs())))
 }

@@ -41,6 +41,20 @@ pub trait Source: Send + Sync {
         progress: &Progress,
     ) -> Result<Self::Measurement, MeasureError>;
 
+    /// Measures like [`Source::measure`]; what stands beside the result is left out where it would not be there `until`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Source::measure`].
+    async fn measure_by(
+        &self,
+        target: &Self::Target,
+        _until: Instant,
+        progress: &Progress,
+    ) -> Result<Self::Measurement, MeasureError> {
+        self.measure(target, progress).await
+    }
+
     /// Returns whether [`Source::measure_part`] can pause.
     fn may_pause(&self) -> bool {
         false

@@ -8,13 +8,17 @@ mod mendix;
 mod mysql;
 mod partitions;
 mod postgres;
+mod storage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::clock::Clock;
 use shared::database::Databases;
 use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{DatabaseSize, TableSize, UnsizedTable};
+use tokio::time::Instant;
 
 use crate::error::MeasureError;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
@@ -29,6 +33,8 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct TableSource {
     databases: Databases,
     statement_timeout: Duration,
+    /// Tells as of when storage is asked for; `None` when it is not asked for.
+    storage_clock: Option<Arc<dyn Clock>>,
 }
 
 impl TableSource {
@@ -37,6 +43,17 @@ impl TableSource {
         Self {
             databases,
             statement_timeout: STATEMENT_TIMEOUT,
+            storage_clock: None,
+        }
+    }
+
+    /// Returns the same source that asks CloudWatch for the storage of each target's server too, with the clients that
+    /// its connections have.
+    #[must_use]
+    pub fn with_storage(self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            storage_clock: Some(clock),
+            ..self
         }
     }
 
@@ -55,24 +72,38 @@ impl Source for TableSource {
     type Target = DatabaseTarget;
     type Measurement = DatabaseSize;
 
-    /// Costs one connection; takes about 0.2 ms for each table.
+    /// Costs one connection; takes about 0.2 ms for each table, and what CloudWatch takes for storage.
     async fn measure(
         &self,
         target: &DatabaseTarget,
         progress: &Progress,
     ) -> Result<DatabaseSize, MeasureError> {
-        match target.engine {
-            Engine::Postgres => {
-                postgres::measure(&self.databases, target, self.statement_timeout, progress).await
-            }
-            Engine::Mysql => {
-                mysql::measure(&self.databases, target, self.statement_timeout, progress).await
-            }
+        let until = Instant::now() + MEASURE_TIMEOUT;
+        self.measure_by(target, until, progress).await
+    }
+
+    /// Leaves out storage that CloudWatch has not told by then.
+    async fn measure_by(
+        &self,
+        target: &DatabaseTarget,
+        until: Instant,
+        progress: &Progress,
+    ) -> Result<DatabaseSize, MeasureError> {
+        let limit = self.statement_timeout;
+        let mut size = match target.engine {
+            Engine::Postgres => postgres::measure(&self.databases, target, limit, progress).await,
+            Engine::Mysql => mysql::measure(&self.databases, target, limit, progress).await,
+        }?;
+        if let Some(clock) = &self.storage_clock {
+            let times = (clock.now(), until);
+            let aws = self.databases.aws();
+            size.storage = storage::read(aws, target, times, size.total_bytes).await;
         }
+        Ok(size)
     }
 }
 
-/// Measures one database target for somebody who waits; keeps nothing.
+/// Measures one database target for somebody who waits; keeps nothing, and asks for no storage.
 ///
 /// # Errors
 ///

@@ -23,6 +23,7 @@ PRICES = {
     "key_month": 1.00,
     "secret_month": 0.40,
     "metric_month": 0.30,
+    "metric_request": 0.01e-3,
     "machine_client_month": 6.00,
     "token": 2.25e-3,
 }
@@ -38,6 +39,7 @@ ENVIRONMENT = {
     "read_units": 12,  # the latest before it is replaced, and the fleet's share of reads
     "snapshot_kilobytes": 14,
     "kept_snapshots": 35 * 24,
+    "metric_requests": 1,  # of a run of tables, for its server's storage
     "requests": 10_000,
     "request_seconds": 0.05,
     "log_kilobytes": 2,  # of a run or a request
@@ -66,6 +68,7 @@ def each():
                      + (HOURS * e["read_units"] + e["requests"]) * p["dynamodb_read_unit"]
                      + e["kept_snapshots"] * e["snapshot_kilobytes"] / 1e6 * p["dynamodb_gb_month"]),
         "SQS": HOURS * 2 * 3 * p["sqs_request"],
+        "CloudWatch": HOURS * e["metric_requests"] * p["metric_request"],
         "logs and traces": ((HOURS * 2 + e["requests"]) * e["log_kilobytes"] / 1e6 * p["log_gb"]
                             + e["requests"] * p["trace"]),
     }

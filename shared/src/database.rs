@@ -70,6 +70,11 @@ impl Databases {
         }
     }
 
+    /// Returns the clients that secrets and tokens come from, for what else AWS knows of a database.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
     /// Opens a connection to a PostgreSQL database.
     ///
     /// It reads only, waits at most [`LOCK_TIMEOUT`] for a lock and ends any statement after
@@ -267,6 +272,8 @@ mod tests {
             auth: Auth::Iam,
             region: None,
             role_arn: None,
+            server: None,
+            allocated_gib: None,
         }
     }
 

@@ -5,6 +5,7 @@
 mod constants;
 mod parse;
 mod prices;
+mod server;
 mod source;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use constants::{
 };
 pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
 pub use prices::{Price, Prices};
+pub use server::DatabaseServer;
 pub use source::{CHECK_EVERY, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 
 /// What may stand unencoded in a part of a target id; `/` separates the parts.
@@ -180,6 +182,10 @@ pub struct DatabaseTarget {
     pub region: Option<String>,
     /// Role to assume for it; the function's own when `None`.
     pub role_arn: Option<String>,
+    /// The server as the fleet file names it; `None` where it does not. See [`DatabaseTarget::rds_server`].
+    pub server: Option<DatabaseServer>,
+    /// Storage that is allocated to its instance, in GiB; `None` where the fleet file does not tell.
+    pub allocated_gib: Option<u64>,
 }
 
 /// A database engine.
@@ -371,6 +377,23 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Returns a database on this machine of which nothing more is known.
+    pub(super) fn database() -> DatabaseTarget {
+        DatabaseTarget {
+            environment: "acme-prod".into(),
+            engine: Engine::Postgres,
+            host: "127.0.0.1".into(),
+            port: 5432,
+            name: "acme".into(),
+            user: "mrt_ro".into(),
+            auth: Auth::Iam,
+            region: None,
+            role_arn: None,
+            server: None,
+            allocated_gib: None,
+        }
+    }
 
     fn bucket(prefix: &str, suffix: &str) -> BucketTarget {
         BucketTarget {

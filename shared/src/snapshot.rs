@@ -1,6 +1,7 @@
 //! What one run measured, when, and how complete it is. Domain types only: no storage, no wire form.
 
 pub mod bucket_size;
+pub mod server_storage;
 pub(crate) mod stored;
 pub mod table_size;
 
@@ -12,6 +13,7 @@ use crate::clock;
 use crate::fleet::{Kind, TargetId};
 
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
+pub use server_storage::{ServerKind, ServerStorage};
 pub use stored::Stored;
 pub use table_size::{
     DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, TableKind, TableName,

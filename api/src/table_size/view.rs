@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use shared::snapshot::{DatabaseSize, Failure, Measurement, Quality, Snapshot, TableSize};
 
-use super::ModuleView;
+use super::{ModuleView, StorageView};
 use crate::selection::FailureView;
 
 /// Sizes of databases, one page.
@@ -37,6 +37,8 @@ pub struct DatabaseItem {
     /// Bytes of the whole that are neither a table's nor the system schemas': sequences, temporary files, files that
     /// nothing refers to. Null where it cannot be told exactly.
     pub other_bytes: Option<u64>,
+    /// Storage of the server that the database is on.
+    pub storage: StorageView,
     /// Number of all sized tables, shown or not; a partitioned one counts once.
     pub table_count: u64,
     /// Number of all sized tables whose bytes are an estimate.
@@ -229,6 +231,7 @@ impl DatabaseItem {
             table_bytes: measurement.table_bytes(),
             system_bytes: measurement.system_bytes,
             other_bytes: measurement.other_bytes(),
+            storage: StorageView::of(&measurement.storage),
             table_count: summary.table_count,
             estimated_table_count: count(measurement.counted_tables().filter(is_estimate)),
             mendix_catalogue: measurement

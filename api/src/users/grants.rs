@@ -298,6 +298,8 @@ mod tests {
             auth,
             region: None,
             role_arn: None,
+            server: None,
+            allocated_gib: None,
         }
     }
 

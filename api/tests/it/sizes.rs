@@ -10,7 +10,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::clock::FixedClock;
 use shared::fleet::{Engine, Fleet, TargetId};
-use shared::snapshot::{BucketSize, DatabaseSize, MendixCatalogue, Method, TableSize};
+use shared::snapshot::{
+    BucketSize, DatabaseSize, MendixCatalogue, Method, ServerStorage, TableSize,
+};
 use shared::store::failing::FailingStore;
 use shared::store::memory::MemoryStore;
 
@@ -100,6 +102,7 @@ pub(crate) fn database_size(database: &str, tables: Vec<TableSize>) -> DatabaseS
         mendix_catalogue: Some(MendixCatalogue::Absent),
         tables,
         unsized_tables: vec![],
+        storage: ServerStorage::not_asked(),
     }
 }
 

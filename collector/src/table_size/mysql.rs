@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use shared::database::{DatabaseError, Databases, STATEMENT_MARK};
 use shared::fleet::DatabaseTarget;
-use shared::snapshot::{DatabaseSize, MendixCatalogue};
+use shared::snapshot::{DatabaseSize, MendixCatalogue, ServerStorage};
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlDatabaseError, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection, Executor, FromRow};
 use tokio::time::timeout;
@@ -106,6 +106,7 @@ async fn ask(
         mendix_catalogue: Some(mendix.catalogue),
         tables: sizes.tables,
         unsized_tables: sizes.unsized_tables,
+        storage: ServerStorage::not_asked(),
     })
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use shared::database::{DatabaseError, Databases};
 use shared::fleet::DatabaseTarget;
-use shared::snapshot::{DatabaseSize, MendixCatalogue, Quality, UnsizedTable};
+use shared::snapshot::{DatabaseSize, MendixCatalogue, Quality, ServerStorage, UnsizedTable};
 use sqlx::postgres::PgConnection;
 use sqlx::postgres::types::Oid;
 use sqlx::{Connection, Executor};
@@ -93,6 +93,7 @@ async fn ask(
         mendix_catalogue: Some(names.catalogue),
         tables,
         unsized_tables: found.unsized_tables,
+        storage: ServerStorage::not_asked(),
     })
 }
 

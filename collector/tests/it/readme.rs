@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 const README: &str = include_str!("../../README.md");
 
 /// Files whose text holds codes, with what stands right before each.
-const WITH_CODES: [(&str, &str); 6] = [
+const WITH_CODES: [(&str, &str); 8] = [
     (include_str!("../../src/bucket_size.rs"), "permanent("),
     (include_str!("../../src/table_size.rs"), "permanent("),
     (include_str!("../../src/error.rs"), "transient("),
@@ -21,6 +21,11 @@ const WITH_CODES: [(&str, &str); 6] = [
         include_str!("../../src/bucket_size/figure.rs"),
         "permanent(",
     ),
+    (
+        include_str!("../../src/table_size/storage.rs"),
+        "permanent(",
+    ),
+    (include_str!("../../src/table_size/storage.rs"), "unknown("),
 ];
 
 fn codes_in(text: &str, before: &str) -> BTreeSet<String> {

@@ -7,4 +7,5 @@ mod mysql_failures;
 mod mysql_sizes;
 mod postgres;
 mod sizes;
+mod storage;
 mod storms;

@@ -3,7 +3,7 @@
 Run by the emulator's own Python (.mrt/venv/ministack). Changes these things of ministack before it starts:
 
 * The CloudWatch calls of the Rust SDK speak a protocol that ministack maps to no action and therefore allows:
-  they are mapped here.
+  they are mapped here, to no resource of their own: ministack would look for one in a body that it cannot read.
 * SQS knows no action for its batches: sending ten messages at once is sqs:SendMessage, also to IAM.
 * A concurrency that comes from a template's parameter is text there; ministack compares it with a number.
 * Calls of ECS on a cluster's tasks and services are judged by their kind of resource, as IAM's reference has it, and
@@ -50,6 +50,8 @@ def extract_resource_arn(service, method, path, headers, body, query_params, reg
     if service == "ssm" and target == "GetParametersByPath":
         name = json.loads(body).get("Path", "").strip("/")
         return f"arn:aws:ssm:{region}:{account}:parameter/{name}"
+    if service == "monitoring" and CBOR_OPERATION.match(path):
+        return "*"
     arn = original_resource(service, method, path, headers, body, query_params, region, account, *more)
     if service == "ecs" and target in ECS_KINDS and ":cluster/" in arn:
         return arn.replace(":cluster/", f":{ECS_KINDS[target]}/") + "/any"

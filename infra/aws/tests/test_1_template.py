@@ -224,7 +224,7 @@ class Expanded(unittest.TestCase):
 
 # Statements of functions whose actions AWS offers no resource for: (role, Sid).
 WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
-                     ("MonitoringEndpoint", "ReadMetrics")}
+                     ("CollectTableSizeRole", "Metrics"), ("MonitoringEndpoint", "ReadMetrics")}
 
 
 def flat(statements):

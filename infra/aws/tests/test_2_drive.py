@@ -6,7 +6,7 @@ import json
 import time
 import unittest
 
-from world import DATABASE, until, world
+from world import DATABASE, FREE_BYTES, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",
@@ -104,6 +104,10 @@ class Drive(unittest.TestCase):
         sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}
         self.assertEqual(sizes["system$user"], int(truth))
         self.assertEqual(table["completeness"], "complete")
+        storage = table["storage"]
+        self.assertRegex(storage.pop("as_of"), "^20[0-9-]+T[0-9:]+Z$")
+        self.assertEqual(storage, {"kind": "instance", "allocated_bytes": 20 * 2**30, "free_bytes": FREE_BYTES,
+                                   "used_bytes": 20 * 2**30 - FREE_BYTES, "reason": None})
 
     def complete(self, token):
         found = self.items("/bucket_size", token)

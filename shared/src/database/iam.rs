@@ -174,6 +174,8 @@ mod tests {
             auth: Auth::Iam,
             region: None,
             role_arn: None,
+            server: None,
+            allocated_gib: None,
         };
         let session_token = session_token.map(str::to_owned);
         let credentials = Credentials::new("AKIDEXAMPLE", SECRET, session_token, None, "test");

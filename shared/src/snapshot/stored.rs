@@ -4,6 +4,7 @@
 //! released: golden files in `tests/it/golden` hold each to that.
 
 mod bucket;
+mod server_storage;
 mod tables;
 
 use std::io::{Read, Write};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Completeness, Measurement};
+use super::{Completeness, Measurement, ServerStorage};
 use crate::fleet::{Engine, Kind};
 
 /// A database with all its tables.
@@ -23,6 +23,8 @@ pub struct DatabaseSize {
     pub tables: Vec<TableSize>,
     /// Tables that exist but could not be sized; they are in no table sum.
     pub unsized_tables: Vec<UnsizedTable>,
+    /// Storage of the server that the database is on, everything else there included: in no sum.
+    pub storage: ServerStorage,
 }
 
 /// What lists and histories read of a [`DatabaseSize`].
@@ -319,6 +321,7 @@ mod tests {
                 table("plain", 100),
             ],
             unsized_tables: vec![],
+            storage: ServerStorage::not_asked(),
         }
     }
 

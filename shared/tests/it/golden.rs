@@ -22,7 +22,7 @@ use shared::snapshot::bucket_size::{
 };
 use shared::snapshot::{
     BucketSize, DatabaseSize, Failure, MendixCatalogue, Method, Objects, Persistence, Quality, Run,
-    Snapshot, Stored, TableKind, TableName, TableSize, UnsizedTable,
+    ServerKind, ServerStorage, Snapshot, Stored, TableKind, TableName, TableSize, UnsizedTable,
 };
 use shared::store::memory::MemoryStore;
 use shared::store::{
@@ -30,7 +30,7 @@ use shared::store::{
 };
 
 /// Folder of the newest form of each kind. Kinds have versions of their own.
-const NEWEST: [(Kind, &str); 2] = [(Kind::Bucket, "bucket-v2"), (Kind::Database, "database-v2")];
+const NEWEST: [(Kind, &str); 2] = [(Kind::Bucket, "bucket-v2"), (Kind::Database, "database-v3")];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct GoldenItem {
@@ -168,6 +168,7 @@ fn database_v1() -> Snapshot<DatabaseSize> {
             table: "gone".into(),
             reason: "dropped".into(),
         }],
+        storage: ServerStorage::not_asked(),
     };
     Snapshot {
         target: TargetId::from_text("acme-prod/db/acme"),
@@ -177,7 +178,7 @@ fn database_v1() -> Snapshot<DatabaseSize> {
 }
 
 /// The second form: everything that is known of a table.
-fn database() -> Snapshot<DatabaseSize> {
+fn database_v2() -> Snapshot<DatabaseSize> {
     let mut snapshot = database_v1();
     let size = &mut snapshot.measurement;
     size.system_bytes = Some(7_654_321);
@@ -220,6 +221,22 @@ fn database() -> Snapshot<DatabaseSize> {
             ..TableSize::named("pg_temp_3", "aca220e2aca220e2aca220e2aca220e2")
         },
     ]);
+    snapshot
+}
+
+/// The third form: the server's storage, and parts that do not add up.
+fn database() -> Snapshot<DatabaseSize> {
+    let mut snapshot = database_v2();
+    let size = &mut snapshot.measurement;
+    size.tables[2].are_parts_estimated = true;
+    size.storage = ServerStorage {
+        kind: Some(ServerKind::Instance),
+        allocated_bytes: Some(21_474_836_480),
+        free_bytes: Some(16_106_127_360),
+        used_bytes: Some(5_368_709_120),
+        as_of: Some("2026-01-12T09:58:00Z".parse().unwrap()),
+        reason: None,
+    };
     snapshot
 }
 
@@ -352,19 +369,20 @@ async fn every_form_that_was_ever_written_is_read() {
         }
         let databases = match folder_name.as_str() {
             "v1" => vec![database_v1()],
-            "database-v2" => vec![database()],
+            "database-v2" => vec![database_v2()],
+            "database-v3" => vec![database()],
             _ => vec![],
         };
         for expected in databases {
             assert_reads(&reader, &expected).await;
             versions += 1;
         }
-        if folder_name != "database-v2" {
+        if !folder_name.starts_with("database-") {
             let latest = reader.latest::<BucketSize>(&bucket().target).await.unwrap();
             assert_eq!(latest.unwrap().last_failure, Some(failure()));
         }
     }
-    assert!(versions >= 5);
+    assert!(versions >= 6);
 }
 
 async fn assert_reads<M: Stored + PartialEq + std::fmt::Debug>(

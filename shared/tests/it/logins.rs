@@ -34,6 +34,8 @@ fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
         auth: Auth::Variable(VARIABLE.into()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     };
     Some((target, url.password().unwrap().to_owned()))
 }

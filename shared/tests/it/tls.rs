@@ -38,6 +38,8 @@ fn target(engine: Engine, host: &str, port: u16) -> DatabaseTarget {
         auth: Auth::Variable(VARIABLE.into()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     }
 }
 

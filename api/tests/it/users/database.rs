@@ -92,6 +92,8 @@ impl TestDatabase {
             auth: Auth::Variable(PASSWORD_VARIABLE.into()),
             region: None,
             role_arn: None,
+            server: None,
+            allocated_gib: None,
         };
         let database = Self {
             administrator,

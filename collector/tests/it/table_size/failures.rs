@@ -16,6 +16,8 @@ fn nowhere() -> DatabaseTarget {
         auth: Auth::Variable("MRT_TEST_ROLE_PASSWORD".into()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     }
 }
 

@@ -52,6 +52,8 @@ impl TestDatabase {
             auth: Auth::Variable(PASSWORD_VARIABLE.into()),
             region: None,
             role_arn: None,
+            server: None,
+            allocated_gib: None,
         };
         let connection_to_it = server.clone().database(&name).connect().await.unwrap();
         connection.close().await.unwrap();

@@ -55,6 +55,8 @@ impl TestDatabase {
             auth: Auth::Variable(PASSWORD_VARIABLE.into()),
             region: None,
             role_arn: None,
+            server: None,
+            allocated_gib: None,
         };
         let connection = server.clone().database(&name).connect().await.unwrap();
         Some(Self {
@@ -137,13 +139,13 @@ pub(super) async fn measure(
 
 /// Returns an opener of connections with `password`.
 pub(super) fn databases(password: &str) -> Databases {
+    databases_beside(Arc::new(Aws::for_tests(NOWHERE)), password)
+}
+
+/// Returns an opener of connections with `password` that has clients of `aws`.
+pub(super) fn databases_beside(aws: Arc<Aws>, password: &str) -> Databases {
     let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
-    Databases::new(
-        Arc::new(Aws::for_tests(NOWHERE)),
-        Arc::new(variables),
-        Arc::new(SystemClock),
-        None,
-    )
+    Databases::new(aws, Arc::new(variables), Arc::new(SystemClock), None)
 }
 
 /// Measures `target` with the role's password, and returns why that failed.

@@ -147,6 +147,8 @@ async fn a_server_that_was_restarted_is_measured_again() {
         auth: Auth::Variable("MRT_TEST_ROLE_PASSWORD".into()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     };
     let progress = Progress::default();
     // One source for all of it, as in a function that stays warm.

@@ -64,6 +64,8 @@ pub(crate) fn parse(text: &str) -> Result<Database, String> {
         auth: Auth::Variable(PASSWORD.to_owned()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     };
     Ok(Database {
         target,

@@ -73,6 +73,8 @@ fn reader_of(postgres: &Postgres, database: &str) -> DatabaseTarget {
         auth: Auth::Variable(PASSWORD_VARIABLE.to_owned()),
         region: None,
         role_arn: None,
+        server: None,
+        allocated_gib: None,
     }
 }
 

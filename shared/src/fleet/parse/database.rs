@@ -2,8 +2,12 @@
 
 use super::read_place;
 use super::section::{Faults, Section};
-use crate::fleet::{Auth, DatabaseTarget, Engine};
+use crate::fleet::server::is_identifier;
+use crate::fleet::{Auth, DatabaseServer, DatabaseTarget, Engine};
 use crate::secrets;
+
+/// Largest storage of an instance with PostgreSQL, MySQL or MariaDB: 64 TiB.
+const MOST_ALLOCATED_GIB: u64 = 65_536;
 
 pub(super) fn read_database(
     faults: &mut Faults<'_>,
@@ -13,7 +17,17 @@ pub(super) fn read_database(
     section.check_keys(
         faults,
         &[
-            "engine", "host", "port", "name", "user", "auth", "region", "role_arn",
+            "engine",
+            "host",
+            "port",
+            "name",
+            "user",
+            "auth",
+            "region",
+            "role_arn",
+            "instance",
+            "cluster",
+            "allocated_gib",
         ],
     );
     let engine = section
@@ -49,8 +63,10 @@ pub(super) fn read_database(
         }),
     };
     let (region, role_arn) = read_place(faults, section);
+    let server = read_server(faults, section);
+    let allocated_gib = section.whole_number(faults, "allocated_gib", 1, MOST_ALLOCATED_GIB);
     let engine = engine?;
-    Some(DatabaseTarget {
+    let target = DatabaseTarget {
         environment: environment.to_owned(),
         engine,
         host: host?,
@@ -63,7 +79,37 @@ pub(super) fn read_database(
         auth,
         region,
         role_arn,
-    })
+        server,
+        allocated_gib,
+    };
+    let is_cluster = matches!(target.rds_server(), Some(DatabaseServer::Cluster(_)));
+    if let (Some(value), true) = (section.get("allocated_gib"), is_cluster) {
+        let reason = "is not allowed for an Aurora cluster: its volume grows by itself";
+        faults.add(value.span().start, &section.field("allocated_gib"), reason);
+    }
+    Some(target)
+}
+
+/// Reads which instance or cluster the entry names; `None` where it names none.
+fn read_server(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<DatabaseServer> {
+    let mut identifier = |key| {
+        let text = section.optional_text(faults, key);
+        section.checked(faults, (key, text), |text| {
+            if is_identifier(text) {
+                Ok(())
+            } else {
+                Err("is no identifier of RDS: 1 to 63 lower-case letters, digits and hyphens, a letter first")
+            }
+        })
+    };
+    let (instance, cluster) = (identifier("instance"), identifier("cluster"));
+    if let (Some(_), Some(value)) = (section.get("instance"), section.get("cluster")) {
+        let reason = "stands beside instance, allowed is one of the two";
+        faults.add(value.span().start, &section.field("cluster"), reason);
+    }
+    instance
+        .map(DatabaseServer::Instance)
+        .or_else(|| cluster.map(DatabaseServer::Cluster))
 }
 
 fn parse_auth(text: &str) -> Result<Auth, String> {
@@ -76,5 +122,86 @@ fn parse_auth(text: &str) -> Result<Auth, String> {
             "is not a way to log in, allowed are iam, the ARN of a secret and env:VARIABLE"
                 .to_owned(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Fleet;
+
+    fn parse(host: &str, keys: &str) -> Result<DatabaseTarget, String> {
+        let text = format!(
+            "[[environment]]\nname = \"a\"\n[environment.database]\nengine = \"postgres\"\nhost = {host:?}\n\
+             name = \"acme\"\nuser = \"mrt_ro\"\n{keys}\n"
+        );
+        match Fleet::parse("fleet.toml", &text) {
+            Ok(fleet) => Ok(fleet.databases()[0].clone()),
+            Err(faults) => Err(faults.to_string()),
+        }
+    }
+
+    #[test]
+    fn an_instance_or_a_cluster_is_named_and_an_instance_has_allocated_storage() {
+        let instance = parse("db", "instance = \"acme-db\"\nallocated_gib = 100").unwrap();
+        let cluster = parse("db", "cluster = \"acme\"").unwrap();
+        let neither = parse("db", "").unwrap();
+
+        assert_eq!(
+            (instance.server, instance.allocated_gib),
+            (Some(DatabaseServer::Instance("acme-db".into())), Some(100))
+        );
+        assert_eq!(cluster.server, Some(DatabaseServer::Cluster("acme".into())));
+        assert_eq!((neither.server, neither.allocated_gib), (None, None));
+    }
+
+    #[test]
+    fn faults_of_the_server_are_named() {
+        let aurora = "acme.cluster-abc.eu-west-1.rds.amazonaws.com";
+        for (host, keys, expected) in [
+            (
+                "db",
+                "instance = \"Acme\"",
+                "instance: \"Acme\" is no identifier of RDS",
+            ),
+            (
+                "db",
+                "cluster = \"1acme\"",
+                "cluster: \"1acme\" is no identifier of RDS",
+            ),
+            (
+                "db",
+                "instance = 1",
+                "instance: is integer, allowed is a string",
+            ),
+            (
+                "db",
+                "instance = \"a\"\ncluster = \"b\"",
+                "fleet.toml:9: environment[0].database.cluster: stands beside instance",
+            ),
+            (
+                "db",
+                "allocated_gib = 0",
+                "allocated_gib: allowed is a whole number from 1 to 65536",
+            ),
+            (
+                "db",
+                "allocated_gib = 1.5",
+                "allocated_gib: allowed is a whole number",
+            ),
+            (
+                "db",
+                "cluster = \"a\"\nallocated_gib = 9",
+                "allocated_gib: is not allowed for an Aurora",
+            ),
+            (
+                aurora,
+                "allocated_gib = 9",
+                "allocated_gib: is not allowed for an Aurora",
+            ),
+        ] {
+            let fault = parse(host, keys).unwrap_err();
+            assert!(fault.contains(expected), "{keys}: {fault}");
+        }
     }
 }

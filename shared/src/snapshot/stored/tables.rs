@@ -1,16 +1,18 @@
 //! Stored form of a database's tables: a summary, and the tables as its body.
 //!
 //! Version 1 knew ordinary tables of PostgreSQL only: it lacks what has a default below, and its three parts are
-//! always there. Version 2 added kinds, partitions, marks, statistics and parts that may be unknown.
+//! always there. Version 2 added kinds, partitions, marks, statistics and parts that may be unknown. Version 3 added the
+//! storage of the server.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Stored;
+use super::server_storage::StoredStorage;
 use crate::fleet::Engine;
 use crate::snapshot::{
-    DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality, TableKind,
-    TableName, TableSize, UnsizedTable,
+    DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality,
+    ServerStorage, TableKind, TableName, TableSize, UnsizedTable,
 };
 
 /// Stored form of a database's summary.
@@ -31,6 +33,9 @@ struct StoredTables {
     mendix_catalogue: Option<String>,
     tables: Vec<StoredTable>,
     unsized_tables: Vec<StoredUnsizedTable>,
+    /// Absent before version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    storage: Option<StoredStorage>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,7 +96,7 @@ struct StoredUnsizedTable {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 2;
+    const VERSION: u64 = 3;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -125,6 +130,7 @@ impl Stored for DatabaseSize {
             mendix_catalogue: self.mendix_catalogue.map(|word| word.as_str().to_owned()),
             tables: self.tables.iter().map(store_table).collect(),
             unsized_tables: self.unsized_tables.iter().map(store_unsized).collect(),
+            storage: Some(StoredStorage::of(&self.storage)),
         };
         serde_json::to_vec(&body)
             .map(Some)
@@ -142,6 +148,7 @@ impl Stored for DatabaseSize {
             })
         });
         let tables: Result<_, _> = stored.tables.into_iter().map(read_table).collect();
+        let storage = stored.storage.map(StoredStorage::read).transpose()?;
         let size = Self {
             system_bytes: stored.system_bytes,
             mendix_catalogue: mendix_catalogue.transpose()?,
@@ -154,6 +161,7 @@ impl Stored for DatabaseSize {
                 .into_iter()
                 .map(read_unsized)
                 .collect(),
+            storage: storage.unwrap_or_else(ServerStorage::not_asked),
         };
         if size.summary() != summary {
             return Err("the body does not belong to its summary".to_owned());
@@ -234,7 +242,7 @@ fn read_table(stored: StoredTable) -> Result<TableSize, String> {
 }
 
 /// Returns the one of `all` whose word it is.
-fn of_word<T: Copy>(
+pub(super) fn of_word<T: Copy>(
     what: &str,
     word: &str,
     all: &[T],

@@ -13,7 +13,8 @@ use chrono::{DateTime, Utc};
 use super::Candidate;
 use crate::fleet::{Engine, TargetId};
 use crate::snapshot::{
-    BucketSize, DatabaseSize, Failure, Method, Quality, Run, Snapshot, TableSize, UnsizedTable,
+    BucketSize, DatabaseSize, Failure, Method, Quality, Run, ServerStorage, Snapshot, TableSize,
+    UnsizedTable,
 };
 use crate::store::{SnapshotReader, SnapshotWriter};
 
@@ -150,5 +151,6 @@ pub(super) fn database(tables: usize) -> DatabaseSize {
             table: "t".into(),
             reason: "dropped".into(),
         }],
+        storage: ServerStorage::not_asked(),
     }
 }
