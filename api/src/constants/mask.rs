@@ -295,4 +295,39 @@ mod tests {
             }
         }
     }
+
+    /// What is a credential beyond doubt is never shown: whatever stands around it, whatever the constant's name and
+    /// type are, and although the fleet file shows every name.
+    #[test]
+    fn a_credential_is_masked_in_any_text_under_any_name() {
+        let show = ["*".to_owned()];
+        let lists = Lists {
+            show: &show,
+            hide: &[],
+        };
+        let credentials = [
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+            "AKIAIOSFODNN7EXAMPLE",
+            "postgres://user:hunter2@db.example.com/app",
+            "password=hunter2",
+            "\"client_secret\": \"hunter2\"",
+        ];
+        let around = ["", " ", "see ", "{", "\n", "é ", "a=1; ", "https://h/?q=1 "];
+        for credential in credentials {
+            for before in around {
+                for after in around {
+                    for kind in [None, Some("String"), Some("Boolean"), Some("Integer")] {
+                        for name in ["App.Text", "App.Enabled", "Maps.Tenant"] {
+                            let value = format!("{before}{credential}{after}");
+
+                            let reason = super::mask_reason(name, kind, &value, lists);
+
+                            assert_eq!(reason, Some(MaskReason::SecretValue), "{value:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

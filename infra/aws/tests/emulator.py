@@ -46,12 +46,12 @@ def extract_iam_action(service, method, path, headers, body, query_params):
 
 
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account, *more):
+    if service == "monitoring" and CBOR_OPERATION.match(path):
+        return "*"  # ministack looks for a name in the body as if it were JSON; metrics have no resource
     target = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
     if service == "ssm" and target == "GetParametersByPath":
         name = json.loads(body).get("Path", "").strip("/")
         return f"arn:aws:ssm:{region}:{account}:parameter/{name}"
-    if service == "monitoring" and CBOR_OPERATION.match(path):
-        return "*"
     arn = original_resource(service, method, path, headers, body, query_params, region, account, *more)
     if service == "ecs" and target in ECS_KINDS and ":cluster/" in arn:
         return arn.replace(":cluster/", f":{ECS_KINDS[target]}/") + "/any"

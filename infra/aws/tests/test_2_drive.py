@@ -99,6 +99,7 @@ class Drive(unittest.TestCase):
         parts = found["acme-prod", "acme-prod-files"]
         self.assertEqual((parts["multipart"]["total_bytes"], parts["noncurrent"]["total_bytes"], parts["delete_markers"],
                           parts["completeness"]), (17, 0, {"object_count": 0}, "complete"))
+        self.assertEqual((parts["cloudwatch"]["total_bytes"], parts["reconciliation"]["difference_bytes"]), (3400, 38))
         (table,) = self.items("/table_size?environment=acme-prod", token).values()
         truth = self.world.psql(DATABASE, "--command", "SELECT pg_total_relation_size('\"system$user\"')")
         sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}
