@@ -127,6 +127,7 @@ class Bench:
         for _ in range(self.settings.rounds):
             server.forget()
             found = server.ask(table_queries.MYSQLD_EXPORTER)
+            check(f"information_schema.TABLES: {found['output'][-300:]!r}: exit code", found["status"], 0)
             check("information_schema.TABLES", len(found["rows"]), count)
             runs["information_schema"].append(found | {"tables": len(found["rows"])})
             server.forget()
