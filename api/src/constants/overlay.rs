@@ -1,5 +1,6 @@
 //! Lays what layers set over the model's definitions, lowest first. Pure: no I/O, no masking.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -155,8 +156,16 @@ fn pending_reason(
         return Some(*reason);
     }
     let (index, entry) = winner?;
-    let is_newer = entry.changed_at? > started_at?;
+    let is_newer = order_of_change(entry, started_at) == Some(Ordering::Greater);
     layers[index].values.change_reason.filter(|_| is_newer)
+}
+
+/// Returns whether an entry was changed before or after the app's start; `None` when nothing tells.
+///
+/// Nothing tells within one second: two services' clocks wrote the two times, and some write whole seconds only.
+fn order_of_change(entry: &Entry, started_at: Option<DateTime<Utc>>) -> Option<Ordering> {
+    let order = entry.changed_at?.timestamp().cmp(&started_at?.timestamp());
+    Some(order).filter(|order| order.is_ne())
 }
 
 /// Returns whether something tells that the running app has this very value.
@@ -168,8 +177,7 @@ fn is_known_to_stay(
     match winner {
         None => layers.iter().any(|layer| layer.values.is_running),
         Some((index, entry)) => {
-            let has_times = entry.changed_at.is_some() && started_at.is_some();
-            layers[index].values.is_running || has_times
+            layers[index].values.is_running || order_of_change(entry, started_at).is_some()
         }
     }
 }
@@ -405,6 +413,15 @@ mod tests {
         assert_eq!(
             pending(&[running(&set, &[]), secret("A.A", 11)]),
             (Some(true), newer)
+        );
+        assert_eq!(
+            pending(&[running(&set, &[]), secret("A.A", 9)]),
+            (Some(false), None)
+        );
+        assert_eq!(
+            pending(&[running(&set, &[]), secret("A.A", 10)]),
+            (None, None),
+            "within one second, nothing tells which was first"
         );
         assert_eq!(
             pending(&[secret("A.A", 11)]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use api::constants::{ConstantView, Constants, PendingReason};
 use aws_sdk_ecs::types::{ContainerDefinition, KeyValuePair, Secret};
+use chrono::Utc;
 use shared::aws::Aws;
 use shared::document::Location;
 use shared::fleet::LayerKind;
@@ -168,6 +169,19 @@ impl Deployment {
         }
         LayerKind::Secret {
             id: self.name.clone(),
+        }
+    }
+
+    /// Makes or changes a secret in a later second than this one: the emulator dates secrets by whole seconds.
+    async fn later_secret(&self, text: &str) -> LayerKind {
+        let client = aws_sdk_secretsmanager::Client::new(self.aws.config());
+        let now = Utc::now().timestamp();
+        loop {
+            let layer = self.secret(text).await;
+            let told = client.describe_secret().secret_id(&self.name).send().await;
+            if told.unwrap().last_changed_date().unwrap().secs() > now {
+                return layer;
+            }
         }
     }
 
@@ -342,7 +356,7 @@ async fn secrets_and_parameters_lie_over_tasks_and_never_show() {
     deployment.service(&RUNNING, &RUNNING, &[]).await;
     let model = Box::pin(deployment.package()).await;
     let secret = deployment
-        .secret(
+        .later_secret(
             r#"{"mx-admin-password": "NEVERLEAK", "mx-const-Encryption.EncryptionKey": "NEVERLEAK",
                 "mx-const-Sales.UploadTo": "", "mx-const-Sales.Gone": "NEVERLEAK"}"#,
         )
