@@ -27,18 +27,22 @@ fn has_authorization(value: &str) -> bool {
         .any(|scheme| lower.trim_start().starts_with(scheme))
 }
 
-/// Three parts of base64url between points, the first of which begins as `{"` does.
+/// Three parts of base64url between points, the first of which begins as `{"` does; words may stand before it.
 fn has_json_web_token(value: &str) -> bool {
     value
         .split(|character: char| !is_key_character(character) && character != '.')
-        .any(|word| word.starts_with("eyJ") && word.matches('.').count() >= 2)
+        .filter_map(|word| word.find("eyJ").map(|at| &word[at..]))
+        .any(|token| token.matches('.').count() >= 2)
 }
 
-/// An access key id of AWS: `AKIA` or `ASIA` and 16 capitals and digits.
+/// An access key id of AWS: `AKIA` or `ASIA` and 16 capitals and digits, whatever stands around them.
 fn has_aws_key(value: &str) -> bool {
-    value
-        .split(|character: char| !character.is_ascii_alphanumeric())
-        .any(|word| word.len() == 20 && (word.starts_with("AKIA") || word.starts_with("ASIA")))
+    let is_id = |character: &char| character.is_ascii_uppercase() || character.is_ascii_digit();
+    ["AKIA", "ASIA"].iter().any(|begin| {
+        value
+            .match_indices(begin)
+            .any(|(at, _)| value[at..].chars().take(20).filter(is_id).count() == 20)
+    })
 }
 
 /// `scheme://user:password@host`. A password may hold anything, so any `@` after the scheme counts.
