@@ -57,11 +57,13 @@ impl Server {
 
     /// Starts a MariaDB with a database `mrt` and its administrator `mrt`; `None` when the test is skipped.
     ///
-    /// It speaks TLS too, with this certificate and its key.
-    pub fn mariadb(certificate: &str, key: &str) -> Option<Self> {
+    /// It speaks TLS too with a certificate and its key.
+    pub fn mariadb(certificate_and_key: Option<(&str, &str)>) -> Option<Self> {
         service(MYSQL)?;
         let mut server = Self::new(Kind::Mariadb);
-        server.certify(certificate, key);
+        if let Some((certificate, key)) = certificate_and_key {
+            server.certify(certificate, key);
+        }
         // One statement on each line, as the server wants them.
         let statements = format!(
             "CREATE DATABASE IF NOT EXISTS mrt;\n\
@@ -126,11 +128,11 @@ impl Server {
 
     /// Starts it and waits until it takes connections.
     pub fn start(&mut self) {
+        let has_certificate = self.folder.join("server.pem").exists();
         let ready = match self.kind.clone() {
             Kind::Postgres { programs } => {
                 let mut command = self.command(&programs.join("postgres"));
                 let port = self.port;
-                let has_certificate = self.folder.join("server.pem").exists();
                 command
                     .args(["-D", "data", "-c", "listen_addresses=127.0.0.1"])
                     .args(["-c", "unix_socket_directories=", "-c", "fsync=off"])
@@ -153,9 +155,12 @@ impl Server {
                     .args(["--socket=", "--skip-name-resolve"])
                     .args(["--character-set-server=utf8mb4"])
                     .arg(format!("--port={}", self.port))
-                    .arg(format!("--init-file={}/init.sql", self.folder.display()))
-                    .arg(format!("--ssl-cert={}/server.pem", self.folder.display()))
-                    .arg(format!("--ssl-key={}/server.key", self.folder.display()));
+                    .arg(format!("--init-file={}/init.sql", self.folder.display()));
+                if has_certificate {
+                    command
+                        .arg(format!("--ssl-cert={}/server.pem", self.folder.display()))
+                        .arg(format!("--ssl-key={}/server.key", self.folder.display()));
+                }
                 self.serve(command, "ready for connections")
             }
         };

@@ -186,7 +186,7 @@ async fn reload(administrator: &mut PgConnection) {
 async fn mariadb_must_show_a_valid_certificate_for_its_name() {
     let authority = Authority::new();
     let (certificate, key) = authority.certify("localhost", Validity::Now);
-    let Some(server) = Server::mariadb(&certificate, &key) else {
+    let Some(server) = Server::mariadb(Some((&certificate, &key))) else {
         return;
     };
     let mut administrator = MySqlConnection::connect(&server.url()).await.unwrap();

@@ -19,7 +19,7 @@ use crate::support::NOWHERE;
 
 const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
 /// The role's password: nothing that comes out may hold it.
-const PASSWORD: &str = "NEVERLEAK-PASSWORD";
+pub(super) const PASSWORD: &str = "NEVERLEAK-PASSWORD";
 
 /// The database, and its administrator's connection to it.
 pub(super) struct TestDatabase {
@@ -104,14 +104,7 @@ impl TestDatabase {
 
     /// Measures as the role.
     pub(super) async fn measure(&self) -> Result<DatabaseSize, MeasureError> {
-        let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), PASSWORD.to_owned())]);
-        let databases = Databases::new(
-            Arc::new(Aws::for_tests(NOWHERE)),
-            Arc::new(variables),
-            Arc::new(SystemClock),
-            None,
-        );
-        measure_database(databases, &self.target, &Progress::default()).await
+        measure_database(databases(PASSWORD), &self.target, &Progress::default()).await
     }
 
     /// Returns a second connection of the administrator.
@@ -126,6 +119,17 @@ impl TestDatabase {
         self.run("DROP USER :role").await;
         self.connection.close().await.unwrap();
     }
+}
+
+/// Returns an opener of connections with `password`.
+pub(super) fn databases(password: &str) -> Databases {
+    let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
+    Databases::new(
+        Arc::new(Aws::for_tests(NOWHERE)),
+        Arc::new(variables),
+        Arc::new(SystemClock),
+        None,
+    )
 }
 
 pub(super) async fn execute(connection: &mut MySqlConnection, statement: &str) {

@@ -1,9 +1,14 @@
-//! What a MariaDB role without rights is told, and what is estimated for it.
+//! What a MariaDB role without rights is told and what is estimated for it, and a server that does not hold still.
 
+use std::time::Duration;
+
+use collector::{Progress, Source, TableSource};
+use shared::fleet::{Auth, DatabaseTarget, Engine};
 use shared::snapshot::{Completeness, Measurement, Quality};
 use shared::telemetry::error_chain;
+use shared::testing::{PASSWORD as ADMINISTRATOR, Server};
 
-use super::mysql::{TestDatabase, names, table};
+use super::mysql::{PASSWORD, TestDatabase, databases, names, table};
 
 #[tokio::test]
 async fn a_role_that_may_miss_tables_fails_instead_of_giving_a_part() {
@@ -131,4 +136,54 @@ async fn a_killed_connection_is_a_failure_that_passes() {
     }
     assert_eq!(lost, 3, "no connection was ever caught in the middle");
     database.drop().await;
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended() {
+    let Some(mut database) = TestDatabase::empty().await else {
+        return;
+    };
+    for number in 0..200 {
+        let table = format!("CREATE TABLE t{number} (id INT PRIMARY KEY) ENGINE = MyISAM");
+        database.run(&table).await;
+    }
+    let source =
+        TableSource::new(databases(PASSWORD)).with_statement_timeout(Duration::from_millis(1));
+
+    let measured = source.measure(&database.target, &Progress::default()).await;
+
+    let error = measured.unwrap_err();
+    assert_eq!((error.code, error.is_transient), ("timeout", true));
+    assert_eq!(names(&database.measure().await.unwrap()).len(), 200);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_restarted_is_measured_again() {
+    let Some(mut server) = Server::mariadb(None) else {
+        return;
+    };
+    let target = DatabaseTarget {
+        environment: "acme-prod".into(),
+        engine: Engine::Mysql,
+        host: "127.0.0.1".into(),
+        port: server.port(),
+        name: "mrt".into(),
+        user: "mrt".into(),
+        auth: Auth::Variable("MRT_TEST_ROLE_PASSWORD".into()),
+        region: None,
+        role_arn: None,
+        server: None,
+        allocated_gib: None,
+    };
+    let progress = Progress::default();
+    // One source for all of it, as in a function that stays warm.
+    let source = TableSource::new(databases(ADMINISTRATOR));
+
+    assert!(source.measure(&target, &progress).await.is_ok());
+    server.stop();
+    let down = source.measure(&target, &progress).await.unwrap_err();
+    assert_eq!((down.code, down.is_transient), ("connection_refused", true));
+    server.start();
+    assert!(source.measure(&target, &progress).await.is_ok());
 }
