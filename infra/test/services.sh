@@ -10,6 +10,7 @@
 #   MRT_TEST_MINISTACK_URL  AWS: Lambda, API Gateway, Cognito, DynamoDB, S3, SQS and more; credentials test/test
 #   MRT_TEST_MOTO_URL       AWS: a second opinion on DynamoDB and S3
 #   MRT_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, for tests that need a server of their own
+#   MRT_TEST_OTHER_POSTGRES_BINS  the same of the oldest and the newest version that fleets may have, colons between
 #   MRT_TEST_PYTHON         a Python that has botocore
 #   MRT_TEST_REQUIRE_SERVICES=1   a test that would skip itself for want of a service must fail instead
 #
@@ -131,6 +132,7 @@ install_all() {
     spawn venv-moto ensure_venv moto
     ensure_postgres
     ensure_mariadb
+    ensure_other_postgres
     finish venv-ministack
     finish venv-moto
 }
@@ -147,10 +149,25 @@ create_postgres() {
     fi
     mkdir -p "$postgres_data"
     printf '%s\n' "$postgres_password" >"$postgres_data/password"
+    copy_other_postgres
     ((EUID != 0)) || chown -R postgres: "$postgres_data"
     spawn initdb "${as_postgres[@]}" "$postgres/initdb" --pgdata="$postgres_data/data" --no-sync \
         --username=postgres --pwfile="$postgres_data/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale=C.UTF-8 >"$run/initdb.log" 2>&1
+}
+
+# Sets `other_postgres_bins`. That other user may have no way into this repository, so it gets copies.
+copy_other_postgres() {
+    local version programs folders=()
+    for version in "${other_postgres[@]}"; do
+        programs=$(other_postgres_bin "$version")
+        if ((EUID == 0)); then
+            cp -r "${programs%/bin}" "$postgres_data/$version"
+            programs=$postgres_data/$version/bin
+        fi
+        folders+=("$programs")
+    done
+    other_postgres_bins=$(IFS=: && printf '%s' "${folders[*]}")
 }
 
 start_postgres() {
@@ -253,6 +270,7 @@ export MRT_TEST_MYSQL_URL="mysql://mrt:$mariadb_password@127.0.0.1:$mariadb_port
 export MRT_TEST_MINISTACK_URL="http://127.0.0.1:$ministack_port"
 export MRT_TEST_MOTO_URL="http://127.0.0.1:$moto_port"
 export MRT_TEST_POSTGRES_BIN=$postgres
+export MRT_TEST_OTHER_POSTGRES_BINS=$other_postgres_bins
 export MRT_TEST_PYTHON=$repository/.mrt/venv/ministack/bin/python
 export MRT_TEST_REQUIRE_SERVICES=1
 spawn command setpriv --pdeathsig TERM -- "$@"

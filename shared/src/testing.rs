@@ -18,6 +18,8 @@ pub const MINISTACK: &str = "MRT_TEST_MINISTACK_URL";
 pub const MOTO: &str = "MRT_TEST_MOTO_URL";
 /// Folder of PostgreSQL's programs.
 pub const POSTGRES_BIN: &str = "MRT_TEST_POSTGRES_BIN";
+/// Folders of the programs of other versions of PostgreSQL, with colons between them.
+pub const OTHER_POSTGRES_BINS: &str = "MRT_TEST_OTHER_POSTGRES_BINS";
 /// A Python that has botocore, AWS' own library.
 pub const PYTHON: &str = "MRT_TEST_PYTHON";
 /// When this is `1`, a missing service is a failure.

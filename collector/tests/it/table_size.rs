@@ -9,3 +9,4 @@ mod postgres;
 mod sizes;
 mod storage;
 mod storms;
+mod versions;

@@ -37,7 +37,11 @@ impl Server {
     ///
     /// It speaks TLS too once there is a certificate: see [`Server::certify`].
     pub fn postgres() -> Option<Self> {
-        let programs = PathBuf::from(service(POSTGRES_BIN)?);
+        Some(Self::postgres_of(PathBuf::from(service(POSTGRES_BIN)?)))
+    }
+
+    /// Starts a PostgreSQL whose programs are in the folder `programs`: see [`Server::postgres`].
+    pub fn postgres_of(programs: PathBuf) -> Self {
         let mut server = Self::new(Kind::Postgres {
             programs: programs.clone(),
         });
@@ -52,7 +56,7 @@ impl Server {
             .arg("--pgdata=data");
         run(initdb);
         server.start();
-        Some(server)
+        server
     }
 
     /// Starts a MariaDB with a database `mrt` and its administrator `mrt`; `None` when the test is skipped.

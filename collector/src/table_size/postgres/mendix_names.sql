@@ -5,7 +5,7 @@
 -- Cost:     two scans of a few hundred rows.
 -- Locks:    ACCESS SHARE on these two tables of the runtime's catalogue.
 -- Rights:   SELECT on the four columns; see mendix_readable.sql, which says which part of this may be asked.
--- Versions: tested on 15; uses nothing newer than 12. The columns are in the catalogues of all Mendix versions seen.
+-- Versions: tested on 12, 15 and 18. The columns are in the catalogues of all Mendix versions seen.
 SELECT a.table_name::text, a.association_name::text, false AS is_entity
 FROM public."mendixsystem$association" AS a
 WHERE a.table_name IS NOT NULL AND a.association_name IS NOT NULL

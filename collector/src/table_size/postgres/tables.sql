@@ -16,7 +16,7 @@
 --           locks for each batch.
 -- Locks:    ACCESS SHARE on one relation at a time, released before the next one is opened.
 -- Rights:   none on the tables. The session's search_path is pg_catalog alone.
--- Versions: tested on 15; uses nothing newer than 12.
+-- Versions: tested on 12, 15 and 18.
 WITH locked AS MATERIALIZED (
   SELECT l.relation AS oid
   FROM pg_locks AS l

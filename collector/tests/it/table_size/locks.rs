@@ -10,7 +10,7 @@ const TABLES: &str = include_str!("../../../src/table_size/postgres/tables.sql")
 
 /// Asserts that `name` alone is an estimate, and that its size is the one of its last analysis: nothing was written
 /// to it since.
-async fn assert_one_estimate(database: &mut TestDatabase, name: &str) {
+pub(super) async fn assert_one_estimate(database: &mut TestDatabase, name: &str) {
     let exact = format!(
         "SELECT pg_total_relation_size('{name}') - pg_relation_size('{name}', 'fsm')
         - pg_relation_size('{name}', 'vm')"

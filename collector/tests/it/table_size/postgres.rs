@@ -22,6 +22,9 @@ const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
 /// The role's password: nothing that comes out may hold it.
 pub(super) const PASSWORD: &str = "NEVERLEAK-PASSWORD";
 
+/// The app of the fixture.
+pub(super) const MENDIX: &str = include_str!("../../fixtures/mendix.sql");
+
 /// The database, and its superuser's connection to it.
 pub(super) struct TestDatabase {
     pub(super) connection: PgConnection,
@@ -34,8 +37,12 @@ pub(super) struct TestDatabase {
 impl TestDatabase {
     /// Returns an empty database and a role that may do nothing but connect; `None` when the test is skipped.
     pub(super) async fn empty() -> Option<Self> {
-        let url = testing::service(testing::POSTGRES)?;
-        let server = PgConnectOptions::from_str(&url).unwrap();
+        Some(Self::on(&testing::service(testing::POSTGRES)?).await)
+    }
+
+    /// Returns an empty database, and a role as that of [`TestDatabase::empty`], on the server at `url`.
+    pub(super) async fn on(url: &str) -> Self {
+        let server = PgConnectOptions::from_str(url).unwrap();
         let name = format!("mrt_collector_{}", services::unique_account());
         let mut connection = server.connect().await.unwrap();
         for statement in [
@@ -59,20 +66,18 @@ impl TestDatabase {
             allocated_gib: None,
         };
         let connection = server.clone().database(&name).connect().await.unwrap();
-        Some(Self {
+        Self {
             connection,
             server,
             target,
             later: Vec::new(),
-        })
+        }
     }
 
     /// Returns a database with the app of the fixture.
     pub(super) async fn mendix() -> Option<Self> {
         let mut database = Self::empty().await?;
-        database
-            .run(include_str!("../../fixtures/mendix.sql"))
-            .await;
+        database.run(MENDIX).await;
         Some(database)
     }
 

@@ -7,6 +7,25 @@ use shared::snapshot::{
 
 use super::postgres::{PASSWORD, TestDatabase, execute, measure, table};
 
+/// One of everything that holds rows, trees of partitions among them.
+pub(super) const EVERYTHING: &str =
+    "CREATE SCHEMA parts;
+     CREATE TABLE log (at int NOT NULL, text text) PARTITION BY RANGE (at);
+     CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (100);
+     CREATE TABLE parts.log_2 PARTITION OF log FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (at);
+     CREATE TABLE parts.log_2_1 PARTITION OF parts.log_2 FOR VALUES FROM (100) TO (150);
+     CREATE TABLE old (at int NOT NULL, text text);
+     ALTER TABLE parts.log_2 ATTACH PARTITION old FOR VALUES FROM (150) TO (200);
+     CREATE INDEX ON log (at);
+     INSERT INTO log SELECT n, repeat(md5(n::text), 400) FROM generate_series(0, 199) AS n;
+     CREATE TABLE alone (at int) PARTITION BY LIST (at);
+     CREATE MATERIALIZED VIEW daily AS SELECT at FROM log;
+     CREATE UNLOGGED TABLE cache (id int PRIMARY KEY);
+     CREATE TABLE base (a int); CREATE TABLE heir () INHERITS (base);
+     CREATE VIEW looked AS SELECT 1 AS at;
+     CREATE SEQUENCE numbers;
+     ANALYZE";
+
 /// What PostgreSQL says itself, table by table, without our SQL. A partitioned table is all of its tree.
 pub(super) async fn assert_sizes_are_right(database: &mut TestDatabase) {
     let size = database.measure().await.unwrap();
@@ -291,26 +310,7 @@ async fn everything_that_holds_rows_counts_once() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
-    database
-        .run(
-            "CREATE SCHEMA parts;
-             CREATE TABLE log (at int NOT NULL, text text) PARTITION BY RANGE (at);
-             CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (100);
-             CREATE TABLE parts.log_2 PARTITION OF log FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (at);
-             CREATE TABLE parts.log_2_1 PARTITION OF parts.log_2 FOR VALUES FROM (100) TO (150);
-             CREATE TABLE old (at int NOT NULL, text text);
-             ALTER TABLE parts.log_2 ATTACH PARTITION old FOR VALUES FROM (150) TO (200);
-             CREATE INDEX ON log (at);
-             INSERT INTO log SELECT n, repeat(md5(n::text), 400) FROM generate_series(0, 199) AS n;
-             CREATE TABLE alone (at int) PARTITION BY LIST (at);
-             CREATE MATERIALIZED VIEW daily AS SELECT at FROM log;
-             CREATE UNLOGGED TABLE cache (id int PRIMARY KEY);
-             CREATE TABLE base (a int); CREATE TABLE heir () INHERITS (base);
-             CREATE VIEW looked AS SELECT 1 AS at;
-             CREATE SEQUENCE numbers;
-             ANALYZE",
-        )
-        .await;
+    database.run(EVERYTHING).await;
     let mut other = database.other_session().await;
     execute(
         &mut other,
