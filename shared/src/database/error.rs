@@ -172,6 +172,10 @@ impl From<sqlx::Error> for DatabaseError {
                 tls(TlsFault::NotOffered)(error)
             }
             sqlx::Error::Tls(_) => tls(TlsFault::Failed)(error),
+            // MySQL's own logins prove a password over TLS only; in plain text sqlx says that RSA is left out of it.
+            sqlx::Error::Configuration(cause) if cause.to_string().contains("use TLS") => {
+                tls(TlsFault::Required)(error)
+            }
             _ => Self::Failed(error),
         }
     }
@@ -298,6 +302,9 @@ mod tests {
             assert_eq!(of_mysql(number)(sample()).code(), word, "{number}");
         }
         assert_eq!(of_mysql(3159)(sample()).code(), "tls_required");
+        let without_rsa = "RSA auth backend disabled; enable feature `mysql-rsa` or use TLS.";
+        let plain = DatabaseError::from(sqlx::Error::Configuration(without_rsa.into()));
+        assert_eq!(plain.code(), "tls_required");
     }
 
     #[test]
