@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use api::constants::{ConstantView, Constants, PendingReason};
 use aws_sdk_ecs::types::{ContainerDefinition, KeyValuePair, Secret};
-use chrono::Utc;
 use shared::aws::Aws;
+use shared::clock::{Clock, SystemClock};
 use shared::document::Location;
 use shared::fleet::LayerKind;
 use shared::testing;
@@ -175,7 +175,7 @@ impl Deployment {
     /// Makes or changes a secret in a later second than this one: the emulator dates secrets by whole seconds.
     async fn later_secret(&self, text: &str) -> LayerKind {
         let client = aws_sdk_secretsmanager::Client::new(self.aws.config());
-        let now = Utc::now().timestamp();
+        let now = SystemClock.now().timestamp();
         loop {
             let layer = self.secret(text).await;
             let told = client.describe_secret().secret_id(&self.name).send().await;
