@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::FleetSource;
+use shared::fleet::{FleetSource, StorageKind};
 use shared::snapshot::BucketSize;
 use shared::store::SnapshotReader;
 
@@ -22,7 +22,7 @@ pub use cost::{ClassCost, CostView, ScanCost};
 pub use reconciliation::Reconciliation;
 pub use view::{
     BucketItem, ClassView, CloudWatchView, DeleteMarkersView, ObjectsView, PendingBucket,
-    UnmeasuredView, UploadsView,
+    ResourceView, UnmeasuredView, UploadsView,
 };
 
 /// Facts of this endpoint.
@@ -31,13 +31,18 @@ pub const ROUTE: Route = Route {
     function: "api-bucket-size",
     scope: Some("mrt/bucket_size.read"),
     summary: "Size of each environment's file storage",
-    description: "The latest snapshot of each bucket or part of a bucket that the fleet file names. \
+    description: "The latest snapshot of each bucket or part of a bucket, and of each file system, volume, database \
+                  server and table, that the fleet file names. \
                   `total_bytes` has one meaning, which `definition` says; the parts beside it (current objects, \
                   noncurrent versions, delete markers, incomplete uploads, the figure of CloudWatch) are each \
-                  measured or null. Ordered by environment, kind, bucket, prefix and suffix.",
+                  measured or null; of other storage `resource` has what its service tells. Ordered by environment, kind, bucket, prefix and suffix.",
     parameters: &[
         Parameter::text("environment", "Only this environment."),
-        Parameter::text("bucket", "Only targets in this bucket."),
+        Parameter::choice("kind", "Only storage of this kind.", &StorageKind::WORDS),
+        Parameter::text(
+            "bucket",
+            "Only targets in this bucket, or other storage of this id.",
+        ),
         Parameter::text("prefix", "Only targets with exactly this prefix."),
         Parameter::number("limit", "Most items of one page.", 1000, 100),
         Parameter::text("cursor", "The `next` of the page before."),
@@ -77,15 +82,16 @@ impl Handler for GetBucketSize {
             .into_iter()
             .filter(|target| call.caller.may_read(&target.environment))
             .filter(|target| parameter("environment").is_none_or(|name| name == target.environment))
+            .filter(|target| parameter("kind").is_none_or(|kind| kind == target.kind.as_str()))
             .filter(|target| parameter("bucket").is_none_or(|name| name == target.bucket))
             .filter(|target| parameter("prefix").is_none_or(|prefix| prefix == target.prefix))
             .map(|target| (target.id(), target))
             .collect();
-        let is_filtered = ["environment", "bucket", "prefix"]
+        let is_filtered = ["environment", "kind", "bucket", "prefix"]
             .into_iter()
             .any(|name| parameter(name).is_some());
         if targets.is_empty() && is_filtered {
-            return Err(Problem::not_found("such bucket target in the fleet"));
+            return Err(Problem::not_found("such storage in the fleet"));
         }
         let page = selection::page(&call, targets)?;
         let latest = selection::latest_of::<BucketSize, _>(&self.snapshots, &page.targets).await?;

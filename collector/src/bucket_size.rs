@@ -1,13 +1,15 @@
-//! Which number is the size of a bucket, and why. No I/O in this file.
+//! Which number is the size of a bucket, and why. No I/O in this file. Storage that is no bucket: `resource.rs`.
 //!
 //! What is called the size is what a complete listing adds up to: current objects, whatever their key looks like.
 //! Keys that end in `/` are objects, some of them with content, so they count like any other. Noncurrent versions,
 //! delete markers and incomplete uploads are parts of their own, measured where the fleet file wants them.
 
+mod connector;
 mod failure;
 mod figure;
 mod listing;
 mod multipart;
+mod resource;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +33,7 @@ use crate::source::{Part, Progress, Source};
 /// listing that is lost: what is not there in time is unmeasured.
 const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Measures bucket targets.
+/// Measures storage targets: buckets and others.
 #[derive(Clone)]
 pub struct BucketSource {
     aws: Arc<Aws>,
@@ -77,7 +79,8 @@ impl Source for BucketSource {
     type Target = BucketTarget;
     type Measurement = BucketSize;
 
-    /// Costs one request for each 1,000 objects, or versions where those are wanted, under the target's prefix.
+    /// Costs one request for each 1,000 objects, or versions where those are wanted, under the target's prefix; one
+    /// in all for storage that is no bucket.
     async fn measure(
         &self,
         target: &BucketTarget,
@@ -111,6 +114,10 @@ impl BucketSource {
         (state, pause_at): (Option<&[u8]>, Option<Instant>),
         progress: &Progress,
     ) -> Result<Part<BucketSize>, MeasureError> {
+        if let Some(size) = resource::measure(&self.aws, target, self.clock.now()).await? {
+            progress.add(size.object_count().unwrap_or(0), size.total_bytes());
+            return Ok(Part::Whole(size));
+        }
         let (listed, refused) = self.list(target, (state, pause_at), progress).await?;
         let listed = match listed {
             ListedPart::Paused(state) => return Ok(Part::Paused(state)),

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod queue;
 pub mod report;
 pub mod run;
+mod server_storage;
 pub mod source;
 pub mod table_size;
 

@@ -7,6 +7,7 @@ mod parse;
 mod prices;
 mod server;
 mod source;
+mod storage_kind;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMEN
 pub use prices::{Price, Prices};
 pub use server::DatabaseServer;
 pub use source::{CHECK_EVERY, FLEET_LIMIT_BYTES, FleetError, FleetSource};
+pub use storage_kind::StorageKind;
 
 /// What may stand unencoded in a part of a target id; `/` separates the parts.
 const ID_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -59,7 +61,7 @@ pub struct Environment {
 pub struct BucketTarget {
     /// Environment that the files belong to.
     pub environment: String,
-    /// What kind of storage it is; the fleet file allows S3 only, for want of a measurement of others.
+    /// What kind of storage it is. Prefix, suffix, requester pays and what is measured are those of buckets alone.
     pub kind: StorageKind,
     /// Bucket name; for storage of another kind its id.
     pub bucket: String,
@@ -67,7 +69,7 @@ pub struct BucketTarget {
     pub prefix: String,
     /// What all its keys end with; empty for all.
     pub suffix: String,
-    /// Region of the bucket; the collector's own when `None`.
+    /// Region that it is in; the collector's own when `None`.
     pub region: Option<String>,
     /// Role to assume for it; the collector's own when `None`.
     pub role_arn: Option<String>,
@@ -75,6 +77,8 @@ pub struct BucketTarget {
     pub requester_pays: bool,
     /// Which parts of it are measured.
     pub measure: Measured,
+    /// Storage that is allocated to an RDS instance, in GiB; `None` for every other kind.
+    pub allocated_gib: Option<u64>,
 }
 
 /// Which parts of a bucket are measured beside its current objects, which always are.
@@ -117,47 +121,6 @@ impl Measured {
     /// Returns whether versions have to be listed instead of objects.
     pub fn needs_versions(self) -> bool {
         self.noncurrent || self.delete_markers
-    }
-}
-
-/// Kinds of storage that have a size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StorageKind {
-    /// A bucket of S3, or a part of one.
-    S3,
-    /// A file system of EFS.
-    Efs,
-    /// A volume of EBS.
-    Ebs,
-    /// The storage of an RDS instance that is not Aurora.
-    Rds,
-    /// The volume of an Aurora cluster.
-    Aurora,
-    /// A table of DynamoDB.
-    DynamoDb,
-}
-
-impl StorageKind {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::S3,
-        Self::Efs,
-        Self::Ebs,
-        Self::Rds,
-        Self::Aurora,
-        Self::DynamoDb,
-    ];
-
-    /// Returns the word for it in the fleet file, in ids and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::S3 => "s3",
-            Self::Efs => "efs",
-            Self::Ebs => "ebs",
-            Self::Rds => "rds",
-            Self::Aurora => "aurora",
-            Self::DynamoDb => "dynamodb",
-        }
     }
 }
 
@@ -284,6 +247,20 @@ impl BucketTarget {
             measure: Measured::default(),
             region: None,
             role_arn: None,
+            allocated_gib: None,
+        }
+    }
+
+    /// Returns storage of another kind than S3, by its id, in the collector's own region and account.
+    pub fn resource(
+        environment: impl Into<String>,
+        kind: StorageKind,
+        id: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            measure: Measured::current(),
+            ..Self::whole(environment, id)
         }
     }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{BucketTarget, Price, Prices, StorageKind};
 use shared::snapshot::BucketSize;
+use shared::snapshot::bucket_size::Definition;
 
 /// An estimate of costs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -21,7 +22,8 @@ pub struct CostView {
     pub prices_as_of: String,
     /// Region of the prices.
     pub prices_region: String,
-    /// What the bytes are from: `listing`: current, noncurrent and multipart, as far as they were measured.
+    /// What the bytes are from. `listing`: current, noncurrent and multipart, as far as they were measured.
+    /// `cloudwatch`: its figure of the whole bucket. Of other storage what is billed: `used` or `provisioned`.
     pub basis: String,
     /// Sum of `by_storage_class` for a month; what is in `unpriced` is not in it.
     pub monthly_total: f64,
@@ -172,21 +174,32 @@ fn bytes_by_name(
         }
         "cloudwatch"
     } else {
-        let (total, definition) = size.total();
-        let classes = size
-            .resource
-            .as_ref()
-            .map(|resource| &resource.by_storage_class);
+        let resource = size.resource.as_ref();
         let prefix = price_prefix(target.kind);
-        for (name, more) in classes.into_iter().flatten() {
-            add(&format!("{prefix}_{}", name.to_ascii_uppercase()), *more);
+        let (total, definition) = match resource.and_then(|resource| resource.provisioned_bytes) {
+            // Billed whether used or not.
+            Some(provisioned) => (provisioned, Definition::Provisioned),
+            None => size.total(),
+        };
+        let mut rest = total;
+        for (class, more) in resource.iter().flat_map(|one| &one.by_storage_class) {
+            add(&price_name(prefix, class), *more);
+            rest = rest.saturating_sub(*more);
         }
-        if classes.is_none_or(BTreeMap::is_empty) {
-            add(prefix, total);
+        // What is in no class has the price of the service as a whole, where there is one.
+        if rest > 0 {
+            add(prefix, rest);
         }
         definition.as_str()
     };
     (basis, bytes)
+}
+
+/// Returns the name of the price of a service's class. What rounding up to a class's least size adds costs as much as
+/// the class.
+fn price_name(prefix: &str, class: &str) -> String {
+    let class = class.strip_suffix("SizeOverhead").unwrap_or(class);
+    format!("{prefix}_{}", class.to_ascii_uppercase())
 }
 
 /// Returns what the names of prices of a service begin with.
@@ -284,28 +297,94 @@ mod tests {
         assert!((scan.amount.unwrap() - 0.50026).abs() < 1e-9, "{scan:?}");
     }
 
-    #[test]
-    fn other_storage_is_priced_under_its_services_name() {
-        let target = BucketTarget {
-            kind: StorageKind::Efs,
-            ..BucketTarget::whole("a", "fs-1")
-        };
+    /// Returns the cost of storage with bytes in use, bytes provisioned, and bytes by class.
+    fn cost_of(
+        kind: StorageKind,
+        (used_bytes, provisioned_bytes): (Option<u64>, Option<u64>),
+        classes: &[(&str, u64)],
+    ) -> CostView {
+        let classes = classes.iter();
         let resource = ResourceSize {
-            used_bytes: Some(3 * GIB),
-            provisioned_bytes: None,
+            used_bytes,
+            provisioned_bytes,
             item_count: None,
-            by_storage_class: BTreeMap::from([
-                ("Standard".to_owned(), GIB),
-                ("IA".to_owned(), 2 * GIB),
-            ]),
+            by_storage_class: classes
+                .map(|(class, bytes)| ((*class).to_owned(), *bytes))
+                .collect(),
             as_of: None,
         };
-
+        let target = BucketTarget::resource("a", kind, "id");
         let size = BucketSize::of_resource(Method::CloudWatch, resource);
-        let cost = CostView::of(&target, &size, &Prices::default());
+        CostView::of(&target, &size, &Prices::default())
+    }
+
+    #[test]
+    fn other_storage_is_priced_under_its_services_name() {
+        let classes = [
+            ("Standard", GIB),
+            ("IA", 2 * GIB),
+            ("IASizeOverhead", GIB),
+            ("ArchiveSizeOverhead", GIB),
+        ];
+        let cost = cost_of(StorageKind::Efs, (Some(5 * GIB), None), &classes);
 
         assert_eq!(cost.basis, "used");
-        assert!((cost.monthly_total - 0.332).abs() < 1e-9, "{cost:?}");
+        assert!((cost.monthly_total - 0.356).abs() < 1e-9, "{cost:?}");
+        assert_eq!(cost.by_storage_class["EFS_IA"].total_bytes, 3 * GIB);
         assert!(cost.unpriced.is_empty());
+    }
+
+    #[test]
+    fn what_is_provisioned_is_billed_and_not_what_is_used_of_it() {
+        let volume = cost_of(
+            StorageKind::Ebs,
+            (None, Some(100 * GIB)),
+            &[("gp3", 100 * GIB)],
+        );
+        let instance = cost_of(StorageKind::Rds, (Some(GIB), Some(20 * GIB)), &[]);
+        let cluster = cost_of(StorageKind::Aurora, (Some(GIB), None), &[]);
+
+        assert_eq!(volume.basis, "provisioned");
+        assert!((volume.monthly_total - 8.0).abs() < 1e-9, "{volume:?}");
+        assert_eq!(instance.basis, "provisioned");
+        assert_eq!(
+            instance.unpriced,
+            BTreeMap::from([("RDS".to_owned(), 20 * GIB)])
+        );
+        assert_eq!(cluster.basis, "used");
+        assert!((cluster.monthly_total - 0.1).abs() < 1e-9, "{cluster:?}");
+    }
+
+    #[test]
+    fn what_the_classes_do_not_add_up_to_is_named_and_in_no_sum() {
+        let cost = cost_of(
+            StorageKind::Efs,
+            (Some(3 * GIB), None),
+            &[("Standard", GIB)],
+        );
+
+        assert!((cost.monthly_total - 0.3).abs() < 1e-9, "{cost:?}");
+        assert_eq!(cost.unpriced, BTreeMap::from([("EFS".to_owned(), 2 * GIB)]));
+    }
+
+    #[test]
+    fn volume_types_and_table_classes_have_prices() {
+        for name in [
+            "EBS_GP2",
+            "EBS_GP3",
+            "EBS_IO1",
+            "EBS_IO2",
+            "EBS_ST1",
+            "EBS_SC1",
+            "EBS_STANDARD",
+            "DYNAMODB_STANDARD",
+            "DYNAMODB_STANDARD_INFREQUENT_ACCESS",
+            "EFS_STANDARD",
+            "EFS_IA",
+            "EFS_ARCHIVE",
+            "AURORA",
+        ] {
+            assert!(Prices::default().per_gib_month.contains_key(name), "{name}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::BucketTarget;
+use shared::fleet::{BucketTarget, StorageKind};
 use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::Part;
 
@@ -19,7 +19,8 @@ pub struct Reconciliation {
     pub difference_bytes: Option<i64>,
     /// Parts that were not measured, whose bytes are in `difference_bytes`: `noncurrent`, `multipart`.
     pub difference_includes: Vec<String>,
-    /// Why there is nothing to compare: `part_of_bucket`, `not_listed` or `no_cloudwatch_figure`; null when there is.
+    /// Why there is nothing to compare: `no_bucket`, `part_of_bucket`, `not_listed` or `no_cloudwatch_figure`; null when
+    /// there is.
     pub reason: Option<String>,
 }
 
@@ -27,6 +28,7 @@ impl Reconciliation {
     /// Returns the comparison of a target's parts with its figure of CloudWatch.
     pub(super) fn of(target: &BucketTarget, size: &BucketSize) -> Self {
         let compared = match (&size.current, &size.cloudwatch) {
+            _ if target.kind != StorageKind::S3 => Err("no_bucket"),
             _ if !target.is_whole_bucket() => Err("part_of_bucket"),
             (None, _) => Err("not_listed"),
             (Some(_), None) => Err("no_cloudwatch_figure"),
@@ -147,7 +149,9 @@ pub(super) mod tests {
         let mut with_figure = listed(1);
         with_figure.cloudwatch = Some(figure(1));
 
+        let table = BucketTarget::resource("a", StorageKind::DynamoDb, "Sessions");
         for (target, size, reason) in [
+            (&table, listed(1), "no_bucket"),
             (&part, with_figure, "part_of_bucket"),
             (&whole, listed(1), "no_cloudwatch_figure"),
             (&whole, BucketSize::of_cloudwatch(figure(1)), "not_listed"),

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{BucketTarget, Prices};
-use shared::snapshot::bucket_size::{CloudWatchSize, Unmeasured, Uploads};
+use shared::snapshot::bucket_size::{CloudWatchSize, ResourceSize, Unmeasured, Uploads};
 use shared::snapshot::{BucketSize, Failure, Good, Objects};
 
 use super::cost::CostView;
@@ -18,9 +18,9 @@ use crate::selection::FailureView;
 pub struct BucketItem {
     /// Environment that the storage belongs to.
     pub environment: String,
-    /// What it is: `s3`.
+    /// What it is: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`.
     pub kind: String,
-    /// Bucket name.
+    /// Bucket name; for storage of another kind its id.
     pub bucket: String,
     /// What all counted keys begin with; empty for all.
     pub prefix: String,
@@ -28,13 +28,14 @@ pub struct BucketItem {
     pub suffix: String,
     /// The size, in bytes: what it adds up is in `definition`.
     pub total_bytes: u64,
-    /// Number of objects in `total_bytes`; null where nobody counted them.
+    /// Number of objects, or of items, in `total_bytes`; null where nobody counted them.
     pub object_count: Option<u64>,
     /// Classes of the current objects, those without objects left out; null when they were not listed.
     pub by_storage_class: Option<BTreeMap<String, ClassView>>,
-    /// What `total_bytes` adds up: `current_objects`.
+    /// What `total_bytes` adds up: `current_objects` or `whole_bucket`; of other storage `used`, or `provisioned` where
+    /// nobody knows what is used.
     pub definition: String,
-    /// Where `total_bytes` comes from: `listing`.
+    /// Where `total_bytes` comes from: `listing`, `cloudwatch`, or `service` where the service was asked itself.
     pub method: String,
     /// Current objects: what a listing sees; null when they were not listed.
     pub current: Option<ObjectsView>,
@@ -46,6 +47,8 @@ pub struct BucketItem {
     pub multipart: Option<UploadsView>,
     /// What CloudWatch says of the whole bucket; null when it was not asked or knows nothing.
     pub cloudwatch: Option<CloudWatchView>,
+    /// What is known of storage that is no bucket; null for buckets.
+    pub resource: Option<ResourceView>,
     /// Parts that were to be measured and could not be; they are null above and in no sum.
     pub unmeasured: Vec<UnmeasuredView>,
     /// The parts against the figure of CloudWatch.
@@ -125,6 +128,22 @@ pub struct CloudWatchView {
     pub object_count: Option<u64>,
 }
 
+/// Storage that is no bucket, as its service or CloudWatch shows it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ResourceView {
+    /// Bytes in use; null where the service does not say, as of volumes. Of an RDS instance they are as right as
+    /// `allocated_gib` of the fleet file.
+    pub used_bytes: Option<u64>,
+    /// Bytes that are allocated and billed whether used or not; null where there is no such number.
+    pub provisioned_bytes: Option<u64>,
+    /// Number of items of a table; null where nobody counts.
+    pub item_count: Option<u64>,
+    /// Bytes by the service's own storage class, table class or volume type; empty where it tells none.
+    pub by_storage_class: BTreeMap<String, u64>,
+    /// The time that the numbers are of, RFC 3339 UTC; null where the service does not say.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
 /// A part that could not be measured.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct UnmeasuredView {
@@ -141,9 +160,9 @@ pub struct UnmeasuredView {
 pub struct PendingBucket {
     /// Environment that the storage belongs to.
     pub environment: String,
-    /// What it is: `s3`.
+    /// What it is: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`.
     pub kind: String,
-    /// Bucket name.
+    /// Bucket name; for storage of another kind its id.
     pub bucket: String,
     /// What all counted keys begin with; empty for all.
     pub prefix: String,
@@ -189,6 +208,7 @@ impl BucketItem {
                 .map(|object_count| DeleteMarkersView { object_count }),
             multipart: size.multipart.as_ref().map(UploadsView::of),
             cloudwatch: size.cloudwatch.as_ref().map(CloudWatchView::of),
+            resource: size.resource.as_ref().map(ResourceView::of),
             unmeasured: size.unmeasured.iter().map(UnmeasuredView::of).collect(),
             reconciliation: Reconciliation::of(target, size),
             cost: CostView::of(target, size, prices),
@@ -255,6 +275,18 @@ impl CloudWatchView {
             overhead_bytes: figure.overhead_bytes,
             by_storage_type: figure.by_storage_type.clone(),
             object_count: figure.object_count,
+        }
+    }
+}
+
+impl ResourceView {
+    fn of(resource: &ResourceSize) -> Self {
+        Self {
+            used_bytes: resource.used_bytes,
+            provisioned_bytes: resource.provisioned_bytes,
+            item_count: resource.item_count,
+            by_storage_class: resource.by_storage_class.clone(),
+            as_of: resource.as_of,
         }
     }
 }

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Utc};
 use shared::aws::Aws;
 use shared::fleet::{DatabaseServer, DatabaseTarget};
 use shared::snapshot::{ServerKind, ServerStorage};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cloudwatch::{self, MetricQuery};
 use crate::error::MeasureError;
+use crate::server_storage::{self, Figure};
 
 /// Longest time for CloudWatch, after the tables were measured: one call (`shared::aws::CALL_TIMEOUT`, 33 s) and what
 /// assuming a role takes of it.
@@ -21,21 +21,7 @@ const STORAGE_TIMEOUT: Duration = Duration::from_secs(35);
 /// What CloudWatch leaves of the time for measuring, so that finished tables are handed back in time.
 const HAND_BACK_RESERVE: Duration = Duration::from_secs(1);
 
-/// Time that one point stands for: RDS reports its instances once a minute.
-const PERIOD: Duration = Duration::from_secs(60);
-/// Age of the oldest point of `FreeStorageSpace` that still counts. A server that answers has one of each minute; some
-/// more allow for metrics that come late.
-const INSTANCE_LOOK_BACK: Duration = Duration::from_secs(30 * 60);
-/// Age of the oldest point of `VolumeBytesUsed` that still counts.
-///
-/// Aurora reports its volume only now and then, and late: there is nothing in the last ten minutes, and within an hour
-/// there are gaps (pganalyze/collector, issue 805). Within three hours there has been a point.
-const CLUSTER_LOOK_BACK: Duration = Duration::from_secs(3 * 3600);
-
 const GIB: u64 = 1 << 30;
-
-/// CloudWatch's figure of a server.
-type Figure = (u64, DateTime<Utc>);
 
 /// Reads the storage of the server of `target` as of `now`, by `until` at the latest.
 ///
@@ -56,7 +42,10 @@ pub(super) async fn read(
     };
     let longest = Instant::now() + STORAGE_TIMEOUT;
     let until = until.checked_sub(HAND_BACK_RESERVE).unwrap_or(until);
-    let figure = timeout_at(until.min(longest), figure(aws, target, &server, now))
+    let region = target.rds_region();
+    let place = (region.as_deref(), target.role_arn.as_deref());
+    let reading = server_storage::figure(aws, place, &server, now);
+    let figure = timeout_at(until.min(longest), reading)
         .await
         .unwrap_or_else(|_| {
             let seconds = STORAGE_TIMEOUT.as_secs();
@@ -76,58 +65,6 @@ pub(super) async fn read(
     match server {
         DatabaseServer::Instance(_) => of_instance(allocated_bytes, figure, database_bytes),
         DatabaseServer::Cluster(_) => of_cluster(figure),
-    }
-}
-
-async fn figure(
-    aws: &Aws,
-    target: &DatabaseTarget,
-    server: &DatabaseServer,
-    now: DateTime<Utc>,
-) -> Result<Figure, MeasureError> {
-    let region = target.rds_region();
-    let client = aws
-        .cloudwatch(region.as_deref(), target.role_arn.as_deref())
-        .await;
-    // Periods are counted from the begin of what is asked for, and its end is left out: whole minutes, this one too.
-    let minute = now
-        .with_second(0)
-        .and_then(|minute| minute.with_nanosecond(0));
-    let end = minute.unwrap_or(now) + TimeDelta::minutes(1);
-    let newest = cloudwatch::newest(&client, &[query(server)], end).await?;
-    let point = newest.into_iter().next().flatten().ok_or_else(|| {
-        MeasureError::permanent(
-            "no_metrics",
-            "CloudWatch has no storage of the database's server: it is in another region than the one that was asked, \
-             an Aurora instance that the fleet file has to name as a cluster, or not of that name",
-        )
-    })?;
-    let bytes = point.whole().ok_or_else(|| {
-        MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be")
-    })?;
-    Ok((bytes, point.at))
-}
-
-fn query(server: &DatabaseServer) -> MetricQuery {
-    let (metric, dimension, look_back) = match server {
-        DatabaseServer::Instance(name) => (
-            "FreeStorageSpace",
-            ("DBInstanceIdentifier", name.clone()),
-            INSTANCE_LOOK_BACK,
-        ),
-        DatabaseServer::Cluster(name) => (
-            "VolumeBytesUsed",
-            ("DBClusterIdentifier", name.clone()),
-            CLUSTER_LOOK_BACK,
-        ),
-    };
-    MetricQuery {
-        namespace: "AWS/RDS",
-        metric,
-        dimensions: vec![dimension],
-        statistic: "Average",
-        period: PERIOD,
-        look_back,
     }
 }
 

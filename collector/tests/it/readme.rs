@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 const README: &str = include_str!("../../README.md");
 
 /// Files whose text holds codes, with what stands right before each.
-const WITH_CODES: [(&str, &str); 8] = [
+const WITH_CODES: [(&str, &str); 12] = [
     (include_str!("../../src/bucket_size.rs"), "permanent("),
     (include_str!("../../src/table_size.rs"), "permanent("),
     (include_str!("../../src/error.rs"), "transient("),
@@ -22,9 +22,22 @@ const WITH_CODES: [(&str, &str); 8] = [
         "permanent(",
     ),
     (
-        include_str!("../../src/table_size/storage.rs"),
+        include_str!("../../src/bucket_size/resource/refusal.rs"),
         "permanent(",
     ),
+    (
+        include_str!("../../src/bucket_size/resource/refusal.rs"),
+        "transient(",
+    ),
+    (
+        include_str!("../../src/bucket_size/resource/file_system.rs"),
+        "permanent(",
+    ),
+    (
+        include_str!("../../src/bucket_size/resource/server.rs"),
+        "permanent(",
+    ),
+    (include_str!("../../src/server_storage.rs"), "permanent("),
     (include_str!("../../src/table_size/storage.rs"), "unknown("),
 ];
 

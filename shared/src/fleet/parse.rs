@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet, TargetId};
+use super::{
+    DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet, StorageKind, TargetId,
+};
 use constants::read_constants;
 use database::read_database;
 use money::read_prices;
@@ -152,11 +154,12 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
             );
         }
         if !ids.insert(target.id()) {
-            faults.add(
-                entry.offset,
-                &entry.path,
-                "names the same bucket, prefix and suffix a second time",
-            );
+            let what = match target.kind {
+                StorageKind::S3 => "bucket, prefix and suffix",
+                _ => "kind and id",
+            };
+            let reason = format!("names the same {what} a second time");
+            faults.add(entry.offset, &entry.path, reason);
         }
         storage.push(target);
     }

@@ -93,8 +93,9 @@ const DEFAULT_AS_OF: &str = "2025-06-30";
 /// list. Who needs their own region, day or discounts says so in the fleet file, which overrides all of it.
 ///
 /// Classes of S3 are called as a listing calls them; tiers of Intelligent-Tiering, which only CloudWatch tells
-/// apart, end in the tier. Other services' begin with the service.
-const DEFAULT_PER_GIB_MONTH: [(&str, u64); 24] = [
+/// apart, end in the tier. Other services' begin with the service: `EFS_IA`, `EBS_GP3`. RDS has none here: it costs
+/// what its engine, storage type and number of zones do, so a fleet that wants it priced says `RDS`.
+const DEFAULT_PER_GIB_MONTH: [(&str, u64); 25] = [
     ("STANDARD", 23_000_000),
     ("REDUCED_REDUNDANCY", 24_000_000),
     ("STANDARD_IA", 12_500_000),
@@ -119,6 +120,7 @@ const DEFAULT_PER_GIB_MONTH: [(&str, u64); 24] = [
     ("EBS_STANDARD", 50_000_000),
     ("AURORA", 100_000_000),
     ("DYNAMODB_STANDARD", 250_000_000),
+    ("DYNAMODB_STANDARD_INFREQUENT_ACCESS", 100_000_000),
 ];
 
 impl Prices {

@@ -1,5 +1,9 @@
 //! What `/bucket_size` answers from snapshots.
 
+use std::collections::BTreeMap;
+
+use shared::snapshot::bucket_size::ResourceSize;
+
 use super::*;
 
 #[tokio::test]
@@ -22,7 +26,7 @@ async fn a_bucket_item_has_its_numbers_and_their_age() {
                 "current": {"total_bytes": 1, "object_count": 2,
                             "by_storage_class": {"STANDARD": {"total_bytes": 1, "object_count": 2}}},
                 "noncurrent": null, "delete_markers": null, "multipart": null,
-                "cloudwatch": null, "unmeasured": [],
+                "cloudwatch": null, "resource": null, "unmeasured": [],
                 "reconciliation": {"cloudwatch_bytes": null, "overhead_bytes": null, "measured_bytes": null,
                                    "difference_bytes": null, "difference_includes": [],
                                    "reason": "no_cloudwatch_figure"},
@@ -197,4 +201,144 @@ async fn a_last_page_of_pending_targets_ends_the_walk_and_is_no_problem() {
         (&json!([]), &Value::Null)
     );
     assert_eq!(last.json()["pending"].as_array().unwrap().len(), 2);
+}
+
+const OTHER_STORAGE: &str = r#"
+[[environment]]
+name = "acme-prod"
+  [[environment.storage]]
+  bucket = "files"
+  [[environment.storage]]
+  kind = "dynamodb"
+  id = "Sessions"
+  [[environment.storage]]
+  kind = "ebs"
+  id = "vol-0123abcd"
+  [[environment.storage]]
+  kind = "rds"
+  id = "acme"
+  allocated_gib = 20
+"#;
+
+/// Returns a world where the bucket, the table and the volume were measured, and the instance could not be.
+async fn world_with_other_storage() -> World {
+    let world = World::new(OTHER_STORAGE);
+    let at = "2026-01-12T10:00:00Z";
+    let table = ResourceSize {
+        used_bytes: Some(1 << 30),
+        provisioned_bytes: None,
+        item_count: Some(7),
+        by_storage_class: BTreeMap::from([("STANDARD".to_owned(), 1 << 30)]),
+        as_of: None,
+    };
+    let volume = ResourceSize {
+        used_bytes: None,
+        provisioned_bytes: Some(2 << 30),
+        item_count: None,
+        by_storage_class: BTreeMap::from([("gp3".to_owned(), 2 << 30)]),
+        as_of: Some("2026-01-12T09:45:00Z".parse().unwrap()),
+    };
+    let sizes = [
+        (
+            "acme-prod/dynamodb/Sessions//",
+            BucketSize::of_resource(Method::Service, table),
+        ),
+        (
+            "acme-prod/ebs/vol-0123abcd//",
+            BucketSize::of_resource(Method::Service, volume),
+        ),
+        ("acme-prod/s3/files//", bucket_size(&[5])),
+    ];
+    for (id, size) in sizes {
+        world.keep(TargetId::from_text(id), at, size).await;
+    }
+    let instance = TargetId::from_text("acme-prod/rds/acme//");
+    world.fail::<BucketSize>(&instance, at, "no_metrics").await;
+    world
+}
+
+#[tokio::test]
+async fn other_storage_has_the_same_shape_with_its_kind_and_what_its_service_tells() {
+    let world = world_with_other_storage().await;
+
+    let reply = server(&world)
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+        .await
+        .json();
+
+    let items = reply["items"].as_array().unwrap();
+    let shapes: Vec<Vec<_>> = items
+        .iter()
+        .map(|item| item.as_object().unwrap().keys().collect())
+        .collect();
+    assert!(shapes.iter().all(|shape| *shape == shapes[0]));
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let words = ["kind", "bucket", "definition", "method"].map(|name| &item[name]);
+            (
+                json!(words),
+                json!([item["total_bytes"], item["object_count"]]),
+            )
+        })
+        .collect();
+    let expected = [
+        (
+            json!(["dynamodb", "Sessions", "used", "service"]),
+            json!([1 << 30, 7]),
+        ),
+        (
+            json!(["ebs", "vol-0123abcd", "provisioned", "service"]),
+            json!([2_u64 << 30, null]),
+        ),
+        (
+            json!(["s3", "files", "current_objects", "listing"]),
+            json!([5, 1]),
+        ),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(
+        items[1]["resource"],
+        json!({"used_bytes": null, "provisioned_bytes": 2_u64 << 30, "item_count": null,
+               "by_storage_class": {"gp3": 2_u64 << 30}, "as_of": "2026-01-12T09:45:00Z"})
+    );
+    for name in [
+        "current",
+        "noncurrent",
+        "multipart",
+        "by_storage_class",
+        "cloudwatch",
+    ] {
+        assert_eq!(items[1][name], Value::Null, "{name}");
+    }
+    assert_eq!(items[1]["reconciliation"]["reason"], "no_bucket");
+    assert_eq!(items[1]["completeness"], "complete");
+    assert_eq!(items[1]["cost"]["monthly_total"], 0.16);
+    assert_eq!(
+        items[0]["cost"]["by_storage_class"]["DYNAMODB_STANDARD"]["monthly"],
+        0.25
+    );
+    let pending = &reply["pending"][0];
+    assert_eq!(
+        (&pending["kind"], &pending["bucket"]),
+        (&json!("rds"), &json!("acme"))
+    );
+    assert_eq!(pending["last_failure"]["code"], "no_metrics");
+}
+
+#[tokio::test]
+async fn a_kind_narrows_and_an_unknown_one_is_refused() {
+    let world = world_with_other_storage().await;
+    let server = server(&world);
+    let ask = async |path: &str| server.ask(get(path).scopes(BUCKET_SCOPE)).await;
+
+    let tables = ask("/bucket_size?kind=dynamodb").await.json();
+    assert_eq!(tables["items"].as_array().unwrap().len(), 1);
+    let volume = ask("/bucket_size?kind=ebs&bucket=vol-0123abcd")
+        .await
+        .json();
+    assert_eq!(volume["items"][0]["kind"], "ebs");
+    ask("/bucket_size?kind=efs").await.problem(404, "not_found");
+    let refused = ask("/bucket_size?kind=tape").await;
+    assert!(refused.problem(400, "bad_parameter").contains("dynamodb"));
 }

@@ -78,11 +78,11 @@ async fn bad_requests_are_told_what_is_allowed() {
     assert!(
         unknown
             .problem(400, "bad_parameter")
-            .contains("environment, bucket, prefix, limit, cursor")
+            .contains("environment, kind, bucket, prefix, limit, cursor")
     );
     assert_eq!(
         unknown.json()["allowed"],
-        json!(["environment", "bucket", "prefix", "limit", "cursor"])
+        json!(["environment", "kind", "bucket", "prefix", "limit", "cursor"])
     );
     server
         .ask(get("/nowhere").scopes(BUCKET_SCOPE))

@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_s3::config::SharedAsyncSleep;
-use aws_smithy_http_client::{Connector, tls};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
-use shared::aws::{ATTEMPT_TIMEOUT, Aws, CONNECT_TIMEOUT};
+use shared::aws::{ATTEMPT_TIMEOUT, Aws};
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
 use tokio::sync::Mutex;
@@ -29,6 +28,7 @@ use self::request::Place;
 use self::retry::{Attempts, Trouble};
 use super::scan::{Fault, Listing, Page, Scanner};
 use super::split::OpenRange;
+use crate::bucket_size::connector::connector;
 use crate::bucket_size::failure;
 use crate::error::MeasureError;
 
@@ -77,20 +77,11 @@ impl<'a> Pages<'a> {
         let Some(place) = Place::of(aws, &config, target, None).await? else {
             return Ok(None);
         };
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(ATTEMPT_TIMEOUT);
-        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-        let mut connector = Connector::builder()
-            .tls_provider(provider)
-            .tls_context(aws.tls_context());
-        connector.set_connector_settings(Some(settings.build()));
-        connector.set_sleep_impl(config.sleep_impl().or_else(default_sleep));
         Ok(Some(Self {
             target,
             listing,
             is_ordered: true,
-            connector: connector.build(),
+            connector: connector(aws, &config),
             place: Mutex::new(place),
             provider: config.credentials_provider(),
             credentials: Mutex::default(),
@@ -215,10 +206,6 @@ impl<'a> Pages<'a> {
         *cached = Some(fresh.clone());
         Ok(fresh)
     }
-}
-
-fn default_sleep() -> Option<SharedAsyncSleep> {
-    aws_smithy_async::rt::sleep::default_async_sleep()
 }
 
 /// Returns what an error answer means, by its status, its headers and the code in its body.

@@ -167,7 +167,7 @@ fn the_fleet_file_is_a_good_one() {
     let environment = fleet.environment("acme-prod").unwrap();
     assert_eq!(
         (environment.storage.len(), environment.database.is_some()),
-        (2, true)
+        (4, true)
     );
 }
 

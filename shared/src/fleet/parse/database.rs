@@ -7,7 +7,7 @@ use crate::fleet::{Auth, DatabaseServer, DatabaseTarget, Engine};
 use crate::secrets;
 
 /// Largest storage of an instance with PostgreSQL, MySQL or MariaDB: 64 TiB.
-const MOST_ALLOCATED_GIB: u64 = 65_536;
+pub(super) const MOST_ALLOCATED_GIB: u64 = 65_536;
 
 pub(super) fn read_database(
     faults: &mut Faults<'_>,

@@ -1,32 +1,49 @@
-//! The rules of `[[environment.storage]]`: parts of buckets. Storage of other kinds is refused: nothing measures it.
+//! The rules of `[[environment.storage]]`: parts of buckets, and storage of other kinds by its id.
+
+mod resource;
 
 use toml::de::DeValue;
 
+use self::resource::read_resource;
 use super::read_place;
 use super::section::{Faults, Section};
 use crate::fleet::{BucketTarget, Measured, StorageKind};
+
+/// Keys of a bucket's entry.
+const BUCKET_KEYS: [&str; 8] = [
+    "bucket",
+    "kind",
+    "measure",
+    "prefix",
+    "suffix",
+    "region",
+    "role_arn",
+    "requester_pays",
+];
 
 pub(super) fn read_storage(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
     environment: &str,
 ) -> Option<BucketTarget> {
-    check_kind(faults, section)?;
-    read_bucket(faults, section, environment)
+    match read_kind(faults, section)? {
+        StorageKind::S3 => read_bucket(faults, section, environment),
+        kind => read_resource(faults, section, environment, kind),
+    }
 }
 
-/// Checks that the entry is of a kind that is measured; `None` where it is not.
-fn check_kind(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<()> {
+/// Returns the kind of the entry, S3 where it names none; `None` where it names one that there is not.
+fn read_kind(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<StorageKind> {
     let Some((text, offset)) = section.optional_text(faults, "kind") else {
-        return section.get("kind").is_none().then_some(());
+        return section.get("kind").is_none().then_some(StorageKind::S3);
     };
-    let allowed = StorageKind::S3.as_str();
-    if text == allowed {
-        return Some(());
+    let kind = StorageKind::of_word(text);
+    if kind.is_none() {
+        let allowed = StorageKind::WORDS.join(", ");
+        let reason = format!("{text:?} is unknown, allowed are {allowed}");
+        faults.add(offset, &section.field("kind"), reason);
     }
-    let reason = format!("{text:?} is not measured, allowed is {allowed}");
-    faults.add(offset, &section.field("kind"), reason);
-    None
+    kind
 }
 
 fn read_bucket(
@@ -34,21 +51,11 @@ fn read_bucket(
     section: &Section<'_>,
     environment: &str,
 ) -> Option<BucketTarget> {
-    section.check_keys(
-        faults,
-        &[
-            "bucket",
-            "kind",
-            "measure",
-            "prefix",
-            "suffix",
-            "region",
-            "role_arn",
-            "requester_pays",
-        ],
-    );
+    section.check_keys(faults, &BUCKET_KEYS);
     let bucket = section.required_text(faults, "bucket");
-    let bucket = section.checked(faults, ("bucket", bucket), bucket_name);
+    let bucket = section.checked(faults, ("bucket", bucket), |text| {
+        StorageKind::S3.check_id(text)
+    });
     let prefix = section
         .optional_text(faults, "prefix")
         .map(|(text, _)| text.to_owned());
@@ -111,25 +118,12 @@ fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
     }
 }
 
-fn bucket_name(text: &str) -> Result<(), &'static str> {
-    let characters = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-    // Names before 2018 in us-east-1 may have upper case, underscores and up to 255 characters.
-    if (characters && (3..=255).contains(&text.len())) || text.starts_with("arn:") {
-        return Ok(());
-    }
-    Err(
-        "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN",
-    )
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::fleet::Fleet;
 
-    fn parse(entry: &str) -> Result<BucketTarget, String> {
+    pub(super) fn parse(entry: &str) -> Result<BucketTarget, String> {
         let text = format!("[[environment]]\nname = \"a\"\n[[environment.storage]]\n{entry}\n");
         match Fleet::parse("fleet.toml", &text) {
             Ok(fleet) => Ok(fleet.buckets()[0].clone()),
@@ -187,17 +181,22 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_a_kind_that_is_not_measured_is_a_fault() {
+    fn a_bucket_may_name_its_kind_and_an_unknown_one_is_a_fault() {
         assert_eq!(
             parse("kind = \"s3\"\nbucket = \"files\""),
             parse("bucket = \"files\"")
         );
-        for kind in ["efs", "ebs", "rds", "aurora", "dynamodb", "tape", "S3"] {
+        for kind in ["tape", "S3", "db"] {
             let fault = parse(&format!("kind = \"{kind}\"\nbucket = \"files\"")).unwrap_err();
-            let expected = format!("storage[0].kind: {kind:?} is not measured, allowed is s3");
+            let expected = format!(
+                "fleet.toml:4: environment[0].storage[0].kind: {kind:?} is unknown, allowed are s3, efs, ebs, rds, \
+                 aurora, dynamodb"
+            );
             assert!(fault.contains(&expected), "{kind}: {fault}");
         }
         let missing = parse("kind = \"s3\"").unwrap_err();
         assert!(missing.contains("storage[0].bucket: is missing"));
+        let other = parse("bucket = \"files\"\nallocated_gib = 5").unwrap_err();
+        assert!(other.contains("storage[0].allocated_gib: unknown key"));
     }
 }

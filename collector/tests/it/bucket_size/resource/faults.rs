@@ -1,0 +1,100 @@
+//! Refusals, cut answers and closed ports in the way of storage that is no bucket: what no emulator can be made to do.
+
+use std::sync::Arc;
+
+use shared::aws::Aws;
+use shared::fleet::StorageKind;
+
+use super::{FILE_SYSTEM, GIB, VOLUME, measure, target};
+use crate::stand_in::{Answer, StandIn};
+use crate::support::NOWHERE;
+
+const ALL_OTHERS: [(StorageKind, &str); 5] = [
+    (StorageKind::Efs, FILE_SYSTEM),
+    (StorageKind::Ebs, VOLUME),
+    (StorageKind::Rds, "acme"),
+    (StorageKind::Aurora, "acme"),
+    (StorageKind::DynamoDb, "Sessions"),
+];
+
+#[tokio::test]
+async fn refusals_say_what_the_collector_needs_and_stay() {
+    let refusing = StandIn::start(|_, _| Answer::error(403, "AccessDenied")).await;
+
+    for (kind, id) in ALL_OTHERS {
+        let error = measure(&refusing.aws, &target(kind, id)).await.unwrap_err();
+
+        assert_eq!(
+            (error.code, error.is_transient),
+            ("access_denied", false),
+            "{kind:?}"
+        );
+        let needs = match kind {
+            StorageKind::Ebs => "ec2:DescribeVolumes",
+            StorageKind::DynamoDb => "dynamodb:DescribeTable",
+            _ => "cloudwatch:GetMetricData",
+        };
+        assert!(error.reason.contains(needs), "{}", error.reason);
+        assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
+    }
+    assert_eq!(refusing.asked().len(), ALL_OTHERS.len());
+}
+
+#[tokio::test]
+async fn a_service_that_is_out_of_reach_may_come_back() {
+    let nowhere = Arc::new(Aws::for_tests(NOWHERE));
+    let asking = ALL_OTHERS.map(|(kind, id)| {
+        let (aws, target) = (Arc::clone(&nowhere), target(kind, id));
+        async move { measure(&aws, &target).await.unwrap_err() }
+    });
+
+    for error in futures::future::join_all(asking).await {
+        assert_eq!((error.code, error.is_transient), ("unreachable", true));
+    }
+}
+
+fn volumes(items: &str) -> String {
+    format!("<DescribeVolumesResponse><volumeSet>{items}</volumeSet></DescribeVolumesResponse>")
+}
+
+#[tokio::test]
+async fn a_volume_is_asked_for_again_after_what_passes_and_a_cut_answer_is_no_size() {
+    let good = volumes(&format!(
+        "<item><volumeId>{VOLUME}</volumeId><size>4</size><volumeType>io2</volumeType></item>"
+    ));
+    let busy_once = StandIn::start(move |number, _| match number {
+        0 => Answer::error(503, "RequestLimitExceeded"),
+        _ => Answer::new(200, good.clone()),
+    })
+    .await;
+    let cut = StandIn::start(|_, _| Answer {
+        missing_bytes: 9,
+        ..Answer::new(200, volumes(""))
+    })
+    .await;
+    let odd = StandIn::start(|_, _| Answer::new(200, "<html></html>")).await;
+    let volume = target(StorageKind::Ebs, VOLUME);
+
+    let (found, cut_off, strange) = tokio::join!(
+        measure(&busy_once.aws, &volume),
+        measure(&cut.aws, &volume),
+        measure(&odd.aws, &volume)
+    );
+
+    assert_eq!(found.unwrap().total_bytes(), 4 * GIB);
+    assert_eq!(busy_once.asked().len(), 2);
+    let asked = &busy_once.asked()[1];
+    assert_eq!(asked.path, "/");
+    assert!(asked.body.starts_with("Action=DescribeVolumes&Version="));
+    let cut_off = cut_off.unwrap_err();
+    assert_eq!(
+        (cut_off.code, cut_off.is_transient),
+        ("connection_cut", true)
+    );
+    assert_eq!(cut.asked().len(), 3);
+    let strange = strange.unwrap_err();
+    assert_eq!(
+        (strange.code, strange.is_transient),
+        ("unexpected_answer", false)
+    );
+}

@@ -1,0 +1,162 @@
+//! Entries of storage that is no bucket: a kind, an id, and where it is.
+
+use super::BUCKET_KEYS;
+use crate::fleet::parse::database::MOST_ALLOCATED_GIB;
+use crate::fleet::parse::read_place;
+use crate::fleet::parse::section::{Faults, Section};
+use crate::fleet::{BucketTarget, StorageKind};
+
+/// Keys of every kind.
+const KEYS: [&str; 4] = ["id", "kind", "region", "role_arn"];
+
+pub(super) fn read_resource(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    environment: &str,
+    kind: StorageKind,
+) -> Option<BucketTarget> {
+    let has_allocation = kind == StorageKind::Rds;
+    let mut allowed = KEYS.to_vec();
+    if has_allocation {
+        allowed.push("allocated_gib");
+    }
+    check_keys(faults, section, kind, &allowed);
+    let id = section.required_text(faults, "id");
+    let id = section.checked(faults, ("id", id), |text| kind.check_id(text));
+    let (region, role_arn) = read_place(faults, section);
+    let mut allocated_gib = None;
+    if has_allocation {
+        if section.get("allocated_gib").is_none() {
+            let reason = "is missing: CloudWatch tells what is free of an instance's storage, and of what is not known";
+            faults.add(section.offset, &section.field("allocated_gib"), reason);
+        }
+        allocated_gib = section.whole_number(faults, "allocated_gib", 1, MOST_ALLOCATED_GIB);
+    }
+    Some(BucketTarget {
+        region,
+        role_arn,
+        allocated_gib,
+        ..BucketTarget::resource(environment, kind, id?)
+    })
+}
+
+/// Finds keys that are not `allowed`; says of those of buckets that they are theirs.
+fn check_keys(faults: &mut Faults<'_>, section: &Section<'_>, kind: StorageKind, allowed: &[&str]) {
+    for key in section.table.keys() {
+        let name = key.get_ref().as_ref();
+        if allowed.contains(&name) {
+            continue;
+        }
+        let (kind, list) = (kind.as_str(), allowed.join(", "));
+        let reason = if BUCKET_KEYS.contains(&name) {
+            format!("belongs to buckets, kind {kind:?} has none: allowed are {list}")
+        } else {
+            format!("unknown key of kind {kind:?}, allowed are {list}")
+        };
+        faults.add(key.span().start, &section.field(name), reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parse;
+    use super::*;
+    use crate::fleet::Fleet;
+
+    #[test]
+    fn storage_of_every_kind_has_an_id_and_a_place() {
+        for (kind, id) in [
+            (StorageKind::Efs, "fs-0123456789abcdef0"),
+            (StorageKind::Ebs, "vol-0123456789abcdef0"),
+            (StorageKind::Aurora, "acme"),
+            (StorageKind::DynamoDb, "Acme.Sessions"),
+        ] {
+            let word = kind.as_str();
+            let plain = parse(&format!("kind = \"{word}\"\nid = \"{id}\"")).unwrap();
+            assert_eq!(plain, BucketTarget::resource("a", kind, id));
+            assert_eq!(plain.id().as_str(), format!("a/{word}/{id}//"));
+            assert!(!plain.is_whole_bucket() && !plain.measure.multipart);
+        }
+        let placed = parse(
+            "kind = \"rds\"\nid = \"acme-db\"\nallocated_gib = 100\nregion = \"eu-west-1\"\n\
+             role_arn = \"arn:aws:iam::123456789012:role/mrt-reader\"",
+        )
+        .unwrap();
+        assert_eq!(placed.allocated_gib, Some(100));
+        assert_eq!(placed.region.as_deref(), Some("eu-west-1"));
+        assert!(placed.role_arn.unwrap().ends_with("mrt-reader"));
+    }
+
+    #[test]
+    fn every_fault_of_such_an_entry_is_named() {
+        let efs = "kind = \"efs\"\nid = \"fs-0123abcd\"\n";
+        let keys = "allowed are id, kind, region, role_arn";
+        for (entry, expected) in [
+            ("kind = \"efs\"".to_owned(), "id: is missing".to_owned()),
+            (
+                "kind = \"efs\"\nid = \"files\"".to_owned(),
+                "id: \"files\" is no id of a file system: fs- and 8 to 40".to_owned(),
+            ),
+            (
+                "kind = \"dynamodb\"\nid = \"a\"".to_owned(),
+                "id: \"a\" is no name of a table: 3 to 255".to_owned(),
+            ),
+            (
+                format!("{efs}prefix = \"a/\""),
+                format!(
+                    "fleet.toml:6: environment[0].storage[0].prefix: belongs to buckets, kind \"efs\" has none: {keys}"
+                ),
+            ),
+            (
+                format!("{efs}measure = [\"current\"]"),
+                "measure: belongs to buckets".to_owned(),
+            ),
+            (
+                format!("{efs}requester_pays = true"),
+                "requester_pays: belongs to buckets".to_owned(),
+            ),
+            (
+                format!("{efs}bucket = \"files\""),
+                "bucket: belongs to buckets".to_owned(),
+            ),
+            (
+                format!("{efs}allocated_gib = 5"),
+                format!("allocated_gib: unknown key of kind \"efs\", {keys}"),
+            ),
+            (
+                "kind = \"rds\"\nid = \"acme\"".to_owned(),
+                "allocated_gib: is missing: CloudWatch tells what is free".to_owned(),
+            ),
+            (
+                "kind = \"rds\"\nid = \"acme\"\nallocated_gib = 0".to_owned(),
+                "allocated_gib: allowed is a whole number from 1 to 65536".to_owned(),
+            ),
+        ] {
+            let fault = parse(&entry).unwrap_err();
+            assert!(fault.contains(&expected), "{entry}: {fault}");
+        }
+    }
+
+    #[test]
+    fn the_same_storage_twice_is_a_fault_and_two_kinds_of_one_name_are_not() {
+        let entry = |kind: &str, more: &str| {
+            format!("[[environment.storage]]\nkind = \"{kind}\"\nid = \"acme\"\n{more}")
+        };
+        let file = |entries: String| {
+            Fleet::parse(
+                "fleet.toml",
+                &format!("[[environment]]\nname = \"a\"\n{entries}"),
+            )
+        };
+        let rds = entry("rds", "allocated_gib = 1\n");
+
+        let both = file(entry("aurora", "") + &rds + &entry("dynamodb", "")).unwrap();
+        let twice = file(rds.clone() + &rds).unwrap_err().to_string();
+
+        assert_eq!(both.buckets().len(), 3);
+        assert!(
+            twice.contains("storage[1]: names the same kind and id a second time"),
+            "{twice}"
+        );
+    }
+}

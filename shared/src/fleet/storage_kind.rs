@@ -1,0 +1,170 @@
+//! The kinds of storage that have a size, and what each calls its own. Nothing is asked here.
+
+use super::server::is_identifier;
+
+/// Kinds of storage that have a size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageKind {
+    /// A bucket of S3, or a part of one.
+    S3,
+    /// A file system of EFS.
+    Efs,
+    /// A volume of EBS.
+    Ebs,
+    /// The storage of an RDS instance that is not Aurora.
+    Rds,
+    /// The volume of an Aurora cluster.
+    Aurora,
+    /// A table of DynamoDB.
+    DynamoDb,
+}
+
+impl StorageKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::S3,
+        Self::Efs,
+        Self::Ebs,
+        Self::Rds,
+        Self::Aurora,
+        Self::DynamoDb,
+    ];
+    /// The words for all of them, in the same order.
+    pub const WORDS: [&'static str; 6] = ["s3", "efs", "ebs", "rds", "aurora", "dynamodb"];
+
+    /// Returns the word for it in the fleet file, in ids and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Efs => "efs",
+            Self::Ebs => "ebs",
+            Self::Rds => "rds",
+            Self::Aurora => "aurora",
+            Self::DynamoDb => "dynamodb",
+        }
+    }
+
+    /// Returns the kind of that word; `None` for any other.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Looks whether `id` can be the name of storage of this kind, by its service's documented rule.
+    ///
+    /// # Errors
+    ///
+    /// What the rule is, to go on after the quoted id.
+    pub fn check_id(self, id: &str) -> Result<(), &'static str> {
+        let (is_good, rule) = match self {
+            Self::S3 => (is_bucket(id), BUCKET_RULE),
+            Self::Efs => (
+                is_hexadecimal(id, "fs-", |length| (8..=40).contains(&length)),
+                "is no id of a file system: fs- and 8 to 40 of 0-9 and a-f",
+            ),
+            Self::Ebs => (
+                is_hexadecimal(id, "vol-", |length| [8, 17].contains(&length)),
+                "is no id of a volume: vol- and 8 or 17 of 0-9 and a-f",
+            ),
+            Self::Rds => (
+                is_identifier(id),
+                "is no identifier of an RDS instance: 1 to 63 lower-case letters, digits and hyphens, a letter first",
+            ),
+            Self::Aurora => (
+                is_identifier(id),
+                "is no identifier of an Aurora cluster: 1 to 63 lower-case letters, digits and hyphens, a letter first",
+            ),
+            Self::DynamoDb => (
+                (3..=255).contains(&id.len()) && is_made_of(id, b"._-"),
+                "is no name of a table: 3 to 255 letters, digits, dots, hyphens and underscores",
+            ),
+        };
+        if is_good { Ok(()) } else { Err(rule) }
+    }
+}
+
+const BUCKET_RULE: &str = "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN";
+
+/// Names before 2018 in us-east-1 may have upper case, underscores and up to 255 characters.
+fn is_bucket(id: &str) -> bool {
+    ((3..=255).contains(&id.len()) && is_made_of(id, b".-_")) || id.starts_with("arn:")
+}
+
+/// Returns whether `id` has nothing but letters and digits of ASCII and `others`.
+fn is_made_of(id: &str, others: &[u8]) -> bool {
+    id.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
+
+/// Returns whether behind `prefix` there is a lower-case hexadecimal number of a good length.
+fn is_hexadecimal(id: &str, prefix: &str, is_length: impl Fn(usize) -> bool) -> bool {
+    let digits = id.strip_prefix(prefix);
+    digits.is_some_and(|digits| {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        is_length(digits.len()) && digits.bytes().all(is_digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_word() {
+        for (kind, word) in StorageKind::ALL.into_iter().zip(StorageKind::WORDS) {
+            assert_eq!(
+                (kind.as_str(), StorageKind::of_word(word)),
+                (word, Some(kind))
+            );
+        }
+        assert_eq!(StorageKind::of_word("S3"), None);
+    }
+
+    #[test]
+    fn ids_are_checked_by_the_rule_of_their_service() {
+        let long = "a".repeat(255);
+        let longer = "a".repeat(256);
+        let cases: [(StorageKind, &[&str], &[&str]); 6] = [
+            (
+                StorageKind::S3,
+                &["files", "Old_Files", "arn:aws:s3:::point"],
+                &["x", "a b"],
+            ),
+            (
+                StorageKind::Efs,
+                &["fs-0123abcd", "fs-0123456789abcdef0"],
+                &[
+                    "fs-012345",
+                    "fs-0123ABCD",
+                    "vol-0123abcd",
+                    "fs-0123abcg",
+                    "",
+                ],
+            ),
+            (
+                StorageKind::Ebs,
+                &["vol-0123abcd", "vol-0123456789abcdef0"],
+                &["vol-0123456789", "fs-0123abcd", "vol-0123ABCD", "vol-"],
+            ),
+            (
+                StorageKind::Rds,
+                &["acme-db"],
+                &["Acme", "1acme", "acme_db", ""],
+            ),
+            (StorageKind::Aurora, &["acme"], &["acme.cluster-x", "-acme"]),
+            (
+                StorageKind::DynamoDb,
+                &["Acme_Table-1.x", &long],
+                &["ab", "a/b", "tablé", &longer],
+            ),
+        ];
+
+        for (kind, good, bad) in cases {
+            for id in good {
+                assert_eq!(kind.check_id(id), Ok(()), "{kind:?} {id}");
+            }
+            for id in bad {
+                assert!(kind.check_id(id).is_err(), "{kind:?} {id}");
+            }
+        }
+    }
+}
