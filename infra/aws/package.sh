@@ -60,7 +60,7 @@ case ${1-} in
     '')
         out=$target_folder/package/$architecture
         say "packing for $architecture:"
-        python3 -B "$here/zips.py" pack "$target_folder/$target/release" "$out"
+        python3 -B "$here/zips.py" pack "$target_folder/lambda" "$out"
         say "in ${out#"$repository/"}"
         ;;
     deploy)

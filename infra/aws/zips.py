@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Packs compiled functions into the zips of a deployment, and holds each against its budget.
 
-  zips.py pack BINARIES OUT     BINARIES/<function> -> OUT/<function>/ and OUT/<function>.zip, the same bytes each time
+  zips.py pack BUILT OUT        BUILT/<function>/bootstrap, where cargo-lambda leaves them, -> OUT/<function>/ and
+                                OUT/<function>.zip, the same bytes each time
   zips.py authorities           checks RDS_CA_BUNDLE, which a deployment must have
   zips.py complete BUILD        the folders that `sam build` made: puts in what sam leaves out, measures them packed
 
@@ -114,15 +115,15 @@ def contents(name, bootstrap, bundle):
     return files
 
 
-def pack(binaries, out):
+def pack(built, out):
     names, bundle = functions(), read_bundle(is_required=False)
-    missing = [name for name in names if not (binaries / name).is_file()]
+    missing = [name for name in names if not (built / name / "bootstrap").is_file()]
     if missing:
-        raise Failed(f"not in {binaries}: {', '.join(missing)}")
+        raise Failed(f"not in {built}: {', '.join(missing)}")
     shutil.rmtree(out, ignore_errors=True)
     sizes = {}
     for name in names:
-        files = contents(name, binaries / name, bundle)
+        files = contents(name, built / name / "bootstrap", bundle)
         (out / name).mkdir(parents=True)
         for file, content in files.items():
             (out / name / file).write_bytes(content)
@@ -148,8 +149,8 @@ def complete(build):
 
 def main(arguments):
     match arguments:
-        case ["pack", binaries, out]:
-            pack(Path(binaries), Path(out))
+        case ["pack", built, out]:
+            pack(Path(built), Path(out))
         case ["authorities"]:
             read_bundle(is_required=True)
         case ["complete", build]:
