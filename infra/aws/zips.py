@@ -73,7 +73,7 @@ def check_bundle(name, text):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=text)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise Failed(f"{name} is no list of certificates in PEM: {error}") from error
     ends = sorted(ssl.cert_time_to_seconds(each["notAfter"]) for each in context.get_ca_certs())
     if not ends:
