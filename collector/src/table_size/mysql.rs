@@ -7,7 +7,7 @@ mod names;
 mod rights;
 mod sizes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use shared::database::{DatabaseError, Databases, STATEMENT_MARK};
@@ -32,6 +32,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const TABLES: &str = include_str!("mysql/tables.sql");
 const INNODB_FILES: &str = include_str!("mysql/innodb_files.sql");
 const INNODB_TABLES: &str = include_str!("mysql/innodb_tables.sql");
+const FULL_TEXT: &str = include_str!("mysql/full_text.sql");
 const ENCODED_NAMES: &str = include_str!("mysql/encoded_names.sql");
 const ENTITIES: &str = include_str!("mysql/entities.sql");
 const ASSOCIATIONS: &str = include_str!("mysql/associations.sql");
@@ -75,12 +76,19 @@ async fn ask(
     }
     let mut listed = in_time(limit, tables(connection)).await?;
     progress.add(u64::try_from(listed.len()).unwrap_or(u64::MAX), 0);
-    let encoded_database = in_time(limit, spell(connection, &mut listed, &database)).await?;
+    let encoded_database = match names::encoded(&database) {
+        // There files have the names of their tables as they are; InnoDB's own spelling is for its list of tables.
+        known if server == Server::Mysql8 => known.unwrap_or_default(),
+        _ => in_time(limit, spell(connection, &mut listed, &database)).await?,
+    };
     let innodb = if rights.sees_files {
         let names = (database.as_str(), encoded_database.as_slice());
         // Files first: a table that is in both lists of tables was there when files were listed.
         let files = in_time(limit, innodb_files(connection, &server, names)).await?;
         let tables = in_time(limit, innodb_tables(connection, &server, names)).await?;
+        if tables.is_none() {
+            in_time(limit, mark_full_text(connection, &mut listed)).await?;
+        }
         Some(Innodb { tables, files })
     } else {
         None
@@ -219,6 +227,7 @@ async fn tables(connection: &mut MySqlConnection) -> Result<Vec<ListedTable>, Me
             data_bytes,
             index_bytes,
             free_bytes,
+            has_full_text: false,
         });
     }
     Ok(listed)
@@ -268,18 +277,25 @@ async fn innodb_files(
     Ok(files.collect())
 }
 
+/// Returns the tables that InnoDB lists; `None` where it does not say which are this database's.
+///
+/// MySQL 8 locks the definition of each table of the server for that, one after the other, and so meets those that
+/// others hold or wait for; and it spells the database's name as only it can.
 async fn innodb_tables(
     connection: &mut MySqlConnection,
     server: &Server,
     (plain, encoded): (&str, &[u8]),
-) -> Result<Vec<InnodbTable>, MeasureError> {
+) -> Result<Option<Vec<InnodbTable>>, MeasureError> {
+    if encoded.is_empty() {
+        return Ok(None);
+    }
     let sql = server.dialect(INNODB_TABLES);
-    let rows: Vec<(u64, Vec<u8>, u64, i64)> = query(&sql)
-        .bind(plain)
-        .bind(encoded)
-        .fetch_all(connection)
-        .await
-        .map_err(DatabaseError::from)?;
+    let asked = query(&sql).bind(plain).bind(encoded).fetch_all(connection);
+    let rows: Vec<(u64, Vec<u8>, u64, i64)> = match asked.await.map_err(DatabaseError::from) {
+        Ok(rows) => rows,
+        Err(DatabaseError::Locked(_)) if *server == Server::Mysql8 => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let tables = rows
         .into_iter()
         .map(|(id, name, space, is_shared)| InnodbTable {
@@ -288,7 +304,23 @@ async fn innodb_tables(
             space,
             is_shared: is_shared != 0,
         });
-    Ok(tables.collect())
+    Ok(Some(tables.collect()))
+}
+
+/// Marks the tables that have full-text indexes.
+async fn mark_full_text(
+    connection: &mut MySqlConnection,
+    listed: &mut [ListedTable],
+) -> Result<(), MeasureError> {
+    let rows: Vec<(Vec<u8>,)> = query(FULL_TEXT)
+        .fetch_all(connection)
+        .await
+        .map_err(DatabaseError::from)?;
+    let names: HashSet<Vec<u8>> = rows.into_iter().map(|(name,)| name).collect();
+    for table in listed {
+        table.has_full_text = names.contains(table.name.as_bytes());
+    }
+    Ok(())
 }
 
 /// Returns the runtime's own list of names.

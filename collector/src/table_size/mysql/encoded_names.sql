@@ -2,7 +2,8 @@
 -- Cost:     a list of names: 0.2 s for 10,000 tables (MariaDB 10.11, two cores); no table is opened.
 -- Locks:    none.
 -- Rights:   as tables.sql.
--- Versions: tested on MariaDB 10.11; MySQL has the same character set (not tested).
+-- Versions: tested on MariaDB 10.11; the same in MySQL 5.7 (not tested). Not asked of MySQL 8 and newer: 9.7 has no
+--           such character set, and their files have names as they are.
 SELECT TABLE_NAME, CAST(CONVERT(TABLE_NAME USING filename) AS BINARY)
 FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND LENGTH(TABLE_NAME) <> CHAR_LENGTH(TABLE_NAME)

@@ -3,8 +3,9 @@
 -- Cost:     one look at each file: 0.2 s for 10,000 (MariaDB 10.11, two cores).
 -- Locks:    none on tables.
 -- Rights:   PROCESS.
--- Versions: tested on MariaDB 10.11; the same in MySQL 5.7. MySQL 8 calls it INNODB_TABLESPACES (not tested) and
---           spells names in the server's own characters, which is why two spellings are looked for.
+-- Versions: tested on MariaDB 10.11, and by hand on MySQL 9.7, which as MySQL 8 calls it INNODB_TABLESPACES and has
+--           names as they are instead of InnoDB's spelling, which is why both are looked for. The same in MySQL 5.7
+--           (not tested).
 SELECT
   CAST(SPACE AS UNSIGNED),
   CAST(NAME AS BINARY),

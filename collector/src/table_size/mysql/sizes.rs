@@ -24,6 +24,8 @@ const ENGINES_WITHOUT_FILES: [&str; 6] = [
 
 const SHARED_FILE: &str =
     "it shares a file with other tables, so the server's statistics stand for its bytes";
+const NOT_LISTED: &str = "InnoDB did not say which file it is in, as another session holds or waits for a lock, so the server's statistics stand for its bytes";
+const FULL_TEXT_UNKNOWN: &str = "its full-text indexes are not in it: InnoDB did not say which files are theirs, as another session holds or waits for a lock";
 const NO_PROCESS: &str =
     "the role lacks PROCESS and sees no files, so the server's statistics stand for its bytes";
 
@@ -40,6 +42,8 @@ pub(super) struct ListedTable {
     pub(super) data_bytes: Option<u64>,
     pub(super) index_bytes: Option<u64>,
     pub(super) free_bytes: Option<u64>,
+    /// Whether it has a full-text index; known only where it matters, when InnoDB's own list could not be read.
+    pub(super) has_full_text: bool,
 }
 
 /// A table, partition or part of a full-text index as InnoDB lists it, without its database's name.
@@ -63,7 +67,8 @@ pub(super) struct InnodbFile {
 /// What InnoDB lists; only a role with PROCESS sees it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Innodb {
-    pub(super) tables: Vec<InnodbTable>,
+    /// `None` when another session's lock was in the way: then names alone tell which file is whose.
+    pub(super) tables: Option<Vec<InnodbTable>>,
     pub(super) files: Vec<InnodbFile>,
 }
 
@@ -104,7 +109,14 @@ pub(super) fn judge(
             sizes.other_bytes = sizes.other_bytes.checked_add(bytes)?;
             continue;
         }
-        match size_of(database, &table, &space, innodb.is_some())? {
+        let seen = match innodb {
+            None => Seen::Nothing,
+            Some(Innodb { tables: None, .. }) => Seen::Files,
+            // A name that could not be looked for is not missing from the list.
+            Some(_) if table.spelling.is_none() => Seen::Files,
+            Some(_) => Seen::All,
+        };
+        match size_of(database, &table, &space, seen)? {
             Verdict::Sized(size) => sizes.tables.push(*size),
             Verdict::Unsized(reason) => sizes.unsized_tables.push(UnsizedTable {
                 schema: database.to_owned(),
@@ -144,8 +156,6 @@ struct Space {
     full_text_bytes: u64,
     /// Whether some of it is in a file with other tables.
     is_shared: bool,
-    /// Whether InnoDB lists it.
-    is_listed: bool,
     /// Whether InnoDB lists a part of it whose file is not there.
     lacks_file: bool,
 }
@@ -159,11 +169,9 @@ struct Owned {
 
 impl Owned {
     fn of(innodb: &Innodb, spellings: &HashMap<Vec<u8>, usize>) -> Option<Self> {
-        let by_id: HashMap<u64, &InnodbTable> = innodb
-            .tables
-            .iter()
-            .map(|table| (table.id, table))
-            .collect();
+        let tables = innodb.tables.as_deref().unwrap_or_default();
+        let by_id: HashMap<u64, &InnodbTable> =
+            tables.iter().map(|table| (table.id, table)).collect();
         let owner = |name: &[u8]| {
             if let Some(index) = spellings.get(name) {
                 return Some(*index);
@@ -182,8 +190,7 @@ impl Owned {
         };
         let mut owned = Self::default();
         // By the file's number first: in MySQL 8 tables and files may be spelled differently.
-        let tables_by_space: HashMap<u64, &InnodbTable> = innodb
-            .tables
+        let tables_by_space: HashMap<u64, &InnodbTable> = tables
             .iter()
             .filter(|table| !table.is_shared)
             .map(|table| (table.space, table))
@@ -209,12 +216,11 @@ impl Owned {
             .map(|file| (file.space, file.name.as_slice()))
             .collect();
         let named: std::collections::HashSet<&[u8]> = numbers.values().copied().collect();
-        for table in &innodb.tables {
+        for table in tables {
             let Some(index) = owner(&table.name) else {
                 continue;
             };
             let space = owned.by_table.entry(index).or_default();
-            space.is_listed = true;
             space.is_shared |= table.is_shared;
             // A rebuilt table has a new file; the one of its name was there a moment ago.
             space.lacks_file |= !table.is_shared
@@ -225,6 +231,17 @@ impl Owned {
     }
 }
 
+/// What InnoDB tells of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// The role may not see its lists.
+    Nothing,
+    /// Its files, but not which table has which.
+    Files,
+    /// Its tables and their files.
+    All,
+}
+
 enum Verdict {
     Sized(Box<TableSize>),
     Unsized(&'static str),
@@ -232,12 +249,7 @@ enum Verdict {
 }
 
 /// Returns what is known of one table; `None` when a sum is beyond 64 bits.
-fn size_of(
-    database: &str,
-    table: &ListedTable,
-    space: &Space,
-    sees_files: bool,
-) -> Option<Verdict> {
+fn size_of(database: &str, table: &ListedTable, space: &Space, seen: Seen) -> Option<Verdict> {
     let is = |engines: &[&str]| {
         let engine = table.engine.as_deref().unwrap_or_default();
         engines.iter().any(|each| each.eq_ignore_ascii_case(engine))
@@ -260,6 +272,13 @@ fn size_of(
     if let (Some(total_bytes), false, false) = (space.file_bytes, space.is_shared, space.lacks_file)
     {
         let index_bytes = table.index_bytes;
+        let quality = if table.has_full_text {
+            Quality::Estimated {
+                reason: FULL_TEXT_UNKNOWN.to_owned(),
+            }
+        } else {
+            Quality::Exact
+        };
         return Some(Verdict::Sized(Box::new(TableSize {
             index_bytes: match index_bytes {
                 Some(bytes) => Some(bytes.checked_add(space.full_text_bytes)?),
@@ -267,7 +286,7 @@ fn size_of(
             },
             total_bytes,
             are_parts_estimated: true,
-            quality: Quality::Exact,
+            quality,
             ..sized
         })));
     }
@@ -286,14 +305,15 @@ fn size_of(
             ..sized.clone()
         })))
     };
-    if is(&["InnoDB"]) && sees_files {
+    if is(&["InnoDB"]) && seen != Seen::Nothing {
         return match reported {
             _ if space.lacks_file => Some(Verdict::Unsized("its file is missing")),
             // Its free bytes are the whole file's.
             Some(bytes) if space.is_shared => {
                 estimated(bytes.checked_add(space.full_text_bytes)?, SHARED_FILE, None)
             }
-            None if space.is_shared => Some(Verdict::Unsized(
+            Some(bytes) if seen == Seen::Files => estimated(bytes, NOT_LISTED, None),
+            None if space.is_shared || seen == Seen::Files => Some(Verdict::Unsized(
                 "the server could not open it: it is locked or damaged",
             )),
             // In no list of InnoDB's any more.

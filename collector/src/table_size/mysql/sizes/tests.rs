@@ -19,15 +19,17 @@ fn listed(name: &str) -> ListedTable {
 fn innodb(tables: &[(u64, &str, Option<u64>, bool)]) -> Innodb {
     let name = |text: &str| text.as_bytes().to_vec();
     Innodb {
-        tables: tables
-            .iter()
-            .map(|(id, text, _, is_shared)| InnodbTable {
-                id: *id,
-                name: name(text),
-                space: if *is_shared { 0 } else { *id },
-                is_shared: *is_shared,
-            })
-            .collect(),
+        tables: Some(
+            tables
+                .iter()
+                .map(|(id, text, _, is_shared)| InnodbTable {
+                    id: *id,
+                    name: name(text),
+                    space: if *is_shared { 0 } else { *id },
+                    is_shared: *is_shared,
+                })
+                .collect(),
+        ),
         files: tables
             .iter()
             .filter_map(|(id, text, bytes, _)| {
@@ -190,12 +192,12 @@ fn other_engines_are_live_estimated_left_out_or_named() {
 #[test]
 fn two_spellings_meet_in_the_number_of_the_file() {
     let innodb = Innodb {
-        tables: vec![InnodbTable {
+        tables: Some(vec![InnodbTable {
             id: 1,
             name: b"system@0024user".to_vec(),
             space: 3,
             is_shared: false,
-        }],
+        }]),
         files: vec![
             InnodbFile {
                 space: 3,
@@ -227,4 +229,61 @@ fn sequences_are_bytes_and_no_tables() {
     let sizes = judged(vec![sequence], &innodb(&[(1, "numbers", Some(64), false)]));
 
     assert_eq!((sizes.tables.len(), sizes.other_bytes), (0, 64));
+}
+
+/// MySQL 8 does not list tables while one of the server is locked; its files have the names of their tables.
+#[test]
+fn files_alone_size_tables_and_what_they_do_not_tell_is_an_estimate() {
+    let file = |space, name: &str, bytes| InnodbFile {
+        space,
+        name: name.as_bytes().to_vec(),
+        bytes,
+    };
+    let innodb = Innodb {
+        tables: None,
+        files: vec![
+            file(3, "sales$order", 114_688),
+            file(4, "Größe", 131_072),
+            file(5, "notes", 163_840),
+            file(6, "fts_0000000000000021_config", 65_536),
+            file(7, "log#p#p0", 49_152),
+            file(8, "log#p#p1", 49_152),
+        ],
+    };
+    let notes = ListedTable {
+        has_full_text: true,
+        ..listed("notes")
+    };
+    let unopened = ListedTable {
+        data_bytes: None,
+        ..listed("unopened")
+    };
+    let named = ["sales$order", "Größe", "log", "shared"].map(listed);
+    let all = named.into_iter().chain([notes, unopened]).collect();
+
+    let sizes = judge("acme", all, Some(&innodb), true).unwrap();
+
+    let told: Vec<_> = sizes
+        .tables
+        .iter()
+        .map(|table| {
+            let is_exact = table.quality == Quality::Exact;
+            (table.table.as_str(), table.total_bytes, is_exact)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("sales$order", 114_688, true),
+            ("Größe", 131_072, true),
+            ("log", 98_304, true),
+            ("shared", 49_152, false),
+            ("notes", 163_840, false),
+        ]
+    );
+    assert_eq!(sizes.unsized_tables[0].table, "unopened");
+    assert_eq!(
+        sizes.other_bytes, 65_536,
+        "whose it is, is not known: it is in the whole alone"
+    );
 }
