@@ -91,11 +91,7 @@ pub fn grants_script(database: &DatabaseTarget) -> String {
         }),
         Engine::Mysql => fill(MYSQL, |placeholder| match placeholder {
             "create" => create_account(database),
-            "see" => format!(
-                "GRANT SHOW VIEW ON {}.* TO {};",
-                database_pattern(database),
-                grantee(database)
-            ),
+            "see" => see_statement(database),
             "unlock" => one_line(&format!(
                 "ALTER USER {} IDENTIFIED BY '…' ACCOUNT UNLOCK;",
                 grantee(database)
@@ -232,6 +228,15 @@ pub(super) fn select_statements<'a>(
         format!("GRANT SELECT ({columns}) ON {schema}.{table} TO {grantee};")
     };
     by_table.into_iter().map(statement).collect()
+}
+
+/// Returns the statement that lets a MySQL role see every table's definition, and no row.
+pub(super) fn see_statement(database: &DatabaseTarget) -> String {
+    format!(
+        "GRANT SHOW VIEW ON {}.* TO {};",
+        database_pattern(database),
+        grantee(database)
+    )
 }
 
 /// Returns the statement that lets the role of `database` use the schema of Mendix's tables.

@@ -1,7 +1,7 @@
 //! The probe of a MySQL or MariaDB database, which tells an account nothing of what it may not read.
 //!
-//! Of a table that it may read in part, it says whether a further column exists when that column is asked for.
-//! Of a table that it may not read at all, Mendix's own catalogue says whether it exists.
+//! Of a table that it may read in part, MariaDB says whether a further column exists when that column is asked for;
+//! MySQL refuses both alike, but shows the table's definition to whoever has SHOW VIEW, as our grants give it. Of a table that it may not read at all, Mendix's own catalogue says whether it exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,12 +29,18 @@ pub(super) async fn probe(
     for (table, column) in wanted.difference(&readable) {
         by_table.entry(table).or_default().push(column);
     }
-    let mut refused = Vec::new();
+    let (mut refused, mut lacking) = (Vec::new(), BTreeSet::new());
     for (table, columns) in by_table {
         if readable.iter().any(|(known, _)| *known == table) {
             for column in columns {
-                if is_there(connection, table, column).await? != Some(false) {
-                    existing.insert((table.to_owned(), column.to_owned()));
+                match is_there(connection, table, column).await? {
+                    Some(true) => {
+                        existing.insert((table.to_owned(), column.to_owned()));
+                    }
+                    Some(false) => {}
+                    None => {
+                        lacking.insert(grants::see_statement(target));
+                    }
                 }
             }
             continue;
@@ -45,7 +51,7 @@ pub(super) async fn probe(
             _ => refused.push((table, columns)),
         }
     }
-    let mut lacking = Vec::new();
+    let mut lacking: Vec<String> = lacking.into_iter().collect();
     if !refused.is_empty() {
         let catalogued = catalogued(connection, target, &mut lacking).await?;
         for (table, columns) in refused {
@@ -95,14 +101,37 @@ async fn is_there(
     table: &str,
     column: &str,
 ) -> Result<Option<bool>, UsersError> {
-    let column = match column {
+    let expression = match column {
         "1" => "1".to_owned(),
         column => format!("\"{column}\""),
     };
-    let text = format!("SELECT CAST({column} AS CHAR) FROM \"{table}\" LIMIT 0");
+    let text = format!("SELECT CAST({expression} AS CHAR) FROM \"{table}\" LIMIT 0");
     let asked = connection.rows(Parts::default().fill(Engine::Mysql, &text));
     match asked.await {
         Ok(_) => Ok(Some(true)),
+        Err(DatabaseError::Denied(_)) if column == "1" => Ok(None),
+        Err(DatabaseError::Denied(_)) => is_defined(connection, table, column).await,
+        Err(error) if is_unknown(&error) => Ok(Some(false)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns whether the definition of `table` has `column`; `None` when the definition is not shown.
+async fn is_defined(
+    connection: &mut Connection,
+    table: &str,
+    column: &str,
+) -> Result<Option<bool>, UsersError> {
+    let text = format!("SHOW CREATE TABLE \"{table}\"");
+    let asked = connection.rows(Parts::default().fill(Engine::Mysql, &text));
+    match asked.await {
+        Ok(rows) => {
+            // One column a line, its name first; what else a line begins with is no name in quotes.
+            let begin = format!("\n  `{column}` ");
+            let definitions = rows.into_iter().flatten().flatten();
+            let mut definitions = definitions.map(|text| text.to_lowercase());
+            Ok(Some(definitions.any(|text| text.contains(&begin))))
+        }
         Err(DatabaseError::Denied(_)) => Ok(None),
         Err(error) if is_unknown(&error) => Ok(Some(false)),
         Err(error) => Err(error.into()),
