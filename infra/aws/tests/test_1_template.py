@@ -115,7 +115,7 @@ class Expanded(unittest.TestCase):
         for name, properties in self.of("AWS::EC2::VPCEndpoint").items():
             statements = properties["PolicyDocument"]["Statement"]
             self.assertTrue(statements, name)
-            for statement in statements:
+            for statement in flat(statements):
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 self.assertFalse([action for action in actions if "*" in action], name)
             if properties["VpcEndpointType"] == "Interface":
@@ -224,7 +224,8 @@ class Expanded(unittest.TestCase):
 
 # Statements of functions whose actions AWS offers no resource for: (role, Sid).
 WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
-                     ("CollectTableSizeRole", "Metrics"), ("MonitoringEndpoint", "ReadMetrics")}
+                     ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),
+                     ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics")}
 
 
 def flat(statements):

@@ -6,7 +6,7 @@ import json
 import time
 import unittest
 
-from world import DATABASE, FREE_BYTES, until, world
+from world import DATABASE, FILE_BYTES, FILE_SYSTEM, FREE_BYTES, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",
@@ -92,7 +92,7 @@ class Drive(unittest.TestCase):
         token = self.world.token()
         found = until("the first collection", lambda: self.complete(token))
 
-        buckets = {key: (each["total_bytes"], each["object_count"]) for key, each in found.items()}
+        buckets = {key: (each["total_bytes"], each["object_count"]) for key, each in found.items() if each["kind"] == "s3"}
         self.assertEqual(buckets, {
             ("acme-prod", "acme-prod-files"): (3345, 2), ("acme-test", "acme-test-files"): (7, 1),
             ("acme-test", "elsewhere-files"): (24, 2)})
@@ -100,6 +100,16 @@ class Drive(unittest.TestCase):
         self.assertEqual((parts["multipart"]["total_bytes"], parts["noncurrent"]["total_bytes"], parts["delete_markers"],
                           parts["completeness"]), (17, 0, {"object_count": 0}, "complete"))
         self.assertEqual((parts["cloudwatch"]["total_bytes"], parts["reconciliation"]["difference_bytes"]), (3400, 38))
+        others = {each["kind"]: (each["bucket"], each["total_bytes"], each["definition"], each["method"],
+                                 each["object_count"]) for each in found.values() if each["kind"] != "s3"}
+        rows = self.world.client("dynamodb").describe_table(TableName="acme-sessions")["Table"]["TableSizeBytes"]
+        self.assertEqual(others, {
+            "efs": (FILE_SYSTEM, FILE_BYTES, "used", "cloudwatch", None),
+            "rds": ("acme-db", 20 * 2**30 - FREE_BYTES, "used", "cloudwatch", None),
+            "dynamodb": ("acme-sessions", rows, "used", "service", 2),
+            "ebs": (self.world.volume, 30 * 2**30, "provisioned", "service", None)})
+        volume = found["acme-prod", self.world.volume]["resource"]
+        self.assertEqual((volume["used_bytes"], volume["by_storage_class"]), (None, {"gp3": 30 * 2**30}))
         (table,) = self.items("/table_size?environment=acme-prod", token).values()
         truth = self.world.psql(DATABASE, "--command", "SELECT pg_total_relation_size('\"system$user\"')")
         sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}
@@ -113,7 +123,7 @@ class Drive(unittest.TestCase):
     def complete(self, token):
         found = self.items("/bucket_size", token)
         tables = self.items("/table_size?environment=acme-prod", token)
-        return found if len(found) == 3 and len(tables) == 1 else None
+        return found if len(found) == 7 and len(tables) == 1 else None
 
     def test_06_what_could_not_be_measured_is_named(self):
         token = self.world.token()
@@ -199,7 +209,7 @@ class Drive(unittest.TestCase):
                                 ExpressionAttributeValues={":pk": {"S": "LATEST#bucket"}})["Items"]
         targets = {each["sk"]["S"] for each in latest}
         self.assertIn("acme-prod/s3/acme-prod-files//", targets)
-        good = next(each for each in latest if each["sk"]["S"].startswith("acme-prod/"))["data"]["M"]["good"]["M"]
+        good = next(each for each in latest if each["sk"]["S"].startswith("acme-prod/s3/"))["data"]["M"]["good"]["M"]
         snapshot = self.item("SNAP#acme-prod/s3/acme-prod-files//", good["scheduled_at"]["S"])
         life = int(snapshot["expires_at"]["N"]) - time.time()
         self.assertTrue(34 * 86400 < life <= 35 * 86400 + 60, life)

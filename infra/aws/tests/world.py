@@ -37,6 +37,7 @@ FUNCTIONS = {
     "ApiConstants": "api-constants",
     "ApiPublic": "api-public",
 }
+FILE_SYSTEM, FILE_BYTES = "fs-0123456789abcdef0", 123_456
 FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file says are allocated to the database's instance
 PATIENCE_SECONDS = 120  # for what happens by itself; the schedule ticks once a minute
 
@@ -205,6 +206,7 @@ class World:
         self.put_free_storage()
         self.run_task()
         self.put_billed_bytes()
+        self.make_other_storage()
         iam = self.client("iam")
         trust = {"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}]}
@@ -243,6 +245,21 @@ class World:
              "Timestamp": midnight, "Value": value} for metric, kind, value in (
                 ("BucketSizeBytes", "StandardStorage", 3400.0), ("NumberOfObjects", "AllStorageTypes", 3.0))])
 
+    def make_other_storage(self):
+        """A file system's report of this quarter of an hour, a table of two items, and a volume."""
+        file_system = {"Name": "FileSystemId", "Value": FILE_SYSTEM}
+        self.client("cloudwatch").put_metric_data(Namespace="AWS/EFS", MetricData=[
+            {"MetricName": "StorageBytes", "Dimensions": [file_system, {"Name": "StorageClass", "Value": kind}],
+             "Timestamp": int(time.time()), "Value": float(FILE_BYTES)} for kind in ("Total", "Standard")])
+        self.client("dynamodb").create_table(
+            TableName="acme-sessions", BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}])
+        for name in ("one", "two"):
+            self.client("dynamodb").put_item(TableName="acme-sessions", Item={"id": {"S": name}})
+        self.volume = self.client("ec2").create_volume(
+            AvailabilityZone=f"{REGION}a", Size=30, VolumeType="gp3")["VolumeId"]
+
     def put_files(self, bucket, sizes):
         for key, size in sizes.items():
             self.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x" * size)
@@ -256,6 +273,19 @@ name = "acme-prod"
   [[environment.storage]]
   bucket = "acme-prod-files"
   measure = ["current", "noncurrent", "delete_markers", "multipart", "cloudwatch"]
+  [[environment.storage]]
+  kind = "efs"
+  id = "{FILE_SYSTEM}"
+  [[environment.storage]]
+  kind = "rds"
+  id = "acme-db"
+  allocated_gib = 20
+  [[environment.storage]]
+  kind = "dynamodb"
+  id = "acme-sessions"
+  [[environment.storage]]
+  kind = "ebs"
+  id = "{self.volume}"
   [environment.database]
   engine = "postgres"
   host = "{host}"
@@ -308,7 +338,8 @@ name = "no-login"
     def parameters(self, **changes):
         values = {
             "FleetBucket": "mrt-fleet", "Architecture": "x86_64", "ScheduleMinutes": "1",
-            "StorageBuckets": "arn:aws:s3:::acme-*",
+            "StorageBuckets": "arn:aws:s3:::acme-*", "StorageVolumes": "true", "StorageMetrics": "true",
+            "StorageTables": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/acme-sessions",
             "ConstantDocuments": "arn:aws:s3:::acme-config/*", "DatabaseSecrets": self.secret_arn,
             "DatabaseLogins": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/mrt_deployed",
             "ConstantSecrets": self.constant_secret_arn,
