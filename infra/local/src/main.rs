@@ -16,8 +16,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use shared::config::ProcessVariables;
+use shared::fleet::BucketTarget;
+use shared::snapshot::bucket_size::Part;
 use shared::telemetry::{self, Format};
 
 /// Sizes, users and constants of a fleet of Mendix apps, on one machine
@@ -64,22 +66,31 @@ Examples:
         #[arg(long, value_name = "DIR", default_value = ".mrt")]
         data: PathBuf,
     },
-    /// Measures a bucket, or a part of it, now
+    /// Measures a bucket, a part of it, or other storage, now
     #[command(after_help = "\
-Region, credentials, profile and endpoint are the usual AWS variables.
+Region, credentials, profile and endpoint are the usual AWS variables. Other storage is written as KIND://ID:
+efs://fs-…, ebs://vol-…, rds://INSTANCE with --allocated-gib, aurora://CLUSTER, dynamodb://TABLE.
 
 Examples:
   mrt bucket-size s3://acme-prod-files
   mrt bucket-size s3://shared-files/acme-prod/ --json
   mrt bucket-size s3://shared-files --suffix .customer1
+  mrt bucket-size s3://acme-prod-files --measure current,noncurrent,delete_markers,multipart,cloudwatch
+  mrt bucket-size dynamodb://Sessions
   AWS_PROFILE=prod AWS_REGION=eu-west-1 mrt bucket-size s3://acme-prod-files")]
     BucketSize {
         /// The bucket, with the prefix of the keys to count
         #[arg(value_name = "s3://BUCKET[/PREFIX]", value_parser = commands::bucket_size::parse)]
-        bucket: (String, String),
+        target: BucketTarget,
         /// Count only keys that end in this
         #[arg(long, value_name = "S", default_value = "")]
         suffix: String,
+        /// Parts of the bucket to measure beside its current objects [default: multipart]
+        #[arg(long, value_name = "PART,PART", value_delimiter = ',', value_parser = commands::bucket_size::parse_part)]
+        measure: Option<Vec<Part>>,
+        /// GiB that are allocated to the RDS instance
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        allocated_gib: Option<u64>,
         /// Print the snapshot as JSON
         #[arg(long)]
         json: bool,
@@ -120,7 +131,7 @@ Examples:
     },
     /// Looks at everything that a fleet file names, now, and says what to fix
     #[command(after_help = "\
-Buckets, databases with their TLS, rights and schema, and every layer of constants.
+Buckets and other storage, databases with their TLS, rights and schema, and every layer of constants.
 
 Examples:
   mrt doctor --fleet fleet.toml
@@ -218,10 +229,23 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::BucketSize {
-            bucket,
+            target,
             suffix,
+            measure,
+            allocated_gib,
             json,
-        } => commands::bucket_size::run(bucket, suffix, json).await,
+        } => {
+            let options = commands::bucket_size::Options {
+                suffix,
+                measure,
+                allocated_gib,
+            };
+            let target = commands::bucket_size::target(target, &options).unwrap_or_else(|fault| {
+                let kind = clap::error::ErrorKind::ArgumentConflict;
+                Arguments::command().error(kind, fault).exit()
+            });
+            commands::bucket_size::run(&target, json).await
+        }
         Command::TableSize { database, json } => commands::table_size::run(database, json).await,
         Command::Grants {
             environment,

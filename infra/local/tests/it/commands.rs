@@ -48,8 +48,12 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
         (&documents["total_bytes"], &documents["completeness"]),
         (&1000.into(), &"complete".into())
     );
+    assert_eq!(documents["multipart"]["upload_count"], 0);
+    let current = json(&server.mrt(&["bucket-size", part, "--measure", "current", "--json"]));
+    assert_eq!(current["multipart"], Value::Null);
     let readable = String::from_utf8(server.mrt(&["bucket-size", part]).stdout).unwrap();
     assert!(readable.contains("1.00 KiB (1,024 bytes)"), "{readable}");
+    assert!(readable.contains("uploads 0, parts 0"), "{readable}");
     let missing = server.mrt(&["bucket-size", "s3://no-such-bucket", "--json"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(
@@ -186,6 +190,12 @@ fn grants_are_printed_in_the_engines_own_words_and_hold_no_secret() {
 fn wrong_usage_is_two_and_says_what_is_allowed() {
     for (arguments, expected) in [
         (vec!["bucket-size", "acme-files"], "s3://BUCKET"),
+        (vec!["bucket-size", "efs://acme"], "no id of a file system"),
+        (vec!["bucket-size", "rds://acme"], "--allocated-gib"),
+        (
+            vec!["bucket-size", "s3://acme-files", "--measure", "versions"],
+            "allowed are current",
+        ),
         (
             vec!["table-size", "oracle://u:NEVERLEAK@h/d"],
             "postgres:// and mysql://",
@@ -287,7 +297,8 @@ fn the_doctor_names_what_to_fix_and_ends_with_three() {
     std::fs::write(path("metadata.json"), "{\"Constants\": []}").unwrap();
     std::fs::write(path("bad.yaml"), "mxruntime: [NEVERLEAK").unwrap();
     let fleet = format!(
-        "[[environment]]\nname = \"ill\"\n[[environment.storage]]\nbucket = \"acme-files\"\n[environment.database]\n\
+        "[[environment]]\nname = \"ill\"\n[[environment.storage]]\nbucket = \"acme-files\"\n\
+         [[environment.storage]]\nkind = \"ebs\"\nid = \"vol-0123abcd\"\n[environment.database]\n\
          engine = \"postgres\"\nhost = \"127.0.0.1\"\nport = 9\nname = \"acme\"\nuser = \"u\"\nauth = \"env:MRT_NO_PASSWORD\"\n\
          [environment.constants]\nmodel = {:?}\nlayers = [{:?}, {:?}]\n\n[[environment]]\nname = \"empty\"\n",
         path("metadata.json"),
@@ -330,6 +341,7 @@ fn the_doctor_names_what_to_fix_and_ends_with_three() {
         fixes(1),
         [
             "bucket s3:: check network, region and credentials",
+            "storage ebs:: check network, region and credentials",
             "database acme (postgres): check the variable or the secret that the fleet file names",
             "constants: model: -",
             "constants: bad.yaml: mend the document",

@@ -6,10 +6,11 @@ use api::constants::{Constants, ConstantsError, Filter, Sources, read_constants}
 use api::users::{UserCounts, Users, UsersError};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use chrono::{DateTime, Utc};
+use collector::Progress;
 use serde::Serialize;
 use shared::aws::Aws;
 use shared::database::DatabaseError;
-use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment};
+use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
 
 /// What was found of one thing.
 #[derive(Debug, Serialize)]
@@ -58,7 +59,10 @@ impl Doctor {
     pub(super) async fn look_at(&self, environment: &Environment) -> Vec<Check> {
         let mut checks = Vec::new();
         for target in &environment.storage {
-            checks.push(self.bucket(target).await);
+            checks.push(match target.kind {
+                StorageKind::S3 => self.bucket(target).await,
+                _ => self.resource(target).await,
+            });
         }
         if let Some(target) = &environment.database {
             checks.push(self.database(environment, target).await);
@@ -93,6 +97,19 @@ impl Doctor {
             Err(error) => {
                 let (finding, fix) = bucket_fault(&error);
                 Check::ill(what, finding, fix)
+            }
+        }
+    }
+
+    /// Measures storage that is no bucket: a call or two.
+    async fn resource(&self, target: &BucketTarget) -> Check {
+        let what = format!("storage {}://{}", target.kind.as_str(), target.bucket);
+        let progress = Progress::default();
+        match collector::measure_bucket(Arc::clone(&self.aws), target, &progress).await {
+            Ok(_) => Check::well(what, "can be measured"),
+            Err(error) => {
+                let finding = format!("{} ({})", error.reason, error.code);
+                Check::ill(what, finding, resource_fix(error.code))
             }
         }
     }
@@ -178,6 +195,20 @@ fn bucket_fault<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String, 
         _ => "check network, region and credentials",
     };
     (code.to_owned(), fix)
+}
+
+fn resource_fix(code: &str) -> &'static str {
+    match code {
+        "no_metrics" | "resource_missing" => {
+            "check its kind, its id and its region in the fleet file"
+        }
+        "allocated_outdated" => "give its allocated_gib in the fleet file",
+        "access_denied" => {
+            "allow cloudwatch:GetMetricData, dynamodb:DescribeTable on the table or ec2:DescribeVolumes, and \
+             sts:AssumeRole of its role"
+        }
+        _ => "check network, region and credentials",
+    }
 }
 
 fn database_fix(error: &DatabaseError, target: &DatabaseTarget) -> String {
