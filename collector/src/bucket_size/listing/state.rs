@@ -212,6 +212,50 @@ mod tests {
         }
     }
 
+    /// The states of version 1 that are in stores already. Their files are never changed.
+    const GOLDEN: [(&str, Listing, bool); 3] = [
+        (
+            include_str!("state/objects-v1.json"),
+            Listing::Objects,
+            true,
+        ),
+        (
+            include_str!("state/unordered-v1.json"),
+            Listing::Objects,
+            false,
+        ),
+        (
+            include_str!("state/versions-v1.json"),
+            Listing::Versions,
+            true,
+        ),
+    ];
+
+    #[test]
+    fn the_first_form_is_what_is_written_and_goes_on_as_it_was() {
+        for (golden, listing, is_ordered) in GOLDEN {
+            let before = work(listing, is_ordered);
+            let json = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
+            assert_eq!(
+                json(&before.state().unwrap()),
+                json(golden.as_bytes()),
+                "{listing:?}"
+            );
+
+            let after = Work::of(golden.as_bytes(), &target("a/", ".pdf"), listing).unwrap();
+
+            assert_eq!(
+                (after.sums, after.requests, after.plan.seen()),
+                (before.sums, 8, (7, 6_500))
+            );
+            let mut open = before.plan.open();
+            if listing == Listing::Objects && is_ordered {
+                open[0].cursor.as_mut().unwrap().token = None;
+            }
+            assert_eq!(after.plan.open(), open);
+        }
+    }
+
     #[test]
     fn the_state_of_something_else_is_refused() {
         let state = work(Listing::Objects, true).state().unwrap();
