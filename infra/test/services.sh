@@ -214,10 +214,11 @@ start_ministack() {
         IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 PYTHONUNBUFFERED=1 "$repository/.mrt/venv/ministack/bin/ministack"
 }
 
+# Its pages of S3 listings hold 100 entries: tests of several pages need few objects.
 start_moto() {
     mkdir "$run/moto"
     serve moto env --chdir="$run/moto" -i PATH="$PATH" LANG=C.UTF-8 HOME="$run/moto" TMPDIR="$run/moto" \
-        PYTHONUNBUFFERED=1 "$repository/.mrt/venv/moto/bin/moto_server" -H 127.0.0.1 -p "$moto_port"
+        MOTO_S3_DEFAULT_MAX_KEYS=100 PYTHONUNBUFFERED=1 "$repository/.mrt/venv/moto/bin/moto_server" -H 127.0.0.1 -p "$moto_port"
 }
 
 # Creates what needs creating while the others start already.

@@ -66,6 +66,12 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let failure = match &error {
+        // A good answer that the client could not read.
+        SdkError::ServiceError(answer)
+            if answer.raw().status().is_success() && answer.err().code().is_none() =>
+        {
+            unexpected("a form that is not S3's")
+        }
         SdkError::ServiceError(answer) => {
             let raw = answer.raw();
             let region = region(

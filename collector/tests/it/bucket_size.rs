@@ -8,3 +8,4 @@ mod parts;
 mod resource;
 mod stand_in;
 mod synthetic;
+mod versions;

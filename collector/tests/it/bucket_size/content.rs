@@ -1,168 +1,14 @@
-//! Versions, delete markers and incomplete uploads: what the emulators hold, and what they cannot be made to do.
+//! Uploads and versions that break off, are refused or contradict themselves: what no emulator can be made to do.
 
 use std::sync::Arc;
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketVersioningStatus, StorageClass, VersioningConfiguration};
 use collector::{Progress, measure_bucket};
-use shared::aws::Aws;
-use shared::fleet::{BucketTarget, Measured};
+use shared::fleet::Measured;
 use shared::snapshot::bucket_size::Part;
 use shared::snapshot::{BucketSize, Completeness, Measurement};
-use shared::testing;
 
-use crate::services;
 use crate::stand_in::{Answer, StandIn};
 use crate::support::bucket;
-
-/// Bytes of a part that S3 would take anywhere but at the end.
-const PART: usize = 5 << 20;
-
-const EVERYTHING: Measured = Measured {
-    noncurrent: true,
-    delete_markers: true,
-    multipart: true,
-    cloudwatch: false,
-};
-
-struct Emulated {
-    aws: Arc<Aws>,
-    client: Client,
-    bucket: String,
-}
-
-impl Emulated {
-    /// Returns an empty bucket in the emulator; `None` when the test is to be skipped.
-    async fn bucket() -> Option<Self> {
-        let url = testing::service(testing::MINISTACK)?;
-        let account = services::unique_account();
-        let aws = Arc::new(Aws::at(&url, &account, "test"));
-        let client = aws.s3(None, None).await;
-        let bucket = format!("parts-{account}");
-        client.create_bucket().bucket(&bucket).send().await.unwrap();
-        Some(Self {
-            aws,
-            client,
-            bucket,
-        })
-    }
-
-    async fn put(&self, key: &str, bytes: usize) {
-        let body = ByteStream::from(vec![b'x'; bytes]);
-        let request = self.client.put_object().bucket(&self.bucket).key(key);
-        request.body(body).send().await.unwrap();
-    }
-
-    async fn keep_versions(&self) {
-        let enabled = VersioningConfiguration::builder()
-            .status(BucketVersioningStatus::Enabled)
-            .build();
-        let request = self.client.put_bucket_versioning().bucket(&self.bucket);
-        request
-            .versioning_configuration(enabled)
-            .send()
-            .await
-            .unwrap();
-    }
-
-    /// Begins an upload of parts with these bytes and returns its id.
-    async fn begin(&self, key: &str, parts: &[usize]) -> String {
-        let request = self.client.create_multipart_upload().bucket(&self.bucket);
-        let request = request.key(key).storage_class(StorageClass::Standard);
-        let id = request.send().await.unwrap().upload_id.unwrap();
-        for (number, bytes) in (1..).zip(parts) {
-            let request = self.client.upload_part().bucket(&self.bucket).key(key);
-            let request = request.upload_id(&id).part_number(number);
-            let body = ByteStream::from(vec![b'x'; *bytes]);
-            request.body(body).send().await.unwrap();
-        }
-        id
-    }
-
-    async fn measure(&self, measure: Measured, prefix: &str, suffix: &str) -> BucketSize {
-        let target = BucketTarget {
-            measure,
-            prefix: prefix.into(),
-            suffix: suffix.into(),
-            ..bucket(&self.bucket)
-        };
-        measure_bucket(Arc::clone(&self.aws), &target, &Progress::default())
-            .await
-            .unwrap()
-    }
-}
-
-#[tokio::test]
-async fn versions_and_delete_markers_are_parts_of_their_own() {
-    if let Some(s3) = Emulated::bucket().await {
-        s3.put("before", 1).await;
-        s3.keep_versions().await;
-        for bytes in [10, 200, 3_000] {
-            s3.put("a/kept.txt", bytes).await;
-        }
-        s3.put("b/deleted.pdf", 40_000).await;
-        let request = s3.client.delete_object().bucket(&s3.bucket);
-        request.key("b/deleted.pdf").send().await.unwrap();
-
-        let all = s3.measure(EVERYTHING, "", "").await;
-        let part = s3.measure(EVERYTHING, "b/", ".pdf").await;
-        let current = s3.measure(Measured::default(), "", "").await;
-
-        let sums = |size: &BucketSize| {
-            let noncurrent = size.noncurrent.as_ref().unwrap();
-            (
-                size.total_bytes(),
-                size.object_count(),
-                (noncurrent.total_bytes, noncurrent.object_count),
-                size.delete_markers,
-            )
-        };
-        assert_eq!(sums(&all), (3_001, Some(2), (40_210, 3), Some(1)));
-        assert_eq!(sums(&part), (0, Some(0), (40_000, 1), Some(1)));
-        assert_eq!(all.completeness(), Completeness::Complete);
-        // The same objects by the other listing, and what it does not see is null.
-        assert_eq!(current.current, all.current);
-        assert_eq!((current.noncurrent, current.delete_markers), (None, None));
-    }
-}
-
-#[tokio::test]
-async fn incomplete_uploads_are_sized_by_their_parts_and_ended_ones_are_not() {
-    if let Some(s3) = Emulated::bucket().await {
-        s3.put("object", 7).await;
-        s3.begin("a/first video.mp4", &[PART, 100]).await;
-        s3.begin("a/without-parts", &[]).await;
-        s3.begin("b/other.bin", &[50]).await;
-        let aborted = s3.begin("a/aborted", &[60]).await;
-        let request = s3.client.abort_multipart_upload().bucket(&s3.bucket);
-        let request = request.key("a/aborted").upload_id(aborted);
-        request.send().await.unwrap();
-
-        let all = s3.measure(Measured::default(), "", "").await;
-        let part = s3.measure(Measured::default(), "a/", "").await;
-        let video = s3.measure(Measured::default(), "", "first video.mp4").await;
-        let none = s3.measure(Measured::current(), "", "").await;
-
-        let sums = |size: &BucketSize| {
-            let uploads = size.multipart.as_ref().unwrap();
-            (
-                uploads.upload_count,
-                uploads.part_count,
-                uploads.total_bytes,
-            )
-        };
-        assert_eq!(sums(&all), (3, 3, PART as u64 + 150));
-        assert_eq!(sums(&part), (2, 2, PART as u64 + 100));
-        assert_eq!(sums(&video), (1, 2, PART as u64 + 100));
-        let uploads = all.multipart.as_ref().unwrap();
-        assert_eq!(uploads.by_storage_class["STANDARD"], PART as u64 + 150);
-        assert!(uploads.oldest_initiated_at.is_some());
-        // Parts are in no sum of objects.
-        assert_eq!((all.total_bytes(), all.object_count()), (7, Some(1)));
-        assert_eq!(none.multipart, None);
-    }
-}
 
 fn objects() -> Answer {
     Answer::new(
@@ -360,8 +206,9 @@ async fn where_versions_are_refused_the_objects_are_listed_beside_the_refusal() 
     .await;
     let mut target = bucket("files");
     target.measure = Measured {
-        multipart: false,
-        ..EVERYTHING
+        noncurrent: true,
+        delete_markers: true,
+        ..Measured::current()
     };
 
     let size = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
