@@ -21,13 +21,19 @@ fn functions() -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns a folder with a file of a thousand bytes in the place of each program.
+/// Returns a folder as cargo-lambda leaves it, with a file of a thousand bytes in the place of each program.
 fn programs() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in functions() {
-        std::fs::write(folder.path().join(name), [7; 1000]).unwrap();
+        let program = program(&folder, &name);
+        std::fs::create_dir(program.parent().unwrap()).unwrap();
+        std::fs::write(program, [7; 1000]).unwrap();
     }
     folder
+}
+
+fn program(programs: &TempDir, name: &str) -> PathBuf {
+    programs.path().join(name).join("bootstrap")
 }
 
 /// Packs `programs` into its folder `out`, with `RDS_CA_BUNDLE` where one is given.
@@ -87,10 +93,10 @@ fn every_function_is_packed_and_nothing_else() {
 #[test]
 fn a_zip_above_its_budget_fails_and_is_named() {
     let programs = programs();
-    std::fs::write(programs.path().join("plan"), incompressible(3_990_000)).unwrap();
+    std::fs::write(program(&programs, "plan"), incompressible(3_990_000)).unwrap();
     assert!(pack(&programs, Some("none")).status.success());
 
-    std::fs::write(programs.path().join("plan"), incompressible(4_000_001)).unwrap();
+    std::fs::write(program(&programs, "plan"), incompressible(4_000_001)).unwrap();
     let output = pack(&programs, Some("none"));
 
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
@@ -101,7 +107,7 @@ fn a_zip_above_its_budget_fails_and_is_named() {
 #[test]
 fn a_function_that_was_not_built_is_an_error() {
     let programs = programs();
-    std::fs::remove_file(programs.path().join("api-users")).unwrap();
+    std::fs::remove_file(program(&programs, "api-users")).unwrap();
 
     let output = pack(&programs, Some("none"));
 
@@ -117,7 +123,7 @@ fn the_same_programs_are_the_same_zips_whatever_the_time() {
     let first = std::fs::read(&zip).unwrap();
 
     // Writing it anew changes its time.
-    std::fs::write(programs.path().join("plan"), [7; 1000]).unwrap();
+    std::fs::write(program(&programs, "plan"), [7; 1000]).unwrap();
     pack(&programs, Some("none"));
 
     assert_eq!(std::fs::read(&zip).unwrap(), first);
