@@ -105,7 +105,11 @@ fn not_made() -> MeasureError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
     use shared::aws::Aws;
+    use shared::testing;
 
     use super::*;
 
@@ -150,5 +154,48 @@ mod tests {
             Some(&b"Action=DescribeVolumes&Version=2016-11-15&VolumeId.1=vol%2D0123abcd"[..])
         );
         assert!(!format!("{request:?}").contains("NEVERLEAK"));
+    }
+
+    /// AWS' own Python library signs the same question alike, byte for byte.
+    #[tokio::test]
+    async fn the_signature_is_the_one_that_botocore_makes() {
+        let Some(python) = testing::service(testing::PYTHON) else {
+            return;
+        };
+        let (mut ours, mut cases) = (String::new(), Vec::new());
+        for (region, session) in [("eu-west-1", None), ("cn-north-1", Some("IQoJb3/+="))] {
+            let aws = Aws::without_credentials();
+            let config = aws.config_for(Some(region), None).await;
+            let place = Place::of(&config).await.unwrap();
+            let credentials =
+                Credentials::new("AKID", "secret/+", session.map(str::to_owned), None, "test");
+            let request = place
+                .request("vol-0123abcd", &credentials, DateTime::UNIX_EPOCH)
+                .unwrap();
+            ours.push_str(request.headers().get("authorization").unwrap());
+            ours.push('\n');
+            let form = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
+            cases.push(serde_json::json!({
+                "access_key": "AKID", "secret_key": "secret/+", "session_token": session,
+                "now": "1970-01-01T00:00:00", "region": region, "url": place.url, "header": FORM, "form": form,
+            }));
+        }
+        let mut peer = Command::new(python)
+            .arg("-c")
+            .arg(include_str!("../../../../tests/it/ec2_botocore.py"))
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = peer.stdin.take().unwrap();
+        input
+            .write_all(&serde_json::to_vec(&cases).unwrap())
+            .unwrap();
+        drop(input);
+        let output = peer.wait_with_output().unwrap();
+
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), ours);
     }
 }
