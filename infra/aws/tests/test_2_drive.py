@@ -6,7 +6,7 @@ import json
 import time
 import unittest
 
-from world import DATABASE, FILE_BYTES, FILE_SYSTEM, FREE_BYTES, until, world
+from world import DATABASE, FILE_BYTES, FILE_SYSTEM, FREE_BYTES, VOLUME_BYTES, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",
@@ -106,6 +106,7 @@ class Drive(unittest.TestCase):
         self.assertEqual(others, {
             "efs": (FILE_SYSTEM, FILE_BYTES, "used", "cloudwatch", None),
             "rds": ("acme-db", 20 * 2**30 - FREE_BYTES, "used", "cloudwatch", None),
+            "aurora": ("acme", VOLUME_BYTES, "used", "cloudwatch", None),
             "dynamodb": ("acme-sessions", rows, "used", "service", 2),
             "ebs": (self.world.volume, 30 * 2**30, "provisioned", "service", None)})
         volume = found["acme-prod", self.world.volume]["resource"]
@@ -123,7 +124,7 @@ class Drive(unittest.TestCase):
     def complete(self, token):
         found = self.items("/bucket_size", token)
         tables = self.items("/table_size?environment=acme-prod", token)
-        return found if len(found) == 7 and len(tables) == 1 else None
+        return found if len(found) == 8 and len(tables) == 1 else None
 
     def test_06_what_could_not_be_measured_is_named(self):
         token = self.world.token()

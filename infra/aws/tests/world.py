@@ -37,7 +37,7 @@ FUNCTIONS = {
     "ApiConstants": "api-constants",
     "ApiPublic": "api-public",
 }
-FILE_SYSTEM, FILE_BYTES = "fs-0123456789abcdef0", 123_456
+FILE_SYSTEM, FILE_BYTES, VOLUME_BYTES = "fs-0123456789abcdef0", 123_456, 654_321
 FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file says are allocated to the database's instance
 PATIENCE_SECONDS = 120  # for what happens by itself; the schedule ticks once a minute
 
@@ -246,11 +246,14 @@ class World:
                 ("BucketSizeBytes", "StandardStorage", 3400.0), ("NumberOfObjects", "AllStorageTypes", 3.0))])
 
     def make_other_storage(self):
-        """A file system's report of this quarter of an hour, a table of two items, and a volume."""
+        """What a file system and a cluster of Aurora report now, a table of two items, and a volume."""
         file_system = {"Name": "FileSystemId", "Value": FILE_SYSTEM}
         self.client("cloudwatch").put_metric_data(Namespace="AWS/EFS", MetricData=[
             {"MetricName": "StorageBytes", "Dimensions": [file_system, {"Name": "StorageClass", "Value": kind}],
              "Timestamp": int(time.time()), "Value": float(FILE_BYTES)} for kind in ("Total", "Standard")])
+        self.client("cloudwatch").put_metric_data(Namespace="AWS/RDS", MetricData=[{
+            "MetricName": "VolumeBytesUsed", "Dimensions": [{"Name": "DBClusterIdentifier", "Value": "acme"}],
+            "Timestamp": int(time.time()), "Value": float(VOLUME_BYTES)}])
         self.client("dynamodb").create_table(
             TableName="acme-sessions", BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -280,6 +283,9 @@ name = "acme-prod"
   kind = "rds"
   id = "acme-db"
   allocated_gib = 20
+  [[environment.storage]]
+  kind = "aurora"
+  id = "acme"
   [[environment.storage]]
   kind = "dynamodb"
   id = "acme-sessions"
