@@ -37,6 +37,13 @@ pub trait Measurement: Send + Sync + Sized {
     /// Returns the bytes in total, for logs and metrics.
     fn total_bytes(&self) -> u64;
 
+    /// Returns the scheduled time of the run that the numbers of `summary` come from, which was kept by `run`.
+    ///
+    /// Another one than `run` where a run took over what an earlier one had measured.
+    fn origin(_summary: &Self::Summary, run: &Run) -> DateTime<Utc> {
+        run.scheduled_at
+    }
+
     /// Returns the same with the times of the run that it was measured in, where it keeps them itself.
     #[must_use]
     fn taken_in(self, _run: &Run) -> Self {

@@ -3,12 +3,16 @@
 //! Each part of it was measured or is `None`: what was not measured is never a zero. The parts add up to what is
 //! billed; CloudWatch says the same sum by itself, a day or two late, and never replaces a listing.
 
+mod refresh;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Completeness, Measurement, Run};
 use crate::fleet::Kind;
+
+pub use refresh::{LONGEST_INTERVAL, Refresh, RefreshReason};
 
 /// What is known of a storage target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +87,7 @@ pub struct CloudWatchSize {
     pub by_storage_type: BTreeMap<String, u64>,
     /// `NumberOfObjects` of that day: versions, delete markers and parts included.
     pub object_count: Option<u64>,
-    /// Scheduled time of the run that asked.
+    /// Scheduled time of the tick that asked.
     pub asked_at: DateTime<Utc>,
     /// Metrics that were requested, which is what CloudWatch bills.
     pub metric_count: u64,
@@ -163,42 +167,6 @@ pub struct ListingRun {
     pub finished_at: DateTime<Utc>,
     /// `List…` requests that were answered, of objects, versions, uploads and parts together.
     pub request_count: u64,
-}
-
-/// When a target is measured again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refresh {
-    /// Time between two full measurements.
-    pub interval_seconds: u64,
-    /// Why it is that long.
-    pub reason: RefreshReason,
-    /// When the next full measurement is due.
-    pub next_full_at: DateTime<Utc>,
-}
-
-/// What decides how often a target is measured in full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshReason {
-    /// Small enough for every tick of the schedule.
-    EveryTick,
-    /// As often as its share of the fleet's budget of LIST requests allows.
-    Budget,
-    /// The service has a new number once in that time.
-    ServiceUpdates,
-}
-
-impl RefreshReason {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::EveryTick, Self::Budget, Self::ServiceUpdates];
-
-    /// Returns the word for it in answers and stored items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EveryTick => "every_tick",
-            Self::Budget => "budget",
-            Self::ServiceUpdates => "service_updates",
-        }
-    }
 }
 
 /// Where the total comes from.
@@ -382,6 +350,12 @@ impl Measurement for BucketSize {
 
     fn total_bytes(&self) -> u64 {
         self.total_bytes()
+    }
+
+    /// The listing's, also where a later run added a figure of CloudWatch to it.
+    fn origin(summary: &Self, run: &Run) -> DateTime<Utc> {
+        let listing = summary.listing;
+        listing.map_or(run.scheduled_at, |listing| listing.scheduled_at)
     }
 
     fn taken_in(mut self, run: &Run) -> Self {

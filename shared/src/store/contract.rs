@@ -8,6 +8,7 @@
     reason = "test support: a case that cannot go on has failed"
 )]
 
+mod carried;
 mod snapshots;
 mod world;
 
@@ -66,6 +67,7 @@ pub async fn exam(make: impl Fn(Arc<FixedClock>) -> Arc<dyn ItemStore>) {
         }),
     ];
     let all = cases.into_iter().chain(snapshots::CASES);
+    let all = all.chain(carried::CASES);
     for (number, (_, case)) in all.enumerate() {
         let clock = Arc::new(FixedClock::at(NOW));
         case(Candidate {

@@ -1,4 +1,6 @@
-//! Snapshots over items: what is written when, and how it is read back. All of the store's logic.
+//! Snapshots over items: what is written when, and what of it counts as newer. All of the store's logic.
+
+mod reader;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +8,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{Expect, Item, ItemStore, Key, Order, Put, Query, StoreError, Written};
+use super::{Expect, Item, ItemStore, Key, Put, StoreError, Written};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
 use crate::prime::prime;
-use crate::snapshot::stored::{self, Header, Parts};
-use crate::snapshot::{Failure, Good, Latest, Snapshot, Stored};
+use crate::snapshot::stored::{self, Parts};
+use crate::snapshot::{Failure, Good, Latest, Run, Snapshot, Stored};
 
 /// Most bytes of a packed body in one item: leaves 50 kB of the item limit for everything else.
 const PART_BYTES: usize = 350_000;
@@ -19,7 +21,9 @@ const PART_BYTES: usize = 350_000;
 pub const MAX_BODY_PARTS: usize = 100;
 /// Attempts to change a latest item against other writers. Two writers of one target are rare, ten unheard of.
 const ATTEMPTS: usize = 10;
-/// Sorts behind every sort key that we write: keys are ASCII.
+/// Sorts before every sort key that we write: keys are printable ASCII.
+const BEFORE_ALL: &str = "!";
+/// Sorts behind every sort key that we write.
 const AFTER_ALL: &str = "\u{7f}";
 
 /// What became of a snapshot.
@@ -38,7 +42,7 @@ pub struct SnapshotWriter {
     retention: Duration,
 }
 
-/// Reads snapshots. API functions hold one, collectors do not.
+/// Reads snapshots. API functions and `plan` hold one, collectors do not.
 #[derive(Clone)]
 pub struct SnapshotReader {
     items: Arc<dyn ItemStore>,
@@ -110,48 +114,105 @@ impl SnapshotWriter {
     ///
     /// See [`StoreError`]; nothing that a reader can see has changed then.
     pub async fn keep<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Kept, StoreError> {
-        let header = self.write_body(snapshot).await?;
-        let good = Good {
-            run: snapshot.run,
-            completeness: snapshot.measurement.completeness(),
-            summary: snapshot.measurement.summary(),
-        };
+        self.keep_merged(snapshot, |_, _| None).await
+    }
+
+    /// Keeps `snapshot` like [`SnapshotWriter::keep`], with the measurement that `merge` makes of its own and of the
+    /// last good run at the moment of writing; `None` leaves it as it is. The body must be the same.
+    ///
+    /// # Errors
+    ///
+    /// See [`SnapshotWriter::keep`].
+    pub async fn keep_merged<M: Stored>(
+        &self,
+        snapshot: &Snapshot<M>,
+        merge: impl Fn(&M, Option<&Good<M::Summary>>) -> Option<M>,
+    ) -> Result<Kept, StoreError> {
+        let body = self.write_body(snapshot).await?;
         for _ in 0..ATTEMPTS {
             let old = latest::<M>(&*self.items, &snapshot.target).await?;
-            let newest = old
-                .as_ref()
-                .and_then(|old| old.good.as_ref())
-                .map(|good| good.run.scheduled_at);
-            let mut puts = vec![Put {
-                item: header.clone(),
-                expect: Expect::Anything,
-            }];
-            let is_latest = newest.is_none_or(|newest| newest <= good.run.scheduled_at);
-            if is_latest {
-                let failure = old.as_ref().and_then(|old| old.last_failure.clone());
-                let last_failure =
-                    failure.filter(|failure| failure.scheduled_at > good.run.scheduled_at);
-                let target = snapshot.target.clone();
-                let new = Latest {
-                    target,
-                    version: 0,
-                    good: Some(good.clone()),
-                    last_failure,
-                };
-                puts.push(replace_latest::<M>(old.as_ref(), new)?);
-            }
-            if self.items.put_all(puts).await? == Written::Done {
-                return Ok(if is_latest {
-                    Kept::AsLatest
-                } else {
-                    Kept::AsHistory
-                });
+            let good = old.as_ref().and_then(|old| old.good.as_ref());
+            let merged = merge(&snapshot.measurement, good);
+            let measurement = merged.as_ref().unwrap_or(&snapshot.measurement);
+            let (target, run) = (&snapshot.target, &snapshot.run);
+            let header = self.header((target, run), measurement, &body)?;
+            if let Some(kept) = self.put(old, (target, run), measurement, header).await? {
+                return Ok(kept);
             }
         }
-        Err(StoreError::Contended {
-            key: latest_key(M::KIND, &snapshot.target),
-            attempts: ATTEMPTS,
-        })
+        Err(contended(M::KIND, &snapshot.target))
+    }
+
+    /// Keeps what `carry` makes of the last good run at the moment of writing: the same numbers with something
+    /// added, as a snapshot of its own run. It has no body.
+    ///
+    /// `None` when there is no good run, or nothing to add to it; nothing was written then. The numbers stay as
+    /// old as they are: they replace no newer ones and settle no failure.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]; nothing that a reader can see has changed then.
+    pub async fn carry<M: Stored>(
+        &self,
+        target: &TargetId,
+        carry: impl Fn(&Good<M::Summary>) -> Option<(Run, M)>,
+    ) -> Result<Option<Kept>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let old = latest::<M>(&*self.items, target).await?;
+            let good = old.as_ref().and_then(|old| old.good.as_ref());
+            let Some((run, measurement)) = good.and_then(&carry) else {
+                return Ok(None);
+            };
+            let header = self.header((target, &run), &measurement, &Body::default())?;
+            if let Some(kept) = self.put(old, (target, &run), &measurement, header).await? {
+                return Ok(Some(kept));
+            }
+        }
+        Err(contended(M::KIND, target))
+    }
+
+    /// Writes a snapshot's item, and the latest where nothing newer is; `None` when `old` is the latest no more.
+    ///
+    /// Newer is what was measured by a later run, and of the same measurement what was kept by a later one.
+    async fn put<M: Stored>(
+        &self,
+        old: Option<Latest<M::Summary>>,
+        (target, run): (&TargetId, &Run),
+        measurement: &M,
+        header: Item,
+    ) -> Result<Option<Kept>, StoreError> {
+        let summary = measurement.summary();
+        let origin = M::origin(&summary, run);
+        let mut puts = vec![Put {
+            item: header,
+            expect: Expect::Anything,
+        }];
+        let newest = old.as_ref().and_then(|old| old.good.as_ref());
+        let is_latest = newest.is_none_or(|newest| {
+            let newest_origin = M::origin(&newest.summary, &newest.run);
+            (newest_origin, newest.run.scheduled_at) <= (origin, run.scheduled_at)
+        });
+        if is_latest {
+            let failure = old.as_ref().and_then(|old| old.last_failure.clone());
+            let good = Good {
+                run: *run,
+                completeness: measurement.completeness(),
+                summary,
+            };
+            let new = Latest {
+                target: target.clone(),
+                version: 0,
+                good: Some(good),
+                last_failure: failure.filter(|failure| failure.scheduled_at > origin),
+            };
+            puts.push(replace_latest::<M>(old.as_ref(), new)?);
+        }
+        let written = self.items.put_all(puts).await?;
+        Ok((written == Written::Done).then_some(if is_latest {
+            Kept::AsLatest
+        } else {
+            Kept::AsHistory
+        }))
     }
 
     /// Records that a run of `target` failed. The last good snapshot stays.
@@ -170,9 +231,10 @@ impl SnapshotWriter {
             let old = latest::<M>(&*self.items, target).await?;
             let good = old.as_ref().and_then(|old| old.good.clone());
             let known = old.as_ref().and_then(|old| old.last_failure.as_ref());
-            let is_settled = good
+            let origin = good
                 .as_ref()
-                .is_some_and(|good| good.run.scheduled_at >= failure.scheduled_at)
+                .map(|good| M::origin(&good.summary, &good.run));
+            let is_settled = origin.is_some_and(|origin| origin >= failure.scheduled_at)
                 || known.is_some_and(|known| known.scheduled_at > failure.scheduled_at);
             if is_settled {
                 return Ok(());
@@ -192,16 +254,13 @@ impl SnapshotWriter {
                 return Ok(());
             }
         }
-        Err(StoreError::Contended {
-            key: latest_key(M::KIND, target),
-            attempts: ATTEMPTS,
-        })
+        Err(contended(M::KIND, target))
     }
 
-    /// Writes the parts of a body that is too large for the snapshot's item, and returns that item.
+    /// Writes the parts of a body that is too large for the snapshot's item, and returns what that item has of it.
     ///
     /// Parts carry the digest of their body in their key, so two runs of the same scheduled time never mix.
-    async fn write_body<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Item, StoreError> {
+    async fn write_body<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Body, StoreError> {
         let Snapshot {
             target,
             run,
@@ -253,17 +312,47 @@ impl SnapshotWriter {
                 digest,
             });
         }
+        Ok(Body {
+            packed: packed.filter(|_| !is_split),
+            parts,
+        })
+    }
+
+    /// Returns the item of a snapshot.
+    fn header<M: Stored>(
+        &self,
+        (target, run): (&TargetId, &Run),
+        measurement: &M,
+        body: &Body,
+    ) -> Result<Item, StoreError> {
+        let key = snapshot_key(target, run.scheduled_at);
         let summary = measurement.summary();
         let times = (run, measurement.completeness());
-        let attributes = stored::header_attributes::<M>(target, times, &summary, parts.as_ref());
-        let attributes = attributes.map_err(unreadable(&key))?;
+        let parts = body.parts.as_ref();
+        let attributes = stored::header_attributes::<M>(target, times, &summary, parts);
         Ok(Item {
+            attributes: attributes.map_err(unreadable(&key))?,
             key,
             version: 1,
-            attributes,
-            body: packed.filter(|_| !is_split),
-            expires_at,
+            body: body.packed.clone(),
+            expires_at: Some(clock::after(run.scheduled_at, self.retention)),
         })
+    }
+}
+
+/// What a snapshot's item has of its body.
+#[derive(Default)]
+struct Body {
+    /// All of it, unless it was split.
+    packed: Option<Vec<u8>>,
+    /// Where it is, when it was split.
+    parts: Option<Parts>,
+}
+
+fn contended(kind: Kind, target: &TargetId) -> StoreError {
+    StoreError::Contended {
+        key: latest_key(kind, target),
+        attempts: ATTEMPTS,
     }
 }
 
@@ -309,183 +398,4 @@ async fn latest<M: Stored>(
 
 fn read_latest<M: Stored>(item: &Item) -> Result<Latest<M::Summary>, StoreError> {
     stored::read_latest::<M>(&item.attributes, item.version).map_err(unreadable(&item.key))
-}
-
-impl SnapshotReader {
-    /// Returns a reader of `items`.
-    pub fn new(items: Arc<dyn ItemStore>) -> Self {
-        Self { items }
-    }
-
-    /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
-    ///
-    /// Needs no right that a reader has not: it is one `GetItem`.
-    pub async fn prime(&self, limit: Duration) {
-        prime("snapshots", limit, self.items.get(&absent_key())).await;
-    }
-
-    /// Returns what is known of `target`; `None` when no run of it ever ended.
-    ///
-    /// Costs one read.
-    ///
-    /// # Errors
-    ///
-    /// See [`StoreError`].
-    pub async fn latest<M: Stored>(
-        &self,
-        target: &TargetId,
-    ) -> Result<Option<Latest<M::Summary>>, StoreError> {
-        latest::<M>(&*self.items, target).await
-    }
-
-    /// Returns what is known of all targets from `first` to `last`, both included, in the order of their ids.
-    ///
-    /// Targets of which nothing is known are left out. Costs one query for each megabyte that lies in the
-    /// range, about 1,500 targets.
-    ///
-    /// # Errors
-    ///
-    /// See [`StoreError`].
-    pub async fn latest_between<M: Stored>(
-        &self,
-        first: &TargetId,
-        last: &TargetId,
-    ) -> Result<Vec<Latest<M::Summary>>, StoreError> {
-        let query = Query {
-            partition: latest_partition(M::KIND),
-            from: first.to_string(),
-            to: last.to_string(),
-            order: Order::Ascending,
-            after: None,
-            limit: 1000,
-        };
-        let items = self.up_to(usize::MAX, query).await?;
-        items.iter().map(read_latest::<M>).collect()
-    }
-
-    /// Returns the snapshot of `target` of that scheduled time; `None` when there is none or it has expired.
-    ///
-    /// Costs one read, and one query where its body is split.
-    ///
-    /// # Errors
-    ///
-    /// See [`StoreError`]. A snapshot whose parts are incomplete is [`StoreError::Unreadable`].
-    pub async fn snapshot<M: Stored>(
-        &self,
-        target: &TargetId,
-        scheduled_at: DateTime<Utc>,
-    ) -> Result<Option<Snapshot<M>>, StoreError> {
-        let key = snapshot_key(target, scheduled_at);
-        let Some(item) = self.items.get(&key).await? else {
-            return Ok(None);
-        };
-        let header = stored::read_header::<M>(&item.attributes).map_err(unreadable(&key))?;
-        let packed = match &header.parts {
-            Some(parts) => Some(
-                self.read_parts(&key, parts, part_partition(target, scheduled_at))
-                    .await?,
-            ),
-            None => item.body,
-        };
-        let body = packed
-            .map(|packed| stored::unpack(&packed))
-            .transpose()
-            .map_err(unreadable(&key))?;
-        let measurement =
-            M::read_body(header.summary, body.as_deref()).map_err(unreadable(&key))?;
-        Ok(Some(Snapshot {
-            target: target.clone(),
-            run: header.run,
-            measurement,
-        }))
-    }
-
-    /// Returns the runs of `target` from `from` to `to`, both included, oldest first, at most `limit`.
-    ///
-    /// Holds what has not expired; empty when there was no good run in that time.
-    ///
-    /// # Errors
-    ///
-    /// See [`StoreError`].
-    pub async fn history<M: Stored>(
-        &self,
-        target: &TargetId,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
-        limit: usize,
-    ) -> Result<Vec<Good<M::Summary>>, StoreError> {
-        let query = Query {
-            partition: snapshot_key(target, from).partition,
-            from: stored::sort_key(from),
-            to: stored::sort_key(to),
-            order: Order::Ascending,
-            after: None,
-            limit,
-        };
-        let mut runs = Vec::new();
-        for item in self.up_to(limit, query).await? {
-            let header =
-                stored::read_header::<M>(&item.attributes).map_err(unreadable(&item.key))?;
-            let Header {
-                run,
-                completeness,
-                summary,
-                ..
-            } = header;
-            runs.push(Good {
-                run,
-                completeness,
-                summary,
-            });
-        }
-        Ok(runs)
-    }
-
-    async fn read_parts(
-        &self,
-        key: &Key,
-        parts: &Parts,
-        partition: String,
-    ) -> Result<Vec<u8>, StoreError> {
-        let query = Query {
-            partition,
-            from: format!("{}#", parts.digest),
-            to: format!("{}#{AFTER_ALL}", parts.digest),
-            order: Order::Ascending,
-            after: None,
-            limit: MAX_BODY_PARTS,
-        };
-        let items = self.up_to(usize::MAX, query).await?;
-        let found = items.len() as u64;
-        if found != parts.count {
-            return Err(unreadable(key)(format!(
-                "{found} of its {} parts exist",
-                parts.count
-            )));
-        }
-        let packed: Vec<u8> = items
-            .into_iter()
-            .filter_map(|item| item.body)
-            .flatten()
-            .collect();
-        if digest(&packed) != parts.digest {
-            return Err(unreadable(key)(
-                "its parts do not have the digest that it names".to_owned(),
-            ));
-        }
-        Ok(packed)
-    }
-
-    /// Follows pages until `most` items are read or there are no more.
-    async fn up_to(&self, most: usize, mut query: Query) -> Result<Vec<Item>, StoreError> {
-        let mut items = Vec::new();
-        loop {
-            let page = self.items.query(&query).await?;
-            items.extend(page.items);
-            if page.next.is_none() || items.len() >= most {
-                items.truncate(most);
-                return Ok(items);
-            }
-            query.after = page.next;
-        }
-    }
 }

@@ -1,0 +1,227 @@
+//! The reading half: the latest of targets, one snapshot, a range of runs. How they are written: `snapshots.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    AFTER_ALL, BEFORE_ALL, MAX_BODY_PARTS, SnapshotReader, absent_key, digest, latest,
+    latest_partition, part_partition, read_latest, snapshot_key, unreadable,
+};
+use crate::fleet::TargetId;
+use crate::prime::prime;
+use crate::snapshot::stored::{self, Header, Parts};
+use crate::snapshot::{Good, Latest, Snapshot, Stored};
+use crate::store::{Item, ItemStore, Key, Order, Query, StoreError};
+
+impl SnapshotReader {
+    /// Returns a reader of `items`.
+    pub fn new(items: Arc<dyn ItemStore>) -> Self {
+        Self { items }
+    }
+
+    /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
+    ///
+    /// Needs no right that a reader has not: it is one `GetItem`.
+    pub async fn prime(&self, limit: Duration) {
+        prime("snapshots", limit, self.items.get(&absent_key())).await;
+    }
+
+    /// Returns what is known of `target`; `None` when no run of it ever ended.
+    ///
+    /// Costs one read.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    pub async fn latest<M: Stored>(
+        &self,
+        target: &TargetId,
+    ) -> Result<Option<Latest<M::Summary>>, StoreError> {
+        latest::<M>(&*self.items, target).await
+    }
+
+    /// Returns what is known of all targets from `first` to `last`, both included, in the order of their ids.
+    ///
+    /// Targets of which nothing is known are left out. Costs one query for each megabyte that lies in the
+    /// range, about 1,500 targets.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    pub async fn latest_between<M: Stored>(
+        &self,
+        first: &TargetId,
+        last: &TargetId,
+    ) -> Result<Vec<Latest<M::Summary>>, StoreError> {
+        let query = Query {
+            partition: latest_partition(M::KIND),
+            from: first.to_string(),
+            to: last.to_string(),
+            order: Order::Ascending,
+            after: None,
+            limit: 1000,
+        };
+        let items = self.up_to(usize::MAX, query).await?;
+        items.iter().map(read_latest::<M>).collect()
+    }
+
+    /// Shows `visit` what is known of every target of a kind, in the order of their ids, targets included that the
+    /// fleet no longer has; a record that cannot be read is shown as the error it is.
+    ///
+    /// Costs one query for each megabyte, about 1,500 targets; holds one page at a time.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]: the store did not answer, and some targets may not have been shown.
+    pub async fn each_latest<M: Stored>(
+        &self,
+        mut visit: impl FnMut(TargetId, Result<Latest<M::Summary>, StoreError>),
+    ) -> Result<(), StoreError> {
+        let mut query = Query {
+            partition: latest_partition(M::KIND),
+            from: BEFORE_ALL.to_owned(),
+            to: AFTER_ALL.to_owned(),
+            order: Order::Ascending,
+            after: None,
+            limit: 1000,
+        };
+        loop {
+            let page = self.items.query(&query).await?;
+            for item in page.items {
+                visit(TargetId::from_text(&item.key.sort), read_latest::<M>(&item));
+            }
+            if page.next.is_none() {
+                return Ok(());
+            }
+            query.after = page.next;
+        }
+    }
+
+    /// Returns the snapshot of `target` of that scheduled time; `None` when there is none or it has expired.
+    ///
+    /// Costs one read, and one query where its body is split.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]. A snapshot whose parts are incomplete is [`StoreError::Unreadable`].
+    pub async fn snapshot<M: Stored>(
+        &self,
+        target: &TargetId,
+        scheduled_at: DateTime<Utc>,
+    ) -> Result<Option<Snapshot<M>>, StoreError> {
+        let key = snapshot_key(target, scheduled_at);
+        let Some(item) = self.items.get(&key).await? else {
+            return Ok(None);
+        };
+        let header = stored::read_header::<M>(&item.attributes).map_err(unreadable(&key))?;
+        let packed = match &header.parts {
+            Some(parts) => Some(
+                self.read_parts(&key, parts, part_partition(target, scheduled_at))
+                    .await?,
+            ),
+            None => item.body,
+        };
+        let body = packed
+            .map(|packed| stored::unpack(&packed))
+            .transpose()
+            .map_err(unreadable(&key))?;
+        let measurement =
+            M::read_body(header.summary, body.as_deref()).map_err(unreadable(&key))?;
+        Ok(Some(Snapshot {
+            target: target.clone(),
+            run: header.run,
+            measurement,
+        }))
+    }
+
+    /// Returns the runs of `target` from `from` to `to`, both included, oldest first, at most `limit`.
+    ///
+    /// Holds what has not expired; empty when there was no good run in that time.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    pub async fn history<M: Stored>(
+        &self,
+        target: &TargetId,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        limit: usize,
+    ) -> Result<Vec<Good<M::Summary>>, StoreError> {
+        let query = Query {
+            partition: snapshot_key(target, from).partition,
+            from: stored::sort_key(from),
+            to: stored::sort_key(to),
+            order: Order::Ascending,
+            after: None,
+            limit,
+        };
+        let mut runs = Vec::new();
+        for item in self.up_to(limit, query).await? {
+            let header =
+                stored::read_header::<M>(&item.attributes).map_err(unreadable(&item.key))?;
+            let Header {
+                run,
+                completeness,
+                summary,
+                ..
+            } = header;
+            runs.push(Good {
+                run,
+                completeness,
+                summary,
+            });
+        }
+        Ok(runs)
+    }
+
+    async fn read_parts(
+        &self,
+        key: &Key,
+        parts: &Parts,
+        partition: String,
+    ) -> Result<Vec<u8>, StoreError> {
+        let query = Query {
+            partition,
+            from: format!("{}#", parts.digest),
+            to: format!("{}#{AFTER_ALL}", parts.digest),
+            order: Order::Ascending,
+            after: None,
+            limit: MAX_BODY_PARTS,
+        };
+        let items = self.up_to(usize::MAX, query).await?;
+        let found = items.len() as u64;
+        if found != parts.count {
+            return Err(unreadable(key)(format!(
+                "{found} of its {} parts exist",
+                parts.count
+            )));
+        }
+        let packed: Vec<u8> = items
+            .into_iter()
+            .filter_map(|item| item.body)
+            .flatten()
+            .collect();
+        if digest(&packed) != parts.digest {
+            return Err(unreadable(key)(
+                "its parts do not have the digest that it names".to_owned(),
+            ));
+        }
+        Ok(packed)
+    }
+
+    /// Follows pages until `most` items are read or there are no more.
+    async fn up_to(&self, most: usize, mut query: Query) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        loop {
+            let page = self.items.query(&query).await?;
+            items.extend(page.items);
+            if page.next.is_none() || items.len() >= most {
+                items.truncate(most);
+                return Ok(items);
+            }
+            query.after = page.next;
+        }
+    }
+}
