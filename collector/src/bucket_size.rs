@@ -4,9 +4,10 @@
 //! Keys that end in `/` are objects, some of them with content, so they count like any other. Noncurrent versions,
 //! delete markers and incomplete uploads are parts of their own, measured where the fleet file wants them.
 
+pub(crate) mod carry;
 mod connector;
 mod failure;
-mod figure;
+pub(crate) mod figure;
 mod listing;
 mod multipart;
 mod resource;
@@ -15,22 +16,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
-use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
+use shared::snapshot::{BucketSize, Good};
 use tokio::time::{Instant, timeout_at};
 
 use self::listing::ListedPart;
 use self::listing::scan::Listing;
 use self::listing::tally::Tally;
 use crate::error::MeasureError;
+use crate::message::Order;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::source::{Part, Progress, Source};
 
-/// Longest time for incomplete uploads, and for CloudWatch, each after a finished listing. With more it would be the
-/// listing that is lost: what is not there in time is unmeasured.
+/// Longest time for incomplete uploads after a finished listing. With more it would be the listing that is lost: what
+/// is not there in time is unmeasured.
 const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Measures storage targets: buckets and others.
@@ -105,6 +108,25 @@ impl Source for BucketSource {
     ) -> Result<Part<BucketSize>, MeasureError> {
         self.part(target, (state, Some(pause_at)), progress).await
     }
+
+    fn merged(
+        &self,
+        target: &BucketTarget,
+        order: &Order,
+        measured: &BucketSize,
+        before: Option<&Good<BucketSize>>,
+    ) -> Option<BucketSize> {
+        Some(carry::measured(target, order, measured, before))
+    }
+
+    fn carried(
+        &self,
+        target: &BucketTarget,
+        order: (&Order, DateTime<Utc>),
+        before: &Good<BucketSize>,
+    ) -> Option<BucketSize> {
+        carry::carried(target, order, before)
+    }
 }
 
 impl BucketSource {
@@ -140,7 +162,6 @@ impl BucketSource {
             }
         }
         let upload_requests = self.add_uploads(target, &mut size, pause_at).await;
-        self.add_figure(target, &mut size, pause_at).await;
         // The run that keeps the size knows the times better: it may have begun in another invocation.
         let now = self.clock.now();
         size.listing = Some(ListingRun {
@@ -201,25 +222,6 @@ impl BucketSource {
                 add_unmeasured(target, size, bucket_size::Part::Multipart, error);
                 0
             }
-        }
-    }
-
-    /// Adds CloudWatch's figure where it is wanted; without it the listing stands alone.
-    async fn add_figure(
-        &self,
-        target: &BucketTarget,
-        size: &mut BucketSize,
-        pause_at: Option<Instant>,
-    ) {
-        if !target.measure.cloudwatch {
-            return;
-        }
-        let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
-        let client = self.aws.cloudwatch(region, role_arn).await;
-        let reading = figure::read(&client, &target.bucket, self.clock.now());
-        match beside(pause_at, reading).await {
-            Ok(figure) => size.cloudwatch = Some(figure),
-            Err(error) => add_unmeasured(target, size, bucket_size::Part::CloudWatch, error),
         }
     }
 }

@@ -263,7 +263,7 @@ fn unexpected(what: &str) -> MeasureError {
 fn denied() -> MeasureError {
     MeasureError::permanent(
         "access_denied",
-        "reading metrics was refused; the collector needs cloudwatch:GetMetricData",
+        "reading metrics was refused; the function that asks needs cloudwatch:GetMetricData",
     )
 }
 

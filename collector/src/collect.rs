@@ -166,6 +166,7 @@ impl<S: Source> Collector<S> {
             id: &message.target,
             scheduled_at: message.scheduled_at,
             every: self.ports.every,
+            order: &message.order,
             deadline,
             queue: self.ports.queue.as_deref(),
         };

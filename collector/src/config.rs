@@ -18,6 +18,10 @@ pub struct PlanConfig {
     pub bucket_size_queue_url: String,
     /// Queue of database targets.
     pub table_size_queue_url: String,
+    /// Table of the snapshots.
+    pub snapshot_table: String,
+    /// Time between two ticks of the schedule.
+    pub every: Duration,
     /// Longest time that the start waits for connections.
     pub priming: Duration,
 }
@@ -34,6 +38,8 @@ impl PlanConfig {
             fleet: reader.location(FLEET),
             bucket_size_queue_url: reader.required(BUCKET_SIZE_QUEUE_URL),
             table_size_queue_url: reader.required(TABLE_SIZE_QUEUE_URL),
+            snapshot_table: reader.required(SNAPSHOT_TABLE),
+            every: reader.schedule(),
             priming: reader.priming(),
         };
         reader.finish(config)
@@ -98,7 +104,8 @@ mod tests {
             [
                 "MRT_FLEET is not set",
                 "MRT_BUCKET_SIZE_QUEUE_URL is not set",
-                "MRT_TABLE_SIZE_QUEUE_URL is not set"
+                "MRT_TABLE_SIZE_QUEUE_URL is not set",
+                "MRT_SNAPSHOT_TABLE is not set"
             ]
         );
         assert_eq!(

@@ -5,6 +5,7 @@
 
 use shared::database::DatabaseError;
 use shared::fleet::FleetError;
+use shared::store::StoreError;
 
 use crate::queue::QueueError;
 
@@ -42,6 +43,16 @@ impl MeasureError {
         Self {
             is_transient: true,
             ..Self::permanent(code, reason)
+        }
+    }
+
+    /// Returns the same failure for another target, without what the library said.
+    pub(crate) fn without_source(&self) -> Self {
+        Self {
+            code: self.code,
+            reason: self.reason.clone(),
+            is_transient: self.is_transient,
+            source: None,
         }
     }
 
@@ -89,6 +100,9 @@ pub enum CollectError {
     /// A scheduled event without its time cannot name the runs that it asks for.
     #[error("the scheduled event has no time")]
     EventWithoutTime,
+    /// What was measured before is not known, so neither is what is due; it could not be kept either.
+    #[error("the snapshots of buckets could not be read")]
+    SnapshotsUnreadable(#[source] StoreError),
     /// Some targets will not be measured for this tick unless the event is delivered again.
     #[error("not all targets were queued")]
     QueueFailed(#[source] QueueError),
@@ -100,6 +114,7 @@ impl CollectError {
         match self {
             Self::FleetUnreadable(_) => "FleetUnreadable",
             Self::EventWithoutTime => "EventWithoutTime",
+            Self::SnapshotsUnreadable(_) => "SnapshotsUnreadable",
             Self::QueueFailed(_) => "QueueFailed",
         }
     }

@@ -13,13 +13,13 @@ use shared::config::{ConfigError, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
 use shared::prime::prime;
-use shared::store::{DynamoDbStore, SnapshotWriter, dynamodb};
+use shared::store::{DynamoDbStore, SnapshotReader, SnapshotWriter, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
 
 use crate::collect::{Collector, CollectorPorts};
 use crate::config::{CollectorConfig, PlanConfig};
 use crate::error::CollectError;
-use crate::plan::plan;
+use crate::plan::{PlanPorts, plan};
 use crate::queue::{SqsQueue, TargetQueue};
 use crate::source::Source;
 
@@ -59,12 +59,23 @@ pub async fn serve_plan() -> Result<(), Error> {
         config.bucket_size_queue_url,
         config.table_size_queue_url,
     );
-    let fleet = FleetSource::new(aws, config.fleet, Arc::new(SystemClock));
-    prime("fleet", config.priming, fleet.current()).await;
-    let (queue, fleet) = (&queue, &fleet);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let client = dynamodb::Client::new(aws.config());
+    let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
+    let snapshots = SnapshotReader::new(Arc::new(store));
+    let fleet = FleetSource::new(Arc::clone(&aws), config.fleet, clock);
+    let first = prime("fleet", config.priming, fleet.current());
+    futures::join!(first, snapshots.prime(config.priming));
+    let ports = PlanPorts {
+        fleet: &fleet,
+        snapshots: &snapshots,
+        aws: &aws,
+        every: config.every,
+    };
+    let queue = &queue;
     let handler = service_fn(|event: LambdaEvent<EventBridgeEvent>| {
         async move {
-            let planned = plan(&event.payload, fleet, queue).await;
+            let planned = plan(&event.payload, ports, queue).await;
             planned.map(drop).inspect_err(log_failure)
         }
         .boxed_local()

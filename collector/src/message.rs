@@ -1,25 +1,33 @@
-//! What travels from `plan` to a collector: one target and the moment that its run was scheduled for.
+//! What travels from `plan` to a collector: one target, the moment that its run was scheduled for, and the order.
+
+mod order;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::clock;
 use shared::fleet::TargetId;
 
-/// An order to measure one target.
+use order::WireOrder;
+pub use order::{Asked, Order, Work};
+
+/// An order to measure one target, or to bring up to date what is known of it.
 ///
-/// As JSON:
+/// As JSON, where nothing but the target is to be told:
 ///
 /// ```json
 /// {"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z"}
 /// ```
 ///
-/// Both fields together are the snapshot's key, so the same message twice is the same snapshot twice.
+/// Both fields together are the snapshot's key, so the same message twice is the same snapshot twice. What else there
+/// is is in [`Order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectMessage {
     /// The target.
     pub target: TargetId,
     /// Scheduled time of the run in whole seconds.
     pub scheduled_at: DateTime<Utc>,
+    /// What to do.
+    pub order: Order,
 }
 
 /// What is wrong with a message. Its text is not repeated: nothing says that it holds no secret.
@@ -38,6 +46,12 @@ pub enum MessageError {
         /// Column in that line, from 1; 0 at its end.
         column: usize,
     },
+    /// The order has a word that this program does not know: a newer one wrote it.
+    #[error("the message's {field} is not known to this version of the program")]
+    UnknownWord {
+        /// Field of the message.
+        field: &'static str,
+    },
     /// The target is empty or longer than any target's id.
     #[error(
         "the message's target has {length} bytes, allowed are 1 to {}",
@@ -53,9 +67,20 @@ pub enum MessageError {
 struct Wire<T> {
     target: T,
     scheduled_at: DateTime<Utc>,
+    #[serde(flatten)]
+    order: WireOrder,
 }
 
 impl CollectMessage {
+    /// Returns the message to measure `target` in full, with nothing to tell beside it.
+    pub fn measure(target: TargetId, scheduled_at: DateTime<Utc>) -> Self {
+        Self {
+            target,
+            scheduled_at,
+            order: Order::default(),
+        }
+    }
+
     /// Returns the JSON of it.
     ///
     /// # Errors
@@ -65,6 +90,7 @@ impl CollectMessage {
         serde_json::to_string(&Wire {
             target: self.target.as_str(),
             scheduled_at: self.scheduled_at,
+            order: WireOrder::of(&self.order),
         })
     }
 
@@ -88,6 +114,7 @@ impl CollectMessage {
         Ok(Self {
             target: TargetId::from_text(&wire.target),
             scheduled_at: clock::whole_second(wire.scheduled_at),
+            order: wire.order.into_order()?,
         })
     }
 }

@@ -47,7 +47,21 @@ impl Report {
                 self.target,
                 self.item_count
             );
+        } else if matches!(self.outcome, Outcome::Carried) {
+            tracing::info!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                outcome,
+                "{} not measured at this tick: its last numbers stay, with what else was learnt",
+                self.target
+            );
         } else if matches!(self.outcome, Outcome::Paused | Outcome::Settled) {
+            let what = if matches!(self.outcome, Outcome::Paused) {
+                "is measured in parts, this one has ended"
+            } else {
+                "has nothing left to do in this run"
+            };
             tracing::info!(
                 run.kind = self.kind.as_str(),
                 target.id = self.target.as_str(),
@@ -55,7 +69,7 @@ impl Report {
                 duration_ms,
                 item_count = self.item_count,
                 outcome,
-                "{} is measured in parts: this one has ended, {} items in {duration_ms} ms",
+                "{} {what}: {} items in {duration_ms} ms",
                 self.target,
                 self.item_count
             );
@@ -88,7 +102,8 @@ impl Report {
         }
     }
 
-    /// Writes the metrics of the run as of `now`; a run that was not started has none.
+    /// Writes the metrics of the run as of `now`; a run that was not started or
+    /// measured nothing has none.
     ///
     /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds`
     /// says how long after its scheduled time a snapshot can be read.
@@ -97,7 +112,7 @@ impl Report {
         let run = ("Runs", "Count", 1);
         let kind = self.kind.as_str();
         match &self.outcome {
-            Outcome::NotStarted | Outcome::Paused | Outcome::Settled => {}
+            Outcome::NotStarted | Outcome::Carried | Outcome::Paused | Outcome::Settled => {}
             Outcome::Kept { total_bytes, .. } => {
                 let age_seconds = clock::seconds_between(self.scheduled_at, now);
                 let values = [

@@ -12,7 +12,7 @@ use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::MeasureError;
-use crate::message::CollectMessage;
+use crate::message::{CollectMessage, Order, Work};
 use crate::queue::TargetQueue;
 use crate::report::{Outcome, Report};
 use crate::source::{Part, Progress, Source};
@@ -37,6 +37,8 @@ pub struct Task<'a, T> {
     pub scheduled_at: DateTime<Utc>,
     /// Time between two runs of the schedule.
     pub every: Duration,
+    /// What to do, and what to tell beside it.
+    pub order: &'a Order,
     /// When everything must be over, writing included.
     pub deadline: Instant,
     /// Takes the message for the rest of a run that pauses; without it none does.
@@ -50,6 +52,9 @@ pub struct Task<'a, T> {
 /// [`WRITE_RESERVE`] before it, or within [`MEASURE_TIMEOUT`], has failed with the code `timeout`; or, where the
 /// source can pause and there is a queue, it is left in a checkpoint, and a message for the rest is queued. The
 /// snapshot of a run in parts is taken when its first part began and took until the last one ended.
+///
+/// An order to carry measures nothing and disturbs no run that is under way: what it tells is added to the last good
+/// snapshot, whose numbers keep their times.
 pub async fn run<S: Source>(
     source: &S,
     writer: &SnapshotWriter,
@@ -97,6 +102,9 @@ struct OneRun<'a, 't, S: Source> {
 
 impl<S: Source> OneRun<'_, '_, S> {
     async fn outcome(&self, limit: Duration) -> Outcome {
+        if self.task.order.work != Work::Measure {
+            return self.carry().await;
+        }
         let started = Instant::now();
         let now = self.clock.now();
         let queue = self.task.queue.filter(|_| self.source.may_pause());
@@ -185,10 +193,36 @@ impl<S: Source> OneRun<'_, '_, S> {
         let message = CollectMessage {
             target: self.task.id.clone(),
             scheduled_at: self.task.scheduled_at,
+            order: self.task.order.clone(),
         };
         match queue.send(S::Measurement::KIND, vec![message]).await {
             Ok(()) => Outcome::Paused,
             Err(error) => Outcome::NotContinued(error),
+        }
+    }
+
+    /// Returns when there may be something new after this run.
+    fn next_due_at(&self) -> DateTime<Utc> {
+        let next = clock::after(self.task.scheduled_at, self.task.every);
+        self.task.order.next_due_at.unwrap_or(next)
+    }
+
+    async fn carry(&self) -> Outcome {
+        let task = self.task;
+        let order = (task.order, task.scheduled_at);
+        let carrying = self.writer.carry::<S::Measurement>(task.id, |before| {
+            let measurement = self.source.carried(task.target, order, before)?;
+            let run = Run {
+                scheduled_at: task.scheduled_at,
+                next_due_at: self.next_due_at(),
+                ..before.run
+            };
+            Some((run, measurement))
+        });
+        match in_time(task.deadline, carrying).await {
+            Ok(Some(_)) => Outcome::Carried,
+            Ok(None) => Outcome::Settled,
+            Err(error) => Outcome::NotKept(error),
         }
     }
 
@@ -202,7 +236,7 @@ impl<S: Source> OneRun<'_, '_, S> {
             scheduled_at: self.task.scheduled_at,
             taken_at,
             duration,
-            next_due_at: clock::after(self.task.scheduled_at, self.task.every),
+            next_due_at: self.next_due_at(),
         };
         let snapshot = Snapshot {
             target: self.task.id.clone(),
@@ -210,7 +244,11 @@ impl<S: Source> OneRun<'_, '_, S> {
             measurement: measurement.taken_in(&run),
         };
         let total_bytes = snapshot.measurement.total_bytes();
-        match in_time(self.task.deadline, self.writer.keep(&snapshot)).await {
+        let keeping = self.writer.keep_merged(&snapshot, |measured, before| {
+            let (target, order) = (self.task.target, self.task.order);
+            self.source.merged(target, order, measured, before)
+        });
+        match in_time(self.task.deadline, keeping).await {
             Ok(kept) => Outcome::Kept { kept, total_bytes },
             Err(error) => Outcome::NotKept(error),
         }

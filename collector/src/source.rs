@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use shared::snapshot::Stored;
+use chrono::{DateTime, Utc};
+use shared::snapshot::{Good, Measurement, Stored};
 use tokio::time::Instant;
 
 use crate::error::MeasureError;
+use crate::message::Order;
 
 /// What one part of a measurement came to.
 #[derive(Debug)]
@@ -76,7 +78,32 @@ pub trait Source: Send + Sync {
     ) -> Result<Part<Self::Measurement>, MeasureError> {
         self.measure(target, progress).await.map(Part::Whole)
     }
+
+    /// Returns `measured` as a run with `order` keeps it, where `before` is the last good run; `None` as it is.
+    fn merged(
+        &self,
+        _target: &Self::Target,
+        _order: &Order,
+        _measured: &Self::Measurement,
+        _before: Option<&GoodRun<Self>>,
+    ) -> Option<Self::Measurement> {
+        None
+    }
+
+    /// Returns what `order`, scheduled for the time given, adds to the last good run without measuring; `None` where
+    /// that is nothing.
+    fn carried(
+        &self,
+        _target: &Self::Target,
+        _order: (&Order, DateTime<Utc>),
+        _before: &GoodRun<Self>,
+    ) -> Option<Self::Measurement> {
+        None
+    }
 }
+
+/// A good run of what a source measures.
+pub type GoodRun<S> = Good<<<S as Source>::Measurement as Measurement>::Summary>;
 
 /// What a measurement has found so far. Clones share their counts.
 ///

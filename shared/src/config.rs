@@ -11,11 +11,12 @@ use crate::document::Location;
 
 /// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
 pub const FLEET: &str = "MRT_FLEET";
-/// Name of the DynamoDB table that holds snapshots. Required by collectors and size endpoints.
+/// Name of the DynamoDB table that holds snapshots. Required by `plan`, collectors and size endpoints.
 pub const SNAPSHOT_TABLE: &str = "MRT_SNAPSHOT_TABLE";
 /// Days that a snapshot is kept, 1 to 3650. Default 35: a month by the hour with some days of slack.
 pub const SNAPSHOT_RETENTION_DAYS: &str = "MRT_SNAPSHOT_RETENTION_DAYS";
-/// Seconds between two scheduled collections, 1 to 86400. Default 3600. Says when a snapshot is stale.
+/// Seconds between two scheduled collections, 1 to 86400. Default 3600. Says how often a bucket's share of the budget
+/// lets it be listed, and when a snapshot is stale.
 pub const SCHEDULE_EVERY_SECONDS: &str = "MRT_SCHEDULE_EVERY_SECONDS";
 /// URL of the queue of bucket targets. Required by `plan`; the bucket collector queues the rest of a listing there
 /// that one invocation is too short for, and without it such a bucket fails with `timeout`.

@@ -5,6 +5,7 @@
 mod constants;
 mod parse;
 mod prices;
+mod refresh;
 mod server;
 mod source;
 mod storage_kind;
@@ -20,6 +21,7 @@ pub use constants::{
 };
 pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
 pub use prices::{Price, Prices};
+pub use refresh::RefreshBudget;
 pub use server::DatabaseServer;
 pub use source::{CHECK_EVERY, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 pub use storage_kind::StorageKind;
@@ -37,6 +39,7 @@ pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Fleet {
     environments: BTreeMap<String, Environment>,
     prices: Prices,
+    refresh: RefreshBudget,
 }
 
 /// One app in one stage.
@@ -306,6 +309,11 @@ impl Fleet {
     /// Returns what storage and requests cost.
     pub fn prices(&self) -> &Prices {
         &self.prices
+    }
+
+    /// Returns what listing all buckets may take.
+    pub fn refresh(&self) -> RefreshBudget {
+        self.refresh
     }
 
     /// Returns the environment of that name.

@@ -18,7 +18,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::adapt::Limit;
 use self::page::{PageError, Pages};
@@ -48,7 +48,7 @@ pub(super) enum ListedPart {
 
 /// Lists all of `target`, or what is left of it after `state`, until `pause_at`.
 ///
-/// Buckets that only the SDK's client can list do not pause.
+/// Buckets that only the SDK's client can list do not pause: what is not listed by then has failed with `timeout`.
 ///
 /// # Errors
 ///
@@ -61,8 +61,7 @@ pub(super) async fn list(
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
     let Some(pages) = Pages::new(aws, target, listing).await? else {
-        let listed = serial::list(aws, target, progress).await?;
-        return Ok(ListedPart::Whole(listed));
+        return in_turn(aws, target, pause_at, progress).await;
     };
     let mut work = match state {
         Some(state) => Work::of(state, target, listing)?,
@@ -83,25 +82,49 @@ pub(super) async fn list(
             match work.run(&pages, pause_at, progress).await {
                 Ok(()) => Ok(work.part(pages.requests())?),
                 Err(Stopped::Failed(failure)) => Err(failure),
-                Err(Stopped::MustBeSerial) => by_sdk(aws, target, listing, progress).await,
+                Err(Stopped::MustBeSerial) => {
+                    by_sdk(aws, (target, listing), pause_at, progress).await
+                }
             }
         }
-        Err(Stopped::MustBeSerial) => by_sdk(aws, target, listing, progress).await,
+        Err(Stopped::MustBeSerial) => by_sdk(aws, (target, listing), pause_at, progress).await,
     }
 }
 
 /// Lists all of `target` with the SDK's client, which reads a page whatever the order of its fields is.
 async fn by_sdk(
     aws: &Aws,
-    target: &BucketTarget,
-    listing: Listing,
+    (target, listing): (&BucketTarget, Listing),
+    pause_at: Option<Instant>,
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
     if listing == Listing::Versions {
         return Err(failure::unexpected("keys in another order"));
     }
-    let listed = serial::list(aws, target, progress).await?;
-    Ok(ListedPart::Whole(listed))
+    in_turn(aws, target, pause_at, progress).await
+}
+
+/// Lists all of `target` one page after the other, until `pause_at` at most: it cannot pause.
+///
+/// A bucket that is too large for that stays so, and trying it again would cost the same once more.
+async fn in_turn(
+    aws: &Aws,
+    target: &BucketTarget,
+    pause_at: Option<Instant>,
+    progress: &Progress,
+) -> Result<ListedPart, MeasureError> {
+    let listing = serial::list(aws, target, progress);
+    let listed = match pause_at {
+        Some(pause_at) => timeout_at(pause_at, listing).await.unwrap_or_else(|_| {
+            Err(MeasureError::permanent(
+                "timeout",
+                "the bucket can only be listed one page after the other, and one run is too short for it; name its \
+                 prefixes as entries of their own",
+            ))
+        }),
+        None => listing.await,
+    };
+    Ok(ListedPart::Whole(listed?))
 }
 
 /// Why a run over ranges ended early.

@@ -16,6 +16,8 @@ pub enum Outcome {
         /// Bytes of the target in total.
         total_bytes: u64,
     },
+    /// Not measured, as ordered: something was added to the last good snapshot.
+    Carried,
     /// Not measured; the failure is recorded for readers.
     Failed(MeasureError),
     /// Measured, but not kept.
@@ -33,7 +35,7 @@ pub enum Outcome {
     Paused,
     /// A part of it was measured; no message for the rest could be queued.
     NotContinued(QueueError),
-    /// Another run of the target does the work or has done it.
+    /// There is nothing to do: another run of the target does the work or has done it, or nothing is to be added.
     Settled,
 }
 
@@ -49,6 +51,7 @@ impl Outcome {
                 kept: Kept::AsHistory,
                 ..
             } => "kept_as_history",
+            Self::Carried => "carried",
             Self::Failed(_) => "failed",
             Self::NotKept(_) => "not_kept",
             Self::NotRecorded { .. } => "not_recorded",
@@ -65,7 +68,7 @@ impl Outcome {
     /// early enough to look again.
     pub fn is_redelivered(&self) -> bool {
         match self {
-            Self::Kept { .. } | Self::Paused | Self::Settled => false,
+            Self::Kept { .. } | Self::Carried | Self::Paused | Self::Settled => false,
             Self::Failed(error) => error.is_transient,
             Self::NotKept(_)
             | Self::NotRecorded { .. }
@@ -77,7 +80,7 @@ impl Outcome {
     /// Returns the stable word for why there is no snapshot; empty when there is one.
     pub fn failure_code(&self) -> &'static str {
         match self {
-            Self::Kept { .. } | Self::Paused | Self::Settled => "",
+            Self::Kept { .. } | Self::Carried | Self::Paused | Self::Settled => "",
             Self::NotContinued(_) => "queue_failed",
             Self::Failed(error) | Self::NotRecorded { error, .. } => error.code,
             Self::NotKept(_) => "store_failed",
@@ -88,7 +91,9 @@ impl Outcome {
     /// Returns everything that is known about why there is no snapshot, for logs only.
     pub(super) fn cause(&self) -> String {
         match self {
-            Self::Kept { .. } | Self::NotStarted | Self::Paused | Self::Settled => String::new(),
+            Self::Kept { .. } | Self::Carried | Self::NotStarted | Self::Paused | Self::Settled => {
+                String::new()
+            }
             Self::NotContinued(error) => error_chain(error),
             Self::Failed(error) => error_chain(error),
             Self::NotKept(error) => error_chain(error),
@@ -131,6 +136,7 @@ mod tests {
                 true,
             ),
             (Outcome::NotStarted, true),
+            (Outcome::Carried, false),
             (Outcome::Paused, false),
             (Outcome::Settled, false),
         ];

@@ -3,7 +3,6 @@
 
 mod content;
 mod emulator;
-mod figure;
 mod parts;
 mod resource;
 mod stand_in;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use collector::run::{MEASURE_TIMEOUT, Task, WRITE_RESERVE, run};
-use collector::{Outcome, Report};
+use collector::{Order, Outcome, Report};
 use shared::clock::{self, Clock};
 use shared::snapshot::{BucketSize, Latest};
 use shared::store::Written;
@@ -37,6 +37,7 @@ async fn run_within(
         id: &target.id(),
         scheduled_at: at(scheduled_at),
         every: HOUR,
+        order: &Order::default(),
         deadline: Instant::now() + time_left,
         queue: None,
     };
@@ -102,6 +103,7 @@ async fn a_failure_stands_beside_the_last_good_snapshot() {
         id: &target.id(),
         scheduled_at: at(NINE),
         every: HOUR,
+        order: &Order::default(),
         deadline: Instant::now() + HOUR,
         queue: None,
     };

@@ -11,6 +11,8 @@ mod flow;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
+mod planning;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod services;

@@ -1,14 +1,11 @@
 //! Recorded ticks of the schedule, from the decoder to the queued messages.
 
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use collector::{CollectMessage, QueueError, TargetQueue, plan};
-use shared::clock::FixedClock;
+use collector::{CollectError, PlanPorts, PlanReport, plan};
+use shared::aws::Aws;
 use shared::fleet::Kind;
 
-use crate::support::FleetFile;
+use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World};
 
 const TICK: &str = include_str!("../events/scheduled-tick.json");
 const FRACTION: &str = include_str!("../events/scheduled-rule-with-fraction.json");
@@ -33,54 +30,38 @@ name = "acme-prod"
 name = "empty-test"
 "#;
 
+/// What else a message says of a bucket of which nothing is known.
+const FIRST: &str = r#""scheduled_at":"2026-11-23T20:00:00Z","refresh":{"interval_seconds":3600,"reason":"every_tick","next_full_at":"2026-11-23T21:00:00Z"},"next_due_at":"2026-11-23T21:00:00Z""#;
+
 fn event(json: &str) -> EventBridgeEvent {
     serde_json::from_str(json).unwrap()
 }
 
-/// Keeps messages, and refuses those of one kind when it was told so.
-#[derive(Default)]
-struct MemoryQueue {
-    messages: Mutex<Vec<(Kind, CollectMessage)>>,
-    refused: Option<Kind>,
+/// Plans `event` with a fleet file of `fleet` and a store in `world`.
+async fn planned(
+    event: &EventBridgeEvent,
+    (fleet, world): (&str, &World),
+    queue: &MemoryQueue,
+) -> Result<PlanReport, CollectError> {
+    let file = FleetFile::with(fleet);
+    let ports = PlanPorts {
+        fleet: &file.source(&world.clock),
+        snapshots: &world.reader,
+        aws: &Aws::for_tests(NOWHERE),
+        every: HOUR,
+    };
+    plan(event, ports, queue).await
 }
 
-impl MemoryQueue {
-    fn bodies(&self, kind: Kind) -> Vec<String> {
-        let messages = self.messages.lock().unwrap();
-        messages
-            .iter()
-            .filter(|(of, _)| *of == kind)
-            .map(|(_, message)| message.to_json().unwrap())
-            .collect()
-    }
-}
-
-#[async_trait]
-impl TargetQueue for MemoryQueue {
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
-        if self.refused == Some(kind) {
-            return Err(QueueError {
-                kind,
-                refused: messages.len(),
-                of: messages.len(),
-                source: "the queue is closed".into(),
-            });
-        }
-        let mut kept = self.messages.lock().unwrap();
-        kept.extend(messages.into_iter().map(|message| (kind, message)));
-        Ok(())
-    }
-}
-
-fn clock() -> Arc<FixedClock> {
-    Arc::new(FixedClock::at("2026-11-23T20:00:01Z"))
+fn world() -> World {
+    World::at("2026-11-23T20:00:01Z")
 }
 
 #[tokio::test]
 async fn a_tick_queues_one_message_per_target() {
-    let (fleet, queue) = (FleetFile::with(FLEET), MemoryQueue::default());
+    let queue = MemoryQueue::default();
 
-    let report = plan(&event(TICK), &fleet.source(&clock()), &queue)
+    let report = planned(&event(TICK), (FLEET, &world()), &queue)
         .await
         .unwrap();
 
@@ -88,8 +69,8 @@ async fn a_tick_queues_one_message_per_target() {
     assert_eq!(
         queue.bodies(Kind::Bucket),
         [
-            r#"{"target":"acme-prod/s3/acme-files//","scheduled_at":"2026-11-23T20:00:00Z"}"#,
-            r#"{"target":"acme-prod/s3/shared-files/acme-prod%2F/","scheduled_at":"2026-11-23T20:00:00Z"}"#,
+            format!(r#"{{"target":"acme-prod/s3/acme-files//",{FIRST}}}"#),
+            format!(r#"{{"target":"acme-prod/s3/shared-files/acme-prod%2F/",{FIRST}}}"#),
         ]
     );
     assert_eq!(
@@ -100,11 +81,11 @@ async fn a_tick_queues_one_message_per_target() {
 
 #[tokio::test]
 async fn the_same_tick_twice_queues_the_same_messages_twice() {
-    let (fleet, queue) = (FleetFile::with(FLEET), MemoryQueue::default());
-    let source = fleet.source(&clock());
+    let (world, queue) = (world(), MemoryQueue::default());
+    let planned = async || planned(&event(TICK), (FLEET, &world), &queue).await;
 
-    let first = plan(&event(TICK), &source, &queue).await.unwrap();
-    let second = plan(&event(TICK), &source, &queue).await.unwrap();
+    let first = planned().await.unwrap();
+    let second = planned().await.unwrap();
 
     assert_eq!(first, second);
     let bodies = queue.bodies(Kind::Bucket);
@@ -113,9 +94,9 @@ async fn the_same_tick_twice_queues_the_same_messages_twice() {
 
 #[tokio::test]
 async fn the_tick_of_a_rule_counts_in_whole_seconds() {
-    let (fleet, queue) = (FleetFile::with(FLEET), MemoryQueue::default());
+    let queue = MemoryQueue::default();
 
-    let report = plan(&event(FRACTION), &fleet.source(&clock()), &queue)
+    let report = planned(&event(FRACTION), (FLEET, &world()), &queue)
         .await
         .unwrap();
 
@@ -128,9 +109,9 @@ async fn the_tick_of_a_rule_counts_in_whole_seconds() {
 
 #[tokio::test]
 async fn an_event_without_a_time_is_refused() {
-    let (fleet, queue) = (FleetFile::with(FLEET), MemoryQueue::default());
+    let queue = MemoryQueue::default();
 
-    let error = plan(&event(WITHOUT_TIME), &fleet.source(&clock()), &queue)
+    let error = planned(&event(WITHOUT_TIME), (FLEET, &world()), &queue)
         .await
         .unwrap_err();
 
@@ -144,13 +125,12 @@ async fn a_kind_that_cannot_be_queued_does_not_hold_up_the_other() {
         (Kind::Bucket, Kind::Database),
         (Kind::Database, Kind::Bucket),
     ] {
-        let fleet = FleetFile::with(FLEET);
         let queue = MemoryQueue {
             refused: Some(refused),
             ..MemoryQueue::default()
         };
 
-        let error = plan(&event(TICK), &fleet.source(&clock()), &queue)
+        let error = planned(&event(TICK), (FLEET, &world()), &queue)
             .await
             .unwrap_err();
 
@@ -161,9 +141,9 @@ async fn a_kind_that_cannot_be_queued_does_not_hold_up_the_other() {
 
 #[tokio::test]
 async fn without_a_fleet_nothing_is_queued() {
-    let (fleet, queue) = (FleetFile::with("[[environment]]"), MemoryQueue::default());
+    let queue = MemoryQueue::default();
 
-    let error = plan(&event(TICK), &fleet.source(&clock()), &queue)
+    let error = planned(&event(TICK), ("[[environment]]", &world()), &queue)
         .await
         .unwrap_err();
 

@@ -1,6 +1,10 @@
 //! The README's lists against the code.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use collector::refresh;
+use shared::fleet::{Prices, RefreshBudget};
 
 const README: &str = include_str!("../../README.md");
 
@@ -76,4 +80,53 @@ fn every_file_that_the_readme_names_exists() {
         count += 1;
     }
     assert!(count >= 10, "found only {count}");
+}
+
+/// Returns the whole number of a table's cell.
+fn number(cell: &str) -> u64 {
+    let digits: String = cell.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn the_example_of_shares_is_what_the_program_decides() {
+    let section = README.split("## How often a bucket is listed").nth(1);
+    let section = section.and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<Vec<u64>> = section
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .map(|line| line.trim_matches('|').split('|').map(number).collect())
+        .collect();
+    let costs: Vec<u64> = rows
+        .iter()
+        .flat_map(|row| std::iter::repeat_n(row[2], usize::try_from(row[0]).unwrap()))
+        .collect();
+    let budget = RefreshBudget::default().list_requests_per_day;
+
+    let shares = refresh::share(&costs, Duration::from_secs(3600), budget);
+
+    assert_eq!(rows.len(), 4);
+    let mut first = 0;
+    for row in &rows {
+        let [count, objects, requests, hourly, hours, daily] = row.as_slice() else {
+            panic!("{row:?}");
+        };
+        assert_eq!(*requests, objects / 1000);
+        assert_eq!(*hourly, count * requests * 24);
+        assert_eq!(*hours, shares.ticks[first]);
+        assert_eq!(*daily, hourly / hours);
+        first += usize::try_from(*count).unwrap();
+    }
+    assert_eq!(shares.requests_per_day, budget);
+    let hourly: u64 = rows.iter().map(|row| row[3]).sum();
+    let price = Prices::default().list_per_1000;
+    assert_eq!(hourly, 27_120_000);
+    assert!((price.of_thousands(hourly).units() - 135.6).abs() < 1e-9);
+    assert!((price.of_thousands(budget).units() - 5.0).abs() < 1e-9);
+    let metrics = Prices::default().metrics_per_1000;
+    assert!((metrics.of_thousands(27 * 4).units() - 0.00108).abs() < 1e-9);
+    for text in ["27,120,000 and $135.60", "108 billed metrics", "$0.00108"] {
+        assert!(section.contains(text), "{text}");
+    }
 }

@@ -13,9 +13,9 @@ use crate::stand_in::{Answer, StandIn};
 fn messages(count: usize) -> Vec<CollectMessage> {
     let scheduled_at: DateTime<Utc> = "2026-11-23T20:00:00Z".parse().unwrap();
     (0..count)
-        .map(|number| CollectMessage {
-            target: TargetId::from_text(&format!("acme-prod/db/ü-{number}")),
-            scheduled_at,
+        .map(|number| {
+            let target = TargetId::from_text(&format!("acme-prod/db/ü-{number}"));
+            CollectMessage::measure(target, scheduled_at)
         })
         .collect()
 }

@@ -1,16 +1,18 @@
-//! Fakes with behaviour: a source that does what its target's bucket name says, and fleets to find targets in.
+//! Fakes with behaviour: a source that does what its target's bucket name says, fleets to find targets in, a queue.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use collector::{CollectorPorts, MeasureError, Progress, Source};
+use collector::{
+    CollectMessage, CollectorPorts, MeasureError, Progress, QueueError, Source, TargetQueue,
+};
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::document::Location;
-use shared::fleet::{BucketTarget, FleetSource};
+use shared::fleet::{BucketTarget, FleetSource, Kind};
 use shared::snapshot::{BucketSize, Method};
 use shared::store::memory::MemoryStore;
 use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
@@ -151,4 +153,49 @@ impl World {
 
 pub(crate) fn writer(store: Arc<dyn ItemStore>) -> SnapshotWriter {
     SnapshotWriter::new(store, HOUR * 24 * 35)
+}
+
+/// Keeps messages, and refuses those of one kind when it was told so.
+#[derive(Default)]
+pub(crate) struct MemoryQueue {
+    pub(crate) messages: Mutex<Vec<(Kind, CollectMessage)>>,
+    pub(crate) refused: Option<Kind>,
+}
+
+impl MemoryQueue {
+    pub(crate) fn bodies(&self, kind: Kind) -> Vec<String> {
+        let messages = self.messages.lock().unwrap();
+        messages
+            .iter()
+            .filter(|(of, _)| *of == kind)
+            .map(|(_, message)| message.to_json().unwrap())
+            .collect()
+    }
+
+    /// Takes the messages for buckets out of it.
+    pub(crate) fn take_buckets(&self) -> Vec<CollectMessage> {
+        let messages = std::mem::take(&mut *self.messages.lock().unwrap());
+        messages
+            .into_iter()
+            .filter(|(kind, _)| *kind == Kind::Bucket)
+            .map(|(_, message)| message)
+            .collect()
+    }
+}
+
+#[async_trait]
+impl TargetQueue for MemoryQueue {
+    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+        if self.refused == Some(kind) {
+            return Err(QueueError {
+                kind,
+                refused: messages.len(),
+                of: messages.len(),
+                source: "the queue is closed".into(),
+            });
+        }
+        let mut kept = self.messages.lock().unwrap();
+        kept.extend(messages.into_iter().map(|message| (kind, message)));
+        Ok(())
+    }
 }

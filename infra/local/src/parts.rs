@@ -47,7 +47,7 @@ pub(crate) struct Parts {
     pub(crate) aws: Arc<Aws>,
     deployment_key: DeploymentKey,
     users_cache: Duration,
-    every: Duration,
+    pub(crate) every: Duration,
     retention: Duration,
 }
 
@@ -102,7 +102,7 @@ impl Parts {
     pub(crate) fn server(&self, allowed_origins: Vec<String>) -> Server {
         let ports = Ports {
             fleet: Arc::clone(&self.fleet),
-            snapshots: SnapshotReader::new(self.store.clone()),
+            snapshots: self.snapshots(),
             databases: self.databases.clone(),
             aws: Arc::clone(&self.aws),
             deployment_key: self.deployment_key.clone(),
@@ -114,6 +114,11 @@ impl Parts {
             Arc::clone(&self.clock),
             Metrics::Off,
         )
+    }
+
+    /// Returns what is known of targets.
+    pub(crate) fn snapshots(&self) -> SnapshotReader {
+        SnapshotReader::new(self.store.clone())
     }
 
     /// Returns what collectors need.

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, QueueError, TargetQueue};
+use collector::{CollectMessage, PlanPorts, QueueError, TargetQueue};
 use serde_json::{Value, json};
+use shared::aws::Aws;
 use shared::clock::{Clock, rfc3339, whole_second};
 use shared::fleet::{FleetSource, Kind};
+use shared::store::SnapshotReader;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -106,38 +108,49 @@ pub(crate) fn scheduled_event(time: DateTime<Utc>) -> Value {
     })
 }
 
-/// Plans a collection at once and then at every interval, until `stop` turns true.
-pub(crate) async fn run(
-    fleet: Arc<FleetSource>,
-    queue: LocalQueue,
-    clock: Arc<dyn Clock>,
-    every: Duration,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut ticks = tokio::time::interval(every);
-    // A tick that comes late because the queue was full is left out: the next one measures the same.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        let tick = async {
-            ticks.tick().await;
-            plan(&fleet, &queue, whole_second(clock.now())).await;
-        };
-        tokio::select! {
-            () = tick => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-    }
+/// What ticks are planned with.
+pub(crate) struct Schedule {
+    pub(crate) fleet: Arc<FleetSource>,
+    pub(crate) snapshots: SnapshotReader,
+    pub(crate) aws: Arc<Aws>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) every: Duration,
 }
 
-async fn plan(fleet: &FleetSource, queue: &LocalQueue, time: DateTime<Utc>) {
-    let event = match serde_json::from_value(scheduled_event(time)) {
-        Ok(event) => event,
-        Err(error) => {
-            return tracing::error!(error = %error, "a scheduled event has a form that production does not know");
+impl Schedule {
+    /// Plans a collection at once and then at every interval, until `stop` turns true.
+    pub(crate) async fn run(self, queue: LocalQueue, mut stop: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(self.every);
+        // A tick that comes late because the queue was full is left out: the next one measures the same.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let tick = async {
+                ticks.tick().await;
+                self.plan(&queue, whole_second(self.clock.now())).await;
+            };
+            tokio::select! {
+                () = tick => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
         }
-    };
-    if let Err(error) = collector::plan(&event, fleet, queue).await {
-        tracing::error!(error = %shared::telemetry::error_chain(&error), "planning failed");
+    }
+
+    async fn plan(&self, queue: &LocalQueue, time: DateTime<Utc>) {
+        let event = match serde_json::from_value(scheduled_event(time)) {
+            Ok(event) => event,
+            Err(error) => {
+                return tracing::error!(error = %error, "a scheduled event has a form that production does not know");
+            }
+        };
+        let ports = PlanPorts {
+            fleet: &self.fleet,
+            snapshots: &self.snapshots,
+            aws: &self.aws,
+            every: self.every,
+        };
+        if let Err(error) = collector::plan(&event, ports, queue).await {
+            tracing::error!(error = %shared::telemetry::error_chain(&error), "planning failed");
+        }
     }
 }
 
@@ -235,10 +248,7 @@ mod tests {
 
     fn message(target: &str) -> CollectMessage {
         let scheduled_at = "2026-01-12T11:00:00Z".parse().unwrap();
-        CollectMessage {
-            target: TargetId::from_text(target),
-            scheduled_at,
-        }
+        CollectMessage::measure(TargetId::from_text(target), scheduled_at)
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ use crate::files::{self, Running, StandIn};
 use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
 use crate::parts::{Overlay, Parts};
-use crate::scheduler::{self, Deliveries};
+use crate::scheduler::{self, Deliveries, Schedule};
 use crate::welcome;
 
 /// Address unless another is asked for.
@@ -158,14 +158,14 @@ fn start_collecting(
     stopped: &watch::Receiver<bool>,
 ) {
     let (queue, bucket_end, database_end) = scheduler::queues();
-    let schedule = scheduler::run(
-        Arc::clone(&parts.fleet),
-        queue.clone(),
-        Arc::clone(&parts.clock),
+    let schedule = Schedule {
+        fleet: Arc::clone(&parts.fleet),
+        snapshots: parts.snapshots(),
+        aws: Arc::clone(&parts.aws),
+        clock: Arc::clone(&parts.clock),
         every,
-        stopped.clone(),
-    );
-    tasks.spawn(schedule);
+    };
+    tasks.spawn(schedule.run(queue.clone(), stopped.clone()));
     let mut ports = parts.collector_ports();
     ports.queue = Some(Arc::new(queue));
     let buckets = Collector::of_buckets(ports, Arc::clone(&parts.aws));

@@ -3,6 +3,7 @@
 mod constants;
 mod database;
 mod money;
+mod refresh;
 mod section;
 mod storage;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use super::{
 use constants::read_constants;
 use database::read_database;
 use money::read_prices;
+use refresh::read_refresh;
 use section::{Faults, Section};
 use storage::read_storage;
 
@@ -94,9 +96,11 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
         path: String::new(),
         offset: 0,
     };
-    root.check_keys(faults, &["environment", "prices"]);
+    root.check_keys(faults, &["environment", "prices", "refresh"]);
     let prices = root.sub_table(faults, "prices");
     let prices = prices.map(|section| read_prices(faults, &section));
+    let refresh = root.sub_table(faults, "refresh");
+    let refresh = refresh.map(|section| read_refresh(faults, &section));
     if root.get("environment").is_none() {
         faults.add(
             0,
@@ -121,6 +125,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     Fleet {
         environments,
         prices: prices.unwrap_or_default(),
+        refresh: refresh.unwrap_or_default(),
     }
 }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, Collector, CollectorPorts, QueueError, TargetQueue};
+use collector::{CollectMessage, Collector, CollectorPorts, QueueError, TargetQueue, Work};
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::fleet::{Kind, TargetId};
+use shared::snapshot::bucket_size::{Refresh, RefreshReason};
 use shared::snapshot::{BucketSize, Latest};
 use synthetic_s3::{Answer, Bucket, Numbers, Server};
 use tokio::sync::Notify;
@@ -111,10 +112,7 @@ impl Scene {
     }
 
     fn message(&self) -> CollectMessage {
-        CollectMessage {
-            target: self.target.clone(),
-            scheduled_at: self.world.clock.now(),
-        }
+        CollectMessage::measure(self.target.clone(), self.world.clock.now())
     }
 
     fn collector(&self) -> Collector<collector::BucketSource> {
@@ -272,4 +270,48 @@ async fn a_message_that_comes_after_the_end_lists_nothing_again() {
 
     assert_eq!(scene.server.requests(), requests);
     scene.assert_exact(message.scheduled_at).await;
+}
+
+/// What is told of a bucket between two listings neither disturbs one that is under way nor hides what it finds.
+#[tokio::test]
+async fn what_is_added_while_a_listing_is_under_way_is_kept_with_its_numbers() {
+    let scene = Scene::of_shape("uuid");
+    let first = scene.message();
+    assert!(!scene.handle(&first, Duration::from_secs(60)).await);
+    scene.world.clock.advance(Duration::from_secs(3600));
+    let began_at = scene.world.clock.now();
+    assert!(!scene.handle(&scene.message(), Duration::ZERO).await);
+    let requests = scene.server.requests();
+
+    scene.world.clock.advance(Duration::from_secs(60));
+    let refresh = Refresh {
+        interval_seconds: 36_000,
+        reason: RefreshReason::Budget,
+        next_full_at: scene.world.clock.now(),
+    };
+    let mut told = scene.message();
+    told.order.work = Work::Carry {
+        measured_at: first.scheduled_at,
+    };
+    told.order.refresh = Some(refresh);
+    assert!(!scene.handle(&told, Duration::from_secs(60)).await);
+
+    assert_eq!(scene.server.requests(), requests);
+    let between = scene.latest().await.unwrap().good.unwrap();
+    assert_eq!(between.summary.refresh, Some(refresh));
+    assert_eq!(between.run.taken_at, first.scheduled_at);
+    let listing = between.summary.listing.unwrap();
+    assert_eq!(listing.taken_at, first.scheduled_at);
+    let mut waiting = scene.queue.take();
+    while let Some(message) = waiting.pop() {
+        assert!(!scene.handle(&message, Duration::from_millis(20)).await);
+        waiting.extend(scene.queue.take());
+    }
+    scene.assert_exact(began_at).await;
+    let after = scene.latest().await.unwrap().good.unwrap();
+    assert_eq!(after.summary.listing.unwrap().scheduled_at, began_at);
+
+    // Delivered again after the newer listing, it changes nothing.
+    assert!(!scene.handle(&told, Duration::from_secs(60)).await);
+    assert_eq!(scene.latest().await.unwrap().good, Some(after));
 }

@@ -1,11 +1,14 @@
 //! What S3 does only on a bad day.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use collector::{MeasureError, Progress, measure_bucket};
+use collector::{BucketSource, MeasureError, Progress, Source, measure_bucket};
 use shared::aws::Aws;
+use shared::clock::SystemClock;
 use shared::fleet::{BucketTarget, Measured};
 use shared::snapshot::BucketSize;
+use tokio::time::Instant;
 
 use crate::stand_in::{Answer, StandIn};
 use crate::support::{NOWHERE, bucket as with_uploads};
@@ -221,4 +224,40 @@ async fn a_role_that_is_refused_is_missing_credentials() {
         ("credentials_missing", false)
     );
     assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
+}
+
+/// Such a listing cannot pause: it used to run into the time-out of its run, and was tried again for nothing.
+#[tokio::test]
+async fn a_bucket_that_is_listed_in_turn_and_does_not_end_in_time_has_failed_for_good() {
+    // The encoding of keys that a suffix is held against comes behind them: only the SDK's client reads such pages.
+    let s3 = StandIn::start(|number, _| {
+        Answer::new(
+            200,
+            format!(
+                "<ListBucketResult><Contents><Key>a.pdf</Key><Size>1</Size></Contents><KeyCount>1</KeyCount>\
+                 <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+                 <NextContinuationToken>{number}</NextContinuationToken></ListBucketResult>"
+            ),
+        )
+    })
+    .await;
+    let target = BucketTarget {
+        suffix: ".pdf".to_owned(),
+        ..bucket("files")
+    };
+    let source = BucketSource::new(Arc::clone(&s3.aws), Arc::new(SystemClock));
+    let pause_at = Instant::now() + Duration::from_millis(300);
+
+    let part = source
+        .measure_part(&target, None, pause_at, &Progress::default())
+        .await;
+
+    let error = part.unwrap_err();
+    assert_eq!((error.code, error.is_transient), ("timeout", false));
+    assert!(
+        error.reason.contains("one page after the other"),
+        "{}",
+        error.reason
+    );
+    assert!(s3.asked().len() > 5, "it was under way");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::routes::ROUTES;
 use async_trait::async_trait;
-use collector::{CollectMessage, Collector, QueueError, TargetQueue};
+use collector::{CollectMessage, Collector, PlanPorts, QueueError, TargetQueue};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
 use shared::fleet::Kind;
@@ -83,7 +83,14 @@ async fn call(function: &str, event: Value, parts: &Parts) -> anyhow::Result<Val
         PLAN => {
             let queue = Printed::default();
             let event = serde_json::from_value(event).with_context(unknown_form)?;
-            collector::plan(&event, &parts.fleet, &queue).await?;
+            let snapshots = parts.snapshots();
+            let ports = PlanPorts {
+                fleet: &parts.fleet,
+                snapshots: &snapshots,
+                aws: &parts.aws,
+                every: parts.every,
+            };
+            collector::plan(&event, ports, &queue).await?;
             let messages = queue.0.into_inner().unwrap_or_else(PoisonError::into_inner);
             json!({"messages": messages})
         }

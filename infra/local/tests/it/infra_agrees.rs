@@ -167,3 +167,14 @@ fn functions_have_variables_that_the_code_reads_and_the_fleet_where_it_is_needed
         );
     }
 }
+
+#[test]
+fn plan_has_as_long_as_its_own_time_outs_take() {
+    let template = template();
+    let (_, plan) = &functions(&template)["plan"];
+
+    assert_eq!(
+        plan["Properties"]["Timeout"],
+        collector::plan::PLAN_TIMEOUT.as_secs()
+    );
+}

@@ -1,0 +1,311 @@
+//! Ticks over time: what `plan` queues by what is known of buckets, and what collectors make of it.
+
+mod cloudwatch;
+mod simulation;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_lambda_events::event::sqs::SqsEvent;
+use chrono::{DateTime, Utc};
+use collector::{
+    BucketSource, CollectError, CollectMessage, Collector, MeasureError, Order, PlanPorts,
+    PlanReport, Progress, Source, Work, plan,
+};
+use serde_json::json;
+use shared::aws::Aws;
+use shared::clock::{self, Clock};
+use shared::fleet::{BucketTarget, Fleet, Kind, TargetId};
+use shared::snapshot::bucket_size::{ListingRun, RefreshReason, Uploads};
+use shared::snapshot::{BucketSize, Good, Latest, Objects};
+use shared::store::failing::FailingStore;
+use shared::store::{Expect, ItemStore, Key, Put, SnapshotReader, Value};
+
+use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World};
+
+/// Lists a bucket with as many requests as its name says behind the last hyphen; one called `gone` is missing.
+struct Named(BucketSource);
+
+#[async_trait]
+impl Source for Named {
+    type Target = BucketTarget;
+    type Measurement = BucketSize;
+
+    async fn measure(
+        &self,
+        target: &BucketTarget,
+        _progress: &Progress,
+    ) -> Result<BucketSize, MeasureError> {
+        let name = target.bucket.as_str();
+        if name.starts_with("gone") {
+            return Err(MeasureError::permanent("bucket_missing", "it is gone"));
+        }
+        let request_count = cost(name);
+        let mut objects = Objects::default();
+        objects.add("STANDARD", request_count);
+        let mut size = BucketSize::of_listing(objects);
+        size.listing = Some(ListingRun {
+            scheduled_at: DateTime::UNIX_EPOCH,
+            taken_at: DateTime::UNIX_EPOCH,
+            finished_at: DateTime::UNIX_EPOCH,
+            request_count,
+        });
+        if target.measure.noncurrent {
+            size.noncurrent = Some(Objects::default());
+        }
+        if target.measure.multipart {
+            size.multipart = Some(Uploads::default());
+        }
+        Ok(size)
+    }
+
+    fn merged(
+        &self,
+        target: &BucketTarget,
+        order: &Order,
+        measured: &BucketSize,
+        before: Option<&Good<BucketSize>>,
+    ) -> Option<BucketSize> {
+        self.0.merged(target, order, measured, before)
+    }
+
+    fn carried(
+        &self,
+        target: &BucketTarget,
+        order: (&Order, DateTime<Utc>),
+        before: &Good<BucketSize>,
+    ) -> Option<BucketSize> {
+        self.0.carried(target, order, before)
+    }
+}
+
+fn cost(bucket: &str) -> u64 {
+    bucket.rsplit('-').next().unwrap().parse().unwrap()
+}
+
+/// A fleet, a store and the clock of both, ticking by the hour.
+struct Scene {
+    world: World,
+    fleet: FleetFile,
+    queue: MemoryQueue,
+}
+
+impl Scene {
+    /// Returns a fleet with this budget and these buckets, each with what else its entry says.
+    fn of(budget: u64, buckets: &[(&str, &str)]) -> Self {
+        let entries = buckets
+            .iter()
+            .map(|(name, more)| format!("[[environment.storage]]\nbucket = \"{name}\"\n{more}\n"));
+        let entries: String = entries.collect();
+        Self::at("2026-11-23T00:00:00Z", budget, &entries)
+    }
+
+    /// Returns a fleet with this budget and these storage entries, at `now`.
+    fn at(now: &str, budget: u64, entries: &str) -> Self {
+        let text = format!(
+            "[refresh]\nlist_requests_per_day = {budget}\n[[environment]]\nname = \"acme-prod\"\n{entries}"
+        );
+        Self {
+            world: World::at(now),
+            fleet: FleetFile::with(&text),
+            queue: MemoryQueue::default(),
+        }
+    }
+
+    async fn plan_with(
+        &self,
+        snapshots: &SnapshotReader,
+        aws: &Aws,
+    ) -> Result<PlanReport, CollectError> {
+        let time = clock::rfc3339(self.world.clock.now());
+        let event = json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}, "time": time});
+        let event: EventBridgeEvent = serde_json::from_value(event).unwrap();
+        let ports = PlanPorts {
+            fleet: &self.fleet.source(&self.world.clock),
+            snapshots,
+            aws,
+            every: HOUR,
+        };
+        plan(&event, ports, &self.queue).await
+    }
+
+    /// Plans this hour and returns the messages for buckets.
+    async fn plan(&self) -> Vec<CollectMessage> {
+        let aws = Aws::for_tests(NOWHERE);
+        self.plan_with(&self.world.reader, &aws).await.unwrap();
+        self.queue.take_buckets()
+    }
+
+    async fn collect(&self, messages: &[CollectMessage]) {
+        let aws = Arc::new(Aws::for_tests(NOWHERE));
+        let source = Named(BucketSource::new(aws, self.world.clock.clone()));
+        let collector = Collector::new(self.world.ports(&self.fleet), source, Fleet::bucket);
+        let records: Vec<_> = messages
+            .iter()
+            .map(|message| json!({"messageId": "one", "body": message.to_json().unwrap(), "attributes": {}, "messageAttributes": {}}))
+            .collect();
+        let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+        collector.handle(event).await.unwrap();
+    }
+
+    /// Plans this hour, collects, and moves on to the next; returns the messages.
+    async fn tick(&self) -> Vec<CollectMessage> {
+        let messages = self.plan().await;
+        self.collect(&messages).await;
+        self.world.clock.advance(HOUR);
+        messages
+    }
+
+    async fn latest(&self, bucket: &str) -> Latest<BucketSize> {
+        let id = BucketTarget::whole("acme-prod", bucket).id();
+        let latest = self.world.reader.latest::<BucketSize>(&id).await;
+        latest.unwrap().unwrap()
+    }
+
+    async fn good(&self, bucket: &str) -> Good<BucketSize> {
+        self.latest(bucket).await.good.unwrap()
+    }
+}
+
+/// Returns the buckets of `messages` that are measured.
+fn measured(messages: &[CollectMessage]) -> Vec<String> {
+    let full = messages
+        .iter()
+        .filter(|message| message.order.work == Work::Measure);
+    full.map(|message| bucket_of(&message.target)).collect()
+}
+
+fn bucket_of(id: &TargetId) -> String {
+    id.as_str().split('/').nth(2).unwrap().to_owned()
+}
+
+/// 24 and 240 requests a day for the small ones leave 1,036, which is the large one once in a day.
+#[tokio::test]
+async fn small_buckets_are_listed_at_every_tick_and_a_large_one_within_the_budget() {
+    let scene = Scene::of(
+        1_300,
+        &[("small-1", ""), ("small-10", ""), ("large-1000", "")],
+    );
+    let mut large = Vec::new();
+    let mut told = 0;
+
+    for hour in 0..100 {
+        let messages = scene.tick().await;
+        let measured = measured(&messages);
+        assert!(
+            measured.contains(&"small-1".to_owned()) && measured.contains(&"small-10".to_owned())
+        );
+        if measured.contains(&"large-1000".to_owned()) {
+            large.push(hour);
+        }
+        told += messages.len() - measured.len();
+        let good = scene.good("large-1000").await;
+        let refresh = good.summary.refresh.unwrap();
+        assert!(!refresh.is_missed(scene.world.clock.now()), "{hour}");
+        if hour > 0 && !measured.contains(&"large-1000".to_owned()) {
+            assert_eq!(refresh.interval_seconds, 24 * 3600);
+            assert_eq!(refresh.reason, RefreshReason::Budget);
+        }
+        // Not measured is not restamped.
+        let listed_at = good.summary.listing.unwrap().taken_at;
+        let last = large.last().copied().unwrap();
+        assert_eq!(
+            listed_at,
+            clock::after("2026-11-23T00:00:00Z".parse().unwrap(), HOUR * last)
+        );
+        assert_eq!(good.run.taken_at, listed_at);
+    }
+
+    // At once, for want of a cost; then spread over the day; then once a day.
+    assert_eq!((large[0], told), (0, 1));
+    assert!((1..=24).contains(&large[1]), "{large:?}");
+    assert!(
+        large.windows(2).skip(1).all(|pair| pair[1] - pair[0] == 24),
+        "{large:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_part_that_the_fleet_file_newly_wants_is_measured_at_the_next_tick() {
+    let mut scene = Scene::of(100, &[("large-1000", "")]);
+    scene.tick().await;
+    assert_eq!(measured(&scene.tick().await), Vec::<String>::new());
+
+    let wanting = "measure = [\"current\", \"noncurrent\"]";
+    scene.fleet = Scene::of(100, &[("large-1000", wanting)]).fleet;
+
+    assert_eq!(measured(&scene.tick().await), ["large-1000"]);
+    assert_eq!(measured(&scene.tick().await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_was_never_measured_is_due_at_every_tick_whatever_the_budget() {
+    let scene = Scene::of(1, &[("gone-1", ""), ("large-1000", "")]);
+    scene.tick().await;
+
+    for _ in 0..3 {
+        assert_eq!(measured(&scene.tick().await), ["gone-1"]);
+    }
+}
+
+#[tokio::test]
+async fn without_the_snapshots_databases_are_queued_and_no_bucket_is() {
+    let scene = Scene::of(1_000, &[("small-1", "")]);
+    let database = "[environment.database]\nengine = \"postgres\"\nhost = \"127.0.0.1\"\nname = \"acme\"\n\
+                    user = \"mrt_ro\"\nauth = \"env:MRT_TEST_PASSWORD\"";
+    let scene = Scene {
+        fleet: Scene::of(1_000, &[("small-1", database)]).fleet,
+        ..scene
+    };
+    let store = FailingStore::new(scene.world.store.clone(), [1]);
+    let snapshots = SnapshotReader::new(Arc::new(store));
+
+    let error = scene.plan_with(&snapshots, &Aws::for_tests(NOWHERE)).await;
+
+    assert_eq!(error.unwrap_err().error_type(), "SnapshotsUnreadable");
+    assert_eq!(scene.queue.bodies(Kind::Database).len(), 1);
+    assert_eq!(scene.queue.bodies(Kind::Bucket), Vec::<String>::new());
+}
+
+/// Nothing could be kept of it either, so measuring it would cost something at every tick for nothing.
+#[tokio::test]
+async fn a_damaged_record_is_told_and_stops_its_own_target_only() {
+    let scene = Scene::of(1_000, &[("one-1", ""), ("two-1", "")]);
+    scene.tick().await;
+    let key = Key {
+        partition: "LATEST#bucket".to_owned(),
+        sort: "acme-prod/s3/one-1//".to_owned(),
+    };
+    let mut item = scene.world.store.get(&key).await.unwrap().unwrap();
+    let newer = Value::Integer(999);
+    item.attributes.insert("stored_version".to_owned(), newer);
+    let expect = Expect::Anything;
+    scene.world.store.put(Put { item, expect }).await.unwrap();
+
+    let aws = Aws::for_tests(NOWHERE);
+    let error = scene.plan_with(&scene.world.reader, &aws).await;
+
+    assert_eq!(error.unwrap_err().error_type(), "SnapshotsUnreadable");
+    assert_eq!(measured(&scene.queue.take_buckets()), ["two-1"]);
+}
+
+#[tokio::test]
+async fn a_tick_that_is_planned_twice_measures_twice_and_keeps_one_snapshot() {
+    let scene = Scene::of(100, &[("large-1000", ""), ("small-1", "")]);
+    scene.tick().await;
+    let told = scene.plan().await;
+    scene.collect(&told).await;
+    let items = scene.world.store.dump().len();
+
+    let again = scene.plan().await;
+    scene.collect(&again).await;
+    scene.collect(&told).await;
+
+    // The one that was told something has nothing more to be told.
+    assert_eq!(measured(&again), ["small-1"]);
+    assert_eq!((told.len(), again.len()), (2, 1));
+    assert_eq!(scene.world.store.dump().len(), items);
+    assert_eq!(Duration::from_secs(3600), HOUR);
+}
