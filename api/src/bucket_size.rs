@@ -22,7 +22,7 @@ pub use cost::{ClassCost, CostView, ScanCost};
 pub use reconciliation::Reconciliation;
 pub use view::{
     BucketItem, ClassView, CloudWatchView, DeleteMarkersView, ObjectsView, PendingBucket,
-    ResourceView, UnmeasuredView, UploadsView,
+    RefreshView, ResourceView, UnmeasuredView, UploadsView,
 };
 
 /// Facts of this endpoint.
@@ -35,7 +35,8 @@ pub const ROUTE: Route = Route {
                   server and table, that the fleet file names. \
                   `total_bytes` has one meaning, which `definition` says; the parts beside it (current objects, \
                   noncurrent versions, delete markers, incomplete uploads, the figure of CloudWatch) are each \
-                  measured or null; of other storage `resource` has what its service tells. Ordered by environment, kind, bucket, prefix and suffix.",
+                  measured or null; of other storage `resource` has what its service tells. Large buckets are listed \
+                  less often, as `refresh` says. Ordered by environment, kind, bucket, prefix and suffix.",
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice("kind", "Only storage of this kind.", &StorageKind::WORDS),

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{BucketTarget, Prices};
-use shared::snapshot::bucket_size::{CloudWatchSize, ResourceSize, Unmeasured, Uploads};
-use shared::snapshot::{BucketSize, Failure, Good, Objects};
+use shared::snapshot::bucket_size::{CloudWatchSize, Refresh, ResourceSize, Unmeasured, Uploads};
+use shared::snapshot::{BucketSize, Failure, Good, Measurement, Objects};
 
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
@@ -49,7 +49,8 @@ pub struct BucketItem {
     pub cloudwatch: Option<CloudWatchView>,
     /// What is known of storage that is no bucket; null for buckets.
     pub resource: Option<ResourceView>,
-    /// Parts that were to be measured and could not be; they are null above and in no sum.
+    /// Parts that were to be measured and could not be; they are null above and in no sum. Of `cloudwatch` an earlier
+    /// day's figure may stand above: its `as_of` says which.
     pub unmeasured: Vec<UnmeasuredView>,
     /// The parts against the figure of CloudWatch.
     pub reconciliation: Reconciliation,
@@ -57,7 +58,7 @@ pub struct BucketItem {
     pub cost: CostView,
     /// `complete`, or `partial` when `unmeasured` names a part.
     pub completeness: String,
-    /// When the run was scheduled, RFC 3339 UTC.
+    /// When the run that measured `total_bytes` was scheduled, RFC 3339 UTC.
     pub scheduled_at: DateTime<Utc>,
     /// When measuring began, RFC 3339 UTC: of a size by `listing`, when that listing began.
     pub taken_at: DateTime<Utc>,
@@ -65,10 +66,26 @@ pub struct BucketItem {
     pub finished_at: DateTime<Utc>,
     /// Seconds since `taken_at`.
     pub age_seconds: u64,
-    /// Whether a whole interval went by without the new snapshot that was due.
+    /// Whether a whole interval, or a day where intervals are longer, went by without the new measurement that was due.
     pub stale: bool,
+    /// When it is measured again; null for snapshots from before that was kept.
+    pub refresh: Option<RefreshView>,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<FailureView>,
+}
+
+/// When a target is measured in full again, and why then.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RefreshView {
+    /// Seconds between two full measurements. CloudWatch's figure may change in between: see its `as_of`.
+    pub interval_seconds: u64,
+    /// Why it is that long: `every_tick` of the schedule; `budget`, as often as its share of the fleet's LIST requests
+    /// allows; `service_updates`, as often as its service has a new number.
+    pub reason: String,
+    /// When the next full measurement is due, RFC 3339 UTC.
+    pub next_full_at: DateTime<Utc>,
+    /// Whether no interval is longer: such a target takes more than its share, and the budget may be exceeded.
+    pub is_longest: bool,
 }
 
 /// Objects of one storage class.
@@ -188,6 +205,7 @@ impl BucketItem {
             Some(listing) => listing.finished_at,
             None => good.run.taken_at + duration,
         };
+        let is_missed = |refresh: Refresh| refresh.is_missed(now);
         Self {
             environment: target.environment.clone(),
             kind: target.kind.as_str().to_owned(),
@@ -213,11 +231,14 @@ impl BucketItem {
             reconciliation: Reconciliation::of(target, size),
             cost: CostView::of(target, size, prices),
             completeness: good.completeness.as_str().to_owned(),
-            scheduled_at: good.run.scheduled_at,
+            scheduled_at: BucketSize::origin(size, &good.run),
             taken_at: good.run.taken_at,
             finished_at,
             age_seconds: good.run.age_seconds(now),
-            stale: good.run.is_stale(now),
+            stale: size
+                .refresh
+                .map_or_else(|| good.run.is_stale(now), is_missed),
+            refresh: size.refresh.map(RefreshView::of),
             last_failure: failure.map(FailureView::of),
         }
     }
@@ -251,6 +272,17 @@ impl ObjectsView {
                     (name.clone(), view)
                 })
                 .collect(),
+        }
+    }
+}
+
+impl RefreshView {
+    fn of(refresh: Refresh) -> Self {
+        Self {
+            interval_seconds: refresh.interval_seconds,
+            reason: refresh.reason.as_str().to_owned(),
+            next_full_at: refresh.next_full_at,
+            is_longest: refresh.is_longest(),
         }
     }
 }

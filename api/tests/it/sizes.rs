@@ -2,6 +2,7 @@
 
 mod buckets;
 mod http;
+mod refresh;
 mod tables;
 
 use std::sync::Arc;
