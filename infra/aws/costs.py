@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "runs_at_a_time": 4,
     "bucket_write_units": 6,  # two items in a transaction cost twice
     "table_write_units": 26,
-    "read_units": 12,  # the latest before it is replaced, and the fleet's share of reads
+    "read_units": 13,  # the latest before it is replaced, the plan's look at it, and the fleet's share of reads
     "snapshot_kilobytes": 14,
     "kept_snapshots": 35 * 24,
     "metric_requests": 1,  # of a run of tables, for its server's storage
@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "request_seconds": 0.05,
     "log_kilobytes": 2,  # of a run or a request
 }
+LIST_REQUESTS_PER_DAY = 1_000_000  # of all together: the default of [refresh] in the fleet file
 ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 20, 15, 3, 2, 1_500
 
 
@@ -74,18 +75,26 @@ def each():
     }
 
 
+def services(environments):
+    """What so many environments cost by service: as many times each(), and listing within the fleet's budget."""
+    costs = {service: environments * cost for service, cost in each().items()}
+    budget = LIST_REQUESTS_PER_DAY * HOURS / 24 * PRICES["s3_list"]
+    costs["S3 listing"] = min(costs["S3 listing"], budget)
+    return costs
+
+
 def month(environments):
-    """Dollars of a month: fixed() + environments x sum of each()."""
-    return fixed() + environments * sum(each().values())
+    """Dollars of a month: fixed() + sum of services()."""
+    return fixed() + sum(services(environments).values())
 
 
 def table():
     """The table of the README."""
-    services = list(each())
-    lines = ["| environments | fixed | " + " | ".join(services) + " | a month |",
-             "|---:|" + "---:|" * (len(services) + 2)]
+    names = list(each())
+    lines = ["| environments | fixed | " + " | ".join(names) + " | a month |",
+             "|---:|" + "---:|" * (len(names) + 2)]
     for count in (10, 100, 1000):
-        cells = [f"{count * each()[service]:,.2f}" for service in services]
+        cells = [f"{cost:,.2f}" for cost in services(count).values()]
         lines.append(f"| {count:,} | {fixed():,.2f} | " + " | ".join(cells) + f" | **{month(count):,.2f}** |")
     return "\n".join(lines)
 

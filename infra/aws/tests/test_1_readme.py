@@ -49,7 +49,8 @@ class Readme(unittest.TestCase):
 
     def test_the_costs_are_those_of_the_formula(self):
         self.assertIn(costs.table(), README)
-        self.assertAlmostEqual(costs.month(1000) - costs.month(10), 990 * sum(costs.each().values()), places=6)
+        self.assertAlmostEqual(costs.month(100) - costs.month(10), 90 * sum(costs.each().values()), places=6)
+        self.assertAlmostEqual(costs.services(1000)["S3 listing"], 152.08, places=2)
 
     def test_every_alarm_has_its_line_and_every_line_its_alarm(self):
         alarms = {name for name, each in self.template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}

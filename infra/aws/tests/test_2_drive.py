@@ -111,6 +111,9 @@ class Drive(unittest.TestCase):
             "ebs": (self.world.volume, 30 * 2**30, "provisioned", "service", None)})
         volume = found["acme-prod", self.world.volume]["resource"]
         self.assertEqual((volume["used_bytes"], volume["by_storage_class"]), (None, {"gp3": 30 * 2**30}))
+        elsewhere = found["acme-test", "elsewhere-files"]
+        self.assertEqual((elsewhere["cloudwatch"]["total_bytes"], elsewhere["unmeasured"]), (24, []))
+        self.assertEqual((parts["refresh"]["interval_seconds"], parts["refresh"]["reason"]), (60, "every_tick"))
         (table,) = self.items("/table_size?environment=acme-prod", token).values()
         truth = self.world.psql(DATABASE, "--command", "SELECT pg_total_relation_size('\"system$user\"')")
         sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}

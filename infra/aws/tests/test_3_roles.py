@@ -90,7 +90,8 @@ class Roles(unittest.TestCase):
         }
 
     ALLOWED = {
-        "plan": {"read the fleet", "queue a bucket", "queue a database"},
+        "plan": {"read the fleet", "queue a bucket", "queue a database", "read a snapshot", "query snapshots",
+                 "assume the target's role"},
         "collect-bucket-size": {"read the fleet", "read a snapshot", "write a snapshot", "list a bucket", "queue a bucket",
                                 "assume the target's role", "describe a measured table", "describe a volume"},
         "collect-table-size": {"read the fleet", "read a snapshot", "write a snapshot", "read the secret",

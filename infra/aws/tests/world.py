@@ -217,7 +217,8 @@ class World:
         listing = {"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads",
                                           "s3:ListMultipartUploadParts"],
-            "Resource": ["arn:aws:s3:::elsewhere-files", "arn:aws:s3:::elsewhere-files/*"]}]}
+            "Resource": ["arn:aws:s3:::elsewhere-files", "arn:aws:s3:::elsewhere-files/*"]},
+            {"Effect": "Allow", "Action": "cloudwatch:GetMetricData", "Resource": "*"}]}
         iam.put_role_policy(RoleName="mrt-target", PolicyName="list", PolicyDocument=json.dumps(listing))
         self.write_fleet()
 
@@ -237,13 +238,15 @@ class World:
             "Timestamp": int(time.time()), "Value": float(FREE_BYTES), "Unit": "Bytes"}])
 
     def put_billed_bytes(self):
-        """What S3 says of yesterday: the two files, the upload's part, and 38 bytes of what AWS adds."""
-        name = {"Name": "BucketName", "Value": "acme-prod-files"}
+        """What S3 says of yesterday: the two files, the upload's part, and 38 bytes of what AWS adds; of the other two."""
         midnight = int(time.time()) // 86400 * 86400 - 86400
         self.client("cloudwatch").put_metric_data(Namespace="AWS/S3", MetricData=[
-            {"MetricName": metric, "Dimensions": [name, {"Name": "StorageType", "Value": kind}],
-             "Timestamp": midnight, "Value": value} for metric, kind, value in (
-                ("BucketSizeBytes", "StandardStorage", 3400.0), ("NumberOfObjects", "AllStorageTypes", 3.0))])
+            {"MetricName": metric, "Dimensions": [
+                {"Name": "BucketName", "Value": bucket}, {"Name": "StorageType", "Value": kind}],
+             "Timestamp": midnight, "Value": value} for bucket, metric, kind, value in (
+                ("acme-prod-files", "BucketSizeBytes", "StandardStorage", 3400.0),
+                ("acme-prod-files", "NumberOfObjects", "AllStorageTypes", 3.0),
+                ("elsewhere-files", "BucketSizeBytes", "StandardStorage", 24.0))])
 
     def make_other_storage(self):
         """What a file system and a cluster of Aurora report now, a table of two items, and a volume."""
@@ -316,6 +319,7 @@ name = "acme-test"
   bucket = "acme-test-files"
   [[environment.storage]]
   bucket = "elsewhere-files"
+  measure = ["current", "multipart", "cloudwatch"]
   role_arn = "{self.target_role_arn}"
   [environment.constants]
   model = "s3://acme-config/metadata.json"
