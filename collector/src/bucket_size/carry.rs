@@ -37,6 +37,8 @@ pub(super) fn carried(
     let Work::Carry { measured_at } = order.work else {
         return None;
     };
+    // Without the listing's own times nothing would tell how old its numbers are.
+    before.summary.listing?;
     let origin = BucketSize::origin(&before.summary, &before.run);
     if origin > scheduled_at || before.run.scheduled_at > scheduled_at {
         return None;
@@ -222,6 +224,15 @@ mod tests {
             carried(&target(), (&order, hour(99)), &before(7, None)),
             None
         );
+    }
+
+    #[test]
+    fn nothing_is_added_to_numbers_that_do_not_know_when_they_were_listed() {
+        let mut before = before(7, None);
+        before.summary.listing = None;
+        let order = order(100, Some(Asked::Found(figure(4, 90))));
+
+        assert_eq!(carried(&target(), (&order, hour(105)), &before), None);
     }
 
     #[test]

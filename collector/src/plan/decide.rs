@@ -12,8 +12,8 @@ use crate::bucket_size::figure::{self, KnownFigure};
 use crate::message::{Asked, Order, Work};
 use crate::refresh::{self, Due};
 
-/// DynamoDB counts its tables' bytes about once in six hours: asking more often tells the same.
-const DYNAMODB_UPDATES_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// EFS reports once in 15 minutes, and each look at it is billed: looking more often tells the same.
+const EFS_REPORTS_EVERY: Duration = Duration::from_secs(900);
 
 /// Returns the LIST requests that one listing of `target` takes, by the last one; `None` where none is known.
 pub(super) fn listing_cost(target: &BucketTarget, latest: &Latest<BucketSize>) -> Option<u64> {
@@ -21,12 +21,7 @@ pub(super) fn listing_cost(target: &BucketTarget, latest: &Latest<BucketSize>) -
         return None;
     }
     let size = &latest.good.as_ref()?.summary;
-    // Snapshots from before requests were counted.
-    let guess = || size.object_count().unwrap_or(0) / 1000 + 1;
-    Some(
-        size.listing
-            .map_or_else(guess, |listing| listing.request_count),
-    )
+    Some(size.listing?.request_count)
 }
 
 /// What happens to one target.
@@ -48,8 +43,8 @@ impl Decision {
     ) -> Self {
         let interval = match target.kind {
             StorageKind::S3 => refresh::interval(ticks.unwrap_or(1), tick),
-            StorageKind::DynamoDb if tick < DYNAMODB_UPDATES_EVERY => {
-                (DYNAMODB_UPDATES_EVERY, RefreshReason::ServiceUpdates)
+            StorageKind::Efs if tick < EFS_REPORTS_EVERY => {
+                (EFS_REPORTS_EVERY, RefreshReason::ServiceUpdates)
             }
             _ => (tick, RefreshReason::EveryTick),
         };
@@ -106,6 +101,7 @@ impl Decision {
         } else {
             let latest = latest?;
             let good = latest.good.as_ref()?;
+            good.summary.listing?;
             let is_news = asked.as_ref().is_some_and(|asked| is_news(asked, latest));
             if !is_news && !self.is_later_than_said {
                 return None;
@@ -128,9 +124,12 @@ impl Decision {
     }
 }
 
-/// Returns what decides when a target is measured; `None` where it never was.
+/// Returns what decides when a target is measured; `None` where it never was, or is not known to have been listed.
 fn known(target: &BucketTarget, latest: &Latest<BucketSize>) -> Option<refresh::Known> {
     let good = latest.good.as_ref()?;
+    if target.kind == StorageKind::S3 {
+        good.summary.listing?;
+    }
     let failure = latest.last_failure.as_ref();
     Some(refresh::Known {
         measured_at: BucketSize::origin(&good.summary, &good.run),
@@ -187,6 +186,66 @@ fn is_news(asked: &Asked, latest: &Latest<BucketSize>) -> bool {
                 *known == asked_again
             });
             !same || known_fault.is_some()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::snapshot::{Completeness, Method, Run};
+
+    use super::*;
+
+    /// Returns when a target of `kind` that was measured at the begin is measured again, by ticks of `minutes`.
+    fn again_after_minutes(kind: StorageKind, minutes: u64) -> (i64, RefreshReason) {
+        let tick = Duration::from_secs(minutes * 60);
+        let target = BucketTarget {
+            kind,
+            ..BucketTarget::whole("acme-prod", "fs-1")
+        };
+        let at = |minute: i64| DateTime::from_timestamp(minute * 60, 0).unwrap();
+        let first = Decision::of((&target.id(), &target, None), None, (at(0), tick));
+        let mut summary = BucketSize::empty(Method::Service);
+        summary.refresh = Some(first.refresh);
+        let latest = Latest {
+            target: target.id(),
+            version: 1,
+            good: Some(Good {
+                run: Run::at(at(0), tick),
+                completeness: Completeness::Complete,
+                summary,
+            }),
+            last_failure: None,
+        };
+        let step = i64::try_from(minutes).unwrap();
+        let next = (1..)
+            .map(|number| number * step)
+            .find(|now| {
+                let place = (&target.id(), &target, Some(&latest));
+                Decision::of(place, None, (at(*now), tick)).is_due
+            })
+            .unwrap();
+        (next, first.refresh.reason)
+    }
+
+    #[test]
+    fn other_storage_is_measured_at_every_tick_unless_its_service_reports_less_often() {
+        use RefreshReason::{EveryTick, ServiceUpdates};
+
+        assert_eq!(
+            again_after_minutes(StorageKind::Efs, 1),
+            (15, ServiceUpdates)
+        );
+        assert_eq!(again_after_minutes(StorageKind::Efs, 60), (60, EveryTick));
+        for kind in StorageKind::ALL {
+            if kind != StorageKind::Efs {
+                assert_eq!(
+                    again_after_minutes(kind, 1),
+                    (1, EveryTick),
+                    "{}",
+                    kind.as_str()
+                );
+            }
         }
     }
 }
