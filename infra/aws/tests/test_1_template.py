@@ -225,7 +225,7 @@ class Expanded(unittest.TestCase):
 # Statements of functions whose actions AWS offers no resource for: (role, Sid).
 WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
                      ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),
-                     ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics")}
+                     ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics"), ("PlanRole", "Metrics")}
 
 
 def flat(statements):
