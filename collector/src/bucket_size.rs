@@ -28,11 +28,11 @@ use self::listing::ListedPart;
 use self::listing::scan::Listing;
 use self::listing::tally::Tally;
 use crate::error::MeasureError;
-use crate::message::Order;
+use crate::message::{Asked, Order};
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::source::{Part, Progress, Source};
 
-/// Longest time for incomplete uploads after a finished listing. With more it would be the listing that is lost: what
+/// Longest time for incomplete uploads, and for somebody who waits CloudWatch, after a finished listing. With more it would be the listing that is lost: what
 /// is not there in time is unmeasured.
 const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -261,18 +261,28 @@ fn add_unmeasured(
     });
 }
 
-/// Measures one bucket target for somebody who waits; keeps nothing.
+/// Measures one storage target for somebody who waits, CloudWatch's figure included; keeps nothing.
 ///
 /// # Errors
 ///
-/// See [`MeasureError`]; takes at most [`MEASURE_TIMEOUT`].
+/// See [`MeasureError`]; takes at most [`MEASURE_TIMEOUT`], and two minutes more for CloudWatch.
 pub async fn measure_bucket(
     aws: Arc<Aws>,
     target: &BucketTarget,
     progress: &Progress,
 ) -> Result<BucketSize, MeasureError> {
-    let source = BucketSource::new(aws, Arc::new(SystemClock));
-    measure_within(&source, target, progress, MEASURE_TIMEOUT).await
+    let source = BucketSource::new(Arc::clone(&aws), Arc::new(SystemClock));
+    let size = measure_within(&source, target, progress, MEASURE_TIMEOUT).await?;
+    if !carry::wants_figure(target) {
+        return Ok(size);
+    }
+    let until = Instant::now() + BESIDE_TIMEOUT;
+    let mut answers = figure::read(&aws, &[target], SystemClock.now(), until).await;
+    let order = Order {
+        cloudwatch: answers.pop().map(Asked::of),
+        ..Order::default()
+    };
+    Ok(carry::measured(target, &order, &size, None))
 }
 
 #[cfg(test)]

@@ -13,14 +13,13 @@ use chrono::{DateTime, Utc};
 use shared::aws::Aws;
 use shared::clock;
 use shared::fleet::{BucketTarget, Fleet, FleetSource, Kind, TargetId};
-use shared::snapshot::bucket_size::CloudWatchSize;
 use shared::snapshot::{BucketSize, Latest};
 use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout};
 
 use crate::bucket_size::figure;
-use crate::error::{CollectError, MeasureError};
+use crate::error::CollectError;
 use crate::message::{Asked, CollectMessage};
 use crate::queue::{QueueError, TargetQueue};
 use crate::refresh;
@@ -284,18 +283,8 @@ impl Buckets<'_> {
         let answers = figure::read(self.ports.aws, &buckets, self.now, until).await;
         let answers = asked.into_iter().zip(answers);
         answers
-            .map(|((id, _), answer)| (id.clone(), asked_of(answer)))
+            .map(|((id, _), answer)| (id.clone(), Asked::of(answer)))
             .collect()
-    }
-}
-
-fn asked_of(answer: Result<CloudWatchSize, MeasureError>) -> Asked {
-    match answer {
-        Ok(figure) => Asked::Found(figure),
-        Err(error) => Asked::Missing {
-            code: error.code.to_owned(),
-            reason: error.reason,
-        },
     }
 }
 

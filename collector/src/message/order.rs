@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use shared::snapshot::bucket_size::{CloudWatchSize, Refresh, RefreshReason};
 
 use super::MessageError;
+use crate::error::MeasureError;
 
 /// What a collector is to do with a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,6 +47,19 @@ pub enum Asked {
         /// What was attempted and what to do about it.
         reason: String,
     },
+}
+
+impl Asked {
+    /// Returns what an answer came to, as readers are told.
+    pub fn of(answer: Result<CloudWatchSize, MeasureError>) -> Self {
+        match answer {
+            Ok(figure) => Self::Found(figure),
+            Err(error) => Self::Missing {
+                code: error.code.to_owned(),
+                reason: error.reason,
+            },
+        }
+    }
 }
 
 /// JSON of an [`Order`]; without anything to tell it is empty.

@@ -6,8 +6,9 @@ use aws_sdk_cloudwatch::primitives::DateTime as SdkTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::TimeDelta;
-use collector::Asked;
+use collector::{Asked, measure_bucket};
 use shared::clock::SystemClock;
+use shared::fleet::Measured;
 use shared::snapshot::bucket_size::Part;
 use shared::snapshot::{Completeness, Measurement};
 use shared::testing;
@@ -129,6 +130,19 @@ async fn a_figure_comes_with_the_first_listing_and_the_next_days_without_one() {
         (Part::CloudWatch, "no_metrics")
     );
     assert_eq!(without.completeness(), Completeness::Complete);
+
+    // Somebody who waits has both at once, by the machine's own clock.
+    let target = BucketTarget {
+        measure: Measured {
+            cloudwatch: true,
+            ..Measured::current()
+        },
+        ..BucketTarget::whole("acme-prod", &name)
+    };
+    let waited = measure_bucket(Arc::clone(&aws), &target, &Progress::default()).await;
+    let waited = waited.unwrap();
+    assert_eq!(waited.total_bytes(), 5);
+    assert_eq!(waited.cloudwatch.unwrap().total_bytes, 478);
 
     // Half past five: both are told when they are listed next, and CloudWatch is not asked.
     put(&aws, (None, &name), &[("StandardStorage", 1, 90.0)]).await;
