@@ -1,4 +1,4 @@
-//! Lambda function `plan`: queues one message per target on each tick of the schedule.
+//! Lambda function `plan`: queues a message for each target that is due or has news, on each tick of the schedule.
 use collector::lambda;
 
 #[tokio::main(flavor = "current_thread")]
