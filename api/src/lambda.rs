@@ -114,7 +114,7 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
     let limits = start.reader.client_environments();
     start.reader.finish(()).map_err(log_faults)?;
     join_all(start.primers).await;
-    let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::Embedded)
+    let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::of_function(&ProcessVariables))
         .with_client_limits(limits);
     lambda_runtime::run(service_fn(
         async |event: LambdaEvent<ApiGatewayProxyRequest>| {

@@ -178,7 +178,7 @@ impl<S: Source> Collector<S> {
         } = &self.ports;
         let report = run::run(&self.source, writer, &**clock, task).await;
         report.log();
-        report.emit(*metrics, clock.now());
+        report.emit(metrics, clock.now());
         report.outcome.is_redelivered()
     }
 }

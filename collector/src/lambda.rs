@@ -142,7 +142,7 @@ async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
         writer,
         clock,
         every: config.every,
-        metrics: Metrics::Embedded,
+        metrics: Metrics::of_function(&ProcessVariables),
         queue: None,
     }
 }

@@ -107,7 +107,7 @@ impl Report {
     ///
     /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds`
     /// says how long after its scheduled time a snapshot can be read.
-    pub fn emit(&self, metrics: Metrics, now: DateTime<Utc>) {
+    pub fn emit(&self, metrics: &Metrics, now: DateTime<Utc>) {
         let duration = ("DurationMilliseconds", "Milliseconds", self.duration_ms());
         let run = ("Runs", "Count", 1);
         let kind = self.kind.as_str();

@@ -16,6 +16,8 @@ use tracing_subscriber::prelude::*;
 
 use crate::config::{LOG_LEVEL, LOG_LEVELS, Variables};
 
+/// Variable that Lambda sets to the function's name.
+const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// Namespace of all metrics.
 pub const METRIC_NAMESPACE: &str = "MRT";
 
@@ -80,10 +82,10 @@ pub fn filter(level: &str) -> Targets {
 }
 
 /// Writes metrics in CloudWatch's embedded metric format, or nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Metrics {
-    /// One JSON line per call on standard output.
-    Embedded,
+    /// One JSON line per call on standard output, of the function with this name.
+    Embedded(String),
     /// Left out.
     Off,
 }
@@ -92,18 +94,29 @@ pub enum Metrics {
 pub type Metric<'a> = (&'a str, &'a str, u64);
 
 impl Metrics {
-    /// Writes `metrics` with one dimension, the kind of target.
-    pub fn emit(self, now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) {
-        if self == Self::Off {
+    /// Returns metrics of the Lambda function that this process is.
+    ///
+    /// Functions of two deployments in one account have two names, and so do their metrics and alarms.
+    pub fn of_function(variables: &dyn Variables) -> Self {
+        Self::Embedded(variables.get(FUNCTION_NAME).unwrap_or_default())
+    }
+
+    /// Writes `metrics` with two dimensions: the kind of target, and the function.
+    pub fn emit(&self, now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) {
+        let Self::Embedded(function) = self else {
             return;
-        }
-        let line = embedded_line(now, kind, metrics);
+        };
+        let line = embedded_line(now, (kind, function), metrics);
         // A log line that cannot be written must not fail the run that it is about.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 }
 
-fn embedded_line(now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) -> serde_json::Value {
+fn embedded_line(
+    now: DateTime<Utc>,
+    (kind, function): (&str, &str),
+    metrics: &[Metric<'_>],
+) -> serde_json::Value {
     let declared: Vec<_> = metrics
         .iter()
         .map(|(name, unit, _)| serde_json::json!({"Name": name, "Unit": unit}))
@@ -111,9 +124,14 @@ fn embedded_line(now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) -> serd
     let mut line = serde_json::json!({
         "_aws": {
             "Timestamp": now.timestamp_millis(),
-            "CloudWatchMetrics": [{"Namespace": METRIC_NAMESPACE, "Dimensions": [["Kind"]], "Metrics": declared}],
+            "CloudWatchMetrics": [{
+                "Namespace": METRIC_NAMESPACE,
+                "Dimensions": [["Kind", "FunctionName"]],
+                "Metrics": declared,
+            }],
         },
         "Kind": kind,
+        "FunctionName": function,
     });
     for (name, _, value) in metrics {
         line[*name] = (*value).into();
@@ -161,7 +179,7 @@ mod tests {
 
         let line = embedded_line(
             now,
-            "bucket",
+            ("bucket", "acme-collect"),
             &[("Runs", "Count", 1), ("MeasuredBytes", "Bytes", 42)],
         );
 
@@ -172,11 +190,12 @@ mod tests {
                     "Timestamp": 1_767_225_600_000_u64,
                     "CloudWatchMetrics": [{
                         "Namespace": "MRT",
-                        "Dimensions": [["Kind"]],
+                        "Dimensions": [["Kind", "FunctionName"]],
                         "Metrics": [{"Name": "Runs", "Unit": "Count"}, {"Name": "MeasuredBytes", "Unit": "Bytes"}],
                     }],
                 },
                 "Kind": "bucket",
+                "FunctionName": "acme-collect",
                 "Runs": 1,
                 "MeasuredBytes": 42,
             })
