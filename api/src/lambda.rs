@@ -114,8 +114,13 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
     let limits = start.reader.client_environments();
     start.reader.finish(()).map_err(log_faults)?;
     join_all(start.primers).await;
-    let server = Server::new(endpoints, origins, Arc::new(SystemClock), Metrics::of_function(&ProcessVariables))
-        .with_client_limits(limits);
+    let server = Server::new(
+        endpoints,
+        origins,
+        Arc::new(SystemClock),
+        Metrics::of_function(&ProcessVariables),
+    )
+    .with_client_limits(limits);
     lambda_runtime::run(service_fn(
         async |event: LambdaEvent<ApiGatewayProxyRequest>| {
             Ok::<_, std::convert::Infallible>(server.handle(event.payload).await)
