@@ -112,7 +112,7 @@ impl Source for BucketSource {
     fn merged(
         &self,
         target: &BucketTarget,
-        order: &Order,
+        order: (&Order, DateTime<Utc>),
         measured: &BucketSize,
         before: Option<&Good<BucketSize>>,
     ) -> Option<BucketSize> {
@@ -277,12 +277,13 @@ pub async fn measure_bucket(
         return Ok(size);
     }
     let until = Instant::now() + BESIDE_TIMEOUT;
-    let mut answers = figure::read(&aws, &[target], SystemClock.now(), until).await;
+    let now = SystemClock.now();
+    let mut answers = figure::read(&aws, &[target], now, until).await;
     let order = Order {
         cloudwatch: answers.pop().map(Asked::of),
         ..Order::default()
     };
-    Ok(carry::measured(target, &order, &size, None))
+    Ok(carry::measured(target, (&order, now), &size, None))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::queue::{QueueError, TargetQueue};
 use crate::refresh;
 use decide::Decision;
 
-/// Longest time for reading what is known of all buckets: about 7 queries for 10,000 of them.
+/// Longest time for reading what is known of all buckets: some 20 queries of a megabyte for 10,000 of them.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(45);
 /// Longest time for asking CloudWatch: 10,000 buckets are 556 calls, 8 at a time.
 pub const CLOUDWATCH_TIMEOUT: Duration = Duration::from_secs(60);

@@ -245,8 +245,9 @@ impl<S: Source> OneRun<'_, '_, S> {
         };
         let total_bytes = snapshot.measurement.total_bytes();
         let keeping = self.writer.keep_merged(&snapshot, |measured, before| {
-            let (target, order) = (self.task.target, self.task.order);
-            self.source.merged(target, order, measured, before)
+            let order = (self.task.order, self.task.scheduled_at);
+            self.source
+                .merged(self.task.target, order, measured, before)
         });
         match in_time(self.task.deadline, keeping).await {
             Ok(kept) => Outcome::Kept { kept, total_bytes },

@@ -79,11 +79,12 @@ pub trait Source: Send + Sync {
         self.measure(target, progress).await.map(Part::Whole)
     }
 
-    /// Returns `measured` as a run with `order` keeps it, where `before` is the last good run; `None` as it is.
+    /// Returns `measured` as a run with `order`, scheduled for the time given, keeps it, where `before` is the last good
+    /// run; `None` as it is.
     fn merged(
         &self,
         _target: &Self::Target,
-        _order: &Order,
+        _order: (&Order, DateTime<Utc>),
         _measured: &Self::Measurement,
         _before: Option<&GoodRun<Self>>,
     ) -> Option<Self::Measurement> {

@@ -10,17 +10,19 @@ use shared::snapshot::{BucketSize, Good, Measurement};
 use super::figure::NO_METRICS;
 use crate::message::{Asked, Order, Work};
 
-/// Returns `measured` as it is kept by a run with `order`, where `before` is the last good run.
+/// Returns `measured` as it is kept by a run with `order`, scheduled for `scheduled_at`, where `before` is the last good
+/// run.
 pub(super) fn measured(
     target: &BucketTarget,
-    order: &Order,
+    (order, scheduled_at): (&Order, DateTime<Utc>),
     measured: &BucketSize,
     before: Option<&Good<BucketSize>>,
 ) -> BucketSize {
     let mut size = measured.clone();
     size.refresh = order.refresh;
     if wants_figure(target) {
-        add_figure(&mut size, order, before.map(|before| &before.summary));
+        let before = before.map(|before| &before.summary);
+        add_figure(&mut size, (order, scheduled_at), before);
     }
     size
 }
@@ -51,7 +53,7 @@ pub(super) fn carried(
     size.unmeasured
         .retain(|missing| missing.part != Part::CloudWatch);
     if wants_figure(target) {
-        add_figure(&mut size, order, Some(&before.summary));
+        add_figure(&mut size, (order, scheduled_at), Some(&before.summary));
     }
     (size != before.summary).then_some(size)
 }
@@ -62,8 +64,17 @@ pub(crate) fn wants_figure(target: &BucketTarget) -> bool {
 }
 
 /// Adds the newest figure to a size that has none, and why there is no newer one.
-fn add_figure(size: &mut BucketSize, order: &Order, before: Option<&BucketSize>) {
+///
+/// A run may end long after it was scheduled: that there was no figure then says nothing of one that was found since.
+fn add_figure(
+    size: &mut BucketSize,
+    (order, scheduled_at): (&Order, DateTime<Utc>),
+    before: Option<&BucketSize>,
+) {
     let known = before.and_then(|before| before.cloudwatch.clone());
+    let was_found_since = known
+        .as_ref()
+        .is_some_and(|known| known.asked_at > scheduled_at);
     let missing = |code: &str, reason: &str| Unmeasured {
         part: Part::CloudWatch,
         code: code.to_owned(),
@@ -71,12 +82,12 @@ fn add_figure(size: &mut BucketSize, order: &Order, before: Option<&BucketSize>)
     };
     match &order.cloudwatch {
         Some(Asked::Found(found)) => size.cloudwatch = newer(known, found),
-        Some(Asked::Missing { code, reason }) => {
+        Some(Asked::Missing { code, reason }) if !was_found_since => {
             size.unmeasured.push(missing(code, reason));
             // What CloudWatch no longer knows is not shown for ever.
             size.cloudwatch = known.filter(|_| code != NO_METRICS);
         }
-        None => {
+        Some(Asked::Missing { .. }) | None => {
             size.cloudwatch = known;
             let faults = before.map(|before| before.unmeasured.as_slice());
             let faults = faults.unwrap_or_default().iter();
@@ -261,8 +272,10 @@ mod tests {
             ..order(0, asked)
         };
         let known = before(7, Some(figure(3, 80)));
-        let figure_of =
-            |asked, before| measured(&target(), &full(asked), &listed, before).cloudwatch;
+        let figure_of = |asked, before| {
+            let order = full(asked);
+            measured(&target(), (&order, hour(110)), &listed, before).cloudwatch
+        };
 
         assert_eq!(figure_of(None, Some(&known)), Some(figure(3, 80)));
         let older = Some(Asked::Found(figure(2, 70)));
@@ -270,7 +283,31 @@ mod tests {
         assert_eq!(figure_of(older, None), Some(figure(2, 70)));
         assert_eq!(figure_of(None, None), None);
         let unwanted = BucketTarget::whole("acme-prod", "files");
-        let size = measured(&unwanted, &full(None), &listed, Some(&known));
+        let size = measured(&unwanted, (&full(None), hour(110)), &listed, Some(&known));
         assert_eq!((size.cloudwatch, size.refresh), (None, Some(refresh(110))));
+    }
+
+    /// A listing may take hours; what CloudWatch said meanwhile was told without it.
+    #[test]
+    fn a_figure_that_was_found_since_is_not_lost_to_an_older_answer() {
+        let listed = before(9, None).summary;
+        let known = before(7, Some(figure(3, 80)));
+        let order = Order {
+            work: Work::Measure,
+            ..order(0, missing("no_metrics"))
+        };
+        let asked_at = figure(3, 80).asked_at;
+        let ended =
+            |scheduled_at| measured(&target(), (&order, scheduled_at), &listed, Some(&known));
+
+        let (earlier, later) = (
+            ended(asked_at - TimeDelta::hours(1)),
+            ended(asked_at + TimeDelta::hours(1)),
+        );
+
+        assert_eq!(earlier.cloudwatch, Some(figure(3, 80)));
+        assert!(earlier.unmeasured.is_empty());
+        assert_eq!(later.cloudwatch, None);
+        assert_eq!(later.unmeasured[0].code, "no_metrics");
     }
 }

@@ -64,7 +64,7 @@ impl Source for Named {
     fn merged(
         &self,
         target: &BucketTarget,
-        order: &Order,
+        order: (&Order, DateTime<Utc>),
         measured: &BucketSize,
         before: Option<&Good<BucketSize>>,
     ) -> Option<BucketSize> {

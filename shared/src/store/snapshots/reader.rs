@@ -70,7 +70,7 @@ impl SnapshotReader {
     /// Shows `visit` what is known of every target of a kind, in the order of their ids, targets included that the
     /// fleet no longer has; a record that cannot be read is shown as the error it is.
     ///
-    /// Costs one query for each megabyte, about 1,500 targets; holds one page at a time.
+    /// Costs one query for each megabyte, at most 1,000 targets; holds one page at a time.
     ///
     /// # Errors
     ///
