@@ -67,7 +67,7 @@ pub fn start(format: Format, variables: &dyn Variables) {
     drop(started);
 }
 
-/// Returns what is logged at `level` of ours; `info` where it is none of [`LOG_LEVELS`].
+/// Returns what is logged at `level` of ours; `info` where it is none of `LOG_LEVELS`.
 ///
 /// Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours. Who was shown
 /// what (target `audit`) is logged at every level. Not an `EnvFilter`: its regular expressions would be in every
