@@ -24,8 +24,8 @@ const ENGINES_WITHOUT_FILES: [&str; 6] = [
 
 const SHARED_FILE: &str =
     "it shares a file with other tables, so the server's statistics stand for its bytes";
-const NOT_LISTED: &str = "InnoDB did not say which file it is in, as another session holds or waits for a lock, so the server's statistics stand for its bytes";
-const FULL_TEXT_UNKNOWN: &str = "its full-text indexes are not in it: InnoDB did not say which files are theirs, as another session holds or waits for a lock";
+const NOT_LISTED: &str = "InnoDB did not say which file it is in (another session holds or waits for a lock, or a name has letters beyond ASCII), so the server's statistics stand for its bytes";
+const FULL_TEXT_UNKNOWN: &str = "its full-text indexes are not in it: InnoDB did not say which files are theirs (another session holds or waits for a lock, or the database's name has letters beyond ASCII)";
 const NO_PROCESS: &str =
     "the role lacks PROCESS and sees no files, so the server's statistics stand for its bytes";
 
@@ -67,7 +67,8 @@ pub(super) struct InnodbFile {
 /// What InnoDB lists; only a role with PROCESS sees it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Innodb {
-    /// `None` when another session's lock was in the way: then names alone tell which file is whose.
+    /// `None` when another session's lock or the database's name was in the way: then names alone tell which file is
+    /// whose. Only MySQL 8 does that, which has no partition in a file with others.
     pub(super) tables: Option<Vec<InnodbTable>>,
     pub(super) files: Vec<InnodbFile>,
 }
@@ -172,21 +173,24 @@ impl Owned {
         let tables = innodb.tables.as_deref().unwrap_or_default();
         let by_id: HashMap<u64, &InnodbTable> =
             tables.iter().map(|table| (table.id, table)).collect();
-        let owner = |name: &[u8]| {
-            if let Some(index) = spellings.get(name) {
-                return Some(*index);
+        let numbers: HashMap<u64, &[u8]> = innodb
+            .files
+            .iter()
+            .map(|file| (file.space, file.name.as_slice()))
+            .collect();
+        let of_table = |name: &[u8]| match (spellings.get(name), names::meaning(name)) {
+            (Some(index), _) => Some(*index),
+            (None, Meaning::Table(table)) => spellings.get(table).copied(),
+            (None, _) => None,
+        };
+        let owner = |name: &[u8]| match (of_table(name), names::meaning(name)) {
+            (None, Meaning::FullText(id)) => {
+                let table = by_id.get(&id)?;
+                // A name that is not known as InnoDB spells it is known as the file has it.
+                let of_file = || of_table(numbers.get(&table.space)?);
+                of_table(&table.name).or_else(of_file)
             }
-            match names::meaning(name) {
-                Meaning::Table(table) => spellings.get(table).copied(),
-                Meaning::FullText(id) => {
-                    let table = by_id.get(&id)?;
-                    match names::meaning(&table.name) {
-                        Meaning::Table(table) => spellings.get(table).copied(),
-                        _ => None,
-                    }
-                }
-                Meaning::Unfinished => None,
-            }
+            (index, _) => index,
         };
         let mut owned = Self::default();
         // By the file's number first: in MySQL 8 tables and files may be spelled differently.
@@ -210,11 +214,6 @@ impl Owned {
                 space.full_text_bytes = space.full_text_bytes.checked_add(file.bytes)?;
             }
         }
-        let numbers: HashMap<u64, &[u8]> = innodb
-            .files
-            .iter()
-            .map(|file| (file.space, file.name.as_slice()))
-            .collect();
         let named: std::collections::HashSet<&[u8]> = numbers.values().copied().collect();
         for table in tables {
             let Some(index) = owner(&table.name) else {

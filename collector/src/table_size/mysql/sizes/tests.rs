@@ -231,6 +231,22 @@ fn sequences_are_bytes_and_no_tables() {
     assert_eq!((sizes.tables.len(), sizes.other_bytes), (0, 64));
 }
 
+/// As MySQL 8 has them: the spelling of the table is not known, and that of its file is its name.
+#[test]
+fn a_full_text_index_is_in_its_table_whatever_the_letters_of_the_name() {
+    let mut innodb = innodb(&[
+        (33, "t@0k", Some(1000), false),
+        (34, "fts_0000000000000021_config", Some(30), false),
+    ]);
+    innodb.files[0].name = "tä".as_bytes().to_vec();
+
+    let sizes = judge("acme", vec![listed("tä")], Some(&innodb), true).unwrap();
+
+    assert_eq!(sizes.tables[0].total_bytes, 1030);
+    assert_eq!(sizes.tables[0].quality, Quality::Exact);
+    assert_eq!(sizes.other_bytes, 0);
+}
+
 /// MySQL 8 does not list tables while one of the server is locked; its files have the names of their tables.
 #[test]
 fn files_alone_size_tables_and_what_they_do_not_tell_is_an_estimate() {
