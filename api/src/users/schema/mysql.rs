@@ -1,7 +1,8 @@
 //! The probe of a MySQL or MariaDB database, which tells an account nothing of what it may not read.
 //!
 //! Of a table that it may read in part, MariaDB says whether a further column exists when that column is asked for;
-//! MySQL refuses both alike, but shows the table's definition to whoever has SHOW VIEW, as our grants give it. Of a table that it may not read at all, Mendix's own catalogue says whether it exists.
+//! MySQL refuses both alike, but shows the table's definition to whoever has SHOW VIEW, as our grants give it. Of a
+//! table that it may not read at all, Mendix's own catalogue says whether it exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,8 @@ use crate::users::error::UsersError;
 use crate::users::grants;
 use crate::users::statement::Parts;
 
+/// No table has it: a server that refuses it refuses whatever it is asked for.
+const NO_COLUMN: &str = "mrt$no_column";
 const PROBE: &str = include_str!("../probe_mysql.sql");
 /// Where Mendix writes down the tables of entities and of associations.
 const CATALOGUE: [&str; 2] = ["mendixsystem$entity", "mendixsystem$association"];
@@ -32,15 +35,10 @@ pub(super) async fn probe(
     let (mut refused, mut lacking) = (Vec::new(), BTreeSet::new());
     for (table, columns) in by_table {
         if readable.iter().any(|(known, _)| *known == table) {
-            for column in columns {
-                match is_there(connection, table, column).await? {
-                    Some(true) => {
-                        existing.insert((table.to_owned(), column.to_owned()));
-                    }
-                    Some(false) => {}
-                    None => {
-                        lacking.insert(grants::see_statement(target));
-                    }
+            match existing_of(connection, table, columns).await? {
+                Some(found) => existing.extend(found),
+                None => {
+                    lacking.insert(grants::see_statement(target));
                 }
             }
             continue;
@@ -101,39 +99,67 @@ async fn is_there(
     table: &str,
     column: &str,
 ) -> Result<Option<bool>, UsersError> {
-    let expression = match column {
+    let column = match column {
         "1" => "1".to_owned(),
         column => format!("\"{column}\""),
     };
-    let text = format!("SELECT CAST({expression} AS CHAR) FROM \"{table}\" LIMIT 0");
+    let text = format!("SELECT CAST({column} AS CHAR) FROM \"{table}\" LIMIT 0");
     let asked = connection.rows(Parts::default().fill(Engine::Mysql, &text));
     match asked.await {
         Ok(_) => Ok(Some(true)),
-        Err(DatabaseError::Denied(_)) if column == "1" => Ok(None),
-        Err(DatabaseError::Denied(_)) => is_defined(connection, table, column).await,
+        Err(DatabaseError::Denied(_)) => Ok(None),
         Err(error) if is_unknown(&error) => Ok(Some(false)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Returns whether the definition of `table` has `column`; `None` when the definition is not shown.
-async fn is_defined(
+/// Returns which of `columns` exist in a table that is there, whether they may be read or not; `None` when the server
+/// neither tells them apart nor shows the table's definition.
+async fn existing_of(
     connection: &mut Connection,
     table: &str,
-    column: &str,
-) -> Result<Option<bool>, UsersError> {
+    columns: Vec<&str>,
+) -> Result<Option<Vec<Column>>, UsersError> {
+    let (mut existing, mut refused) = (Vec::new(), Vec::new());
+    for column in columns {
+        match is_there(connection, table, column).await? {
+            Some(true) => existing.push((table.to_owned(), column.to_owned())),
+            Some(false) => {}
+            None => refused.push(column),
+        }
+    }
+    if refused.is_empty() {
+        return Ok(Some(existing));
+    }
+    let tells_apart = is_there(connection, table, NO_COLUMN).await?.is_some();
+    if !tells_apart {
+        let Some(definition) = definition(connection, table).await? else {
+            return Ok(None);
+        };
+        // One column a line, its name first; what else a line begins with is no name in quotes.
+        refused.retain(|column| definition.contains(&format!("\n  `{column}` ")));
+    }
+    let refused = refused.into_iter();
+    existing.extend(refused.map(|column| (table.to_owned(), column.to_owned())));
+    Ok(Some(existing))
+}
+
+/// Returns the definition of a table in small letters; `None` when it is not shown.
+async fn definition(
+    connection: &mut Connection,
+    table: &str,
+) -> Result<Option<String>, UsersError> {
     let text = format!("SHOW CREATE TABLE \"{table}\"");
     let asked = connection.rows(Parts::default().fill(Engine::Mysql, &text));
     match asked.await {
-        Ok(rows) => {
-            // One column a line, its name first; what else a line begins with is no name in quotes.
-            let begin = format!("\n  `{column}` ");
-            let definitions = rows.into_iter().flatten().flatten();
-            let mut definitions = definitions.map(|text| text.to_lowercase());
-            Ok(Some(definitions.any(|text| text.contains(&begin))))
-        }
+        // The name, then the definition.
+        Ok(rows) => Ok(rows
+            .into_iter()
+            .flatten()
+            .flatten()
+            .nth(1)
+            .map(|text| text.to_lowercase())),
         Err(DatabaseError::Denied(_)) => Ok(None),
-        Err(error) if is_unknown(&error) => Ok(Some(false)),
         Err(error) => Err(error.into()),
     }
 }
