@@ -32,8 +32,8 @@ use crate::message::{Asked, Order};
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::source::{Part, Progress, Source};
 
-/// Longest time for incomplete uploads, and for somebody who waits CloudWatch, after a finished listing. With more it would be the listing that is lost: what
-/// is not there in time is unmeasured.
+/// Longest time for incomplete uploads after a finished listing, and for CloudWatch's figure where somebody waits for it.
+/// With more it would be the listing that is lost: what is not there in time is unmeasured.
 const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Measures storage targets: buckets and others.

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataError;
 use aws_sdk_cloudwatch::primitives::DateTime as SdkTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
@@ -16,7 +14,13 @@ use aws_sdk_cloudwatch::types::{
 use chrono::{DateTime, Utc};
 
 use crate::error::MeasureError;
+use crate::refusal::Service;
 
+const CLOUDWATCH: Service = Service {
+    name: "CloudWatch",
+    needs: "cloudwatch:GetMetricData",
+    thing: "metrics",
+};
 /// Most queries in one call: a limit of `GetMetricData`.
 pub const QUERIES_PER_CALL: usize = 500;
 /// Most pages of one call. A year of days for 500 queries is two: this many is an answer that never ends.
@@ -93,8 +97,8 @@ pub async fn newest(
 ///
 /// # Errors
 ///
-/// `access_denied`, `credentials_missing`, `throttled`, `unreachable`, `timeout`, `unavailable`, or
-/// `unexpected_answer` for an answer that is not whole: no query is ever left out of a result.
+/// `access_denied`, `credentials_missing`, `credentials_refused`, `throttled`, `unreachable`, `connection_cut`,
+/// `timeout`, `unavailable`, or `unexpected_answer` for an answer that is not whole: no query is ever left out of a result.
 pub async fn points(
     client: &Client,
     queries: &[MetricQuery],
@@ -146,7 +150,7 @@ async fn call(
             .set_next_token(token.clone())
             .send()
             .await
-            .map_err(of_call)?;
+            .map_err(|error| CLOUDWATCH.of_call(error))?;
         for result in page.metric_data_results() {
             answers.add(result)?;
         }
@@ -191,13 +195,8 @@ impl Answers {
         match result.status_code() {
             Some(StatusCode::Complete) | None => answer.is_partial = false,
             Some(StatusCode::PartialData) => answer.is_partial = true,
-            Some(StatusCode::Forbidden) => return Err(denied()),
-            Some(_) => {
-                return Err(MeasureError::transient(
-                    "unavailable",
-                    "CloudWatch answered with an error of its own",
-                ));
-            }
+            Some(StatusCode::Forbidden) => return Err(CLOUDWATCH.denied()),
+            Some(_) => return Err(CLOUDWATCH.unavailable()),
         }
         if result.timestamps().len() != result.values().len() {
             return Err(unexpected("another number of values than of times"));
@@ -254,57 +253,7 @@ fn data_query(number: usize, query: &MetricQuery) -> MetricDataQuery {
 }
 
 fn unexpected(what: &str) -> MeasureError {
-    MeasureError::permanent(
-        "unexpected_answer",
-        format!("CloudWatch answered with {what}"),
-    )
-}
-
-fn denied() -> MeasureError {
-    MeasureError::permanent(
-        "access_denied",
-        "reading metrics was refused; the function that asks needs cloudwatch:GetMetricData",
-    )
-}
-
-/// Returns why a call failed.
-fn of_call(error: SdkError<GetMetricDataError>) -> MeasureError {
-    let timeout = || MeasureError::transient("timeout", "CloudWatch did not answer in time");
-    let failure = match &error {
-        SdkError::ServiceError(answer) => {
-            let status = answer.raw().status().as_u16();
-            of_answer(status, answer.err().code().unwrap_or_default())
-        }
-        SdkError::ResponseError(answer) => of_answer(answer.raw().status().as_u16(), ""),
-        SdkError::TimeoutError(_) => timeout(),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(),
-        SdkError::DispatchFailure(failure) if failure.is_io() => {
-            MeasureError::transient("unreachable", "CloudWatch could not be reached")
-        }
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => MeasureError::permanent(
-            "credentials_missing",
-            "there are no AWS credentials for CloudWatch, or the role_arn could not be assumed",
-        ),
-        _ => MeasureError::transient("unreachable", "CloudWatch could not be reached"),
-    };
-    failure.caused_by(error)
-}
-
-fn of_answer(status: u16, code: &str) -> MeasureError {
-    let is_throttled = code.starts_with("Throttling") || code == "LimitExceededException";
-    match status {
-        _ if is_throttled => {
-            MeasureError::transient("throttled", "CloudWatch asked for fewer requests")
-        }
-        429 | 503 => MeasureError::transient("throttled", "CloudWatch asked for fewer requests"),
-        401 | 403 => denied(),
-        500.. => MeasureError::transient(
-            "unavailable",
-            "CloudWatch answered with an error of its own",
-        ),
-        _ if code.starts_with("AccessDenied") => denied(),
-        _ => unexpected("a refusal of the query"),
-    }
+    CLOUDWATCH.unexpected(what)
 }
 
 #[cfg(test)]
@@ -378,25 +327,6 @@ mod tests {
         assert_eq!(forbidden.unwrap_err().code, "access_denied");
         let failed = failed.unwrap_err();
         assert_eq!((failed.code, failed.is_transient), ("unavailable", true));
-    }
-
-    #[test]
-    fn refusals_have_their_codes() {
-        for (status, code, expected, is_transient) in [
-            (400, "Throttling", "throttled", true),
-            (400, "AccessDenied", "access_denied", false),
-            (403, "", "access_denied", false),
-            (503, "", "throttled", true),
-            (500, "InternalServiceFault", "unavailable", true),
-            (400, "InvalidParameterValue", "unexpected_answer", false),
-        ] {
-            let failure = of_answer(status, code);
-            assert_eq!(
-                (failure.code, failure.is_transient),
-                (expected, is_transient),
-                "{status} {code}"
-            );
-        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod message;
 pub mod plan;
 pub mod queue;
 pub mod refresh;
+mod refusal;
 pub mod report;
 pub mod run;
 mod server_storage;

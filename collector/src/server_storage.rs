@@ -11,6 +11,8 @@ use shared::fleet::DatabaseServer;
 use crate::cloudwatch::{self, MetricQuery};
 use crate::error::MeasureError;
 
+/// Bytes of what AWS allocates storage by.
+pub(crate) const GIB: u64 = 1 << 30;
 /// Time that one point stands for: RDS reports its instances once a minute.
 const PERIOD: Duration = Duration::from_secs(60);
 /// Age of the oldest point of `FreeStorageSpace` that still counts. A server that answers has one of each minute; some

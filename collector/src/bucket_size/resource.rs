@@ -4,7 +4,6 @@
 //! measurement fails with a word for it; no size is ever zero for want of one.
 
 mod file_system;
-mod refusal;
 mod server;
 mod table;
 mod volume;
@@ -16,8 +15,6 @@ use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::Method;
 
 use crate::error::MeasureError;
-
-const GIB: u64 = 1 << 30;
 
 /// Asks for the size of `target` as of `now`; `None` for a bucket, which has to be listed.
 ///

@@ -13,15 +13,13 @@ use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::MeasureError;
-use crate::server_storage::{self, Figure};
+use crate::server_storage::{self, Figure, GIB};
 
 /// Longest time for CloudWatch, after the tables were measured: one call (`shared::aws::CALL_TIMEOUT`, 33 s) and what
 /// assuming a role takes of it.
 const STORAGE_TIMEOUT: Duration = Duration::from_secs(35);
 /// What CloudWatch leaves of the time for measuring, so that finished tables are handed back in time.
 const HAND_BACK_RESERVE: Duration = Duration::from_secs(1);
-
-const GIB: u64 = 1 << 30;
 
 /// Reads the storage of the server of `target` as of `now`, by `until` at the latest.
 ///

@@ -25,14 +25,8 @@ const WITH_CODES: [(&str, &str); 12] = [
         include_str!("../../src/bucket_size/figure.rs"),
         "permanent(",
     ),
-    (
-        include_str!("../../src/bucket_size/resource/refusal.rs"),
-        "permanent(",
-    ),
-    (
-        include_str!("../../src/bucket_size/resource/refusal.rs"),
-        "transient(",
-    ),
+    (include_str!("../../src/refusal.rs"), "permanent("),
+    (include_str!("../../src/refusal.rs"), "transient("),
     (
         include_str!("../../src/bucket_size/resource/file_system.rs"),
         "permanent(",

@@ -7,9 +7,8 @@ use shared::aws::Aws;
 use shared::fleet::{BucketTarget, DatabaseServer};
 use shared::snapshot::bucket_size::ResourceSize;
 
-use super::GIB;
 use crate::error::MeasureError;
-use crate::server_storage::{self, Figure};
+use crate::server_storage::{self, Figure, GIB};
 
 /// Reads what an instance uses of what the fleet file says is allocated to it.
 pub(super) async fn instance(

@@ -11,8 +11,8 @@ use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 use shared::snapshot::bucket_size::ResourceSize;
 
-use super::refusal::Service;
 use crate::error::MeasureError;
+use crate::refusal::Service;
 
 const DYNAMODB: Service = Service {
     name: "DynamoDB",

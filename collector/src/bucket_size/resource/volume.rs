@@ -22,11 +22,11 @@ use shared::snapshot::bucket_size::ResourceSize;
 use tokio::time::timeout;
 
 use self::request::Place;
-use super::GIB;
-use super::refusal::Service;
 use crate::bucket_size::connector::connector;
 use crate::bucket_size::listing::scan::code_of;
 use crate::error::MeasureError;
+use crate::refusal::Service;
+use crate::server_storage::GIB;
 
 const EC2: Service = Service {
     name: "EC2",

@@ -105,9 +105,6 @@ fn not_made() -> MeasureError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
-
     use shared::aws::Aws;
     use shared::testing;
 
@@ -159,9 +156,6 @@ mod tests {
     /// AWS' own Python library signs the same question alike, byte for byte.
     #[tokio::test]
     async fn the_signature_is_the_one_that_botocore_makes() {
-        let Some(python) = testing::service(testing::PYTHON) else {
-            return;
-        };
         let (mut ours, mut cases) = (String::new(), Vec::new());
         for (region, session) in [("eu-west-1", None), ("cn-north-1", Some("IQoJb3/+="))] {
             let aws = Aws::without_credentials();
@@ -180,22 +174,11 @@ mod tests {
                 "now": "1970-01-01T00:00:00", "region": region, "url": place.url, "header": FORM, "form": form,
             }));
         }
-        let mut peer = Command::new(python)
-            .arg("-c")
-            .arg(include_str!("../../../../tests/it/ec2_botocore.py"))
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = peer.stdin.take().unwrap();
-        input
-            .write_all(&serde_json::to_vec(&cases).unwrap())
-            .unwrap();
-        drop(input);
-        let output = peer.wait_with_output().unwrap();
+        let script = include_str!("../../../../tests/it/ec2_botocore.py");
+        let Some(theirs) = testing::botocore(script, &cases) else {
+            return;
+        };
 
-        assert!(output.status.success());
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), ours);
+        assert_eq!(theirs, ours);
     }
 }

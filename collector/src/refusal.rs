@@ -1,4 +1,4 @@
-//! What DynamoDB or EC2 refused and why, in our words.
+//! What a service of AWS that tells a size refused and why, in our words. S3 has refusals of its own.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
@@ -6,18 +6,18 @@ use crate::error::MeasureError;
 
 /// A service that is asked for a size.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Service {
+pub(crate) struct Service {
     /// Its name.
-    pub(super) name: &'static str,
-    /// What the collector must be allowed to do.
-    pub(super) needs: &'static str,
+    pub(crate) name: &'static str,
+    /// What the function that asks must be allowed to do.
+    pub(crate) needs: &'static str,
     /// What is not there when there is nothing of that id.
-    pub(super) thing: &'static str,
+    pub(crate) thing: &'static str,
 }
 
 impl Service {
     /// Returns why a call of an SDK's client failed.
-    pub(super) fn of_call<E>(self, error: SdkError<E>) -> MeasureError
+    pub(crate) fn of_call<E>(self, error: SdkError<E>) -> MeasureError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -42,11 +42,13 @@ impl Service {
     }
 
     /// Returns what an error answer means; the status decides about those without a code that is known.
-    pub(super) fn of_answer(self, status: u16, code: &str) -> MeasureError {
+    pub(crate) fn of_answer(self, status: u16, code: &str) -> MeasureError {
         let Self { name, needs, thing } = self;
         match code {
             "ResourceNotFoundException" | "InvalidVolume.NotFound" => self.missing(),
-            "RequestLimitExceeded" | "ProvisionedThroughputExceededException" => self.throttled(),
+            "RequestLimitExceeded"
+            | "LimitExceededException"
+            | "ProvisionedThroughputExceededException" => self.throttled(),
             _ if code.starts_with("Throttling") => self.throttled(),
             "UnrecognizedClientException"
             | "InvalidClientTokenId"
@@ -67,19 +69,16 @@ impl Service {
             _ => match status {
                 429 | 503 => self.throttled(),
                 401 | 403 => self.denied(),
-                500.. => MeasureError::transient(
-                    "unavailable",
-                    format!("{name} answered with an error of its own"),
-                ),
+                500.. => self.unavailable(),
                 _ => self.unexpected(&format!(
-                    "a refusal of the question; the collector needs {needs}"
+                    "a refusal of the question; the function that asks needs {needs}"
                 )),
             },
         }
     }
 
     /// Returns the failure of there being nothing of that id.
-    pub(super) fn missing(self) -> MeasureError {
+    pub(crate) fn missing(self) -> MeasureError {
         MeasureError::permanent(
             "resource_missing",
             format!(
@@ -90,31 +89,31 @@ impl Service {
     }
 
     /// Returns the failure of an answer that holds `what`.
-    pub(super) fn unexpected(self, what: &str) -> MeasureError {
+    pub(crate) fn unexpected(self, what: &str) -> MeasureError {
         let reason = format!("{} answered with {what}", self.name);
         MeasureError::permanent("unexpected_answer", reason)
     }
 
     /// Returns the failure of waiting in vain.
-    pub(super) fn timeout(self) -> MeasureError {
+    pub(crate) fn timeout(self) -> MeasureError {
         let reason = format!("{} did not answer in time", self.name);
         MeasureError::transient("timeout", reason)
     }
 
     /// Returns the failure of a service that is out of reach.
-    pub(super) fn unreachable(self) -> MeasureError {
+    pub(crate) fn unreachable(self) -> MeasureError {
         let reason = format!("{} could not be reached", self.name);
         MeasureError::transient("unreachable", reason)
     }
 
     /// Returns the failure of an answer that stopped before its end.
-    pub(super) fn cut(self) -> MeasureError {
+    pub(crate) fn cut(self) -> MeasureError {
         let reason = format!("the answer of {} did not arrive in whole", self.name);
         MeasureError::transient("connection_cut", reason)
     }
 
     /// Returns the failure of having no credentials.
-    pub(super) fn no_credentials(self) -> MeasureError {
+    pub(crate) fn no_credentials(self) -> MeasureError {
         let reason = format!(
             "there are no AWS credentials for {}, or the role_arn could not be assumed",
             self.name
@@ -122,14 +121,21 @@ impl Service {
         MeasureError::permanent("credentials_missing", reason)
     }
 
+    /// Returns the failure of a fault of the service's own.
+    pub(crate) fn unavailable(self) -> MeasureError {
+        let reason = format!("{} answered with an error of its own", self.name);
+        MeasureError::transient("unavailable", reason)
+    }
+
     fn throttled(self) -> MeasureError {
         let reason = format!("{} asked for fewer requests", self.name);
         MeasureError::transient("throttled", reason)
     }
 
-    fn denied(self) -> MeasureError {
+    /// Returns the failure of lacking a right.
+    pub(crate) fn denied(self) -> MeasureError {
         let reason = format!(
-            "looking at {} was refused; the collector needs {}",
+            "looking at {} was refused; the function that asks needs {}",
             self.thing, self.needs
         );
         MeasureError::permanent("access_denied", reason)
@@ -152,6 +158,7 @@ mod tests {
             (400, "ResourceNotFoundException", "resource_missing", false),
             (400, "InvalidVolume.NotFound", "resource_missing", false),
             (400, "ThrottlingException", "throttled", true),
+            (400, "Throttling", "throttled", true),
             (503, "RequestLimitExceeded", "throttled", true),
             (503, "", "throttled", true),
             (401, "AuthFailure", "credentials_refused", false),
