@@ -6,10 +6,11 @@ use aws_sdk_cloudwatch::primitives::DateTime as SdkTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::TimeDelta;
+use collector::refresh::{self, Due, Known};
 use collector::{Asked, measure_bucket};
 use shared::clock::SystemClock;
 use shared::fleet::Measured;
-use shared::snapshot::bucket_size::Part;
+use shared::snapshot::bucket_size::{Part, Refresh, RefreshReason};
 use shared::snapshot::{Completeness, Measurement};
 use shared::testing;
 
@@ -58,6 +59,35 @@ fn half_past(hour: i64) -> String {
     clock::rfc3339(day(0) + TimeDelta::minutes(hour * 60 + 30))
 }
 
+/// Returns a bucket's name, of those that begin so, that is listed for the second time half a day after the first at the
+/// earliest: where in its interval that is, the name decides.
+fn listed_late(begin: &str) -> String {
+    let first = day(0);
+    let known = Known {
+        measured_at: first,
+        refresh: Some(Refresh {
+            interval_seconds: HOUR.as_secs(),
+            reason: RefreshReason::EveryTick,
+            next_full_at: clock::after(first, HOUR),
+        }),
+        failed_at: None,
+        lacks_a_part: false,
+    };
+    let is_late = |name: &String| {
+        let target = BucketTarget::whole("acme-prod", name).id();
+        // Of two buckets that take one request each, and one request a day for both.
+        let ticks = refresh::share(&[1, 1], HOUR, 1).ticks;
+        let interval = refresh::interval(ticks[0], HOUR);
+        let now = clock::after(first, HOUR);
+        match refresh::due(&target, Some(known), interval, (now, HOUR)) {
+            Due::Later { refresh, .. } => refresh.next_full_at > first + TimeDelta::hours(12),
+            Due::Now(_) => false,
+        }
+    };
+    let mut names = (0..).map(|number| format!("{begin}-{number}"));
+    names.find(is_late).unwrap()
+}
+
 #[tokio::test]
 async fn a_figure_comes_with_the_first_listing_and_the_next_days_without_one() {
     let Some(url) = testing::service(testing::MINISTACK) else {
@@ -65,7 +95,10 @@ async fn a_figure_comes_with_the_first_listing_and_the_next_days_without_one() {
     };
     let account = services::unique_account();
     let aws = Arc::new(Aws::at(&url, &account, "test"));
-    let (name, other) = (format!("figure-{account}"), format!("other-{account}"));
+    let (name, other) = (
+        listed_late(&format!("figure-{account}")),
+        listed_late(&format!("other-{account}")),
+    );
     for bucket in [&name, &other] {
         let client = aws.s3(None, None).await;
         client.create_bucket().bucket(bucket).send().await.unwrap();
