@@ -3,6 +3,7 @@
 mod server;
 
 use std::io::Write;
+use std::process::{Command, Stdio};
 
 use crate::config::{ProcessVariables, Variables};
 
@@ -38,6 +39,36 @@ pub fn service(variable: &str) -> Option<String> {
         skip(&format!("{variable} is not set"));
     }
     address
+}
+
+/// Runs a Python script that has botocore on `cases` as JSON, and returns what it prints; `None` when there is no such
+/// Python and the test must be skipped.
+///
+/// # Panics
+///
+/// When the script fails.
+#[expect(
+    clippy::unwrap_used,
+    reason = "test support: a peer that does not answer has failed"
+)]
+pub fn botocore(script: &str, cases: &[serde_json::Value]) -> Option<String> {
+    let mut peer = Command::new(service(PYTHON)?)
+        .arg("-c")
+        .arg(script)
+        .env_clear()
+        .env("PATH", ProcessVariables.get("PATH").unwrap_or_default())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = peer.stdin.take().unwrap();
+    input
+        .write_all(&serde_json::to_vec(cases).unwrap())
+        .unwrap();
+    drop(input);
+    let output = peer.wait_with_output().unwrap();
+    assert!(output.status.success());
+    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 /// Says that a test is skipped, also where the output of good tests is kept back.

@@ -10,3 +10,42 @@ mod sizes;
 mod storage;
 mod storms;
 mod versions;
+
+use collector::{Progress, Source, TableSource};
+use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::testing::{PASSWORD, Server};
+
+/// Name of the variable that holds a role's password.
+const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
+
+/// Returns the database `name` on this machine, with a role of the same name.
+fn local(engine: Engine, port: u16, name: &str) -> DatabaseTarget {
+    DatabaseTarget {
+        environment: "acme-prod".into(),
+        engine,
+        host: "127.0.0.1".into(),
+        port,
+        name: name.into(),
+        user: name.into(),
+        auth: Auth::Variable(PASSWORD_VARIABLE.into()),
+        region: None,
+        role_arn: None,
+        server: None,
+        allocated_gib: None,
+    }
+}
+
+/// Asserts that one source, as in a function that stays warm, measures the database of `server` that its administrator
+/// `name` has, tells when it is down, and measures it again.
+async fn assert_measured_after_a_restart(mut server: Server, engine: Engine, name: &str) {
+    let target = local(engine, server.port(), name);
+    let source = TableSource::new(postgres::databases(PASSWORD));
+    let progress = Progress::default();
+
+    assert!(source.measure(&target, &progress).await.is_ok());
+    server.stop();
+    let down = source.measure(&target, &progress).await.unwrap_err();
+    assert_eq!((down.code, down.is_transient), ("connection_refused", true));
+    server.start();
+    assert!(source.measure(&target, &progress).await.is_ok());
+}

@@ -6,7 +6,8 @@ import json
 import time
 import unittest
 
-from world import DATABASE, FILE_BYTES, FILE_SYSTEM, FREE_BYTES, VOLUME_BYTES, until, world
+from storage import FILE_BYTES, FILE_SYSTEM, FREE_BYTES, VOLUME_BYTES
+from world import DATABASE, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",

@@ -22,6 +22,8 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 from botocore.config import Config
 
+import storage
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = REPOSITORY / "infra/aws/template.yaml"
 TOOLS = REPOSITORY / ".mrt/venv/deploy/bin"
@@ -37,8 +39,6 @@ FUNCTIONS = {
     "ApiConstants": "api-constants",
     "ApiPublic": "api-public",
 }
-FILE_SYSTEM, FILE_BYTES, VOLUME_BYTES = "fs-0123456789abcdef0", 123_456, 654_321
-FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file says are allocated to the database's instance
 PATIENCE_SECONDS = 120  # for what happens by itself; the schedule ticks once a minute
 
 
@@ -203,10 +203,8 @@ class World:
         self.constant_secret_arn = secrets.create_secret(
             Name="acme/prod", SecretString=json.dumps({"mx-const-Sales.Limit": "12"}))["ARN"]
         self.client("ssm").put_parameter(Name="/acme-prod/constants/Sales.Region", Value="eu", Type="String")
-        self.put_free_storage()
         self.run_task()
-        self.put_billed_bytes()
-        self.make_other_storage()
+        self.volume = storage.make(self.client, f"{REGION}a")
         iam = self.client("iam")
         trust = {"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}]}
@@ -231,41 +229,6 @@ class World:
             "environment": [{"name": "MX_Sales_Mode", "value": "task"}]}])
         ecs.create_service(cluster="acme", serviceName="acme-prod", taskDefinition="acme-prod", desiredCount=1)
 
-    def put_free_storage(self):
-        """What RDS says each minute of an instance; this says it once, which counts for half an hour."""
-        self.client("cloudwatch").put_metric_data(Namespace="AWS/RDS", MetricData=[{
-            "MetricName": "FreeStorageSpace", "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": "acme-db"}],
-            "Timestamp": int(time.time()), "Value": float(FREE_BYTES), "Unit": "Bytes"}])
-
-    def put_billed_bytes(self):
-        """What S3 says of yesterday: the two files, the upload's part, and 38 bytes of what AWS adds; of the other two."""
-        midnight = int(time.time()) // 86400 * 86400 - 86400
-        self.client("cloudwatch").put_metric_data(Namespace="AWS/S3", MetricData=[
-            {"MetricName": metric, "Dimensions": [
-                {"Name": "BucketName", "Value": bucket}, {"Name": "StorageType", "Value": kind}],
-             "Timestamp": midnight, "Value": value} for bucket, metric, kind, value in (
-                ("acme-prod-files", "BucketSizeBytes", "StandardStorage", 3400.0),
-                ("acme-prod-files", "NumberOfObjects", "AllStorageTypes", 3.0),
-                ("elsewhere-files", "BucketSizeBytes", "StandardStorage", 24.0))])
-
-    def make_other_storage(self):
-        """What a file system and a cluster of Aurora report now, a table of two items, and a volume."""
-        file_system = {"Name": "FileSystemId", "Value": FILE_SYSTEM}
-        self.client("cloudwatch").put_metric_data(Namespace="AWS/EFS", MetricData=[
-            {"MetricName": "StorageBytes", "Dimensions": [file_system, {"Name": "StorageClass", "Value": kind}],
-             "Timestamp": int(time.time()), "Value": float(FILE_BYTES)} for kind in ("Total", "Standard")])
-        self.client("cloudwatch").put_metric_data(Namespace="AWS/RDS", MetricData=[{
-            "MetricName": "VolumeBytesUsed", "Dimensions": [{"Name": "DBClusterIdentifier", "Value": "acme"}],
-            "Timestamp": int(time.time()), "Value": float(VOLUME_BYTES)}])
-        self.client("dynamodb").create_table(
-            TableName="acme-sessions", BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}])
-        for name in ("one", "two"):
-            self.client("dynamodb").put_item(TableName="acme-sessions", Item={"id": {"S": name}})
-        self.volume = self.client("ec2").create_volume(
-            AvailabilityZone=f"{REGION}a", Size=30, VolumeType="gp3")["VolumeId"]
-
     def put_files(self, bucket, sizes):
         for key, size in sizes.items():
             self.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x" * size)
@@ -281,7 +244,7 @@ name = "acme-prod"
   measure = ["current", "noncurrent", "delete_markers", "multipart", "cloudwatch"]
   [[environment.storage]]
   kind = "efs"
-  id = "{FILE_SYSTEM}"
+  id = "{storage.FILE_SYSTEM}"
   [[environment.storage]]
   kind = "rds"
   id = "acme-db"

@@ -93,16 +93,12 @@ fn with_query<'p>(
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
-
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
 
     use super::*;
     use crate::clock::{Clock, FixedClock};
-    use crate::config::{ProcessVariables, Variables};
     use crate::fleet::{Auth, Engine};
     use crate::testing;
 
@@ -215,9 +211,6 @@ mod tests {
     /// AWS' own Python library makes the same token from the same login, byte for byte.
     #[tokio::test]
     async fn a_token_is_the_one_that_botocore_makes() {
-        let Some(python) = testing::service(testing::PYTHON) else {
-            return;
-        };
         let cases: Vec<_> = CASES
             .iter()
             .map(|(host, port, user, region, session_token)| {
@@ -227,24 +220,11 @@ mod tests {
                 })
             })
             .collect();
-        let mut peer = Command::new(python)
-            .arg("-c")
-            .arg(include_str!("../../tests/it/iam_botocore.py"))
-            .env_clear()
-            .env("PATH", ProcessVariables.get("PATH").unwrap_or_default())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = peer.stdin.take().unwrap();
-        input
-            .write_all(&serde_json::to_vec(&cases).unwrap())
-            .unwrap();
-        drop(input);
-        let output = peer.wait_with_output().unwrap();
-        let theirs = String::from_utf8(output.stdout).unwrap();
+        let script = include_str!("../../tests/it/iam_botocore.py");
+        let Some(theirs) = testing::botocore(script, &cases) else {
+            return;
+        };
 
-        assert!(output.status.success());
         assert_eq!(theirs.lines().count(), CASES.len());
         for (case, theirs) in CASES.into_iter().zip(theirs.lines()) {
             assert_eq!(token_of(case).await, theirs);

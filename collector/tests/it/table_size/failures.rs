@@ -2,23 +2,12 @@
 
 use shared::fleet::{Auth, DatabaseTarget, Engine};
 
+use super::local;
 use super::postgres::{TestDatabase, failure};
 
 /// A target on this machine that needs no server to fail.
 fn nowhere() -> DatabaseTarget {
-    DatabaseTarget {
-        environment: "acme-prod".into(),
-        engine: Engine::Postgres,
-        host: "127.0.0.1".into(),
-        port: 9,
-        name: "acme".into(),
-        user: "mrt_ro".into(),
-        auth: Auth::Variable("MRT_TEST_ROLE_PASSWORD".into()),
-        region: None,
-        role_arn: None,
-        server: None,
-        allocated_gib: None,
-    }
+    local(Engine::Postgres, 9, "acme")
 }
 
 #[tokio::test]

@@ -1,25 +1,17 @@
 //! A MariaDB database and a login role for one test.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use collector::{MeasureError, Progress, measure_database};
-use shared::aws::Aws;
-use shared::clock::SystemClock;
-use shared::database::Databases;
-use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{DatabaseSize, TableSize};
 use shared::testing;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+use super::local;
+use super::postgres::{PASSWORD, databases};
 use crate::services;
-use crate::support::NOWHERE;
-
-const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
-/// The role's password: nothing that comes out may hold it.
-pub(super) const PASSWORD: &str = "NEVERLEAK-PASSWORD";
 
 /// The database, and its administrator's connection to it.
 pub(super) struct TestDatabase {
@@ -42,19 +34,7 @@ impl TestDatabase {
             &format!("CREATE USER {name}@'%' IDENTIFIED BY '{PASSWORD}'"),
         )
         .await;
-        let target = DatabaseTarget {
-            environment: "acme-prod".into(),
-            engine: Engine::Mysql,
-            host: "127.0.0.1".into(),
-            port: server.get_port(),
-            name: name.clone(),
-            user: name.clone(),
-            auth: Auth::Variable(PASSWORD_VARIABLE.into()),
-            region: None,
-            role_arn: None,
-            server: None,
-            allocated_gib: None,
-        };
+        let target = local(Engine::Mysql, server.get_port(), &name);
         let connection_to_it = server.clone().database(&name).connect().await.unwrap();
         connection.close().await.unwrap();
         let mut database = Self {
@@ -119,17 +99,6 @@ impl TestDatabase {
         self.run("DROP USER :role").await;
         self.connection.close().await.unwrap();
     }
-}
-
-/// Returns an opener of connections with `password`.
-pub(super) fn databases(password: &str) -> Databases {
-    let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
-    Databases::new(
-        Arc::new(Aws::for_tests(NOWHERE)),
-        Arc::new(variables),
-        Arc::new(SystemClock),
-        None,
-    )
 }
 
 pub(super) async fn execute(connection: &mut MySqlConnection, statement: &str) {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use collector::{Progress, Source, TableSource};
-use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::fleet::Engine;
 use shared::snapshot::{Completeness, Measurement, Quality};
 use shared::telemetry::error_chain;
-use shared::testing::{PASSWORD as ADMINISTRATOR, Server};
+use shared::testing::Server;
 
-use super::mysql::{PASSWORD, TestDatabase, databases, names, table};
+use super::assert_measured_after_a_restart;
+use super::mysql::{TestDatabase, names, table};
+use super::postgres::{PASSWORD, databases};
 
 #[tokio::test]
 async fn a_role_that_may_miss_tables_fails_instead_of_giving_a_part() {
@@ -160,30 +162,9 @@ async fn a_statement_that_takes_too_long_is_ended() {
 
 #[tokio::test]
 async fn a_server_that_was_restarted_is_measured_again() {
-    let Some(mut server) = Server::mariadb(None) else {
+    let Some(server) = Server::mariadb(None) else {
         return;
     };
-    let target = DatabaseTarget {
-        environment: "acme-prod".into(),
-        engine: Engine::Mysql,
-        host: "127.0.0.1".into(),
-        port: server.port(),
-        name: "mrt".into(),
-        user: "mrt".into(),
-        auth: Auth::Variable("MRT_TEST_ROLE_PASSWORD".into()),
-        region: None,
-        role_arn: None,
-        server: None,
-        allocated_gib: None,
-    };
-    let progress = Progress::default();
-    // One source for all of it, as in a function that stays warm.
-    let source = TableSource::new(databases(ADMINISTRATOR));
 
-    assert!(source.measure(&target, &progress).await.is_ok());
-    server.stop();
-    let down = source.measure(&target, &progress).await.unwrap_err();
-    assert_eq!((down.code, down.is_transient), ("connection_refused", true));
-    server.start();
-    assert!(source.measure(&target, &progress).await.is_ok());
+    assert_measured_after_a_restart(server, Engine::Mysql, "mrt").await;
 }

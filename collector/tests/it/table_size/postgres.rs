@@ -8,17 +8,16 @@ use collector::{MeasureError, Progress, measure_database};
 use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::database::Databases;
-use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{DatabaseSize, TableSize};
 use shared::testing;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+use super::{PASSWORD_VARIABLE, local};
 use crate::services;
 use crate::support::NOWHERE;
 
-/// Name of the variable that holds the role's password.
-const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
 /// The role's password: nothing that comes out may hold it.
 pub(super) const PASSWORD: &str = "NEVERLEAK-PASSWORD";
 
@@ -52,19 +51,7 @@ impl TestDatabase {
             execute(&mut connection, &statement).await;
         }
         connection.close().await.unwrap();
-        let target = DatabaseTarget {
-            environment: "acme-prod".into(),
-            engine: Engine::Postgres,
-            host: server.get_host().to_owned(),
-            port: server.get_port(),
-            name: name.clone(),
-            user: name.clone(),
-            auth: Auth::Variable(PASSWORD_VARIABLE.into()),
-            region: None,
-            role_arn: None,
-            server: None,
-            allocated_gib: None,
-        };
+        let target = local(Engine::Postgres, server.get_port(), &name);
         let connection = server.clone().database(&name).connect().await.unwrap();
         Self {
             connection,

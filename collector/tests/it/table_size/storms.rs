@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use collector::{Progress, Source, TableSource};
-use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::fleet::Engine;
 use shared::snapshot::{Completeness, Measurement, Quality};
-use shared::testing::{PASSWORD as ADMINISTRATOR, Server};
+use shared::testing::Server;
 use sqlx::{AssertSqlSafe, Executor};
 
+use super::assert_measured_after_a_restart;
 use super::postgres::{PASSWORD, TestDatabase, databases, execute, measure};
 
 const TABLES: u64 = 10_000;
@@ -134,30 +135,9 @@ async fn tables_dropped_meanwhile_are_no_error(database: &mut TestDatabase) {
 
 #[tokio::test]
 async fn a_server_that_was_restarted_is_measured_again() {
-    let Some(mut server) = Server::postgres() else {
+    let Some(server) = Server::postgres() else {
         return;
     };
-    let target = DatabaseTarget {
-        environment: "acme-prod".into(),
-        engine: Engine::Postgres,
-        host: "127.0.0.1".into(),
-        port: server.port(),
-        name: "postgres".into(),
-        user: "postgres".into(),
-        auth: Auth::Variable("MRT_TEST_ROLE_PASSWORD".into()),
-        region: None,
-        role_arn: None,
-        server: None,
-        allocated_gib: None,
-    };
-    let progress = Progress::default();
-    // One source for all of it, as in a function that stays warm.
-    let source = TableSource::new(databases(ADMINISTRATOR));
 
-    assert!(source.measure(&target, &progress).await.is_ok());
-    server.stop();
-    let down = source.measure(&target, &progress).await.unwrap_err();
-    assert_eq!((down.code, down.is_transient), ("connection_refused", true));
-    server.start();
-    assert!(source.measure(&target, &progress).await.is_ok());
+    assert_measured_after_a_restart(server, Engine::Postgres, "postgres").await;
 }

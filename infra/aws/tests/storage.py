@@ -1,0 +1,52 @@
+"""Storage that services report of, in the emulator: metrics of buckets, servers and a file system, a table, a volume.
+
+World makes all of it before the deployment is there. Buckets and their files are its own.
+"""
+
+import time
+
+FILE_SYSTEM, FILE_BYTES, VOLUME_BYTES = "fs-0123456789abcdef0", 123_456, 654_321
+FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file says are allocated to the database's instance
+
+
+def make(client, zone):
+    """Makes everything with the clients that `client` gives by service; returns the id of the volume, in `zone`."""
+    put_billed_bytes(client("cloudwatch"))
+    put_reports(client("cloudwatch"))
+    make_table(client("dynamodb"))
+    return client("ec2").create_volume(AvailabilityZone=zone, Size=30, VolumeType="gp3")["VolumeId"]
+
+
+def put_billed_bytes(cloudwatch):
+    """What S3 says of yesterday: the two files, the upload's part, and 38 bytes of what AWS adds; of the other two."""
+    midnight = int(time.time()) // 86400 * 86400 - 86400
+    cloudwatch.put_metric_data(Namespace="AWS/S3", MetricData=[
+        metric(name, midnight, value, BucketName=bucket, StorageType=kind) for bucket, name, kind, value in (
+            ("acme-prod-files", "BucketSizeBytes", "StandardStorage", 3400),
+            ("acme-prod-files", "NumberOfObjects", "AllStorageTypes", 3),
+            ("elsewhere-files", "BucketSizeBytes", "StandardStorage", 24))])
+
+
+def put_reports(cloudwatch):
+    """What an instance, a cluster of Aurora and a file system report now. It counts for half an hour at least."""
+    now = int(time.time())
+    cloudwatch.put_metric_data(Namespace="AWS/RDS", MetricData=[
+        metric("FreeStorageSpace", now, FREE_BYTES, DBInstanceIdentifier="acme-db"),
+        metric("VolumeBytesUsed", now, VOLUME_BYTES, DBClusterIdentifier="acme")])
+    cloudwatch.put_metric_data(Namespace="AWS/EFS", MetricData=[
+        metric("StorageBytes", now, FILE_BYTES, FileSystemId=FILE_SYSTEM, StorageClass=kind)
+        for kind in ("Total", "Standard")])
+
+
+def metric(name, at, value, **dimensions):
+    return {"MetricName": name, "Timestamp": at, "Value": float(value),
+            "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()]}
+
+
+def make_table(dynamodb):
+    dynamodb.create_table(
+        TableName="acme-sessions", BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}])
+    for name in ("one", "two"):
+        dynamodb.put_item(TableName="acme-sessions", Item={"id": {"S": name}})
