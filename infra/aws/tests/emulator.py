@@ -6,6 +6,7 @@ Run by the emulator's own Python (.mrt/venv/ministack). Changes these things of 
   they are mapped here, to no resource of their own: ministack would look for one in a body that it cannot read.
 * SQS knows no action for its batches: sending ten messages at once is sqs:SendMessage, also to IAM.
 * A concurrency that comes from a template's parameter is text there; ministack compares it with a number.
+* Conditions of a template may join a list; ministack leaves the join as it stands, equal to nothing.
 * Calls of ECS on a cluster's tasks and services are judged by their kind of resource, as IAM's reference has it, and
   parameters by their path; ministack takes the cluster and `*`.
 * Each decision about a role goes into the file that MRT_DECISIONS names, one JSON line each. What the functions
@@ -23,6 +24,7 @@ import time
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, lambda_svc
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 DECISIONS = os.environ["MRT_DECISIONS"]
 CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/([A-Za-z]+)$")
@@ -34,6 +36,7 @@ original_extract = iam_actions.extract_iam_action
 original_enforce = iam_evaluator.enforce
 original_invoke = eventbridge._invoke_target
 original_concurrency = lambda_svc._sqs_esm_concurrency
+original_conditions = engine._evaluate_conditions
 lock = threading.Lock()
 
 
@@ -91,11 +94,30 @@ def sqs_esm_concurrency(esm, *arguments, **more):
     return int(original_concurrency(esm, *arguments, **more))
 
 
+def evaluate_conditions(template, params):
+    return original_conditions({**template, "Conditions": joined(template.get("Conditions", {}), params)}, params)
+
+
+def joined(value, params):
+    """`value` with each join of a list that is a parameter replaced by its text."""
+    if isinstance(value, list):
+        return [joined(each, params) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Join" in value:
+        separator, items = value["Fn::Join"]
+        return separator.join(each.strip() for each in params[items["Ref"]]["Value"].split(","))
+    return {key: joined(each, params) for key, each in value.items()}
+
+
 iam_actions.extract_iam_action = extract_iam_action
 iam_actions.extract_resource_arn = extract_resource_arn
 iam_evaluator.enforce = enforce
 eventbridge._invoke_target = invoke_target
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
+for module in (changesets, engine, handlers, stacks):
+    if hasattr(module, "_evaluate_conditions"):
+        module._evaluate_conditions = evaluate_conditions
 
 if __name__ == "__main__":
     from ministack.app import main

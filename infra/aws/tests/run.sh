@@ -15,6 +15,7 @@ ensure_python
 ensure_venv ministack
 ensure_venv deploy
 ensure_venv checkov
+ensure_venv s3peers
 MRT_TEST_PSQL=$(postgres_bin)/psql
 export MRT_TEST_PSQL
 export MRT_TEST_BINARIES=${MRT_TEST_BINARIES:-${CARGO_TARGET_DIR:-$repository/target}/debug}

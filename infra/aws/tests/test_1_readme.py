@@ -56,6 +56,14 @@ class Readme(unittest.TestCase):
         alarms = {name for name, each in self.template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
         self.assertEqual(set(re.findall(r"\b[A-Za-z]+Alarm\b", README)), alarms)
 
+    def test_the_quota_is_what_the_functions_reserve_and_what_lambda_wants_left(self):
+        functions = [each["Properties"] for each in self.template["Resources"].values()
+                     if each["Type"] == "AWS::Lambda::Function"]
+        defaults = {name: each.get("Default") for name, each in self.template["Parameters"].items()}
+        reserved = [each["ReservedConcurrentExecutions"] for each in functions]
+        wanted = 100 + sum(each if isinstance(each, int) else defaults[each["Ref"]] for each in reserved)
+        self.assertIn(f"must be {wanted} or more", README)
+
     def test_every_parameter_that_it_names_exists(self):
         named = set(re.findall(r"`([A-Z][A-Za-z0-9]+)=", README))
         self.assertLessEqual(named, set(self.template["Parameters"]))

@@ -5,6 +5,7 @@ Runs on the template that `sam build` makes, expanded as CloudFormation expands 
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -161,6 +162,41 @@ class Expanded(unittest.TestCase):
              ("FunctionPolicy", "Traces"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
              ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), *WITHOUT_RESOURCES})
 
+    def test_the_stage_comes_after_the_accounts_role_for_logs_and_that_after_an_api(self):
+        # API Gateway refuses a stage with logs before, and an account's settings without any API.
+        self.assertIn("ApiGatewayAccount", self.needed_by("Apiv1Stage"))
+        self.assertIn("Api", self.needed_by("ApiGatewayAccount"))
+
+    def needed_by(self, name):
+        """Names of all resources that CloudFormation makes before this one."""
+        found, todo = set(), [name]
+        while todo:
+            resource = self.resources[todo.pop()]
+            depends = resource.get("DependsOn", [])
+            names = set(depends if isinstance(depends, list) else [depends])
+            names |= set(re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"([A-Za-z0-9]+)"', json.dumps(resource)))
+            todo += (names & set(self.resources)) - found
+            found |= names & set(self.resources)
+        return found
+
+    def test_every_schedule_has_alarms_that_can_go_off(self):
+        alarms, queues = self.of("AWS::CloudWatch::Alarm"), self.of("AWS::SQS::Queue")
+        waiting = ("BucketSizeWaitingAlarm", "TableSizeWaitingAlarm")
+        for minutes, row in self.template["Mappings"]["Schedule"].items():
+            self.assertEqual(int(row["Seconds"]), int(minutes) * 60)
+            self.assertEqual(int(row["TwiceSeconds"]), int(minutes) * 120)
+            for name in waiting:
+                threshold = alarms[name]["Threshold"]["Fn::FindInMap"]
+                self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "TwiceSeconds"], name)
+                # A message that is gone has no age.
+                queue = queues[name.replace("WaitingAlarm", "Queue")]
+                self.assertGreater(queue["MessageRetentionPeriod"], int(row["TwiceSeconds"]), minutes)
+            # CloudWatch looks back a day at most, a week where the period is an hour or more.
+            seconds = int(row["Seconds"]) * alarms["NoTickAlarm"]["EvaluationPeriods"]
+            self.assertLessEqual(seconds, 604_800 if int(row["Seconds"]) >= 3600 else 86_400, minutes)
+        self.assertEqual(set(self.template["Mappings"]["Schedule"]),
+                         set(self.template["Parameters"]["ScheduleMinutes"]["AllowedValues"]))
+
     def test_queues_wait_longer_than_their_functions_and_give_up(self):
         functions, queues = self.of("AWS::Lambda::Function"), self.of("AWS::SQS::Queue")
         for kind in ("BucketSize", "TableSize"):
@@ -200,7 +236,10 @@ class Expanded(unittest.TestCase):
                 self.assertEqual(problem["status"], int(response["statusCode"]), kind)
                 self.assertRegex(problem["type"], "^urn:mrt:problem:[a-z_]+$", kind)
 
-    def test_the_domain_speaks_tls_1_2_and_is_a_cname_to_the_regional_name(self):
+    def test_both_names_speak_tls_1_2_and_the_domain_is_a_cname_to_the_regional_name(self):
+        # Those of `SecurityPolicy_TLS13_1_2_*` begin at TLS 1.2; without one a regional API begins at TLS 1.0.
+        self.assertRegex(self.resources["Api"]["Properties"]["SecurityPolicy"], "^SecurityPolicy_TLS13_1_2_")
+        self.assertEqual(self.resources["Api"]["Properties"]["EndpointAccessMode"], "STRICT")
         self.assertEqual(self.resources["DomainName"]["Properties"]["SecurityPolicy"], "TLS_1_2")
         record = self.resources["DnsRecord"]["Properties"]
         self.assertEqual(record["Type"], "CNAME")

@@ -4,12 +4,13 @@ Calls are made with the credentials that the running functions hold. What the bi
 emulator's record of its decisions.
 """
 
+import time
 import unittest
+from fnmatch import fnmatchcase
 
 from botocore.exceptions import ClientError
 
-from test_1_template import flat
-from world import ACCOUNT, FUNCTIONS, REGION, until, world
+from world import ACCOUNT, FUNCTIONS, REGION, world
 
 # Granted, and used by AWS in the function's name or not to be seen in the emulator: (function, action), each with why.
 NOT_BY_THE_BINARY = {
@@ -18,12 +19,16 @@ NOT_BY_THE_BINARY = {
     "sqs:DeleteMessage": "Lambda polls the queue for the function",
     "sqs:GetQueueAttributes": "Lambda polls the queue for the function",
     "sqs:ReceiveMessage": "Lambda polls the queue for the function",
-    "kms:Decrypt": "Secrets Manager and Parameter Store call KMS in the function's name",
+    "kms:Decrypt": "Secrets Manager and Parameter Store call KMS in the function's name, see test_3",
     ("collect-bucket-size", "sqs:SendMessage"): "the rest of a listing that takes longer than an invocation: "
                                                 "collector/tests/it has one",
-    "rds-db:connect": "a token signed on the spot: RDS asks IAM when it gets it, see test_database_logins",
+    "rds-db:connect": "a token signed on the spot: RDS asks IAM when it gets it, see test_3",
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault", "403", "Forbidden"}
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
 
 
 class Roles(unittest.TestCase):
@@ -31,7 +36,7 @@ class Roles(unittest.TestCase):
     def setUpClass(cls):
         cls.world = world()
         # Before this test's own calls.
-        cls.used = {(each["session"], each["action"]) for each in cls.world.decisions() if each["allowed"]}
+        cls.used = cls.world.decisions()
         cls.alive = {}
 
     def held(self, function):
@@ -46,13 +51,24 @@ class Roles(unittest.TestCase):
         table, queue = self.world.outputs["SnapshotTable"], self.world.resource
         key = {"pk": {"S": "x"}, "sk": {"S": "x"}}
         query = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "x"}}}
-        s3, ddb, sqs = "s3", "dynamodb", "sqs"
+        s3, ddb, sqs, secrets, ecs = "s3", "dynamodb", "sqs", "secretsmanager", "ecs"
+        upload, midnight = self.world.upload, int(time.time()) // 86400 * 86400
+        metric = {"Namespace": "AWS/S3", "MetricName": "BucketSizeBytes", "Dimensions": []}
+        metrics = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 86400, "Stat": "Average"}}]
+        (task,) = self.world.client(ecs).list_tasks(cluster="acme")["taskArns"]
         return {
             "read the fleet": (s3, lambda c: c.get_object(Bucket="mrt-fleet", Key="fleet.toml")),
             "write the fleet": (s3, lambda c: c.put_object(Bucket="mrt-fleet", Key="fleet.toml", Body=b"")),
             "read another key beside it": (s3, lambda c: c.get_object(Bucket="mrt-fleet", Key="other")),
             "list a bucket": (s3, lambda c: c.list_objects_v2(Bucket="acme-prod-files")),
             "list another bucket": (s3, lambda c: c.list_objects_v2(Bucket="forbidden-files")),
+            "list versions": (s3, lambda c: c.list_object_versions(Bucket="acme-prod-files")),
+            "list another bucket's versions": (s3, lambda c: c.list_object_versions(Bucket="forbidden-files")),
+            "list uploads": (s3, lambda c: c.list_multipart_uploads(Bucket="acme-prod-files")),
+            "list another bucket's uploads": (s3, lambda c: c.list_multipart_uploads(Bucket="forbidden-files")),
+            "list parts": (s3, lambda c: c.list_parts(Bucket="acme-prod-files", Key="upload", UploadId=upload)),
+            "abort an upload": (s3, lambda c: c.abort_multipart_upload(
+                Bucket="acme-prod-files", Key="upload", UploadId=upload)),
             "read a file": (s3, lambda c: c.get_object(Bucket="acme-prod-files", Key="a")),
             "delete a file": (s3, lambda c: c.delete_object(Bucket="acme-prod-files", Key="nothing")),
             "read a model": (s3, lambda c: c.get_object(Bucket="acme-config", Key="metadata.json")),
@@ -75,15 +91,33 @@ class Roles(unittest.TestCase):
             "queue a database": (sqs, lambda c: c.send_message(QueueUrl=queue("TableSizeQueue"), MessageBody="{}")),
             "queue elsewhere": (sqs, lambda c: c.send_message(QueueUrl=queue("TableSizeDeadLetters"), MessageBody="{}")),
             "empty a queue": (sqs, lambda c: c.purge_queue(QueueUrl=queue("TableSizeQueue"))),
-            "read the secret": ("secretsmanager", lambda c: c.get_secret_value(SecretId=self.world.secret_arn)),
-            "read another secret": ("secretsmanager", lambda c: c.get_secret_value(SecretId=self.world.other_secret_arn)),
-            "write the secret": ("secretsmanager", lambda c: c.put_secret_value(
+            "read the secret": (secrets, lambda c: c.get_secret_value(SecretId=self.world.secret_arn)),
+            "read the constants' secret": (secrets, lambda c: c.get_secret_value(
+                SecretId=self.world.constant_secret_arn)),
+            "read the deployment's key": (secrets, lambda c: c.get_secret_value(SecretId=self.held("api-users")["MRT_DEPLOYMENT_KEY"])),
+            "read another secret": (secrets, lambda c: c.get_secret_value(SecretId=self.world.other_secret_arn)),
+            "write the secret": (secrets, lambda c: c.put_secret_value(
                 SecretId=self.world.secret_arn, SecretString="x")),
+            "list secrets": (secrets, lambda c: c.list_secrets()),
             "assume the target's role": ("sts", lambda c: c.assume_role(
                 RoleArn=self.world.target_role_arn, RoleSessionName="tests")),
             "assume another role": ("sts", lambda c: c.assume_role(
                 RoleArn=self.world.other_role_arn, RoleSessionName="tests")),
-            "read parameters": ("ssm", lambda c: c.get_parameter(Name="x")),
+            "read parameters": ("ssm", lambda c: c.get_parameters_by_path(Path="/acme-prod/constants")),
+            "read other parameters": ("ssm", lambda c: c.get_parameters_by_path(Path="/acme-test/constants")),
+            "read one parameter": ("ssm", lambda c: c.get_parameter(Name="/acme-prod/constants/Sales.Region")),
+            "list tasks": (ecs, lambda c: c.list_tasks(cluster="acme")),
+            "describe a task": (ecs, lambda c: c.describe_tasks(cluster="acme", tasks=[task])),
+            "describe a service": (ecs, lambda c: c.describe_services(cluster="acme", services=["acme-prod"])),
+            "describe another cluster's service": (ecs, lambda c: c.describe_services(
+                cluster="other", services=["acme-prod"])),
+            "describe a task's definition": (ecs, lambda c: c.describe_task_definition(taskDefinition="acme-prod")),
+            "run a command in a task": (ecs, lambda c: c.execute_command(
+                cluster="acme", task=task, interactive=True, command="env")),
+            "read metrics": ("cloudwatch", lambda c: c.get_metric_data(
+                MetricDataQueries=metrics, StartTime=midnight - 86400, EndTime=midnight)),
+            "write metrics": ("cloudwatch", lambda c: c.put_metric_data(
+                Namespace="MRT", MetricData=[{"MetricName": "Runs", "Value": 1}])),
             "call a function": ("lambda", lambda c: c.invoke(FunctionName="mrt-plan")),
             "make an interface": ("ec2", lambda c: c.describe_vpcs()),
             "read users of the pool": ("cognito-idp", lambda c: c.list_users(UserPoolId=self.world.outputs["UserPool"])),
@@ -91,30 +125,43 @@ class Roles(unittest.TestCase):
 
     ALLOWED = {
         "plan": {"read the fleet", "queue a bucket", "queue a database", "read a snapshot", "query snapshots",
-                 "assume the target's role"},
-        "collect-bucket-size": {"read the fleet", "read a snapshot", "write a snapshot", "list a bucket", "queue a bucket",
-                                "assume the target's role", "describe a measured table", "describe a volume"},
-        "collect-table-size": {"read the fleet", "read a snapshot", "write a snapshot", "read the secret",
+                 "read metrics", "assume the target's role"},
+        "collect-bucket-size": {"read the fleet", "read a snapshot", "write a snapshot", "list a bucket", "list versions",
+                                "list uploads", "list parts", "queue a bucket", "read metrics",
+                                "describe a measured table", "describe a volume", "assume the target's role"},
+        "collect-table-size": {"read the fleet", "read a snapshot", "write a snapshot", "read the secret", "read metrics",
                                "assume the target's role"},
         "api-bucket-size": {"read the fleet", "read a snapshot", "query snapshots"},
         "api-table-size": {"read the fleet", "read a snapshot", "query snapshots"},
-        "api-users": {"read the fleet", "read the secret", "assume the target's role"},
-        "api-constants": {"read the fleet", "read a model", "assume the target's role"},
+        "api-users": {"read the fleet", "read the secret", "read the deployment's key", "assume the target's role"},
+        "api-constants": {"read the fleet", "read a model", "read the constants' secret", "read the deployment's key",
+                          "read parameters", "list tasks", "describe a task", "describe a service",
+                          "describe a task's definition", "assume the target's role"},
         "api-public": set(),
     }
 
-    def test_1_no_action_is_granted_that_no_binary_used(self):
-        self.assertIn(("mrt-plan", "sqs:SendMessage"), self.used, "the record of test_2_drive is needed here")
-        unused = set()
+    def granted(self):
+        """What the roles allow and a binary has to ask for itself: session, action, and the statement's resources."""
+        iam = self.world.client("iam")
         for name, function in FUNCTIONS.items():
-            policies = self.world.expanded["Resources"][f"{name}Role"]["Properties"]["Policies"]
-            for statement in flat(policies[0]["PolicyDocument"]["Statement"]):
-                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                if statement["Sid"] == "FailedTicks":
-                    continue  # by Lambda, when `plan` failed for the third time
-                unused |= {(function, action) for action in actions
-                           if not {action, (function, action)} & set(NOT_BY_THE_BINARY) and (f"mrt-{function}", action) not in self.used}
-        self.assertEqual(unused, set())
+            role = self.world.resource(f"{name}Role")
+            document = iam.get_role_policy(RoleName=role, PolicyName=function)["PolicyDocument"]
+            for statement in document["Statement"]:
+                if statement["Sid"] != "FailedTicks":  # by Lambda, when `plan` failed for the third time
+                    yield from ((f"mrt-{function}", action, listed(statement["Resource"]))
+                                for action in listed(statement["Action"])
+                                if not {action, (function, action)} & set(NOT_BY_THE_BINARY))
+
+    def missing(self, decisions):
+        """What is granted and was not allowed once in `decisions`, statement by statement."""
+        asked = [(each["session"], each["action"], each["resource"]) for each in decisions if each["allowed"]]
+        return [(session, action, resources) for session, action, resources in self.granted()
+                if not any((session, action) == each[:2] and any(fnmatchcase(each[2], pattern) for pattern in resources)
+                           for each in asked)]
+
+    def test_1_no_action_is_granted_that_no_binary_used(self):
+        self.assertTrue(self.used, "the record of test_2_drive is needed here")
+        self.assertEqual(self.missing(self.used), [])
 
     def test_2_each_role_may_what_its_table_says_and_nothing_beside(self):
         calls = self.calls()
@@ -122,10 +169,12 @@ class Roles(unittest.TestCase):
             TableName="other", BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}])
+        before = len(self.world.decisions())
         for function, allowed in self.ALLOWED.items():
             for name, (service, call) in calls.items():
                 with self.subTest(function=function, call=name):
                     self.assertEqual(self.may(call, service, function), name in allowed)
+        self.assertEqual(self.missing(self.world.decisions()[before:]), [], "granted, and not in the table of calls")
 
     def may(self, call, service, function):
         try:
@@ -137,19 +186,24 @@ class Roles(unittest.TestCase):
             raise
         return True
 
-    def test_3_database_logins_are_one_user_of_one_database(self):
+    def test_3_database_logins_are_one_user_of_one_database_and_keys_those_named(self):
+        login = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:"
+        cases = {
+            "rds-db:connect": (f"{login}db-ACME/mrt_deployed", [f"{login}db-ACME/postgres", f"{login}db-OTHER/mrt_deployed"],
+                               {"collect-table-size", "api-users"}),
+            "kms:Decrypt": (self.world.data_key_arn, [self.world.data_key_arn[:-4] + "0000"],
+                            {"collect-table-size", "api-users", "api-constants"}),
+        }
+        for action, (ours, others, functions) in cases.items():
+            for name, function in FUNCTIONS.items():
+                with self.subTest(action=action, function=function):
+                    self.assertEqual(self.is_allowed(name, action, ours), function in functions)
+                    self.assertEqual([other for other in others if self.is_allowed(name, action, other)], [])
+
+    def is_allowed(self, name, action, resource):
+        """What IAM says of the role of a function, by its name in the template."""
         iam = self.world.client("iam")
-        ours = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/mrt_deployed"
-        others = [f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/postgres",
-                  f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-OTHER/mrt_deployed"]
-        for name, function in FUNCTIONS.items():
-            role = iam.get_role(RoleName=self.world.resource(f"{name}Role"))["Role"]["Arn"]
-            found = {}
-            for resource in [ours, *others]:
-                result = iam.simulate_principal_policy(
-                    PolicySourceArn=role, ActionNames=["rds-db:connect"], ResourceArns=[resource])
-                found[resource] = result["EvaluationResults"][0]["EvalDecision"]
-            may = function in ("collect-table-size", "api-users")
-            self.assertEqual(found[ours] == "allowed", may, function)
-            for other in others:
-                self.assertNotEqual(found[other], "allowed", function)
+        role = iam.get_role(RoleName=self.world.resource(f"{name}Role"))["Role"]["Arn"]
+        result = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource])
+        return result["EvaluationResults"][0]["EvalDecision"] == "allowed"

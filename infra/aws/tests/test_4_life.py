@@ -65,3 +65,14 @@ class Life(unittest.TestCase):
             "alarms": self.world.client("cloudwatch").describe_alarms()["MetricAlarms"],
         }
         self.assertEqual({name: each for name, each in left.items() if each}, {})
+
+    def test_4_the_least_that_can_be_said_deploys_the_least(self):
+        self.world.deploy_as("mrt-least", ["FleetBucket=mrt-fleet", "Architecture=x86_64"])
+        pages = self.world.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="mrt-least")
+        made = {each["LogicalResourceId"] for page in pages for each in page["StackResourceSummaries"]}
+        unconditional = {name for name, each in self.world.expanded["Resources"].items() if "Condition" not in each}
+        conditional = {"Vpc", "SubnetA", "SubnetB", "RouteTable", "SubnetARoutes", "SubnetBRoutes", "S3Endpoint",
+                       "DynamoDbEndpoint", "SqsEndpoint", "SecretsEndpoint", "EndpointSecurityGroup", "UserPool",
+                       "AuthDomain", "ApiGatewayRole", "ApiGatewayAccount"}
+        self.assertEqual(made, unconditional | conditional)
+        self.world.sam("delete", "--stack-name", "mrt-least", "--no-prompts", "--region", "us-east-1")

@@ -145,18 +145,27 @@ class World:
             aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}))
 
-    def sam(self, *arguments):
-        """Runs sam as a person would."""
+    def run(self, *command, **variables):
+        """Runs a program as a person of the account would."""
         environment = {
-            **os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-            "PATH": f"{Path(__file__).with_name('prebuilt')}:{os.environ['PATH']}",
-            "MRT_PREBUILT": os.environ["MRT_TEST_BINARIES"], "CARGO_TARGET_DIR": str(self.folder / "target"),
+            **os.environ, "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", **variables,
         }
-        ran = subprocess.run([TOOLS / "sam", *arguments], env=environment, cwd=REPOSITORY, capture_output=True,
-                             text=True, check=False)
-        assert ran.returncode == 0, f"sam {' '.join(map(str, arguments))}\n{ran.stdout[-4000:]}\n{ran.stderr[-4000:]}"
+        ran = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"{' '.join(map(str, command))}\n{ran.stdout[-4000:]}\n{ran.stderr[-4000:]}"
+        return ran
+
+    def sam(self, *arguments):
+        """What sam says."""
+        ran = self.run(
+            TOOLS / "sam", *arguments, SAM_CLI_TELEMETRY="0", CARGO_TARGET_DIR=str(self.folder / "target"),
+            PATH=f"{Path(__file__).with_name('prebuilt')}:{os.environ['PATH']}",
+            MRT_PREBUILT=os.environ["MRT_TEST_BINARIES"])
         return ran.stdout + ran.stderr
+
+    def aws(self, *arguments):
+        """What the AWS CLI answers, as JSON."""
+        return json.loads(self.run(REPOSITORY / ".mrt/venv/s3peers/bin/aws", *arguments, "--output", "json").stdout)
 
     def psql(self, database, *arguments):
         command = [os.environ["MRT_TEST_PSQL"], "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
@@ -176,8 +185,8 @@ class World:
                      "acme-config", "other-config"):
             s3.create_bucket(Bucket=name)
         self.put_files("acme-prod-files", {"a": 1000, "b/c": 2345})
-        upload = s3.create_multipart_upload(Bucket="acme-prod-files", Key="upload")["UploadId"]
-        s3.upload_part(Bucket="acme-prod-files", Key="upload", UploadId=upload, PartNumber=1, Body=b"x" * 17)
+        self.upload = s3.create_multipart_upload(Bucket="acme-prod-files", Key="upload")["UploadId"]
+        s3.upload_part(Bucket="acme-prod-files", Key="upload", UploadId=self.upload, PartNumber=1, Body=b"x" * 17)
         self.put_files("acme-test-files", {"one": 7})
         self.put_files("elsewhere-files", {"x": 11, "y": 13})
         self.put_files("forbidden-files", {"z": 5})
@@ -202,6 +211,7 @@ class World:
         self.other_secret_arn = secrets.create_secret(Name="other", SecretString="NEVERLEAK")["ARN"]
         self.constant_secret_arn = secrets.create_secret(
             Name="acme/prod", SecretString=json.dumps({"mx-const-Sales.Limit": "12"}))["ARN"]
+        self.data_key_arn = self.client("kms").create_key()["KeyMetadata"]["Arn"]
         self.client("ssm").put_parameter(Name="/acme-prod/constants/Sales.Region", Value="eu", Type="String")
         self.run_task()
         self.volume = storage.make(self.client, f"{REGION}a")
@@ -315,7 +325,7 @@ name = "no-login"
             "StorageTables": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/acme-sessions",
             "ConstantDocuments": "arn:aws:s3:::acme-config/*", "DatabaseSecrets": self.secret_arn,
             "DatabaseLogins": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/mrt_deployed",
-            "ConstantSecrets": self.constant_secret_arn,
+            "ConstantSecrets": self.constant_secret_arn, "DataKeys": self.data_key_arn,
             "ConstantParameters": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/acme-prod/constants",
             "ConstantTasks": ",".join(f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/acme/*"
                                       for kind in ("task", "service", "container-instance")),
@@ -338,12 +348,15 @@ name = "no-login"
 
     def deploy(self, **changes):
         """Builds and deploys; returns what sam says."""
-        said = self.sam(
-            "deploy", "--template", self.built / "template.yaml", "--stack-name", STACK, "--s3-bucket", "deploy",
-            "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "--no-confirm-changeset",
-            "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides", *self.parameters(**changes))
+        said = self.deploy_as(STACK, self.parameters(**changes))
         self.__dict__.pop("outputs", None)
         return said
+
+    def deploy_as(self, stack, parameters):
+        return self.sam(
+            "deploy", "--template", self.built / "template.yaml", "--stack-name", stack, "--s3-bucket", "deploy",
+            "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
+            "--no-progressbar", "--parameter-overrides", *parameters)
 
     def put_what_the_import_drops(self):
         """The emulator's import of an API leaves out gateway responses: they are put through its API instead."""
