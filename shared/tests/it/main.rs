@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod checksums;
 mod dynamodb;
 mod golden;
 mod logins;

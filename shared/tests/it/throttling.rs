@@ -45,7 +45,7 @@ async fn answer(mut stream: TcpStream, calls: Arc<AtomicUsize>, refusals: usize)
 }
 
 /// Reads one request whole; `None` when the client has gone.
-async fn read_request(stream: &mut TcpStream) -> Option<()> {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<()> {
     let mut request = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
