@@ -128,6 +128,9 @@ impl Response {
         if problem.status() == 401 {
             headers.insert("WWW-Authenticate", "Bearer".to_owned());
         }
+        if problem.status() == 405 {
+            headers.insert("Allow", "GET, OPTIONS".to_owned());
+        }
         if let Some(seconds) = problem.retry_after_seconds() {
             headers.insert("Retry-After", seconds.to_string());
         }

@@ -15,6 +15,7 @@ use crate::error::Problem;
 use crate::proxy;
 use crate::request::{Parameters, Request};
 use crate::response::{Answer, Response};
+use crate::routes::ROUTES;
 
 /// Longest time for one answer. API Gateway gives up after 29 s and then says nothing of the reason.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(27);
@@ -88,14 +89,16 @@ impl Server {
     }
 
     async fn answer(&self, request: &Request) -> Result<Answer, Problem> {
+        // Also of paths that another program answers: what is no GET of them comes to `api-public`.
+        let is_path = ROUTES.iter().any(|route| route.path == request.path);
+        if is_path && request.method != "GET" {
+            return Err(Problem::method_not_allowed());
+        }
         let endpoint = self
             .endpoints
             .iter()
             .find(|endpoint| endpoint.route.path == request.path);
         let endpoint = endpoint.ok_or_else(|| Problem::not_found("such path"))?;
-        if request.method != "GET" {
-            return Err(Problem::method_not_allowed());
-        }
         let caller = match endpoint.route.scope {
             Some(scope) => {
                 Caller::authorize(request.claims.as_ref(), scope)?.limited_by(&self.client_limits)

@@ -6,9 +6,10 @@ Run by the emulator's own Python (.mrt/venv/ministack). Changes these things of 
   they are mapped here, to no resource of their own: ministack would look for one in a body that it cannot read.
 * SQS knows no action for its batches: sending ten messages at once is sqs:SendMessage, also to IAM.
 * A concurrency that comes from a template's parameter is text there; ministack compares it with a number.
+* An OpenAPI document may say `x-amazon-apigateway-any-method`; ministack passes over it.
 * Conditions of a template may join a list; ministack leaves the join as it stands, equal to nothing.
-* Calls of ECS on a cluster's tasks and services are judged by their kind of resource, as IAM's reference has it, and
-  parameters by their path; ministack takes the cluster and `*`.
+* Calls of ECS on a cluster's tasks and services are judged by their kind of resource, listing tasks by the condition
+  key of the cluster, as IAM's reference has it, and parameters by their path; ministack takes the cluster and `*`.
 * Each decision about a role goes into the file that MRT_DECISIONS names, one JSON line each. What the functions
   were allowed is what they need; the test of the roles reads it.
 * EventBridge Scheduler fills `<aws.scheduler.scheduled-time>` and its like in a target's input; ministack does not.
@@ -23,13 +24,13 @@ import threading
 import time
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import apigateway_v1, eventbridge, lambda_svc
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 DECISIONS = os.environ["MRT_DECISIONS"]
 CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/([A-Za-z]+)$")
 
-ECS_KINDS = {"ListTasks": "container-instance", "DescribeServices": "service", "DescribeTasks": "task"}
+ECS_KINDS = {"DescribeServices": "service", "DescribeTasks": "task"}
 
 original_resource = iam_actions.extract_resource_arn
 original_extract = iam_actions.extract_iam_action
@@ -37,6 +38,7 @@ original_enforce = iam_evaluator.enforce
 original_invoke = eventbridge._invoke_target
 original_concurrency = lambda_svc._sqs_esm_concurrency
 original_conditions = engine._evaluate_conditions
+original_path = apigateway_v1._import_path_item
 lock = threading.Lock()
 
 
@@ -56,12 +58,24 @@ def extract_resource_arn(service, method, path, headers, body, query_params, reg
         name = json.loads(body).get("Path", "").strip("/")
         return f"arn:aws:ssm:{region}:{account}:parameter/{name}"
     arn = original_resource(service, method, path, headers, body, query_params, region, account, *more)
+    if service == "ecs" and target == "ListTasks":
+        return NoResource(**{"ecs:cluster": arn})
     if service == "ecs" and target in ECS_KINDS and ":cluster/" in arn:
         return arn.replace(":cluster/", f":{ECS_KINDS[target]}/") + "/any"
     return arn
 
 
+class NoResource(str):
+    """`*`, with the condition keys of a call that has no resource."""
+
+    def __new__(cls, **keys):
+        made = super().__new__(cls, "*")
+        made.keys = keys
+        return made
+
+
 def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    service_context = {**(service_context or {}), **getattr(resource_arn, "keys", {})}
     denied = original_enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
     principal = iam_evaluator.resolve_principal(access_key_id or "", iam_actions_account())
     arn = getattr(principal, "arn", None) or getattr(principal, "principal_arn", None) or ""
@@ -94,6 +108,11 @@ def sqs_esm_concurrency(esm, *arguments, **more):
     return int(original_concurrency(esm, *arguments, **more))
 
 
+def import_path_item(api_id, path, path_item, *more):
+    path_item = {"any" if name == "x-amazon-apigateway-any-method" else name: each for name, each in path_item.items()}
+    return original_path(api_id, path, path_item, *more)
+
+
 def evaluate_conditions(template, params):
     return original_conditions({**template, "Conditions": joined(template.get("Conditions", {}), params)}, params)
 
@@ -115,6 +134,8 @@ iam_actions.extract_resource_arn = extract_resource_arn
 iam_evaluator.enforce = enforce
 eventbridge._invoke_target = invoke_target
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
+apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
+apigateway_v1._import_path_item = import_path_item
 for module in (changesets, engine, handlers, stacks):
     if hasattr(module, "_evaluate_conditions"):
         module._evaluate_conditions = evaluate_conditions

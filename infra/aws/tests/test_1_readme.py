@@ -20,7 +20,8 @@ WORDS = {
     "DeploymentKey": "the deployment's key", "ConstantSecrets": "`ConstantSecrets`", "Parameters": "`ConstantParameters`",
     "Tasks": "`ConstantTasks`", "TaskDefinitions": "all: ECS offers no resource for it", "DataKeys": "`DataKeys`",
     "Documents": "`ConstantDocuments`", "Uploads": "all keys of `StorageBuckets`",
-    "Tables": "`StorageTables`", "Volumes": "all: EC2 offers no resource for it",
+    "SnapshotKey": "the key of the snapshots, through DynamoDB only",
+    "ListTasks": "all tasks of the clusters in `ConstantTasks`", "Tables": "`StorageTables`", "Volumes": "all: EC2 offers no resource for it",
     "Metrics": "all: CloudWatch offers no resource for it", "Logs": "its log group",
 }
 

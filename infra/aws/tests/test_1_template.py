@@ -141,8 +141,19 @@ class Expanded(unittest.TestCase):
             self.assertEqual(properties["Principal"], "apigateway.amazonaws.com", name)
             arn = json.dumps(properties["SourceArn"])
             self.assertIn("${__ApiId__}/${__Stage__}/", arn, name)
-            self.assertRegex(arn, r"/(GET|OPTIONS)/[a-z_.]+\"", name)
-        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 12)
+            if properties["FunctionName"] == {"Ref": "ApiPublic"}:
+                self.assertRegex(arn, r"/(GET/(openapi.json|health)|\*/[a-z_.*]+)\"", name)
+            else:
+                self.assertRegex(arn, r"/GET/[a-z_.]+\"", name)
+        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 13)
+
+    def test_the_gateway_checks_parameters_and_repeats_no_header(self):
+        body = self.resources["Api"]["Properties"]["Body"]
+        validators = body["x-amazon-apigateway-request-validators"]
+        chosen = body["paths"]["/micro_flow_constants"]["get"]["x-amazon-apigateway-request-validator"]
+        self.assertEqual(validators[chosen], {"validateRequestBody": False, "validateRequestParameters": True})
+        response = body["x-amazon-apigateway-gateway-responses"]["DEFAULT_4XX"]
+        self.assertNotIn("$context.error", json.dumps(response))
 
     def test_wildcard_resources_are_those_with_a_reason(self):
         wild = set()
@@ -161,6 +172,16 @@ class Expanded(unittest.TestCase):
             {("FunctionPolicy", "NetworkInterfaces"), ("FunctionPolicy", "NetworkInterfacesNotByCode"),
              ("FunctionPolicy", "Traces"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
              ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), *WITHOUT_RESOURCES})
+
+    def test_whoever_uses_the_snapshots_may_decrypt_them_through_dynamodb_and_nothing_else(self):
+        table, key = {"Fn::GetAtt": ["SnapshotTable", "Arn"]}, {"Fn::GetAtt": ["Key", "Arn"]}
+        for name, role in self.of("AWS::IAM::Role").items():
+            statements = [each for policy in role.get("Policies", []) for each in flat(policy["PolicyDocument"]["Statement"])]
+            (*decrypting,) = (each for each in statements if each["Resource"] == key)
+            self.assertEqual(len(decrypting), int(table in [each["Resource"] for each in statements]), name)
+            for each in decrypting:
+                through = {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.amazonaws.com"}}
+                self.assertEqual((each["Action"], each["Condition"]), ("kms:Decrypt", {"StringEquals": through}), name)
 
     def test_the_stage_comes_after_the_accounts_role_for_logs_and_that_after_an_api(self):
         # API Gateway refuses a stage with logs before, and an account's settings without any API.
@@ -187,10 +208,12 @@ class Expanded(unittest.TestCase):
             self.assertEqual(int(row["TwiceSeconds"]), int(minutes) * 120)
             for name in waiting:
                 threshold = alarms[name]["Threshold"]["Fn::FindInMap"]
-                self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "TwiceSeconds"], name)
-                # A message that is gone has no age.
+                self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "WaitSeconds"], name)
+                # A message that is gone has no age, and one that is received for the third time is not forgotten.
                 queue = queues[name.replace("WaitingAlarm", "Queue")]
-                self.assertGreater(queue["MessageRetentionPeriod"], int(row["TwiceSeconds"]), minutes)
+                tries = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+                self.assertGreater(queue["MessageRetentionPeriod"], int(row["WaitSeconds"]), minutes)
+                self.assertGreaterEqual(int(row["WaitSeconds"]), max(int(row["TwiceSeconds"]), tries), minutes)
             # CloudWatch looks back a day at most, a week where the period is an hour or more.
             seconds = int(row["Seconds"]) * alarms["NoTickAlarm"]["EvaluationPeriods"]
             self.assertLessEqual(seconds, 604_800 if int(row["Seconds"]) >= 3600 else 86_400, minutes)
@@ -224,7 +247,7 @@ class Expanded(unittest.TestCase):
         body = self.resources["Api"]["Properties"]["Body"]
         responses = body["x-amazon-apigateway-gateway-responses"]
         for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED", "DEFAULT_4XX",
-                     "DEFAULT_5XX", "BAD_REQUEST_PARAMETERS", "INTEGRATION_TIMEOUT"):
+                     "DEFAULT_5XX", "BAD_REQUEST_PARAMETERS", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"):
             response = responses[kind]
             headers = response["responseParameters"]
             self.assertEqual(headers["gatewayresponse.header.Content-Type"], "'application/problem+json'", kind)
@@ -262,7 +285,7 @@ class Expanded(unittest.TestCase):
 
 
 # Statements of functions whose actions AWS offers no resource for: (role, Sid).
-WITHOUT_RESOURCES = {("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
+WITHOUT_RESOURCES = {("ApiConstantsRole", "ListTasks"), ("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
                      ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),
                      ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics"), ("PlanRole", "Metrics")}
 

@@ -49,6 +49,11 @@ class Drive(unittest.TestCase):
         document = self.world.call("/openapi.json")
         self.assertIn("/bucket_size", document.json["paths"])
         self.problem(self.world.call("/nothing"), 404, "not_found")
+        # With a token too, which the gateway would take for a signature of AWS and repeat.
+        token = self.world.token()
+        self.problem(self.world.call("/nothing/at/all", token), 404, "not_found")
+        self.problem(self.world.call("/bucket_size", token, method="POST"), 405, "method_not_allowed")
+        self.problem(self.world.call("/health", method="DELETE"), 405, "method_not_allowed")
 
     def test_02_bad_tokens_are_refused_as_problem_documents(self):
         token = self.world.token()

@@ -107,6 +107,7 @@ class Roles(unittest.TestCase):
             "read other parameters": ("ssm", lambda c: c.get_parameters_by_path(Path="/acme-test/constants")),
             "read one parameter": ("ssm", lambda c: c.get_parameter(Name="/acme-prod/constants/Sales.Region")),
             "list tasks": (ecs, lambda c: c.list_tasks(cluster="acme")),
+            "list another cluster's tasks": (ecs, lambda c: c.list_tasks(cluster="other")),
             "describe a task": (ecs, lambda c: c.describe_tasks(cluster="acme", tasks=[task])),
             "describe a service": (ecs, lambda c: c.describe_services(cluster="acme", services=["acme-prod"])),
             "describe another cluster's service": (ecs, lambda c: c.describe_services(
@@ -192,7 +193,7 @@ class Roles(unittest.TestCase):
             "rds-db:connect": (f"{login}db-ACME/mrt_deployed", [f"{login}db-ACME/postgres", f"{login}db-OTHER/mrt_deployed"],
                                {"collect-table-size", "api-users"}),
             "kms:Decrypt": (self.world.data_key_arn, [self.world.data_key_arn[:-4] + "0000"],
-                            {"collect-table-size", "api-users", "api-constants"}),
+                            {"collect-bucket-size", "collect-table-size", "api-users", "api-constants"}),
         }
         for action, (ours, others, functions) in cases.items():
             for name, function in FUNCTIONS.items():

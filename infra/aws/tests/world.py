@@ -327,8 +327,8 @@ name = "no-login"
             "DatabaseLogins": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/mrt_deployed",
             "ConstantSecrets": self.constant_secret_arn, "DataKeys": self.data_key_arn,
             "ConstantParameters": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/acme-prod/constants",
-            "ConstantTasks": ",".join(f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/acme/*"
-                                      for kind in ("task", "service", "container-instance")),
+            "ConstantTasks": ",".join(f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}"
+                                      for kind in ("task/acme/*", "service/acme/*", "cluster/acme")),
             "TargetRoles": self.target_role_arn, "AllowedOrigins": "https://a.example,https://b.example",
             "ReaderEnvironment": "acme-test", "AlarmEmail": "ops@example.com", **changes,
         }
@@ -363,10 +363,10 @@ name = "no-login"
         api = self.client("apigateway")
         responses = self.expanded["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
         for kind, response in responses.items():
-            parameters = {name: chosen(value) for name, value in response.get("responseParameters", {}).items()}
             extra = {"statusCode": str(response["statusCode"])} if "statusCode" in response else {}
             api.put_gateway_response(
-                restApiId=self.outputs["ApiId"], responseType=kind, responseParameters=parameters,
+                restApiId=self.outputs["ApiId"], responseType=kind,
+                responseParameters=response.get("responseParameters", {}),
                 responseTemplates=response.get("responseTemplates", {}), **extra)
         api.create_deployment(restApiId=self.outputs["ApiId"], stageName="v1")
 
@@ -434,15 +434,6 @@ name = "no-login"
                     and pairs.get("AWS_ENDPOINT_URL") == self.url and "AWS_SESSION_TOKEN" in pairs):
                 return pairs
         raise AssertionError(f"no process of {function} runs")
-
-
-def chosen(value):
-    """Resolves the conditions of gateway responses as this deployment has them: with several origins."""
-    truth = {"WithSeveralOrigins": True, "WithOrigins": True}
-    if isinstance(value, dict) and "Fn::If" in value:
-        condition, yes, no = value["Fn::If"]
-        return chosen(yes if truth[condition] else no)
-    return value
 
 
 def expand(path):

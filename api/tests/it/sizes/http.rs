@@ -88,10 +88,14 @@ async fn bad_requests_are_told_what_is_allowed() {
         .ask(get("/nowhere").scopes(BUCKET_SCOPE))
         .await
         .problem(404, "not_found");
-    server
-        .ask(get("/bucket_size").scopes(BUCKET_SCOPE).method("DELETE"))
-        .await
-        .problem(405, "method_not_allowed");
+    // The path of another program too: what is no GET of any path comes to the one that is public.
+    for path in ["/bucket_size", "/users", "/health"] {
+        let refused = server
+            .ask(get(path).scopes(BUCKET_SCOPE).method("DELETE"))
+            .await;
+        refused.problem(405, "method_not_allowed");
+        assert_eq!(refused.header("allow"), "GET, OPTIONS");
+    }
     server
         .ask(get("/health?x=1"))
         .await

@@ -74,7 +74,7 @@ fn every_binary_is_one_function_with_its_name_folder_role_and_logs() {
 }
 
 #[test]
-fn every_route_is_a_path_of_its_function_with_its_scope_and_a_pre_flight() {
+fn every_route_is_a_path_of_its_function_with_its_scope_and_all_else_is_public() {
     let template = template();
     let functions = functions(&template);
     let mut found = BTreeMap::new();
@@ -95,7 +95,12 @@ fn every_route_is_a_path_of_its_function_with_its_scope_and_a_pre_flight() {
         }
     }
 
-    assert_eq!(found.len(), 2 * ROUTES.len());
+    // A GET of each path, all else of it, and all other paths.
+    assert_eq!(found.len(), 2 * ROUTES.len() + 1);
+    assert_eq!(
+        found[&("/{proxy+}".to_owned(), "ANY".to_owned())].0,
+        "api-public"
+    );
     for route in ROUTES {
         let (binary, event) = &found[&(route.path.to_owned(), "GET".to_owned())];
         assert_eq!(binary, route.function);
@@ -120,7 +125,7 @@ fn every_route_is_a_path_of_its_function_with_its_scope_and_a_pre_flight() {
             .map(|parameter| format!("method.request.querystring.{}", parameter.name))
             .collect();
         assert_eq!(required, expected, "{}", route.path);
-        let (binary, event) = &found[&(route.path.to_owned(), "OPTIONS".to_owned())];
+        let (binary, event) = &found[&(route.path.to_owned(), "ANY".to_owned())];
         assert_eq!(
             (binary.as_str(), &event["Auth"]["Authorizer"]),
             ("api-public", &"NONE".into())
