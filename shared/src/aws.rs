@@ -12,10 +12,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::TlsContext;
 use tokio::sync::Mutex;
 
 use crate::config::{ProcessVariables, Variables};
+use crate::telemetry::error_chain;
 
 /// Longest wait for a connection. An endpoint in the same region answers within milliseconds.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -168,6 +170,22 @@ impl Aws {
             builder.set_credentials_provider(Some(SharedCredentialsProvider::new(role)));
         }
         builder.build()
+    }
+}
+
+/// Returns why a call failed, by its code or its kind: no message, which names accounts and roles, and nothing of an
+/// answer that was not understood, which may be a secret.
+pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("no code").to_owned(),
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::DispatchFailure(failure) => {
+            let cause = failure.as_connector_error();
+            let cause = cause.map_or_else(String::new, |cause| format!(": {}", error_chain(cause)));
+            format!("no connection or no credentials{cause}")
+        }
+        SdkError::ResponseError(_) => "an answer that is none".to_owned(),
+        _ => "a request that could not be made".to_owned(),
     }
 }
 

@@ -8,12 +8,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, failure_of};
 use crate::fleet::Place;
+use crate::telemetry::error_chain;
 
 pub use ranges::Ranges;
 
@@ -184,7 +185,7 @@ async fn read_object(
         .body
         .collect()
         .await
-        .map_err(|error| unavailable(error.to_string()))?
+        .map_err(|error| unavailable(error_chain(&error)))?
         .to_vec();
     Ok(Some(Document { bytes, tag }))
 }
@@ -201,7 +202,7 @@ fn refusal(location: &Location, error: &SdkError<GetObjectError>) -> DocumentErr
         Some(401 | 403) => DocumentError::Denied(location.clone()),
         _ => DocumentError::Unavailable {
             location: location.clone(),
-            reason: DisplayErrorContext(error).to_string(),
+            reason: failure_of(error),
         },
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, SdkError};
+use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::aws::Aws;
+use crate::aws::{Aws, failure_of};
 
 /// Longest time for reading one secret, retries included.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -162,7 +162,7 @@ pub(crate) fn region(arn: &str) -> Option<&str> {
 
 fn told(error: &SdkError<GetSecretValueError>) -> SecretError {
     let Some(service) = error.as_service_error() else {
-        return SecretError::Unavailable(DisplayErrorContext(error).to_string());
+        return SecretError::Unavailable(failure_of(error));
     };
     match service.meta().code() {
         // Scheduled for deletion is an invalid request.
@@ -170,7 +170,7 @@ fn told(error: &SdkError<GetSecretValueError>) -> SecretError {
         Some("AccessDeniedException" | "DecryptionFailure" | "DecryptionFailureException") => {
             SecretError::Denied
         }
-        _ => SecretError::Unavailable(DisplayErrorContext(error).to_string()),
+        _ => SecretError::Unavailable(failure_of(error)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is wrong with a layer or with the model. The texts never hold anything that was read.
 
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use shared::aws::failure_of;
 
 /// A place in a text, both from 1; 0 where it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,17 +87,8 @@ impl LayerFault {
     }
 
     /// Returns what a refused or failed AWS call means.
-    ///
-    /// Takes the code alone: messages name accounts and roles, and a response that could not be understood
-    /// may hold secrets.
     pub(super) fn of_call<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Self {
-        let code = match error {
-            SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("no code"),
-            SdkError::TimeoutError(_) => "no answer in time",
-            SdkError::DispatchFailure(_) => "no connection or no credentials",
-            SdkError::ResponseError(_) => "an answer that is none",
-            _ => "a request that could not be made",
-        };
+        let code = error.code().unwrap_or_default();
         let is = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
         if is(&["NotFound", "ClusterNotFound", "ServiceNotFound"]) {
             Self::Missing
@@ -111,7 +103,7 @@ impl LayerFault {
         ]) {
             Self::Denied
         } else {
-            Self::Unavailable(code.to_owned())
+            Self::Unavailable(failure_of(error))
         }
     }
 }

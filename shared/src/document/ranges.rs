@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use super::{DocumentError, Location, READ_TIMEOUT, file_fault, refusal};
 use crate::aws::Aws;
 use crate::fleet::Place;
+use crate::telemetry::error_chain;
 
 /// A document of which parts can be read.
 #[derive(Debug)]
@@ -157,7 +158,7 @@ async fn body(
     }
     let bytes = part.body.collect().await;
     Ok(bytes
-        .map_err(|error| unavailable(location, error.to_string()))?
+        .map_err(|error| unavailable(location, error_chain(&error)))?
         .to_vec())
 }
 

@@ -11,5 +11,7 @@ mod dynamodb;
 mod golden;
 mod logins;
 mod memory;
+mod secrets;
+mod server;
 mod throttling;
 mod tls;

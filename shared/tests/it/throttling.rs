@@ -7,8 +7,10 @@ use aws_sdk_dynamodb::Client;
 use shared::aws::{ATTEMPTS, Aws};
 use shared::clock::FixedClock;
 use shared::store::{DynamoDbStore, ItemStore, Key, StoreError, contract};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::server::read_request;
 
 /// Answers `GetItem` with no item, after refusing the first `refusals` calls; counts all calls.
 async fn throttling(refusals: usize) -> (String, Arc<AtomicUsize>) {
@@ -40,28 +42,6 @@ async fn answer(mut stream: TcpStream, calls: Arc<AtomicUsize>, refusals: usize)
         let response = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(response.as_bytes()).await.is_err() {
             return;
-        }
-    }
-}
-
-/// Reads one request whole; `None` when the client has gone.
-pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<()> {
-    let mut request = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:"));
-            let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
-            if body.len() >= length {
-                return Some(());
-            }
-        }
-        let mut buffer = [0; 4096];
-        match stream.read(&mut buffer).await.ok()? {
-            0 => return None,
-            count => request.extend_from_slice(&buffer[..count]),
         }
     }
 }
