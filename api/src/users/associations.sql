@@ -15,6 +15,8 @@ FROM {{schema}}"mendixsystem$association" a
 JOIN {{schema}}"mendixsystem$entity" p ON p."id" = a."parent_entity_id"
 JOIN {{schema}}"mendixsystem$entity" c ON c."id" = a."child_entity_id"
 WHERE a."association_name" IN ('System.UserRoles', 'System.Session_User', 'System.UserReportInfo_User')
-   OR (p."entity_name" = 'UserCommons.NamedUserIdentifier' AND c."entity_name" = 'System.User')
-   OR (c."entity_name" = 'UserCommons.NamedUserIdentifier' AND p."entity_name" = 'System.User')
+   -- Not the users who made or changed an identifier, which an entity may store too.
+   OR (a."association_name" NOT IN ('System.owner', 'System.changedBy')
+       AND (p."entity_name" = 'UserCommons.NamedUserIdentifier' AND c."entity_name" = 'System.User'
+            OR c."entity_name" = 'UserCommons.NamedUserIdentifier' AND p."entity_name" = 'System.User'))
 ORDER BY a."association_name"

@@ -170,8 +170,9 @@ fn mysql_look_ups(database: &DatabaseTarget) -> String {
         AND BINARY l.column_name IN (BINARY known.parent_column, BINARY known.child_column)";
     const IDENTIFIERS: &str =
         "BINARY l.table_name = BINARY known.identifiers AND l.column_name IN ('id', 'value')";
-    const OF_IDENTIFIERS: &str = "(p.entity_name = 'UserCommons.NamedUserIdentifier' AND c.entity_name = 'System.User') \
-        OR (c.entity_name = 'UserCommons.NamedUserIdentifier' AND p.entity_name = 'System.User')";
+    const OF_IDENTIFIERS: &str = "a.association_name NOT IN ('System.owner', 'System.changedBy') \
+        AND (p.entity_name = 'UserCommons.NamedUserIdentifier' AND c.entity_name = 'System.User' \
+        OR c.entity_name = 'UserCommons.NamedUserIdentifier' AND p.entity_name = 'System.User')";
     let looks = [
         ("a.association_name = 'System.UserRoles'", LINK),
         ("a.association_name = 'System.Session_User'", LINK),

@@ -10,6 +10,7 @@ JOIN (SELECT CASE WHEN a.parent_column_name = 'id' THEN p.table_name ELSE a.tabl
       JOIN {{database}}.`mendixsystem$entity` p ON p.id = a.parent_entity_id
       JOIN {{database}}.`mendixsystem$entity` c ON c.id = a.child_entity_id
       WHERE {{condition}}
+      ORDER BY a.association_name
       LIMIT 1) AS known
   ON {{columns}}
 WHERE l.table_schema = {{database_literal}}

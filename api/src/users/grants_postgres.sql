@@ -46,8 +46,9 @@ BEGIN
         JOIN public."mendixsystem$entity" p ON p.id = a.parent_entity_id
         JOIN public."mendixsystem$entity" c ON c.id = a.child_entity_id
         WHERE a.association_name IN ('System.UserRoles', 'System.Session_User', 'System.UserReportInfo_User')
-           OR (p.entity_name = 'UserCommons.NamedUserIdentifier' AND c.entity_name = 'System.User')
-           OR (c.entity_name = 'UserCommons.NamedUserIdentifier' AND p.entity_name = 'System.User')$list$;
+           OR (a.association_name NOT IN ('System.owner', 'System.changedBy')
+               AND (p.entity_name = 'UserCommons.NamedUserIdentifier' AND c.entity_name = 'System.User'
+                    OR c.entity_name = 'UserCommons.NamedUserIdentifier' AND p.entity_name = 'System.User'))$list$;
     END IF;
     FOR wanted IN EXECUTE list LOOP
         SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum)
