@@ -13,8 +13,9 @@ use super::pattern;
 /// Longest value that is shown, in bytes: longer ones are keys, certificates or documents.
 pub const SHOWN_LIMIT_BYTES: usize = 1024;
 
-/// Parts of names that stand for secrets, in lower case without underscores and hyphens.
-const SECRET_PARTS: [&str; 20] = [
+/// Parts of names that stand for secrets, in lower case without underscores and hyphens. Models are written in the
+/// languages of their makers, so words for password and key of those count as the English ones do.
+const SECRET_PARTS: [&str; 36] = [
     "pass",
     "pwd",
     "secret",
@@ -35,7 +36,26 @@ const SECRET_PARTS: [&str; 20] = [
     "license",
     "passwd",
     "authorization",
+    "wachtwoord",
+    "toegangscode",
+    "geheim",
+    "sleutel",
+    "kennwort",
+    "schluessel",
+    "schlüssel",
+    "contrasen",
+    "contraseñ",
+    "senha",
+    "parola",
+    "hasło",
+    "haslo",
+    "salasana",
+    "lösenord",
+    "adgangskode",
 ];
+
+/// What names of secrets end with; within a name the same letters belong to other words: `AuthUrl`, `LoginPage`.
+const SECRET_ENDS: [&str; 6] = ["key", "keys", "auth", "login", "pin", "clave"];
 
 /// Why a value is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -111,8 +131,7 @@ fn is_secret_name(name: &str) -> bool {
         .collect();
     let lower = joined.to_lowercase();
     SECRET_PARTS.iter().any(|part| lower.contains(part))
-        || lower.ends_with("key")
-        || lower.ends_with("keys")
+        || SECRET_ENDS.iter().any(|end| lower.ends_with(end))
         || is_shared_access_signature(name)
 }
 
@@ -212,6 +231,21 @@ mod tests {
             "Token.Value",
             "App.credentials",
             "App.Passphrase",
+            "Mail.Wachtwoord",
+            "App.API_Sleutel",
+            "App.GeheimeCode",
+            "Mail.Kennwort",
+            "App.LizenzSchlüssel",
+            "Mail.Contraseña",
+            "Mail.CONTRASENA",
+            "App.Clave",
+            "Mail.Senha",
+            "Mail.MotDePasse",
+            "Mail.Lösenord",
+            "Mail.BasicAuth",
+            "Mail.SMTP_AUTH",
+            "App.DbLogin",
+            "App.AdminPin",
         ] {
             assert_eq!(
                 mask_reason(name, Some("String"), "x"),
@@ -236,6 +270,10 @@ mod tests {
             "Atlas_Core.Atlas_Core_Version",
             "Sales.Currency",
             "Sales.Keyboard",
+            "Sales.AuthUrl",
+            "Sales.LoginPage",
+            "Sales.Author",
+            "Sales.Shipping",
         ] {
             assert_eq!(
                 mask_reason(name, Some("String"), "https://erp.example.com"),

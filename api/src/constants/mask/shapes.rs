@@ -8,6 +8,8 @@ use super::is_secret_name;
 const KEY_LENGTH: usize = 24;
 /// Characters of base64, base64url, hexadecimal, percent-encoded and UUID text.
 const KEY_PUNCTUATION: [char; 6] = ['+', '/', '=', '_', '-', '%'];
+/// Schemes of URLs that an address follows at once.
+const ADDRESS_SCHEMES: [&str; 4] = ["mailto", "sip", "sips", "xmpp"];
 
 /// Returns whether `value` is or holds a secret beyond doubt, by its shape.
 pub(super) fn is_credential(value: &str) -> bool {
@@ -16,6 +18,7 @@ pub(super) fn is_credential(value: &str) -> bool {
         || has_json_web_token(value)
         || has_aws_key(value)
         || has_url_login(value)
+        || has_login(value)
         || has_secret_field(value)
 }
 
@@ -50,6 +53,18 @@ fn has_url_login(value: &str) -> bool {
     value
         .split_once("://")
         .is_some_and(|(_, rest)| rest.contains('@'))
+}
+
+/// `user:password@host` without a scheme. What `mailto:` and its like are followed by is an address.
+fn has_login(value: &str) -> bool {
+    let is_login = |word: &str| {
+        let parts = word.rsplit_once('@').zip(word.split_once(':'));
+        parts.is_some_and(|((login, host), (user, _))| {
+            let is_address = ADDRESS_SCHEMES.contains(&user.to_lowercase().as_str());
+            !host.is_empty() && !user.is_empty() && !is_address && login.len() > user.len() + 1
+        })
+    };
+    value.split_whitespace().any(is_login)
 }
 
 /// `password=…`, `"token": "…"` and the like: connection strings, queries and JSON within a value.
@@ -192,6 +207,8 @@ mod tests {
             "id ASIAIOSFODNN7EXAMPLE;",
             "postgres://user:pass@db.example.com/app",
             "https://ghp@git.example.com",
+            "mailer:Zomer2024!@smtp.example.com:587",
+            "relay is mailer:a@b@smtp.example.com",
             "jdbc:postgresql://db/app?user=a&password=b",
             "Server=db;Database=a;Uid=b;Pwd=c",
             r#"{"url": "https://a.example.com", "clientSecret": "b"}"#,
@@ -217,6 +234,9 @@ mod tests {
             "/opt/mendix/data/files/Archive",
             "CustomerServiceEndpointName",
             "acme@example.com",
+            "mailto:acme@example.com",
+            "acme@example.com:25",
+            "@Component: x",
             "2026-01-12T11:10:00Z",
             "true",
             "10000000000000000000000000000000",
