@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use super::fault::{LayerFault, Position};
@@ -53,8 +53,19 @@ struct Deployed<V> {
     name: String,
     /// What is configured.
     value: Option<V>,
-    /// What the running app was started with.
-    deployed_value: Option<V>,
+    /// What the running app was started with: null where it does not have the constant yet, absent on platforms that
+    /// do not tell.
+    #[serde(default, deserialize_with = "told")]
+    deployed_value: Option<Option<V>>,
+}
+
+/// Returns what is told, null too.
+fn told<'de, V, D>(deserializer: D) -> Result<Option<Option<V>>, D::Error>
+where
+    V: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -164,8 +175,10 @@ fn deployed<V>(list: Vec<Deployed<V>>, read: impl Fn(V) -> Setting) -> LayerValu
     for constant in list {
         let configured = constant.value.map_or(Setting::Null, &read);
         // A platform that tells no deployed value has none but the configured one.
-        let running = constant.deployed_value.map(&read);
-        let running = running.unwrap_or_else(|| configured.clone());
+        let running = match constant.deployed_value {
+            Some(told) => told.map_or(Setting::Null, &read),
+            None => configured.clone(),
+        };
         if running != configured {
             let name = constant.name.clone();
             values.pending.insert(name, PendingReason::NotDeployed);
@@ -221,6 +234,7 @@ spec:
             {"Name": "A.Same", "DataType": "_Boolean", "Value": "false", "DeployedValue": "false"},
             {"Name": "A.Changed", "DataType": "String", "Value": "new", "DeployedValue": "old"},
             {"Name": "A.Removed", "DataType": "String", "Value": null, "DeployedValue": "old"},
+            {"Name": "A.New", "DataType": "String", "Value": "v", "DeployedValue": null},
             {"Name": "A.Only", "DataType": "String", "Value": "v"}],
             "CustomSettings": [{"Name": "x", "Value": "NEVERLEAK"}], "ScheduledEvents": []}"#;
 
@@ -230,16 +244,21 @@ spec:
             settings(answer),
             [
                 text("A.Changed", "old"),
+                ("A.New".to_owned(), Setting::Null),
                 text("A.Only", "v"),
                 text("A.Removed", "old"),
                 text("A.Same", "false")
             ]
         );
+        let yaml = "Constants:\n- {Name: A.New, Value: v, DeployedValue: null}\n- {Name: A.Only, Value: v}\n";
+        let new = ("A.New".to_owned(), Setting::Null);
+        assert_eq!(settings(yaml), [new, text("A.Only", "v")]);
         assert!(values.is_running);
         assert_eq!(
             values.pending.into_iter().collect::<Vec<_>>(),
             [
                 ("A.Changed".to_owned(), PendingReason::NotDeployed),
+                ("A.New".to_owned(), PendingReason::NotDeployed),
                 ("A.Removed".to_owned(), PendingReason::NotDeployed),
             ]
         );

@@ -176,6 +176,8 @@ fn is_known_to_stay(
 ) -> bool {
     match winner {
         None => layers.iter().any(|layer| layer.values.is_running),
+        // A value that nobody looked at may have changed since the app was started with it.
+        Some((_, entry)) if entry.setting == Setting::Unseen => false,
         Some((index, entry)) => {
             layers[index].values.is_running || order_of_change(entry, started_at).is_some()
         }
