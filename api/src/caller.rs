@@ -108,26 +108,28 @@ impl Caller {
 
 fn environments(claims: &BTreeMap<String, String>) -> Environments {
     let claimed = claims.get(ENVIRONMENTS_CLAIM).map(|text| words(text));
-    let groups = words(claims.get("cognito:groups").map_or("", String::as_str));
-    let grouped: BTreeSet<String> = groups
+    let groups = claims.get("cognito:groups").map_or("", String::as_str);
+    // Whoever is in such a group is limited, even where its name is told in a way that is not understood.
+    let is_grouped = groups.contains(ENVIRONMENT_GROUP_PREFIX);
+    let grouped: BTreeSet<String> = words(groups)
         .iter()
         .filter_map(|group| group.strip_prefix(ENVIRONMENT_GROUP_PREFIX))
         .map(str::to_owned)
         .collect();
-    match (claimed, grouped.is_empty()) {
-        (None, true) => Environments::All,
-        (None, false) => Environments::Only(grouped),
-        (Some(claimed), true) => Environments::Only(claimed),
-        (Some(claimed), false) => {
+    match (claimed, is_grouped) {
+        (None, false) => Environments::All,
+        (None, true) => Environments::Only(grouped),
+        (Some(claimed), false) => Environments::Only(claimed),
+        (Some(claimed), true) => {
             Environments::Only(claimed.intersection(&grouped).cloned().collect())
         }
     }
 }
 
-/// Returns the words of a claim. The gateway turns a list into text as `a,b`, `a b` or `[a, b]`.
+/// Returns the words of a claim. Gateways turn a list into text as `a,b`, `a b`, `[a, b]` or `["a","b"]`.
 fn words(text: &str) -> BTreeSet<String> {
     let is_separator =
-        |character: char| character.is_whitespace() || matches!(character, ',' | '[' | ']');
+        |character: char| character.is_whitespace() || matches!(character, ',' | '[' | ']' | '"');
     text.split(is_separator)
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
@@ -171,6 +173,17 @@ mod tests {
             (
                 vec![("cognito:groups", "[readers, mrt-environment-acme-test]")],
                 vec!["acme-test"],
+            ),
+            (
+                vec![(
+                    "cognito:groups",
+                    r#"["readers","mrt-environment-acme-test"]"#,
+                )],
+                vec!["acme-test"],
+            ),
+            (
+                vec![("cognito:groups", "{readers;mrt-environment-acme-test}")],
+                vec![],
             ),
             (
                 vec![("cognito:groups", "readers")],
