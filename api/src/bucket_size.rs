@@ -142,6 +142,8 @@ impl Handler for GetBucketSize {
             call.parameters.canonical(),
             identity,
             fleet.prices().fingerprint(),
+            // What follows the page may come and go while the page stays.
+            &view.next,
         );
         let freshness = selection::freshness(runs.into_iter());
         Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))

@@ -233,7 +233,13 @@ fn answer(
         .next
         .as_ref()
         .map(|cursor| selection::next_query(call, cursor));
-    let identity = (ROUTE.path, call.parameters.canonical(), identity);
+    // What follows the page may come and go while the page stays.
+    let identity = (
+        ROUTE.path,
+        call.parameters.canonical(),
+        identity,
+        &view.next,
+    );
     Ok(
         Answer::json(&view, &identity, selection::freshness(runs.into_iter()))?
             .with_next(next_query),

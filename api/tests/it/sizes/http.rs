@@ -36,6 +36,34 @@ async fn an_unchanged_answer_is_304_and_a_changed_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_page_is_another_one_when_something_follows_it() {
+    let world = world_with_snapshots().await;
+    let grown = FLEET
+        .replace("acme-test", "zz-test")
+        .replace("acme_test", "zz_test");
+    let grown = format!(
+        "{FLEET}{}",
+        &grown[grown.rfind("[[environment]]").unwrap()..]
+    );
+    let grown = World::with_store(&grown, world.clock.clone(), Arc::clone(&world.items));
+    for (path, scope) in [
+        ("/bucket_size?limit=3", BUCKET_SCOPE),
+        ("/table_size?limit=2", TABLE_SCOPE),
+    ] {
+        let whole = server(&world).ask(get(path).scopes(scope)).await;
+        assert_eq!(whole.json()["next"], Value::Null, "{path}");
+
+        let again = get(path)
+            .scopes(scope)
+            .header("If-None-Match", whole.header("etag"));
+        let again = server(&grown).ask(again).await;
+
+        assert_eq!(again.status, 200, "{path}");
+        assert!(again.json()["next"].is_string(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_limited_token_knows_of_its_environments_only() {
     let world = world_with_snapshots().await;
     let server = server(&world);
