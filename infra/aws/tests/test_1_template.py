@@ -205,15 +205,14 @@ class Expanded(unittest.TestCase):
         waiting = ("BucketSizeWaitingAlarm", "TableSizeWaitingAlarm")
         for minutes, row in self.template["Mappings"]["Schedule"].items():
             self.assertEqual(int(row["Seconds"]), int(minutes) * 60)
-            self.assertEqual(int(row["TwiceSeconds"]), int(minutes) * 120)
             for name in waiting:
                 threshold = alarms[name]["Threshold"]["Fn::FindInMap"]
-                self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "WaitSeconds"], name)
+                self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "LateSeconds"], name)
                 # A message that is gone has no age, and one that is received for the third time is not forgotten.
                 queue = queues[name.replace("WaitingAlarm", "Queue")]
                 tries = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
-                self.assertGreater(queue["MessageRetentionPeriod"], int(row["WaitSeconds"]), minutes)
-                self.assertGreaterEqual(int(row["WaitSeconds"]), max(int(row["TwiceSeconds"]), tries), minutes)
+                self.assertGreater(queue["MessageRetentionPeriod"], int(row["LateSeconds"]), minutes)
+                self.assertGreaterEqual(int(row["LateSeconds"]), max(int(minutes) * 120, tries), minutes)
             # CloudWatch looks back a day at most, a week where the period is an hour or more.
             seconds = int(row["Seconds"]) * alarms["NoTickAlarm"]["EvaluationPeriods"]
             self.assertLessEqual(seconds, 604_800 if int(row["Seconds"]) >= 3600 else 86_400, minutes)
