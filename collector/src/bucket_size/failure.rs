@@ -35,6 +35,14 @@ pub(super) fn no_endpoint() -> MeasureError {
     )
 }
 
+/// Returns the failure of a bucket whose versions cannot be listed here.
+pub(super) fn no_versions() -> MeasureError {
+    MeasureError::permanent(
+        "unsupported",
+        "versions of this bucket cannot be listed: it is one of S3 on Outposts or behind a multi-region access point",
+    )
+}
+
 /// Returns the failure of a request that could not be made.
 pub(super) fn not_made() -> MeasureError {
     MeasureError::permanent(

@@ -52,7 +52,8 @@ pub(super) enum ListedPart {
 ///
 /// # Errors
 ///
-/// See [`MeasureError`]: a listing is whole or it is a failure.
+/// See [`MeasureError`]: a listing is whole or it is a failure. `unsupported` for versions of a bucket that only the
+/// SDK's client can list: that lists objects alone.
 pub(super) async fn list(
     aws: &Aws,
     target: &BucketTarget,
@@ -61,6 +62,9 @@ pub(super) async fn list(
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
     let Some(pages) = Pages::new(aws, target, listing).await? else {
+        if listing == Listing::Versions && !is_directory_bucket(&target.bucket) {
+            return Err(failure::no_versions());
+        }
         return in_turn(aws, target, pause_at, progress).await;
     };
     let mut work = match state {
@@ -89,6 +93,14 @@ pub(super) async fn list(
         }
         Err(Stopped::MustBeSerial) => by_sdk(aws, (target, listing), pause_at, progress).await,
     }
+}
+
+/// Returns whether `bucket` is a directory bucket, or an access point of one: those never keep versions, so objects are
+/// all that there is. The endings are S3's own, no other bucket may have them.
+fn is_directory_bucket(bucket: &str) -> bool {
+    ["--x-s3", "--xa-s3"]
+        .iter()
+        .any(|ending| bucket.ends_with(ending))
 }
 
 /// Lists all of `target` with the SDK's client, which reads a page whatever the order of its fields is.

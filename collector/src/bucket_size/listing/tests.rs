@@ -106,3 +106,31 @@ async fn versions_are_listed_in_ranges_and_told_apart() {
         }
     }
 }
+
+/// Their requests have a signature that only the SDK's client makes, and that lists objects alone: no versions found is
+/// not none there.
+#[tokio::test]
+async fn versions_that_cannot_be_listed_are_refused_and_never_none() {
+    let aws = Aws::without_credentials();
+    for name in [
+        "arn:aws:s3-outposts:us-east-1:123456789012:outpost/op-01234567890123456/accesspoint/reports",
+        "test-accessp-o0b1d075431d83bebde8xz5w8ijx1qzlbp3i3kuse10--op-s3",
+        "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
+    ] {
+        let bucket = BucketTarget {
+            bucket: name.to_owned(),
+            region: Some("us-east-1".to_owned()),
+            ..target("", "")
+        };
+        let progress = Progress::default();
+
+        let refused = list(&aws, &bucket, Listing::Versions, (None, None), &progress).await;
+
+        let error = refused.unwrap_err();
+        assert_eq!(
+            (error.code, error.is_transient),
+            ("unsupported", false),
+            "{name}"
+        );
+    }
+}

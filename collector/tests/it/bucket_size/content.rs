@@ -5,7 +5,7 @@ use std::sync::Arc;
 use collector::{Progress, measure_bucket};
 use shared::fleet::Measured;
 use shared::snapshot::bucket_size::Part;
-use shared::snapshot::{BucketSize, Completeness, Measurement};
+use shared::snapshot::{BucketSize, Completeness, Measurement, Objects};
 
 use crate::stand_in::{Answer, StandIn};
 use crate::support::bucket;
@@ -223,4 +223,39 @@ async fn where_versions_are_refused_the_objects_are_listed_beside_the_refusal() 
     let refused: Vec<_> = size.unmeasured.iter().map(|one| one.part).collect();
     assert_eq!(refused, [Part::Noncurrent, Part::DeleteMarkers]);
     assert!(size.unmeasured[0].reason.contains("s3:ListBucketVersions"));
+}
+
+/// They never keep versions: objects are all that there is, and 0 is true.
+#[tokio::test]
+async fn a_directory_bucket_has_no_versions() {
+    let s3 = StandIn::start(|_, asked| {
+        if asked.path.contains("session") {
+            return Answer::new(
+                200,
+                "<CreateSessionResult><Credentials><AccessKeyId>one</AccessKeyId><SecretAccessKey>two</SecretAccessKey>\
+                 <SessionToken>three</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
+                 </CreateSessionResult>",
+            );
+        }
+        assert!(asked.path.contains("list-type=2"), "{asked:?}");
+        objects()
+    })
+    .await;
+    let mut target = bucket("files--euw1-az1--x-s3");
+    target.measure = Measured {
+        noncurrent: true,
+        delete_markers: true,
+        ..Measured::current()
+    };
+
+    let size = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
+        .await
+        .unwrap();
+
+    assert_eq!(
+        (size.total_bytes(), size.completeness()),
+        (1, Completeness::Complete)
+    );
+    assert_eq!(size.delete_markers, Some(0));
+    assert_eq!(size.noncurrent, Some(Objects::default()));
 }
