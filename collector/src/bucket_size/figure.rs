@@ -1,8 +1,9 @@
 //! A bucket as CloudWatch's daily storage metrics show it: all storage types of one day, never of several.
 //!
-//! The metrics come once a day and a day or two late. A storage type that was emptied has no point any more, so the
-//! newest day is chosen for the bucket and not for each type: an older day's bytes are never shown as today's. `plan`
-//! asks, for the whole fleet at once; what becomes of a figure is in `carry.rs`.
+//! The metrics come once a day and a day or two late, those of one day not all at once. A storage type that was emptied
+//! has no point any more, so the newest day is chosen for the bucket and not for each type: an older day's bytes are
+//! never shown as today's, and a day that is still to come in part is not shown yet. `plan` asks, for the whole fleet at
+//! once; what becomes of a figure is in `carry.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +24,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// How far back the newest day may be: the metrics are "a day or two late", and sometimes three. Counted from the
 /// end of today.
 const LOOK_BACK: Duration = Duration::from_secs(6 * 86_400);
+
+/// Time from the begin of a day until a storage type that has no point of it, and had bytes the day before, was emptied:
+/// the metrics are "a day or two late".
+const SETTLED_AFTER: Duration = Duration::from_secs(3 * 86_400);
 
 /// Storage types that are bytes of objects, versions and parts of uploads.
 const CONTENT: [&str; 14] = [
@@ -213,7 +218,11 @@ fn queries(bucket: &str) -> Vec<MetricQuery> {
         .collect()
 }
 
-/// Returns the figure of the newest day that any storage type has a point of.
+/// Returns the figure of the newest day that is whole: that a storage type has a point of, and for which no other is
+/// still to come.
+///
+/// This is told by the points and the time alone. An answer that waits for a day leaves the known figure as it is, so
+/// nothing would remember that the day was seen before.
 fn figure(
     points: &[Vec<Point>],
     asked_at: DateTime<Utc>,
@@ -221,9 +230,15 @@ fn figure(
     let Some((counts, bytes)) = points.split_last() else {
         return Ok(None);
     };
-    let Some(as_of) = bytes.iter().flatten().map(|point| point.at).max() else {
+    let Some(newest) = bytes.iter().flatten().map(|point| point.at).max() else {
         return Ok(None);
     };
+    let last = bytes.iter().filter_map(|points| points.first());
+    let awaited = last.filter(|last| {
+        let settled_at = clock::after(last.at, DAY + SETTLED_AFTER);
+        last.value > 0.0 && last.at < newest && asked_at < settled_at
+    });
+    let as_of = awaited.map(|last| last.at).min().unwrap_or(newest);
     let of_day = |points: &Vec<Point>| points.iter().find(|point| point.at == as_of).copied();
     let impossible =
         || MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be");
@@ -365,7 +380,7 @@ mod tests {
             ("count", 9, 90.0),
         ]);
 
-        let figure = figure(&points, day(12)).unwrap().unwrap();
+        let figure = figure(&points, day(13)).unwrap().unwrap();
 
         assert_eq!(
             (figure.as_of, figure.total_bytes, figure.overhead_bytes),
@@ -373,6 +388,38 @@ mod tests {
         );
         assert_eq!(figure.object_count, Some(3));
         assert!(!figure.by_storage_type.contains_key("GlacierStorage"));
+    }
+
+    #[test]
+    fn a_day_is_not_shown_while_a_storage_type_is_still_to_come() {
+        let shown = |named: &[(&str, i64, f64)], asked_at| {
+            let figure = figure(&points(named), asked_at).unwrap().unwrap();
+            (figure.as_of, figure.total_bytes, figure.object_count)
+        };
+        let arriving = [
+            ("StandardStorage", 10, 70.0),
+            ("StandardStorage", 9, 60.0),
+            ("GlacierStorage", 9, 500.0),
+            ("count", 10, 3.0),
+            ("count", 9, 90.0),
+        ];
+        let at_six = day(11) + TimeDelta::hours(6);
+        let last_second = day(13) - TimeDelta::seconds(1);
+
+        assert_eq!(shown(&arriving, at_six), (day(9), 560, Some(90)));
+        assert_eq!(shown(&arriving, last_second), (day(9), 560, Some(90)));
+        assert_eq!(shown(&arriving, day(13)), (day(10), 70, Some(3)), "emptied");
+        // The next day is as incomplete as the one before.
+        let next = [&arriving[..], &[("StandardStorage", 11, 80.0)]].concat();
+        assert_eq!(shown(&next, day(12)).0, day(9));
+        assert_eq!(shown(&next, day(13)), (day(11), 80, None));
+        let whole = [&arriving[..], &[("GlacierStorage", 10, 510.0)]].concat();
+        assert_eq!(shown(&whole, at_six), (day(10), 580, Some(3)));
+        let was_empty = arriving.map(|(name, at, bytes)| match name {
+            "GlacierStorage" => (name, at, 0.0),
+            _ => (name, at, bytes),
+        });
+        assert_eq!(shown(&was_empty, at_six), (day(10), 70, Some(3)));
     }
 
     #[test]

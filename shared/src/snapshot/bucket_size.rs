@@ -77,7 +77,7 @@ pub struct Uploads {
 /// A bucket as CloudWatch's daily storage metrics show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudWatchSize {
-    /// Begin of the day that all of it is of: the newest that has any of the bucket's metrics.
+    /// Begin of the day that all of it is of: the newest whole one.
     pub as_of: DateTime<Utc>,
     /// Sum of all storage types, overhead included, in bytes.
     pub total_bytes: u64,

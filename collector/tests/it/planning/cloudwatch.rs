@@ -107,8 +107,10 @@ async fn a_figure_comes_with_the_first_listing_and_the_next_days_without_one() {
     let points = [
         ("StandardStorage", 2, 70.0),
         ("StandardStorage", 3, 60.0),
-        // Emptied since: an older day's bytes are no part of the newest.
-        ("GlacierStorage", 3, 5_000.0),
+        // The other types of that day are still to come: it is not shown.
+        ("StandardStorage", 1, 90.0),
+        // Emptied since: an older day's bytes are no part of a newer one's.
+        ("GlacierStorage", 4, 5_000.0),
         ("IntelligentTieringAAStorage", 2, 400.0),
         ("IntAAObjectOverhead", 2, 8.0),
         ("AllStorageTypes", 2, 3.0),
@@ -178,18 +180,22 @@ async fn a_figure_comes_with_the_first_listing_and_the_next_days_without_one() {
     assert_eq!(waited.cloudwatch.unwrap().total_bytes, 478);
 
     // Half past five: both are told when they are listed next, and CloudWatch is not asked.
-    put(&aws, (None, &name), &[("StandardStorage", 1, 90.0)]).await;
+    let late = [
+        ("IntelligentTieringAAStorage", 1, 400.0),
+        ("IntAAObjectOverhead", 1, 8.0),
+    ];
+    put(&aws, (None, &name), &late).await;
     put_object(&aws, &name, "b").await;
     let (report, _) = tick().await;
     assert_eq!((report.carried_count, report.asked_count), (2, 0));
 
-    // Half past six: there is a newer day of the one and still nothing of the other.
+    // Half past six: there is a newer whole day of the one and still nothing of the other.
     let (report, messages) = tick().await;
     assert_eq!((report.bucket_count, report.asked_count), (0, 2));
     assert_eq!(messages.len(), 1);
     let second = scene.good(&name).await;
     let figure = second.summary.cloudwatch.clone().unwrap();
-    assert_eq!((figure.as_of, figure.total_bytes), (day(1), 90));
+    assert_eq!((figure.as_of, figure.total_bytes), (day(1), 498));
     // The listing is as old as it was.
     assert_eq!(second.summary.current, first.summary.current);
     assert_eq!(second.summary.listing, first.summary.listing);
