@@ -13,11 +13,13 @@ use crate::table_size::unexpected;
 /// Why a size is an estimate.
 const HELD: &str = "another session holds or waits for an exclusive lock; the size is by the last vacuum or analysis";
 /// Why a locked table has no size at all.
-const HELD_AND_UNKNOWN: &str = "another session holds or waits for an exclusive lock, and the table was never vacuumed or analysed";
+const HELD_AND_UNKNOWN: &str = "another session holds or waits for an exclusive lock, and the table, its TOAST table or an index was not \
+                                vacuumed or analysed since it was made or rebuilt";
 /// Why a table that some of its parts are missing of has no size.
 const REBUILT: &str = "it was dropped or rebuilt while it was measured";
 
-/// A row of `tables.sql`, by the names of its columns. A size is `None` when the relation was not there any more.
+/// A row of `tables.sql`, by the names of its columns. A size is `None` when the relation was not there any more, and
+/// where it is locked when nothing is known of it.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) oid: Oid,
@@ -72,7 +74,8 @@ impl FromRow<'_, PgRow> for Row {
 
 impl Row {
     /// Returns what the row says of its table. Without any size the table was dropped; with only some of its sizes it
-    /// was dropped or rebuilt while it was sized, and whether it still exists is not known.
+    /// was dropped or rebuilt while it was sized, and whether it still exists is not known. What is locked and not known
+    /// in whole is not sized: the parts that are known may be the smallest.
     pub(super) fn judge(self) -> Result<Judged, MeasureError> {
         let unsized_because = |reason: &str| UnsizedTable {
             schema: self.schema_name.clone(),
@@ -105,6 +108,7 @@ impl Row {
         let is_partitioned = kind == TableKind::Partitioned;
         let (Some(heap_bytes), Some(toast_bytes), Some(index_bytes)) = (heap, toast, index) else {
             return Ok(match heap {
+                _ if self.is_held => Judged::Unsized(unsized_because(HELD_AND_UNKNOWN)),
                 None => Judged::Gone,
                 Some(_) => Judged::Unsized(unsized_because(REBUILT)),
             });
@@ -114,11 +118,7 @@ impl Row {
             .try_fold(0, u64::checked_add)
             .ok_or_else(|| unexpected("a table of more than 64 bits of bytes"))?;
         let row_estimate = number(self.row_estimate)?;
-        let is_estimate = self.is_held && !is_partitioned;
-        if is_estimate && total_bytes == 0 && row_estimate.is_none() {
-            return Ok(Judged::Unsized(unsized_because(HELD_AND_UNKNOWN)));
-        }
-        let quality = if is_estimate {
+        let quality = if self.is_held && !is_partitioned {
             Quality::Estimated {
                 reason: HELD.to_owned(),
             }
@@ -204,24 +204,40 @@ mod tests {
             is_held: true,
             ..row()
         };
-        let unknown = Row {
+        let empty = Row {
             heap_bytes: Some(0),
             toast_bytes: Some(0),
             index_bytes: Some(0),
+            row_estimate: Some(0),
             ..held.clone()
         };
-        let empty = Row {
-            row_estimate: Some(0),
-            ..unknown.clone()
-        };
+        let unknown = [
+            Row {
+                heap_bytes: None,
+                ..held.clone()
+            },
+            Row {
+                toast_bytes: None,
+                ..held.clone()
+            },
+            Row {
+                index_bytes: None,
+                ..held.clone()
+            },
+        ];
 
         let quality = |row: Row| match row.judge().unwrap() {
             Judged::Sized(table) => Some(table.quality != Quality::Exact),
             _ => None,
         };
         assert_eq!(quality(held), Some(true));
-        assert_eq!(quality(unknown), None);
         assert_eq!(quality(empty), Some(true));
+        for unknown in unknown {
+            let Judged::Unsized(table) = unknown.judge().unwrap() else {
+                panic!("sized by the parts that are known")
+            };
+            assert!(table.reason.contains("vacuumed or analysed"));
+        }
     }
 
     #[test]

@@ -8,10 +8,14 @@
 --           table; TOAST includes its index. Each part is read once and the total is their sum, because a table may
 --           grow between two calls. NULL: the relation was dropped since the statement began.
 -- Held:     the size functions open a relation with ACCESS SHARE, which waits behind ACCESS EXCLUSIVE, and also behind
---           one that only waits itself (a reader, then an ALTER TABLE, then us). Relations with such a lock on them,
---           their TOAST table or an index, in whatever state, are not opened: their sizes are the pages of the last
---           vacuum or analysis, and is_held says so. A lock taken later costs lock_timeout, and the batch is repeated.
--- Estimate: -1 stands for "never analysed"; before version 14 that was 0 rows in 0 pages.
+--           one that only waits itself (a reader, then an ALTER TABLE, then us). Tables with such a lock on them, their
+--           TOAST table or an index, in whatever state, are not opened: their sizes are the pages of the last vacuum or
+--           analysis, and is_held says so. Only a TOAST table that has no such lock itself is still read. A lock taken
+--           later costs lock_timeout, and the batch is repeated.
+-- Unknown:  -1 rows stand for "never vacuumed or analysed"; before version 14 that was 0 rows in 0 pages, as for a table
+--           that was empty then. A held part of which that is said is NULL, whatever its pages are: creating an index
+--           writes its one page before there are rows. An analysis looks at no TOAST table. A vacuum without an analysis
+--           may leave indexes out: one of all rows that has none, on a table that has some, was never looked at.
 -- Cost:     as pg_total_relation_size for each table: about 0.1 ms with two indexes and TOAST. One look at the list of
 --           locks for each batch.
 -- Locks:    ACCESS SHARE on one relation at a time, released before the next one is opened.
@@ -29,12 +33,17 @@ held AS MATERIALIZED (
   UNION
   SELECT x.indrelid FROM locked JOIN pg_index AS x ON x.indexrelid = locked.oid
 ),
+version AS MATERIALIZED (
+  SELECT current_setting('server_version_num')::integer < 140000 AS has_no_minus_one
+),
 batch AS MATERIALIZED (
   SELECT
     c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispartition, c.reltoastrelid, c.relhasindex,
     c.relpages, c.reltuples,
-    $3 OR c.oid IN (SELECT oid FROM held) OR c.reltoastrelid IN (SELECT oid FROM held) AS is_held
-  FROM pg_class AS c
+    c.reltuples < 0 OR c.reltuples = 0 AND c.relpages = 0 AND v.has_no_minus_one AS is_unknown,
+    $3 OR c.oid IN (SELECT oid FROM held) OR c.reltoastrelid IN (SELECT oid FROM held) AS is_held,
+    $3 OR c.reltoastrelid IN (SELECT oid FROM held) AS is_toast_held
+  FROM pg_class AS c CROSS JOIN version AS v
   WHERE c.oid > $1 AND c.relkind IN ('r', 'm', 'p') AND NOT c.relisshared
   ORDER BY c.oid
   LIMIT $2
@@ -50,6 +59,7 @@ SELECT
   b.is_held,
   CASE
     WHEN b.relkind = 'p' THEN 0
+    WHEN b.is_held AND b.is_unknown THEN NULL
     WHEN b.is_held THEN b.relpages * current_setting('block_size')::bigint
     ELSE pg_relation_size(b.oid, 'main')
       + pg_relation_size(b.oid, 'fsm')
@@ -58,31 +68,31 @@ SELECT
   END AS heap_bytes,
   CASE
     WHEN b.reltoastrelid = 0 THEN 0
-    WHEN b.is_held THEN (
+    WHEN b.is_toast_held THEN (
       SELECT current_setting('block_size')::bigint * (t.relpages + (
         SELECT coalesce(sum(ti.relpages), 0)::bigint
         FROM pg_index AS x JOIN pg_class AS ti ON ti.oid = x.indexrelid
         WHERE x.indrelid = t.oid
       ))
-      FROM pg_class AS t
+      FROM pg_class AS t CROSS JOIN version AS v
       WHERE t.oid = b.reltoastrelid
+        AND NOT (t.reltuples < 0 OR t.reltuples = 0 AND t.relpages = 0 AND v.has_no_minus_one)
     )
     ELSE pg_total_relation_size(b.reltoastrelid)
   END AS toast_bytes,
   CASE
     WHEN b.relkind = 'p' OR NOT b.relhasindex THEN 0
     WHEN b.is_held THEN (
-      SELECT current_setting('block_size')::bigint * coalesce(sum(ix.relpages), 0)::bigint
+      SELECT CASE
+        WHEN bool_or(b.reltuples > 0 AND ix.reltuples <= 0 AND x.indpred IS NULL) THEN NULL
+        ELSE current_setting('block_size')::bigint * coalesce(sum(ix.relpages), 0)::bigint
+      END
       FROM pg_index AS x JOIN pg_class AS ix ON ix.oid = x.indexrelid
       WHERE x.indrelid = b.oid
     )
     ELSE pg_indexes_size(b.oid)
   END AS index_bytes,
-  CASE
-    WHEN b.reltuples < 0 THEN NULL
-    WHEN b.reltuples = 0 AND b.relpages = 0 AND current_setting('server_version_num')::integer < 140000 THEN NULL
-    ELSE b.reltuples::bigint
-  END AS row_estimate,
+  CASE WHEN NOT b.is_unknown THEN b.reltuples::bigint END AS row_estimate,
   CASE WHEN b.relkind <> 'p' THEN pg_stat_get_dead_tuples(b.oid) END AS dead_row_estimate,
   greatest(pg_stat_get_last_vacuum_time(b.oid), pg_stat_get_last_autovacuum_time(b.oid)) AS last_vacuum_at,
   greatest(pg_stat_get_last_analyze_time(b.oid), pg_stat_get_last_autoanalyze_time(b.oid)) AS last_analyze_at

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use shared::snapshot::{MendixCatalogue, TableKind};
 use shared::testing::{self, Server};
 
-use super::locks::assert_one_estimate;
+use super::locks::{assert_one_estimate, assert_what_is_not_known_is_not_sized};
 use super::postgres::{MENDIX, TestDatabase, execute, table};
 use super::sizes::{EVERYTHING, assert_sizes_are_right};
 
@@ -53,6 +53,7 @@ async fn the_oldest_and_the_newest_version_are_sized_alike() {
         assert_one_estimate(&mut database, "\"sales$order\"").await;
         execute(&mut app, "ROLLBACK").await;
         database.check_later().await;
+        assert_what_is_not_known_is_not_sized(&mut database).await;
     }
     assert_eq!(versions, [12, 18]);
 }
