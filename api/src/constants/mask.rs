@@ -15,7 +15,7 @@ pub const SHOWN_LIMIT_BYTES: usize = 1024;
 
 /// Parts of names that stand for secrets, in lower case without underscores and hyphens. Models are written in the
 /// languages of their makers, so words for password and key of those count as the English ones do.
-const SECRET_PARTS: [&str; 36] = [
+const SECRET_PARTS: [&str; 39] = [
     "pass",
     "pwd",
     "secret",
@@ -51,11 +51,15 @@ const SECRET_PARTS: [&str; 36] = [
     "haslo",
     "salasana",
     "lösenord",
+    "losenord",
+    "clave",
+    "authheader",
     "adgangskode",
 ];
 
-/// What names of secrets end with; within a name the same letters belong to other words: `AuthUrl`, `LoginPage`.
-const SECRET_ENDS: [&str; 6] = ["key", "keys", "auth", "login", "pin", "clave"];
+/// What names of constants that are secrets end with; within a name the same letters belong to other words: `AuthUrl`,
+/// `LoginPage`.
+const SECRET_ENDS: [&str; 3] = ["auth", "login", "pin"];
 
 /// Why a value is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -112,7 +116,8 @@ pub(super) fn mask_reason(
         return None;
     }
     let is_shown = is_listed(lists.show);
-    if !is_shown && is_secret_name(name) {
+    let is_secret = is_secret_name(name) || has_secret_end(name);
+    if !is_shown && is_secret {
         Some(MaskReason::SecretName)
     } else if shapes::is_credential(value) || (!is_shown && shapes::has_random_text(value)) {
         Some(MaskReason::SecretValue)
@@ -131,8 +136,15 @@ fn is_secret_name(name: &str) -> bool {
         .collect();
     let lower = joined.to_lowercase();
     SECRET_PARTS.iter().any(|part| lower.contains(part))
-        || SECRET_ENDS.iter().any(|end| lower.ends_with(end))
+        || lower.ends_with("key")
+        || lower.ends_with("keys")
         || is_shared_access_signature(name)
+}
+
+/// Returns whether `name` ends as that of a secret. Of constants only: `urn:ietf:wg:oauth:2.0:oob` is no secret.
+fn has_secret_end(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    SECRET_ENDS.iter().any(|end| lower.ends_with(end))
 }
 
 /// Returns whether a word of `name` is `sas` or it has `SAS` in capitals. Anywhere else the three letters are
@@ -239,6 +251,10 @@ mod tests {
             "Mail.Contraseña",
             "Mail.CONTRASENA",
             "App.Clave",
+            "App.ClaveApi",
+            "App.AuthHeader",
+            "App.Auth-Header",
+            "Mail.Losenord",
             "Mail.Senha",
             "Mail.MotDePasse",
             "Mail.Lösenord",

@@ -176,10 +176,11 @@ fn is_known_to_stay(
 ) -> bool {
     match winner {
         None => layers.iter().any(|layer| layer.values.is_running),
-        // A value that nobody looked at may have changed since the app was started with it.
-        Some((_, entry)) if entry.setting == Setting::Unseen => false,
         Some((index, entry)) => {
-            layers[index].values.is_running || order_of_change(entry, started_at).is_some()
+            // A value that nobody looked at may have changed since the app was started with it.
+            let is_seen = entry.setting != Setting::Unseen;
+            (layers[index].values.is_running && is_seen)
+                || order_of_change(entry, started_at).is_some()
         }
     }
 }
@@ -236,6 +237,25 @@ mod tests {
             .map(|link| link.source.as_str())
             .collect();
         sources.join(" ")
+    }
+
+    #[test]
+    fn an_unseen_value_stays_only_where_its_time_says_so() {
+        let at = |time: &str| DateTime::parse_from_rfc3339(time).unwrap().to_utc();
+        let stays = |setting: Setting, changed_at: Option<&str>| {
+            let mut running = layer("task", &[("A.A", setting)]);
+            running.values.is_running = true;
+            running.values.started_at = Some(at("2026-01-12T11:00:00Z"));
+            for entry in running.values.entries.values_mut().flatten() {
+                entry.changed_at = changed_at.map(at);
+            }
+            overlay(&model(&[("A.A", Setting::Null)]), &[running])[0].is_pending
+        };
+
+        assert_eq!(stays(Setting::text("1"), None), Some(false));
+        assert_eq!(stays(Setting::Unseen, None), None);
+        let before_the_start = Some("2026-01-12T10:00:00Z");
+        assert_eq!(stays(Setting::Unseen, before_the_start), Some(false));
     }
 
     #[test]

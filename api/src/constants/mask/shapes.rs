@@ -55,16 +55,21 @@ fn has_url_login(value: &str) -> bool {
         .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
-/// `user:password@host` without a scheme. What `mailto:` and its like are followed by is an address.
+/// `user:password@host` without a scheme, or after one like `mailto:` that an address follows at once.
 fn has_login(value: &str) -> bool {
+    let is_scheme = |begin: &str| ADDRESS_SCHEMES.contains(&begin.to_lowercase().as_str());
     let is_login = |word: &str| {
-        let parts = word.rsplit_once('@').zip(word.split_once(':'));
-        parts.is_some_and(|((login, host), (user, _))| {
-            let is_address = ADDRESS_SCHEMES.contains(&user.to_lowercase().as_str());
-            !host.is_empty() && !user.is_empty() && !is_address && login.len() > user.len() + 1
-        })
+        let address = word.split_once(':').filter(|(begin, _)| is_scheme(begin));
+        let address = address.map_or(word, |(_, address)| address);
+        let (login, host) = address.rsplit_once('@').unwrap_or_default();
+        let (user, password) = login.split_once(':').unwrap_or_default();
+        ![host, user, password].contains(&"")
     };
-    value.split_whitespace().any(is_login)
+    value
+        .split(|character: char| {
+            character.is_whitespace() || matches!(character, '"' | '\'' | '<' | '>')
+        })
+        .any(is_login)
 }
 
 /// `password=…`, `"token": "…"` and the like: connection strings, queries and JSON within a value.
@@ -209,6 +214,9 @@ mod tests {
             "https://ghp@git.example.com",
             "mailer:Zomer2024!@smtp.example.com:587",
             "relay is mailer:a@b@smtp.example.com",
+            r#"{"relay": "mailer:abc@smtp.example.com"}"#,
+            "mailto:mailer:abc@smtp.example.com",
+            "sip:alice:abc@example.com",
             "jdbc:postgresql://db/app?user=a&password=b",
             "Server=db;Database=a;Uid=b;Pwd=c",
             r#"{"url": "https://a.example.com", "clientSecret": "b"}"#,
@@ -237,6 +245,9 @@ mod tests {
             "mailto:acme@example.com",
             "acme@example.com:25",
             "@Component: x",
+            r#"{"mail":"acme@example.com"}"#,
+            "Acme <mailto:acme@example.com>",
+            "urn:ietf:wg:oauth:2.0:oob",
             "2026-01-12T11:10:00Z",
             "true",
             "10000000000000000000000000000000",
