@@ -192,28 +192,49 @@ async fn whatever_is_in_the_way_of_uploads_makes_them_unmeasured_and_never_zero(
 
 #[tokio::test]
 async fn where_versions_are_refused_the_objects_are_listed_beside_the_refusal() {
-    let s3 = StandIn::start(|_, asked| {
-        let is_versions = asked
-            .path
-            .split(['?', '&'])
-            .any(|word| word.starts_with("versions"));
-        if is_versions {
-            Answer::error(403, "AccessDenied")
-        } else {
-            objects()
-        }
-    })
-    .await;
-    let mut target = bucket("files");
+    for (status, refusal, code, reason) in [
+        (
+            403,
+            "AccessDenied",
+            "access_denied",
+            "s3:ListBucketVersions",
+        ),
+        (501, "NotImplemented", "unsupported", "does not know"),
+    ] {
+        versions_are_unmeasured((status, refusal), (code, reason)).await;
+    }
+}
+
+/// Measures the bucket `name` with its noncurrent versions and delete markers.
+async fn measure_versions(s3: &StandIn, name: &str) -> BucketSize {
+    let mut target = bucket(name);
     target.measure = Measured {
         noncurrent: true,
         delete_markers: true,
         ..Measured::current()
     };
+    let progress = Progress::default();
+    let measured = measure_bucket(Arc::clone(&s3.aws), &target, &progress);
+    measured.await.unwrap()
+}
 
-    let size = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
-        .await
-        .unwrap();
+async fn versions_are_unmeasured(
+    (status, refusal): (u16, &'static str),
+    (code, reason): (&str, &str),
+) {
+    let s3 = StandIn::start(move |_, asked| {
+        let is_versions = asked
+            .path
+            .split(['?', '&'])
+            .any(|word| word.starts_with("versions"));
+        if is_versions {
+            Answer::error(status, refusal)
+        } else {
+            objects()
+        }
+    })
+    .await;
+    let size = measure_versions(&s3, "files").await;
 
     assert_eq!(
         (size.total_bytes(), size.completeness()),
@@ -222,7 +243,10 @@ async fn where_versions_are_refused_the_objects_are_listed_beside_the_refusal() 
     assert_eq!((size.noncurrent, size.delete_markers), (None, None));
     let refused: Vec<_> = size.unmeasured.iter().map(|one| one.part).collect();
     assert_eq!(refused, [Part::Noncurrent, Part::DeleteMarkers]);
-    assert!(size.unmeasured[0].reason.contains("s3:ListBucketVersions"));
+    for unmeasured in &size.unmeasured {
+        assert_eq!(unmeasured.code, code);
+        assert!(unmeasured.reason.contains(reason), "{}", unmeasured.reason);
+    }
 }
 
 /// They never keep versions: objects are all that there is, and 0 is true.
@@ -241,16 +265,7 @@ async fn a_directory_bucket_has_no_versions() {
         objects()
     })
     .await;
-    let mut target = bucket("files--euw1-az1--x-s3");
-    target.measure = Measured {
-        noncurrent: true,
-        delete_markers: true,
-        ..Measured::current()
-    };
-
-    let size = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
-        .await
-        .unwrap();
+    let size = measure_versions(&s3, "files--euw1-az1--x-s3").await;
 
     assert_eq!(
         (size.total_bytes(), size.completeness()),
