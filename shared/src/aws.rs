@@ -173,8 +173,8 @@ impl Aws {
     }
 }
 
-/// Returns why a call failed, by its code or its kind: no message, which names accounts and roles, and nothing of an
-/// answer that was not understood, which may be a secret.
+/// Returns why a call failed, by its code or its kind, and of a connection by its cause: nothing of an answer, whose
+/// message names accounts and roles, and which may be a secret where it was not understood.
 pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("no code").to_owned(),

@@ -51,13 +51,15 @@ impl AssumedRole {
     }
 }
 
+/// Not with the error itself as the source: an answer that was not understood may hold credentials.
 fn refusal(error: SdkError<AssumeRoleError>) -> CredentialsError {
+    let told = super::failure_of(&error);
     match error.as_service_error() {
         Some(
             AssumeRoleError::RegionDisabledException(_)
             | AssumeRoleError::MalformedPolicyDocumentException(_),
-        ) => CredentialsError::invalid_configuration(error),
-        _ => CredentialsError::provider_error(error),
+        ) => CredentialsError::invalid_configuration(told),
+        _ => CredentialsError::provider_error(told),
     }
 }
 
