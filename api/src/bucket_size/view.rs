@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::{BucketTarget, Prices};
+use shared::fleet::{BucketTarget, Prices, StorageKind};
 use shared::snapshot::bucket_size::{CloudWatchSize, Refresh, ResourceSize, Unmeasured, Uploads};
 use shared::snapshot::{BucketSize, Failure, Good, Measurement, Objects};
 
@@ -153,6 +153,9 @@ pub struct ResourceView {
     pub used_bytes: Option<u64>,
     /// Bytes that are allocated and billed whether used or not; null where there is no such number.
     pub provisioned_bytes: Option<u64>,
+    /// Who says so: `service`, or `fleet_file` of an RDS instance, where nobody measures it: once its storage has grown,
+    /// `used_bytes` is too small until the fleet file follows. Null without `provisioned_bytes`.
+    pub provisioned_source: Option<String>,
     /// Number of items of a table; null where nobody counts.
     pub item_count: Option<u64>,
     /// Bytes by the service's own storage class, table class or volume type; empty where it tells none.
@@ -226,7 +229,10 @@ impl BucketItem {
                 .map(|object_count| DeleteMarkersView { object_count }),
             multipart: size.multipart.as_ref().map(UploadsView::of),
             cloudwatch: size.cloudwatch.as_ref().map(CloudWatchView::of),
-            resource: size.resource.as_ref().map(ResourceView::of),
+            resource: size
+                .resource
+                .as_ref()
+                .map(|resource| ResourceView::of(target.kind, resource)),
             unmeasured: size.unmeasured.iter().map(UnmeasuredView::of).collect(),
             reconciliation: Reconciliation::of(target, size),
             cost: CostView::of(target, size, prices),
@@ -312,10 +318,15 @@ impl CloudWatchView {
 }
 
 impl ResourceView {
-    fn of(resource: &ResourceSize) -> Self {
+    fn of(kind: StorageKind, resource: &ResourceSize) -> Self {
+        let source = match kind {
+            StorageKind::Rds => "fleet_file",
+            _ => "service",
+        };
         Self {
             used_bytes: resource.used_bytes,
             provisioned_bytes: resource.provisioned_bytes,
+            provisioned_source: resource.provisioned_bytes.map(|_| source.to_owned()),
             item_count: resource.item_count,
             by_storage_class: resource.by_storage_class.clone(),
             as_of: resource.as_of,

@@ -127,7 +127,8 @@ class Drive(unittest.TestCase):
         self.assertEqual(table["completeness"], "complete")
         storage = table["storage"]
         self.assertRegex(storage.pop("as_of"), "^20[0-9-]+T[0-9:]+Z$")
-        self.assertEqual(storage, {"kind": "instance", "allocated_bytes": 20 * 2**30, "free_bytes": FREE_BYTES,
+        self.assertEqual(storage, {"kind": "instance", "allocated_bytes": 20 * 2**30,
+                                   "allocated_source": "fleet_file", "free_bytes": FREE_BYTES,
                                    "used_bytes": 20 * 2**30 - FREE_BYTES, "reason": None})
 
     def complete(self, token):

@@ -299,8 +299,8 @@ async fn other_storage_has_the_same_shape_with_its_kind_and_what_its_service_tel
     assert_eq!(told, expected);
     assert_eq!(
         items[1]["resource"],
-        json!({"used_bytes": null, "provisioned_bytes": 2_u64 << 30, "item_count": null,
-               "by_storage_class": {"gp3": 2_u64 << 30}, "as_of": "2026-01-12T09:45:00Z"})
+        json!({"used_bytes": null, "provisioned_bytes": 2_u64 << 30, "provisioned_source": "service",
+               "item_count": null, "by_storage_class": {"gp3": 2_u64 << 30}, "as_of": "2026-01-12T09:45:00Z"})
     );
     for name in [
         "current",
@@ -341,4 +341,42 @@ async fn a_kind_narrows_and_an_unknown_one_is_refused() {
     ask("/bucket_size?kind=efs").await.problem(404, "not_found");
     let refused = ask("/bucket_size?kind=tape").await;
     assert!(refused.problem(400, "bad_parameter").contains("dynamodb"));
+}
+
+/// Nobody measures what is allocated to an instance: the answer says whose word it is.
+#[tokio::test]
+async fn what_is_used_of_an_instance_is_told_with_whose_word_its_allocation_is() {
+    let world = world_with_other_storage().await;
+    let instance = ResourceSize {
+        used_bytes: Some(5 << 30),
+        provisioned_bytes: Some(20 << 30),
+        item_count: None,
+        by_storage_class: BTreeMap::new(),
+        as_of: Some("2026-01-12T10:59:00Z".parse().unwrap()),
+    };
+    let id = TargetId::from_text("acme-prod/rds/acme//");
+    let size = BucketSize::of_resource(Method::CloudWatch, instance);
+    world.keep(id, "2026-01-12T11:00:00Z", size).await;
+
+    let reply = server(&world)
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+        .await
+        .json();
+
+    let items = reply["items"].as_array().unwrap();
+    let sources: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let resource = &item["resource"];
+            let source = resource.get("provisioned_source");
+            json!([item["kind"], resource["used_bytes"], source])
+        })
+        .collect();
+    let expected = [
+        json!(["dynamodb", 1 << 30, null]),
+        json!(["ebs", null, "service"]),
+        json!(["rds", 5_u64 << 30, "fleet_file"]),
+        json!(["s3", null, null]),
+    ];
+    assert_eq!(sources, expected);
 }
