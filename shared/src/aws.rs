@@ -173,8 +173,9 @@ impl Aws {
     }
 }
 
-/// Returns why a call failed, by its code or its kind, and of a connection by its cause: nothing of an answer, whose
-/// message names accounts and roles, and which may be a secret where it was not understood.
+/// Returns why a call failed, by its code or its kind, and of a connection by its cause.
+///
+/// Nothing of an answer: its message names accounts and roles, and one that was not understood may be a secret.
 pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("no code").to_owned(),
