@@ -6,6 +6,7 @@ pub mod config;
 pub mod database;
 pub mod document;
 pub mod fleet;
+pub mod history;
 pub mod prime;
 pub mod secrets;
 pub mod snapshot;

@@ -1,0 +1,3 @@
+//! Sizes over time: compact blocks that are derived from snapshots, and what is computed from them.
+//!
+//! Everything here can be computed again from snapshots.
