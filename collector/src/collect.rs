@@ -17,12 +17,12 @@ use shared::store::SnapshotWriter;
 use shared::telemetry::{Metrics, error_chain};
 use tokio::time::Instant;
 
-use crate::bucket_size::BucketSource;
 use crate::error::CollectError;
-use crate::message::CollectMessage;
+use crate::queue::CollectMessage;
 use crate::queue::TargetQueue;
+use crate::run::Source;
 use crate::run::{self, Task};
-use crate::source::Source;
+use crate::storage_size::BucketSource;
 use crate::table_size::TableSource;
 
 /// Runs of one batch at a time: they wait for other machines far more than they compute.

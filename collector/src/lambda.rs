@@ -21,7 +21,7 @@ use crate::config::{CollectorConfig, PlanConfig};
 use crate::error::CollectError;
 use crate::plan::{PlanPorts, plan};
 use crate::queue::{SqsQueue, TargetQueue};
-use crate::source::Source;
+use crate::run::Source;
 
 pub use lambda_runtime::Error;
 

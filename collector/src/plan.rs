@@ -1,9 +1,11 @@
 //! From a tick of the schedule to messages: who is measured, who is only told something, who is left alone.
 //!
 //! Not here: measuring. A small fleet costs nothing extra this way, and one bad target can neither delay nor
-//! fail another. How often a bucket is listed is in `refresh.rs`; what CloudWatch is asked in `bucket_size/figure.rs`.
+//! fail another. How often a bucket is listed is in `plan/budget.rs`; what CloudWatch is asked in `storage_size/s3/daily_metrics.rs`.
 
+pub mod budget;
 mod decide;
+pub mod due;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,11 +20,9 @@ use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout};
 
-use crate::bucket_size::figure;
 use crate::error::CollectError;
-use crate::message::{Asked, CollectMessage};
-use crate::queue::{QueueError, TargetQueue};
-use crate::refresh;
+use crate::queue::{Asked, CollectMessage, QueueError, TargetQueue};
+use crate::storage_size::s3::daily_metrics;
 use decide::Decision;
 
 /// Longest time for reading what is known of all buckets: some 20 queries of a megabyte for 10,000 of them.
@@ -67,7 +67,7 @@ pub struct PlanReport {
 /// Queues a message for each target of the current fleet that is due or has news.
 ///
 /// Databases are due at every tick. A bucket is due as its share of the fleet's budget allows, see
-/// [`refresh::share`]; between two listings it has a message when CloudWatch has a new figure or the time of its next
+/// [`budget::share`]; between two listings it has a message when CloudWatch has a new figure or the time of its next
 /// listing has moved.
 ///
 /// The event's own time, in whole seconds, is the scheduled time of all runs: an event that is delivered twice
@@ -240,7 +240,7 @@ impl Buckets<'_> {
             .collect();
         let budget = self.fleet.refresh().list_requests_per_day;
         let listed: Vec<u64> = costs.values().copied().collect();
-        let shares = refresh::share(&listed, self.ports.every, budget);
+        let shares = budget::share(&listed, self.ports.every, budget);
         report.list_requests_per_day = shares.requests_per_day;
         if shares.is_over_budget {
             tracing::warn!(
@@ -280,7 +280,7 @@ impl Buckets<'_> {
         }
         let buckets: Vec<_> = asked.iter().map(|(_, target)| *target).collect();
         let until = Instant::now() + CLOUDWATCH_TIMEOUT;
-        let answers = figure::read(self.ports.aws, &buckets, self.now, until).await;
+        let answers = daily_metrics::read(self.ports.aws, &buckets, self.now, until).await;
         let answers = asked.into_iter().zip(answers);
         answers
             .map(|((id, _), answer)| (id.clone(), Asked::of(answer)))

@@ -1,12 +1,14 @@
 //! The port between planning and collecting: a queue of targets for each kind.
 
+mod message;
+mod order;
 mod sqs;
 
 use async_trait::async_trait;
 use shared::fleet::Kind;
 
-use crate::message::CollectMessage;
-
+pub use message::{CollectMessage, MessageError};
+pub use order::{Asked, Order, Work};
 pub use sqs::SqsQueue;
 
 /// Takes messages for collectors.

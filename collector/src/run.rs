@@ -1,5 +1,9 @@
 //! The only flow there is: measure, build the snapshot, write it, report.
 
+mod outcome;
+mod report;
+mod source;
+
 use std::cmp::Ordering;
 use std::time::Duration;
 
@@ -12,10 +16,11 @@ use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::MeasureError;
-use crate::message::{CollectMessage, Order, Work};
-use crate::queue::TargetQueue;
-use crate::report::{Outcome, Report};
-use crate::source::{Part, Progress, Source};
+use crate::queue::{CollectMessage, Order, TargetQueue, Work};
+
+pub use outcome::Outcome;
+pub use report::Report;
+pub use source::{GoodRun, Part, Progress, Source};
 
 /// Longest time for measuring one target: Lambda's longest invocation of 15 minutes, less a minute.
 pub const MEASURE_TIMEOUT: Duration = Duration::from_secs(840);

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::error::MeasureError;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
-use crate::source::{Progress, Source};
+use crate::run::{Progress, Source};
 
 /// Longest time that the server gives one statement: a batch of 1,000 tables takes about 0.2 s on two cores, and
 /// Mendix's own statistics are given as much.

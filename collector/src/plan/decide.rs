@@ -7,10 +7,11 @@ use shared::fleet::{BucketTarget, StorageKind, TargetId};
 use shared::snapshot::bucket_size::{CloudWatchSize, Part, Refresh, RefreshReason, Unmeasured};
 use shared::snapshot::{BucketSize, Good, Latest, Measurement};
 
-use crate::bucket_size::carry::wants_figure;
-use crate::bucket_size::figure::{self, KnownFigure};
-use crate::message::{Asked, Order, Work};
-use crate::refresh::{self, Due};
+use crate::plan::budget;
+use crate::plan::due::{Due, Known, due};
+use crate::queue::{Asked, Order, Work};
+use crate::storage_size::merge::wants_figure;
+use crate::storage_size::s3::daily_metrics::{self, KnownFigure};
 
 /// EFS reports once in 15 minutes, and each look at it is billed: looking more often tells the same.
 const EFS_REPORTS_EVERY: Duration = Duration::from_secs(900);
@@ -42,14 +43,14 @@ impl Decision {
         (now, tick): (DateTime<Utc>, Duration),
     ) -> Self {
         let interval = match target.kind {
-            StorageKind::S3 => refresh::interval(ticks.unwrap_or(1), tick),
+            StorageKind::S3 => budget::interval(ticks.unwrap_or(1), tick),
             StorageKind::Efs if tick < EFS_REPORTS_EVERY => {
                 (EFS_REPORTS_EVERY, RefreshReason::ServiceUpdates)
             }
             _ => (tick, RefreshReason::EveryTick),
         };
         let known = latest.and_then(|latest| known(target, latest));
-        match refresh::due(id, known, interval, (now, tick)) {
+        match due(id, known, interval, (now, tick)) {
             Due::Now(refresh) => Self {
                 is_due: true,
                 refresh,
@@ -82,11 +83,11 @@ impl Decision {
             figure: figure_of(latest),
             // What was never measured, because that fails, is asked about in turn and not at every tick.
             fault: match latest.good {
-                None => Some(figure::NO_METRICS),
+                None => Some(daily_metrics::NO_METRICS),
                 Some(_) => fault_of(latest).map(|fault| fault.code.as_str()),
             },
         };
-        figure::may_have_news(known, tick)
+        daily_metrics::may_have_news(known, tick)
     }
 
     /// Returns the order for the target's collector; `None` where there is nothing to do and nothing to tell.
@@ -112,7 +113,7 @@ impl Decision {
         };
         let next_full_at = self.refresh.next_full_at;
         let next_due_at = match wants_figure(target) {
-            true => next_full_at.min(figure::next_ask_at(now)),
+            true => next_full_at.min(daily_metrics::next_ask_at(now)),
             false => next_full_at,
         };
         Some(Order {
@@ -125,13 +126,13 @@ impl Decision {
 }
 
 /// Returns what decides when a target is measured; `None` where it never was, or is not known to have been listed.
-fn known(target: &BucketTarget, latest: &Latest<BucketSize>) -> Option<refresh::Known> {
+fn known(target: &BucketTarget, latest: &Latest<BucketSize>) -> Option<Known> {
     let good = latest.good.as_ref()?;
     if target.kind == StorageKind::S3 {
         good.summary.listing?;
     }
     let failure = latest.last_failure.as_ref();
-    Some(refresh::Known {
+    Some(Known {
         measured_at: BucketSize::origin(&good.summary, &good.run),
         refresh: good.summary.refresh,
         failed_at: failure.map(|failure| failure.scheduled_at),

@@ -8,7 +8,7 @@ use futures::stream;
 use shared::fleet::Kind;
 
 use super::{QueueError, TargetQueue};
-use crate::message::CollectMessage;
+use crate::queue::CollectMessage;
 
 /// Most messages in one call: a limit of SQS.
 const BATCH: usize = 10;

@@ -22,7 +22,7 @@ use self::sizes::{Innodb, InnodbFile, InnodbTable, ListedTable};
 use super::mendix::{MendixName, MendixNames};
 use super::{sort, unexpected};
 use crate::error::MeasureError;
-use crate::source::Progress;
+use crate::run::Progress;
 
 /// How much longer than the server we wait for an answer, so that its own word about a time-out still arrives.
 const ANSWER_RESERVE: Duration = Duration::from_secs(5);

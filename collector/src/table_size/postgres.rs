@@ -21,7 +21,7 @@ use super::mendix::{MendixName, MendixNames};
 use super::partitions::{Linked, roll_up};
 use super::{sort, unexpected};
 use crate::error::MeasureError;
-use crate::source::Progress;
+use crate::run::Progress;
 use pace::Pace;
 use row::{Judged, Row};
 

@@ -12,8 +12,8 @@ use shared::snapshot::{ServerKind, ServerStorage};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout_at};
 
+use crate::aws::rds_storage::{self, Figure, GIB};
 use crate::error::MeasureError;
-use crate::server_storage::{self, Figure, GIB};
 
 /// Longest time for CloudWatch, after the tables were measured: one call (`shared::aws::CALL_TIMEOUT`, 33 s) and what
 /// assuming a role takes of it.
@@ -42,7 +42,7 @@ pub(super) async fn read(
     let until = until.checked_sub(HAND_BACK_RESERVE).unwrap_or(until);
     let region = target.rds_region();
     let place = (region.as_deref(), target.role_arn.as_deref());
-    let reading = server_storage::figure(aws, place, &server, now);
+    let reading = rds_storage::figure(aws, place, &server, now);
     let figure = timeout_at(until.min(longest), reading)
         .await
         .unwrap_or_else(|_| {

@@ -6,7 +6,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime as SdkTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use chrono::{DateTime, Utc};
-use collector::cloudwatch::{self, MetricQuery};
+use collector::aws::cloudwatch::{self, MetricQuery};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::testing;

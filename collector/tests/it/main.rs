@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
-mod bucket_size;
-#[cfg(test)]
 mod cloudwatch;
 #[cfg(test)]
 mod flow;
@@ -20,6 +18,8 @@ mod services;
 mod sqs;
 #[cfg(test)]
 mod stand_in;
+#[cfg(test)]
+mod storage_size;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -3,39 +3,33 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use collector::refresh;
+use collector::plan::budget;
 use shared::fleet::{Prices, RefreshBudget};
 
 const README: &str = include_str!("../../README.md");
 
 /// Files whose text holds codes, with what stands right before each.
 const WITH_CODES: [(&str, &str); 12] = [
-    (include_str!("../../src/bucket_size.rs"), "permanent("),
+    (include_str!("../../src/storage_size.rs"), "permanent("),
     (include_str!("../../src/table_size.rs"), "permanent("),
     (include_str!("../../src/error.rs"), "transient("),
     (
-        include_str!("../../src/bucket_size/failure.rs"),
+        include_str!("../../src/storage_size/s3/error.rs"),
         "permanent(",
     ),
     (
-        include_str!("../../src/bucket_size/failure.rs"),
+        include_str!("../../src/storage_size/s3/error.rs"),
         "transient(",
     ),
     (
-        include_str!("../../src/bucket_size/figure.rs"),
+        include_str!("../../src/storage_size/s3/daily_metrics.rs"),
         "permanent(",
     ),
-    (include_str!("../../src/refusal.rs"), "permanent("),
-    (include_str!("../../src/refusal.rs"), "transient("),
-    (
-        include_str!("../../src/bucket_size/resource/file_system.rs"),
-        "permanent(",
-    ),
-    (
-        include_str!("../../src/bucket_size/resource/server.rs"),
-        "permanent(",
-    ),
-    (include_str!("../../src/server_storage.rs"), "permanent("),
+    (include_str!("../../src/aws/service_error.rs"), "permanent("),
+    (include_str!("../../src/aws/service_error.rs"), "transient("),
+    (include_str!("../../src/storage_size/efs.rs"), "permanent("),
+    (include_str!("../../src/storage_size/rds.rs"), "permanent("),
+    (include_str!("../../src/aws/rds_storage.rs"), "permanent("),
     (include_str!("../../src/table_size/storage.rs"), "unknown("),
 ];
 
@@ -98,7 +92,7 @@ fn the_example_of_shares_is_what_the_program_decides() {
         .collect();
     let budget = RefreshBudget::default().list_requests_per_day;
 
-    let shares = refresh::share(&costs, Duration::from_secs(3600), budget);
+    let shares = budget::share(&costs, Duration::from_secs(3600), budget);
 
     assert_eq!(rows.len(), 4);
     let mut first = 0;

@@ -6,7 +6,8 @@ use aws_sdk_cloudwatch::primitives::DateTime as SdkTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::TimeDelta;
-use collector::refresh::{self, Due, Known};
+use collector::plan::budget;
+use collector::plan::due::{Due, Known, due};
 use collector::{Asked, measure_bucket};
 use shared::clock::SystemClock;
 use shared::fleet::Measured;
@@ -76,10 +77,10 @@ fn listed_late(begin: &str) -> String {
     let is_late = |name: &String| {
         let target = BucketTarget::whole("acme-prod", name).id();
         // Of two buckets that take one request each, and one request a day for both.
-        let ticks = refresh::share(&[1, 1], HOUR, 1).ticks;
-        let interval = refresh::interval(ticks[0], HOUR);
+        let ticks = budget::share(&[1, 1], HOUR, 1).ticks;
+        let interval = budget::interval(ticks[0], HOUR);
         let now = clock::after(first, HOUR);
-        match refresh::due(&target, Some(known), interval, (now, HOUR)) {
+        match due(&target, Some(known), interval, (now, HOUR)) {
             Due::Later { refresh, .. } => refresh.next_full_at > first + TimeDelta::hours(12),
             Due::Now(_) => false,
         }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use collector::refresh::{self, Due, Known};
+use collector::plan::budget;
+use collector::plan::due::{Due, Known, due};
 use shared::fleet::TargetId;
 use shared::snapshot::bucket_size::Refresh;
 
@@ -50,7 +51,7 @@ fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
         .filter(|bucket| bucket.listed_at.is_some())
         .map(|bucket| bucket.cost)
         .collect();
-    let shares = refresh::share(&costs, HOUR, BUDGET);
+    let shares = budget::share(&costs, HOUR, BUDGET);
     assert!(shares.requests_per_day <= BUDGET && !shares.is_over_budget);
     let mut ticks = shares.ticks.into_iter();
     let mut requests = 0;
@@ -61,8 +62,8 @@ fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
             failed_at: None,
             lacks_a_part: false,
         });
-        let interval = refresh::interval(known.map_or(1, |_| ticks.next().unwrap()), HOUR);
-        match refresh::due(&bucket.id, known, interval, (now, HOUR)) {
+        let interval = budget::interval(known.map_or(1, |_| ticks.next().unwrap()), HOUR);
+        match due(&bucket.id, known, interval, (now, HOUR)) {
             Due::Now(refresh) => {
                 bucket.listed_at = Some(now);
                 bucket.refresh = Some(refresh);

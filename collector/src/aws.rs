@@ -1,0 +1,6 @@
+//! What this crate asks of AWS beyond the SDK's clients: CloudWatch's metrics, signed requests, service errors.
+
+pub mod cloudwatch;
+pub(crate) mod connector;
+pub(crate) mod rds_storage;
+pub(crate) mod service_error;

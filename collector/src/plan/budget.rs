@@ -1,0 +1,251 @@
+//! How often each bucket is listed: the fleet's budget of LIST requests, shared out. Pure: no clock, no I/O.
+//!
+//! Each bucket may take the same share of requests a day. Those that take less at every tick are listed at every
+//! tick, and what they leave makes the share of the others larger (max-min fairness). The others are listed once in
+//! as many ticks as bring them below the share. Nothing is remembered between ticks but what snapshots hold.
+
+use std::time::Duration;
+
+use shared::snapshot::bucket_size::{LONGEST_INTERVAL, RefreshReason};
+
+const DAY_SECONDS: u128 = 86_400;
+/// Requests a day are counted in thousandths and rounded up, so that no sum is understated.
+const THOUSANDTHS: u128 = 1000;
+
+/// How the budget is shared out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shares {
+    /// Interval of each bucket in ticks, in the order of the costs; 1 is every tick.
+    pub ticks: Vec<u64>,
+    /// LIST requests a day that all of them take, on average and rounded up.
+    pub requests_per_day: u64,
+    /// Whether that is more than the budget: some are listed once in [`LONGEST_INTERVAL`] and would have to be less
+    /// often. The shares of all others are kept.
+    pub is_over_budget: bool,
+}
+
+/// Shares `requests_per_day` out among buckets, each with the LIST requests that one listing of it takes.
+///
+/// A bucket never has a longer interval than a dearer one. The requests of all together never exceed the budget,
+/// unless [`Shares::is_over_budget`] says so.
+pub fn share(costs: &[u64], tick: Duration, requests_per_day: u64) -> Shares {
+    let demands: Vec<u128> = costs.iter().map(|cost| demand(*cost, tick)).collect();
+    let budget = u128::from(requests_per_day) * THOUSANDTHS;
+    let level = level(&demands, budget);
+    let longest = longest_ticks(tick);
+    let ticks: Vec<u64> = demands
+        .iter()
+        .map(|demand| {
+            let ticks = u64::try_from(ticks_at(*demand, level));
+            ticks.unwrap_or(u64::MAX).min(longest)
+        })
+        .collect();
+    let each = demands.iter().zip(&ticks);
+    let taken: u128 = each
+        .map(|(demand, ticks)| demand.div_ceil(u128::from(*ticks)))
+        .sum();
+    Shares {
+        ticks,
+        requests_per_day: u64::try_from(taken.div_ceil(THOUSANDTHS)).unwrap_or(u64::MAX),
+        is_over_budget: taken > budget,
+    }
+}
+
+/// Returns what an interval of `ticks` is and why it is that long.
+pub fn interval(ticks: u64, tick: Duration) -> (Duration, RefreshReason) {
+    if ticks <= 1 {
+        return (tick, RefreshReason::EveryTick);
+    }
+    // The longest is that also where ticks do not divide it: it is the tick after that one.
+    let is_longest = ticks >= longest_ticks(tick);
+    let interval = tick.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
+    let interval = if is_longest {
+        LONGEST_INTERVAL.max(tick)
+    } else {
+        interval
+    };
+    (interval, RefreshReason::Budget)
+}
+
+/// Returns the ticks of the longest interval, 1 at least.
+fn longest_ticks(tick: Duration) -> u64 {
+    LONGEST_INTERVAL.as_secs().div_ceil(tick_seconds(tick))
+}
+
+fn tick_seconds(tick: Duration) -> u64 {
+    tick.as_secs().max(1)
+}
+
+/// Returns the thousandths of requests a day that a bucket takes at every tick.
+fn demand(cost: u64, tick: Duration) -> u128 {
+    let seconds = u128::from(tick_seconds(tick));
+    (u128::from(cost.max(1)) * DAY_SECONDS * THOUSANDTHS).div_ceil(seconds)
+}
+
+fn ticks_at(demand: u128, level: u128) -> u128 {
+    demand.div_ceil(level).max(1)
+}
+
+/// Returns the largest share of one bucket at which all together stay within `budget`, 1 at least.
+///
+/// A larger share never takes less, so the largest is found by halving.
+fn level(demands: &[u128], budget: u128) -> u128 {
+    let taken = |level| {
+        let each = demands.iter();
+        each.map(|demand| demand.div_ceil(ticks_at(*demand, level)))
+            .sum::<u128>()
+    };
+    let mut good = 1;
+    let mut high = demands.iter().max().copied().unwrap_or(1).max(1);
+    if taken(high) <= budget {
+        return high;
+    }
+    while high - good > 1 {
+        let middle = good + (high - good) / 2;
+        if taken(middle) <= budget {
+            good = middle;
+        } else {
+            high = middle;
+        }
+    }
+    good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Numbers that look random and are the same in every run.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % bound
+        }
+    }
+
+    #[test]
+    fn small_buckets_run_at_every_tick_and_leave_the_rest_to_the_large_ones() {
+        // 24 and 240 a day at every tick; of 10,000 stay 9,736 for the other two.
+        let shares = share(&[1, 10, 1_000, 100_000], HOUR, 10_000);
+
+        assert_eq!(shares.ticks[..2], [1, 1]);
+        // 1,000 once in 5 hours are 4,800 a day, 100,000 once in 487 hours 4,928.2; in 486 they are too many.
+        assert_eq!(shares.ticks[2..], [5, 487]);
+        assert_eq!(shares.requests_per_day, 9_993);
+        assert!(!shares.is_over_budget);
+    }
+
+    #[test]
+    fn a_budget_for_all_leaves_all_at_every_tick() {
+        assert_eq!(share(&[1, 1_000], HOUR, 24_024).ticks, [1, 1]);
+        assert_eq!(share(&[1, 1_000], HOUR, 24_023).ticks, [1, 2]);
+        assert_eq!(share(&[], HOUR, 1).requests_per_day, 0);
+    }
+
+    #[test]
+    fn what_is_too_dear_for_the_longest_interval_is_said_and_takes_nothing_from_the_others() {
+        // 10,000,000 once in 30 days are 333,334 a day.
+        let shares = share(&[1, 10_000_000], HOUR, 100_000);
+
+        assert_eq!(shares.ticks, [1, 720]);
+        assert_eq!(shares.requests_per_day, 333_358);
+        assert!(shares.is_over_budget);
+        let (interval, reason) = interval(720, HOUR);
+        assert_eq!(
+            (interval, reason),
+            (LONGEST_INTERVAL, RefreshReason::Budget)
+        );
+    }
+
+    #[test]
+    fn ticks_that_do_not_divide_the_longest_interval_end_with_the_tick_behind_it() {
+        let tick = Duration::from_secs(7);
+
+        let shares = share(&[u64::MAX], tick, 1);
+        let (longest, _) = interval(shares.ticks[0], tick);
+        let (shorter, _) = interval(shares.ticks[0] - 1, tick);
+
+        assert_eq!(longest, LONGEST_INTERVAL);
+        assert!(shorter < longest && longest - shorter <= tick);
+        let day = Duration::from_secs(86_400);
+        assert_eq!(share(&[u64::MAX], day, 1).ticks, [30]);
+    }
+
+    /// Random fleets: within the budget or said not to be, cheaper never later, and more budget never later.
+    #[test]
+    fn shares_keep_to_the_budget_and_to_the_order_of_costs() {
+        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+        for round in 0..400 {
+            let tick = Duration::from_secs([1, 60, 3600, 5400, 86_400][round % 5]);
+            let count = numbers.below(60) + 1;
+            let costs: Vec<u64> = (0..count)
+                .map(|_| {
+                    let digits = u32::try_from(numbers.below(8)).unwrap();
+                    numbers.below(10_u64.pow(digits)) + 1
+                })
+                .collect();
+            let digits = u32::try_from(numbers.below(9)).unwrap();
+            let budget = numbers.below(10_u64.pow(digits)) + 1;
+
+            let shares = share(&costs, tick, budget);
+            let richer = share(&costs, tick, budget.saturating_mul(2));
+
+            let longest = longest_ticks(tick);
+            let exact: f64 = costs
+                .iter()
+                .zip(&shares.ticks)
+                .map(|(cost, ticks)| {
+                    let seconds = tick.as_secs_f64() * f64::from(u32::try_from(*ticks).unwrap());
+                    f64::from(u32::try_from(*cost).unwrap()) * 86_400.0 / seconds
+                })
+                .sum();
+            let limit = f64::from(u32::try_from(budget).unwrap());
+            if shares.is_over_budget {
+                assert!(shares.ticks.contains(&longest), "{costs:?} {budget}");
+            } else {
+                assert!(exact <= limit + 0.001, "{exact} of {budget}: {costs:?}");
+                assert!(shares.requests_per_day <= budget);
+            }
+            for (cost, ticks) in costs.iter().zip(&shares.ticks) {
+                assert!((1..=longest).contains(ticks));
+                for (other, other_ticks) in costs.iter().zip(&shares.ticks) {
+                    assert!(cost > other || ticks <= other_ticks, "{cost} {other}");
+                }
+            }
+            let never_later = shares.ticks.iter().zip(&richer.ticks);
+            assert!(
+                never_later
+                    .into_iter()
+                    .all(|(ticks, richer)| richer <= ticks)
+            );
+        }
+    }
+
+    #[test]
+    fn a_larger_share_would_be_beyond_the_budget() {
+        let mut numbers = Numbers(7);
+        for _ in 0..200 {
+            let demands: Vec<u128> = (0..20)
+                .map(|_| demand(numbers.below(5_000) + 1, HOUR))
+                .collect();
+            let budget = u128::from(numbers.below(500_000) + 50_000) * THOUSANDTHS;
+            let taken = |level: u128| {
+                let each = demands.iter();
+                each.map(|demand| demand.div_ceil(ticks_at(*demand, level)))
+                    .sum::<u128>()
+            };
+
+            let level = level(&demands, budget);
+
+            assert!(taken(level) <= budget);
+            let is_every_tick = demands.iter().all(|demand| *demand <= level);
+            assert!(is_every_tick || taken(level + 1) > budget, "{demands:?}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What became of one run: its log line and its metrics. How it ended is an [`Outcome`].
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use shared::clock;
+use shared::fleet::{Kind, TargetId};
+use shared::telemetry::Metrics;
+
+use super::outcome::Outcome;
+
+/// One run of one target.
+#[derive(Debug)]
+pub struct Report {
+    /// Kind of the target.
+    pub kind: Kind,
+    /// The target.
+    pub target: TargetId,
+    /// Scheduled time of the run.
+    pub scheduled_at: DateTime<Utc>,
+    /// How long measuring took.
+    pub duration: Duration,
+    /// Objects or tables that were seen, also when the run failed later.
+    pub item_count: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Report {
+    /// Writes the one log line of the run: `warn` when it will be tried again, `error` when somebody must act.
+    pub fn log(&self) {
+        let outcome = self.outcome.as_str();
+        let scheduled_at = clock::rfc3339(self.scheduled_at);
+        let duration_ms = self.duration_ms();
+        if let Outcome::Kept { total_bytes, .. } = self.outcome {
+            tracing::info!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                duration_ms,
+                total_bytes,
+                item_count = self.item_count,
+                outcome,
+                "{} measured: {total_bytes} bytes of {} items in {duration_ms} ms",
+                self.target,
+                self.item_count
+            );
+        } else if matches!(self.outcome, Outcome::Carried) {
+            tracing::info!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                outcome,
+                "{} not measured at this tick: its last numbers stay, with what else was learnt",
+                self.target
+            );
+        } else if matches!(self.outcome, Outcome::Paused | Outcome::Settled) {
+            let what = if matches!(self.outcome, Outcome::Paused) {
+                "is measured in parts, this one has ended"
+            } else {
+                "has nothing left to do in this run"
+            };
+            tracing::info!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                duration_ms,
+                item_count = self.item_count,
+                outcome,
+                "{} {what}: {} items in {duration_ms} ms",
+                self.target,
+                self.item_count
+            );
+        } else if self.outcome.is_redelivered() {
+            tracing::warn!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                duration_ms,
+                item_count = self.item_count,
+                outcome,
+                failure.code = self.outcome.failure_code(),
+                error = self.outcome.cause(),
+                "{} not measured, its message comes again",
+                self.target
+            );
+        } else {
+            tracing::error!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                duration_ms,
+                item_count = self.item_count,
+                outcome,
+                failure.code = self.outcome.failure_code(),
+                error = self.outcome.cause(),
+                "{} not measured until somebody acts",
+                self.target
+            );
+        }
+    }
+
+    /// Writes the metrics of the run as of `now`; a run that was not started or
+    /// measured nothing has none.
+    ///
+    /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds`
+    /// says how long after its scheduled time a snapshot can be read.
+    pub fn emit(&self, metrics: &Metrics, now: DateTime<Utc>) {
+        let duration = ("DurationMilliseconds", "Milliseconds", self.duration_ms());
+        let run = ("Runs", "Count", 1);
+        let kind = self.kind.as_str();
+        match &self.outcome {
+            Outcome::NotStarted | Outcome::Carried | Outcome::Paused | Outcome::Settled => {}
+            Outcome::Kept { total_bytes, .. } => {
+                let age_seconds = clock::seconds_between(self.scheduled_at, now);
+                let values = [
+                    run,
+                    ("Failures", "Count", 0),
+                    duration,
+                    ("MeasuredBytes", "Bytes", *total_bytes),
+                    ("MeasuredItems", "Count", self.item_count),
+                    ("SnapshotAgeSeconds", "Seconds", age_seconds),
+                ];
+                metrics.emit(now, kind, &values);
+            }
+            _ => metrics.emit(now, kind, &[run, ("Failures", "Count", 1), duration]),
+        }
+    }
+
+    fn duration_ms(&self) -> u64 {
+        u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::error::MeasureError;
+    use shared::clock::{Clock, FixedClock};
+    use shared::store::Kept;
+
+    fn report(outcome: Outcome) -> Report {
+        Report {
+            kind: Kind::Bucket,
+            target: TargetId::from_text("acme-prod/s3/files//"),
+            scheduled_at: FixedClock::at("2026-11-23T20:00:00Z").now(),
+            duration: Duration::from_millis(1234),
+            item_count: 3,
+            outcome,
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns what `report` logs: one line, as Lambda writes it.
+    fn logged(report: &Report) -> serde_json::Value {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || report.log());
+        let bytes = lines.0.lock().unwrap().clone();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn a_good_run_is_one_line_with_its_numbers() {
+        let good = report(Outcome::Kept {
+            kept: Kept::AsLatest,
+            total_bytes: 42,
+        });
+
+        assert_eq!(
+            logged(&good),
+            serde_json::json!({
+                "level": "INFO",
+                "message": "acme-prod/s3/files// measured: 42 bytes of 3 items in 1234 ms",
+                "run.kind": "bucket",
+                "target.id": "acme-prod/s3/files//",
+                "scheduled_at": "2026-11-23T20:00:00Z",
+                "duration_ms": 1234,
+                "total_bytes": 42,
+                "item_count": 3,
+                "outcome": "kept",
+            })
+        );
+    }
+
+    #[test]
+    fn a_failed_run_is_an_error_only_when_somebody_must_act() {
+        let permanent = MeasureError::permanent("access_denied", "listing was refused");
+        let transient = MeasureError::transient("timeout", "no answer in time").caused_by("slow");
+
+        let denied = logged(&report(Outcome::Failed(permanent)));
+        let late = logged(&report(Outcome::Failed(transient)));
+
+        assert_eq!(denied["level"], "ERROR");
+        assert_eq!(denied["failure.code"], "access_denied");
+        assert_eq!(late["level"], "WARN");
+        assert_eq!(late["error"], "no answer in time: slow");
+    }
+}

@@ -1,0 +1,168 @@
+//! The port under the flow: something that measures one target.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use shared::snapshot::{Good, Measurement, Stored};
+use tokio::time::Instant;
+
+use crate::error::MeasureError;
+use crate::queue::Order;
+
+/// What one part of a measurement came to.
+#[derive(Debug)]
+pub enum Part<M> {
+    /// All of it was measured.
+    Whole(M),
+    /// There was no time for the rest: the state goes on from here.
+    Paused(Vec<u8>),
+}
+
+/// Measures targets of one kind.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// What it measures.
+    type Target: Clone + Send + Sync;
+    /// What it finds.
+    type Measurement: Stored;
+
+    /// Measures `target` and counts into `progress` on the way.
+    ///
+    /// A result is whole: what could not be measured is listed in it, and a total that would lack something
+    /// is an error instead. It does not bound itself in time as a whole, only each of its calls; whoever
+    /// calls it may drop it at any moment, and nothing stays behind.
+    ///
+    /// # Errors
+    ///
+    /// See [`MeasureError`].
+    async fn measure(
+        &self,
+        target: &Self::Target,
+        progress: &Progress,
+    ) -> Result<Self::Measurement, MeasureError>;
+
+    /// Measures like [`Source::measure`]; what stands beside the result is left out where it would not be there `until`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Source::measure`].
+    async fn measure_by(
+        &self,
+        target: &Self::Target,
+        _until: Instant,
+        progress: &Progress,
+    ) -> Result<Self::Measurement, MeasureError> {
+        self.measure(target, progress).await
+    }
+
+    /// Returns whether [`Source::measure_part`] can pause.
+    fn may_pause(&self) -> bool {
+        false
+    }
+
+    /// Measures `target` from `state` on, or from the start, and pauses at `pause_at` if it can.
+    ///
+    /// The parts together count everything once, whatever was done after the state that is gone on from.
+    ///
+    /// # Errors
+    ///
+    /// See [`MeasureError`]; a state that is not understood is `bad_checkpoint`.
+    async fn measure_part(
+        &self,
+        target: &Self::Target,
+        _state: Option<&[u8]>,
+        _pause_at: Instant,
+        progress: &Progress,
+    ) -> Result<Part<Self::Measurement>, MeasureError> {
+        self.measure(target, progress).await.map(Part::Whole)
+    }
+
+    /// Returns `measured` as a run with `order`, scheduled for the time given, keeps it, where `before` is the last good
+    /// run; `None` as it is.
+    fn merged(
+        &self,
+        _target: &Self::Target,
+        _order: (&Order, DateTime<Utc>),
+        _measured: &Self::Measurement,
+        _before: Option<&GoodRun<Self>>,
+    ) -> Option<Self::Measurement> {
+        None
+    }
+
+    /// Returns what `order`, scheduled for the time given, adds to the last good run without measuring; `None` where
+    /// that is nothing.
+    fn carried(
+        &self,
+        _target: &Self::Target,
+        _order: (&Order, DateTime<Utc>),
+        _before: &GoodRun<Self>,
+    ) -> Option<Self::Measurement> {
+        None
+    }
+}
+
+/// A good run of what a source measures.
+pub type GoodRun<S> = Good<<<S as Source>::Measurement as Measurement>::Summary>;
+
+/// What a measurement has found so far. Clones share their counts.
+///
+/// It is for people who wait: the numbers only grow, and the result may differ from the last ones read.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    items: AtomicU64,
+    bytes: AtomicU64,
+    /// Items that are thought to be left, and one more; 0 when that is not known.
+    left: AtomicU64,
+}
+
+impl Progress {
+    /// Says how many more objects or tables there are, as far as that can be estimated.
+    pub fn expect(&self, left: Option<u64>) {
+        let stored = left.map_or(0, |left| left.saturating_add(1));
+        self.0.left.store(stored, Ordering::Relaxed);
+    }
+
+    /// Returns about how many objects or tables are left; `None` while nobody knows.
+    pub fn left(&self) -> Option<u64> {
+        self.0.left.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Counts `items` more objects or tables with `bytes` in total.
+    pub fn add(&self, items: u64, bytes: u64) {
+        self.0.items.fetch_add(items, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the objects or tables so far.
+    pub fn items(&self) -> u64 {
+        self.0.items.load(Ordering::Relaxed)
+    }
+
+    /// Returns the bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_their_counts() {
+        let progress = Progress::default();
+
+        progress.clone().add(2, 30);
+        progress.add(1, 12);
+
+        assert_eq!((progress.items(), progress.bytes()), (3, 42));
+        assert_eq!(progress.left(), None);
+        progress.clone().expect(Some(0));
+        assert_eq!(progress.left(), Some(0));
+    }
+}

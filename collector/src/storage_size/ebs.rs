@@ -1,0 +1,135 @@
+//! Volumes of EBS: what is provisioned, by EC2's `DescribeVolumes`. What is used of it only the operating system knows.
+//!
+//! CloudWatch has no metric of a volume's size, and EC2's SDK is the largest of all for this one question: the request
+//! is made and signed here, with what listings of buckets stand on.
+
+mod request;
+mod response;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use http_body_util::BodyExt;
+use shared::aws::{ATTEMPT_TIMEOUT, ATTEMPTS, Aws, SdkConfig};
+use shared::clock::{Clock, SystemClock};
+use shared::fleet::BucketTarget;
+use shared::snapshot::bucket_size::ResourceSize;
+use tokio::time::timeout;
+
+use self::request::Place;
+use crate::aws::connector::connector;
+use crate::aws::rds_storage::GIB;
+use crate::aws::service_error::Service;
+use crate::error::MeasureError;
+use crate::storage_size::s3::listing::scan::code_of;
+
+const EC2: Service = Service {
+    name: "EC2",
+    needs: "ec2:DescribeVolumes",
+    thing: "the volume",
+};
+/// Pause before the second attempt, twice as long before the third. With [`ATTEMPTS`] of at most [`ATTEMPT_TIMEOUT`]
+/// that is `shared::aws::CALL_TIMEOUT`, which the SDK's own calls have.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest answer that is read: a volume with 50 tags of the longest names and values is 30 KB.
+const MAX_ANSWER_BYTES: usize = 256 << 10;
+
+/// Asks EC2 for a volume; tries again what may pass by itself.
+pub(super) async fn measure(
+    aws: &Aws,
+    target: &BucketTarget,
+) -> Result<ResourceSize, MeasureError> {
+    let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
+    let config = aws.config_for(region, role_arn).await;
+    let place = Place::of(&config).await?;
+    let connector = connector(aws, &config);
+    let mut made = 0;
+    loop {
+        made += 1;
+        let attempt = attempt(&connector, &config, &place, &target.bucket);
+        let answered = timeout(ATTEMPT_TIMEOUT, attempt).await;
+        match answered.unwrap_or_else(|_| Err(EC2.timeout())) {
+            Err(error) if error.is_transient && made < ATTEMPTS => {
+                tokio::time::sleep(PAUSE * made).await;
+            }
+            answered => return answered,
+        }
+    }
+}
+
+async fn attempt(
+    connector: &Connector,
+    config: &SdkConfig,
+    place: &Place,
+    id: &str,
+) -> Result<ResourceSize, MeasureError> {
+    let provider = config.credentials_provider();
+    let provider = provider.ok_or_else(|| EC2.no_credentials())?;
+    let credentials = provider.provide_credentials().await.map_err(|error| {
+        let failure = match &error {
+            CredentialsError::ProviderTimedOut(_) => EC2.timeout(),
+            _ => EC2.no_credentials(),
+        };
+        failure.caused_by(error)
+    })?;
+    let request = place.request(id, &credentials, SystemClock.now())?;
+    let (status, text) = ask(connector, request).await?;
+    if !(200..300).contains(&status) {
+        return Err(EC2.of_answer(status, code_of(&text).0.unwrap_or_default()));
+    }
+    let volume = response::volume(&text, id).map_err(|what| EC2.unexpected(what))?;
+    let volume = volume.ok_or_else(|| EC2.missing())?;
+    let provisioned_bytes = volume.gib.checked_mul(GIB);
+    let provisioned_bytes =
+        provisioned_bytes.ok_or_else(|| EC2.unexpected("a size that cannot be"))?;
+    Ok(ResourceSize {
+        used_bytes: None,
+        provisioned_bytes: Some(provisioned_bytes),
+        item_count: None,
+        by_storage_class: BTreeMap::from([(volume.kind, provisioned_bytes)]),
+        as_of: None,
+    })
+}
+
+/// Sends a request and reads the answer whole.
+async fn ask(connector: &Connector, request: HttpRequest) -> Result<(u16, Vec<u8>), MeasureError> {
+    let answer = connector.call(request).await;
+    let mut answer = answer.map_err(|error| {
+        let failure = if error.is_timeout() {
+            EC2.timeout()
+        } else {
+            EC2.unreachable()
+        };
+        failure.caused_by(error)
+    })?;
+    let mut text = Vec::new();
+    while let Some(frame) = answer.body_mut().frame().await {
+        let frame = frame.map_err(|error| EC2.cut().caused_by(error))?;
+        if let Some(piece) = frame.data_ref() {
+            text.extend_from_slice(piece);
+        }
+        if text.len() > MAX_ANSWER_BYTES {
+            return Err(EC2.unexpected("more than the description of a volume"));
+        }
+    }
+    Ok((answer.status().as_u16(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::aws::CALL_TIMEOUT;
+
+    use super::*;
+
+    #[test]
+    fn attempts_and_pauses_take_no_longer_than_a_call_of_the_sdk() {
+        let pauses: u32 = (1..ATTEMPTS).sum();
+
+        assert_eq!(ATTEMPT_TIMEOUT * ATTEMPTS + PAUSE * pauses, CALL_TIMEOUT);
+    }
+}

@@ -1,0 +1,184 @@
+//! Where EC2 answers, and the signed question for one volume. No I/O but the endpoint rules.
+
+use aws_credential_types::Credentials;
+use aws_sdk_cloudwatch::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use chrono::{DateTime, Utc};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use shared::aws::SdkConfig;
+
+use super::EC2;
+use crate::error::MeasureError;
+
+/// Version of EC2's interface: the one and only since 2016.
+const VERSION: &str = "2016-11-15";
+const FORM: (&str, &str) = (
+    "content-type",
+    "application/x-www-form-urlencoded; charset=utf-8",
+);
+/// What CloudWatch's host names begin with, and EC2's in its place: the rest of both is the same in all partitions.
+const HOST_LABELS: (&str, &str) = ("://monitoring", "://ec2");
+
+/// EC2 of one region.
+#[derive(Debug)]
+pub(super) struct Place {
+    url: String,
+    region: String,
+}
+
+impl Place {
+    /// Finds the place that `config` leads to.
+    pub(super) async fn of(config: &SdkConfig) -> Result<Self, MeasureError> {
+        let no_region = || {
+            MeasureError::permanent(
+                "wrong_region",
+                "there is no region to look for the volume in; set its region in the fleet file",
+            )
+        };
+        let region = config.region().ok_or_else(no_region)?.as_ref().to_owned();
+        let url = match config.endpoint_url() {
+            Some(url) => url.to_owned(),
+            None => of_region(config, &region).await?,
+        };
+        let url = format!("{}/", url.trim_end_matches('/'));
+        Ok(Self { url, region })
+    }
+
+    /// Returns the signed request for what is known of the volume `id`.
+    pub(super) fn request(
+        &self,
+        id: &str,
+        credentials: &Credentials,
+        now: DateTime<Utc>,
+    ) -> Result<HttpRequest, MeasureError> {
+        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        let form = format!("Action=DescribeVolumes&Version={VERSION}&VolumeId.1={id}");
+        let identity = credentials.clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("ec2")
+            .time(now.into())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| not_made().caused_by(error))?;
+        let body = SignableBody::Bytes(form.as_bytes());
+        let signable = SignableRequest::new("POST", self.url.as_str(), [FORM].into_iter(), body);
+        let signable = signable.map_err(|error| not_made().caused_by(error))?;
+        let signed = sign(signable, &params.into());
+        let signed = signed.map_err(|error| not_made().caused_by(error))?;
+        let (instructions, _) = signed.into_parts();
+
+        let mut request = HttpRequest::new(SdkBody::from(form));
+        let made = request.set_method("POST");
+        made.map_err(|error| not_made().caused_by(error))?;
+        let made = request.set_uri(self.url.as_str());
+        made.map_err(|error| not_made().caused_by(error))?;
+        for (name, value) in instructions.headers().chain([FORM]) {
+            let headers = request.headers_mut();
+            let inserted = headers.try_insert(name.to_owned(), value.to_owned());
+            inserted.map_err(|error| not_made().caused_by(error))?;
+        }
+        Ok(request)
+    }
+}
+
+/// Returns EC2's address by the SDK's rules for CloudWatch, whose hosts are called like it in every partition.
+async fn of_region(config: &SdkConfig, region: &str) -> Result<String, MeasureError> {
+    let params = Params::builder()
+        .region(region)
+        .use_fips(config.use_fips().unwrap_or(false))
+        .use_dual_stack(config.use_dual_stack().unwrap_or(false))
+        .build()
+        .map_err(|error| not_made().caused_by(error))?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await;
+    let endpoint = endpoint.map_err(|error| not_made().caused_by(error))?;
+    Ok(endpoint.url().replacen(HOST_LABELS.0, HOST_LABELS.1, 1))
+}
+
+fn not_made() -> MeasureError {
+    EC2.unexpected("nothing: the question could not be made")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::aws::Aws;
+    use shared::testing;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_partition_has_its_own_hosts() {
+        let aws = Aws::without_credentials();
+        for (region, url) in [
+            ("eu-west-1", "https://ec2.eu-west-1.amazonaws.com/"),
+            ("us-gov-west-1", "https://ec2.us-gov-west-1.amazonaws.com/"),
+            ("cn-north-1", "https://ec2.cn-north-1.amazonaws.com.cn/"),
+        ] {
+            let config = aws.config_for(Some(region), None).await;
+            let place = Place::of(&config).await.unwrap();
+            assert_eq!((place.url.as_str(), place.region.as_str()), (url, region));
+        }
+        let nowhere = Place::of(aws.config()).await.unwrap_err();
+        assert_eq!(nowhere.code, "wrong_region");
+    }
+
+    #[tokio::test]
+    async fn the_question_is_signed_and_the_secret_is_not_in_it() {
+        let config = Aws::without_credentials();
+        let config = config.config_for(Some("eu-west-1"), None).await;
+        let place = Place::of(&config).await.unwrap();
+        let session = Some("session".into());
+        let credentials = Credentials::new("AKID", "NEVERLEAK", session, None, "test");
+
+        let request = place
+            .request("vol-0123abcd", &credentials, DateTime::UNIX_EPOCH)
+            .unwrap();
+
+        let header = |name| request.headers().get(name).unwrap_or_default();
+        let authorization = header("authorization");
+        assert!(
+            authorization.contains("AKID/19700101/eu-west-1/ec2/aws4_request")
+                && authorization.contains("content-type;host;x-amz-date"),
+            "{authorization}"
+        );
+        assert_eq!(header("x-amz-security-token"), "session");
+        assert_eq!(
+            request.body().bytes(),
+            Some(&b"Action=DescribeVolumes&Version=2016-11-15&VolumeId.1=vol%2D0123abcd"[..])
+        );
+        assert!(!format!("{request:?}").contains("NEVERLEAK"));
+    }
+
+    /// AWS' own Python library signs the same question alike, byte for byte.
+    #[tokio::test]
+    async fn the_signature_is_the_one_that_botocore_makes() {
+        let (mut ours, mut cases) = (String::new(), Vec::new());
+        for (region, session) in [("eu-west-1", None), ("cn-north-1", Some("IQoJb3/+="))] {
+            let aws = Aws::without_credentials();
+            let config = aws.config_for(Some(region), None).await;
+            let place = Place::of(&config).await.unwrap();
+            let credentials =
+                Credentials::new("AKID", "secret/+", session.map(str::to_owned), None, "test");
+            let request = place
+                .request("vol-0123abcd", &credentials, DateTime::UNIX_EPOCH)
+                .unwrap();
+            ours.push_str(request.headers().get("authorization").unwrap());
+            ours.push('\n');
+            let form = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
+            cases.push(serde_json::json!({
+                "access_key": "AKID", "secret_key": "secret/+", "session_token": session,
+                "now": "1970-01-01T00:00:00", "region": region, "url": place.url, "header": FORM, "form": form,
+            }));
+        }
+        let script = include_str!("../../../tests/it/ec2_botocore.py");
+        let Some(theirs) = testing::botocore(script, &cases) else {
+            return;
+        };
+
+        assert_eq!(theirs, ours);
+    }
+}

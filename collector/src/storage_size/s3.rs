@@ -1,0 +1,188 @@
+//! Size of a bucket: its listing, its incomplete uploads, CloudWatch's daily metrics.
+//!
+//! The size is what a complete listing adds up to: current objects, whatever their key looks like.
+//! Keys that end in `/` are objects, some of them with content, so they count like any other. Noncurrent versions,
+//! delete markers and incomplete uploads are parts of their own, measured where the fleet file wants them.
+
+pub(crate) mod daily_metrics;
+pub(super) mod error;
+pub(super) mod listing;
+pub(super) mod multipart;
+
+use std::time::Duration;
+
+use shared::fleet::BucketTarget;
+use shared::snapshot::BucketSize;
+use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
+use tokio::time::{Instant, timeout_at};
+
+use self::error as failure;
+use self::listing::ListedPart;
+use self::listing::scan::Listing;
+use self::listing::tally::Tally;
+use super::{BucketSource, resource};
+use crate::error::MeasureError;
+use crate::run::{Part, Progress};
+
+/// Longest time for incomplete uploads after a finished listing, and for CloudWatch's figure where somebody waits for it.
+/// With more it would be the listing that is lost: what is not there in time is unmeasured.
+pub(super) const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Returns the parts of `target` that only a listing of versions has.
+fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmeasured> {
+    let wanted = [
+        (target.measure.noncurrent, bucket_size::Part::Noncurrent),
+        (
+            target.measure.delete_markers,
+            bucket_size::Part::DeleteMarkers,
+        ),
+    ];
+    let parts = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    let reason = match error.code {
+        "access_denied" => {
+            "listing the bucket's versions was refused; the collector needs s3:ListBucketVersions on it"
+        }
+        "bad_checkpoint" => {
+            "an earlier part of this run went on without versions, which were refused"
+        }
+        _ => error.reason.as_str(),
+    };
+    let unmeasured = parts.map(|(_, part)| Unmeasured {
+        part,
+        code: error.code.to_owned(),
+        reason: reason.to_owned(),
+    });
+    unmeasured.collect()
+}
+
+impl BucketSource {
+    pub(super) async fn part(
+        &self,
+        target: &BucketTarget,
+        (state, pause_at): (Option<&[u8]>, Option<Instant>),
+        progress: &Progress,
+    ) -> Result<Part<BucketSize>, MeasureError> {
+        if let Some(size) = resource::measure(&self.aws, target, self.clock.now()).await? {
+            progress.add(size.object_count().unwrap_or(0), size.total_bytes());
+            return Ok(Part::Whole(size));
+        }
+        let (listed, refused) = self.list(target, (state, pause_at), progress).await?;
+        let listed = match listed {
+            ListedPart::Paused(state) => return Ok(Part::Paused(state)),
+            ListedPart::Whole(listed) => listed,
+        };
+        let whole = |tally: &Tally| {
+            let objects = tally.objects();
+            objects.ok_or_else(|| failure::unexpected("more bytes than 64 bits hold"))
+        };
+        let mut size = BucketSize::of_listing(whole(&listed.sums.current)?);
+        match refused {
+            Some(error) => size.unmeasured = unmeasured_versions(target, &error),
+            None => {
+                if target.measure.noncurrent {
+                    size.noncurrent = Some(whole(&listed.sums.noncurrent)?);
+                }
+                if target.measure.delete_markers {
+                    size.delete_markers = Some(listed.sums.delete_markers);
+                }
+            }
+        }
+        let upload_requests = self.add_uploads(target, &mut size, pause_at).await;
+        // The run that keeps the size knows the times better: it may have begun in another invocation.
+        let now = self.clock.now();
+        size.listing = Some(ListingRun {
+            scheduled_at: now,
+            taken_at: now,
+            finished_at: now,
+            request_count: listed.requests + upload_requests,
+        });
+        Ok(Part::Whole(size))
+    }
+
+    /// Lists what the target's parts need: versions where one of them is wanted, else objects alone.
+    ///
+    /// Where versions are refused and objects are not, the listing is of objects, beside the refusal.
+    async fn list(
+        &self,
+        target: &BucketTarget,
+        from: (Option<&[u8]>, Option<Instant>),
+        progress: &Progress,
+    ) -> Result<(ListedPart, Option<MeasureError>), MeasureError> {
+        let mut refused = None;
+        if target.measure.needs_versions() {
+            match listing::list(&self.aws, target, Listing::Versions, from, progress).await {
+                Ok(listed) => return Ok((listed, None)),
+                // A listing that went on without versions goes on so.
+                Err(error)
+                    if ["access_denied", "unsupported", "bad_checkpoint"].contains(&error.code) =>
+                {
+                    refused = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let listed = listing::list(&self.aws, target, Listing::Objects, from, progress).await?;
+        Ok((listed, refused))
+    }
+
+    /// Adds the incomplete uploads where they are wanted; returns the requests of it.
+    ///
+    /// Whatever is in the way makes this part unmeasured: a listing that took long is not thrown away for it.
+    async fn add_uploads(
+        &self,
+        target: &BucketTarget,
+        size: &mut BucketSize,
+        pause_at: Option<Instant>,
+    ) -> u64 {
+        if !target.measure.multipart {
+            return 0;
+        }
+        let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
+        let client = self.aws.s3(region, role_arn).await;
+        match beside(pause_at, multipart::measure(&client, target)).await {
+            Ok(found) => {
+                size.multipart = Some(found.uploads);
+                found.requests
+            }
+            Err(error) => {
+                add_unmeasured(target, size, bucket_size::Part::Multipart, error);
+                0
+            }
+        }
+    }
+}
+
+/// Waits for what is measured beside a finished listing, at most [`BESIDE_TIMEOUT`] and not beyond `pause_at`.
+async fn beside<T>(
+    pause_at: Option<Instant>,
+    measuring: impl Future<Output = Result<T, MeasureError>>,
+) -> Result<T, MeasureError> {
+    let longest = Instant::now() + BESIDE_TIMEOUT;
+    let until = pause_at.map_or(longest, |pause_at| pause_at.min(longest));
+    timeout_at(until, measuring).await.unwrap_or_else(|_| {
+        Err(MeasureError::transient(
+            "timeout",
+            "the time that was left after the listing was too short",
+        ))
+    })
+}
+
+fn add_unmeasured(
+    target: &BucketTarget,
+    size: &mut BucketSize,
+    part: bucket_size::Part,
+    error: MeasureError,
+) {
+    tracing::warn!(
+        bucket.name = target.bucket,
+        bucket.part = part.as_str(),
+        failure.code = error.code,
+        error = shared::telemetry::error_chain(&error),
+        "a part of the bucket was not measured"
+    );
+    size.unmeasured.push(Unmeasured {
+        part,
+        code: error.code.to_owned(),
+        reason: error.reason,
+    });
+}

@@ -1,0 +1,292 @@
+//! Sizes incomplete multipart uploads: `ListMultipartUploads`, and `ListParts` of each.
+//!
+//! An upload that is completed or aborted while this runs is no longer incomplete, so it is left out with all its
+//! parts. A page that leads nowhere is a failure, never an end. Not here: listings of objects.
+
+use std::borrow::Cow;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::{EncodingType, MultipartUpload, RequestPayer};
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use percent_encoding::percent_decode_str;
+use shared::fleet::BucketTarget;
+use shared::snapshot::bucket_size::Uploads;
+
+use super::error::{self as failure, unexpected};
+use crate::error::MeasureError;
+
+/// Uploads whose parts are listed at a time: each is a request of some milliseconds to a service that takes
+/// thousands in a second.
+const CONCURRENT_UPLOADS: usize = 16;
+/// Class of uploads that are listed without one.
+const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
+
+/// Incomplete uploads of a target and what finding them took.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) uploads: Uploads,
+    /// Requests that were answered.
+    pub(super) requests: u64,
+}
+
+/// An upload that goes into the sum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Upload {
+    key: String,
+    id: String,
+    storage_class: String,
+    initiated_at: Option<DateTime<Utc>>,
+}
+
+/// The parts of one upload.
+#[derive(Debug, Default)]
+struct Parts {
+    count: u64,
+    bytes: u64,
+    requests: u64,
+    /// Whether the upload was there to the last page.
+    is_incomplete: bool,
+}
+
+/// Sizes all incomplete uploads of `target`.
+///
+/// Costs one request for each 1,000 uploads and at least one for each upload.
+///
+/// # Errors
+///
+/// See [`MeasureError`]: the sum is whole or it is a failure.
+pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Found, MeasureError> {
+    let mut found = Found::default();
+    let mut marker: Option<(String, String)> = None;
+    loop {
+        let request = client
+            .list_multipart_uploads()
+            .bucket(&target.bucket)
+            // Keys may hold characters that XML cannot: percent-encoded they always arrive.
+            .encoding_type(EncodingType::Url)
+            .set_request_payer(payer(target))
+            .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
+            .set_key_marker(marker.as_ref().map(|(key, _)| key.clone()))
+            .set_upload_id_marker(marker.as_ref().map(|(_, id)| id.clone()));
+        let page = request
+            .send()
+            .await
+            .map_err(|error| refused(error, "s3:ListBucketMultipartUploads"))?;
+        found.requests += 1;
+        let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
+        let uploads = page.uploads().iter().map(|upload| read(upload, is_encoded));
+        let uploads: Vec<Upload> = uploads.collect::<Result<_, _>>()?;
+        add_page(client, target, &mut found, uploads).await?;
+        let key = page
+            .next_key_marker()
+            .map(|key| plain(key, is_encoded).into_owned());
+        let next = key.zip(page.next_upload_id_marker().map(str::to_owned));
+        marker = match (page.is_truncated(), next) {
+            (Some(false), _) => return Ok(found),
+            (None, _) => return Err(failure::cut("a page does not say whether it is the last")),
+            (Some(true), None) => {
+                return Err(unexpected("more uploads and no way to ask for them"));
+            }
+            (Some(true), next) if next == marker => {
+                return Err(unexpected("a page that names itself as the next"));
+            }
+            (Some(true), next) => next,
+        };
+    }
+}
+
+/// Adds the uploads of one page that belong to `target`, several at a time.
+async fn add_page(
+    client: &Client,
+    target: &BucketTarget,
+    found: &mut Found,
+    uploads: Vec<Upload>,
+) -> Result<(), MeasureError> {
+    let meant = uploads.into_iter().filter(|upload| {
+        upload.key.starts_with(&target.prefix) && upload.key.ends_with(&target.suffix)
+    });
+    let sized = meant.map(|upload| async move {
+        let parts = parts_of(client, target, &upload).await?;
+        Ok::<_, MeasureError>((upload, parts))
+    });
+    let mut sized = std::pin::pin!(stream::iter(sized).buffer_unordered(CONCURRENT_UPLOADS));
+    while let Some((upload, parts)) = sized.try_next().await? {
+        found.requests += parts.requests;
+        if parts.is_incomplete && !add(&mut found.uploads, &upload, &parts) {
+            return Err(unexpected("more bytes than 64 bits hold"));
+        }
+    }
+    Ok(())
+}
+
+/// Adds one upload; `false` when the sum does not fit into 64 bits.
+fn add(uploads: &mut Uploads, upload: &Upload, parts: &Parts) -> bool {
+    let Some(total_bytes) = uploads.total_bytes.checked_add(parts.bytes) else {
+        return false;
+    };
+    uploads.total_bytes = total_bytes;
+    uploads.upload_count += 1;
+    uploads.part_count += parts.count;
+    if parts.bytes > 0 {
+        let class = uploads.by_storage_class.entry(upload.storage_class.clone());
+        *class.or_default() += parts.bytes;
+    }
+    let times = [uploads.oldest_initiated_at, upload.initiated_at];
+    uploads.oldest_initiated_at = times.into_iter().flatten().min();
+    true
+}
+
+/// Adds up the parts of one upload.
+async fn parts_of(
+    client: &Client,
+    target: &BucketTarget,
+    upload: &Upload,
+) -> Result<Parts, MeasureError> {
+    let mut parts = Parts::default();
+    let mut marker: Option<String> = None;
+    loop {
+        let request = client
+            .list_parts()
+            .bucket(&target.bucket)
+            .key(&upload.key)
+            .upload_id(&upload.id)
+            .set_request_payer(payer(target))
+            .set_part_number_marker(marker.clone());
+        let page = match request.send().await {
+            Ok(page) => page,
+            Err(error) if error.code() == Some("NoSuchUpload") => {
+                parts.requests += 1;
+                return Ok(parts);
+            }
+            Err(error) => return Err(refused(error, "s3:ListMultipartUploadParts")),
+        };
+        parts.requests += 1;
+        for part in page.parts() {
+            let bytes = part.size().and_then(|bytes| u64::try_from(bytes).ok());
+            let sum = bytes.and_then(|bytes| parts.bytes.checked_add(bytes));
+            parts.bytes = sum.ok_or_else(|| unexpected("a part without a valid size"))?;
+            parts.count += 1;
+        }
+        let next = page.next_part_number_marker().map(str::to_owned);
+        marker = match (page.is_truncated(), next) {
+            // Some providers leave the word out of a page that holds all parts.
+            (Some(false) | None, _) => {
+                parts.is_incomplete = true;
+                return Ok(parts);
+            }
+            (Some(true), None) => return Err(unexpected("more parts and no way to ask for them")),
+            (Some(true), next) if next == marker => {
+                return Err(unexpected("a page that names itself as the next"));
+            }
+            (Some(true), next) => next,
+        };
+    }
+}
+
+/// Returns what is needed of an upload.
+fn read(upload: &MultipartUpload, is_encoded: bool) -> Result<Upload, MeasureError> {
+    let key = upload
+        .key()
+        .ok_or_else(|| unexpected("an upload without a key"))?;
+    let id = upload
+        .upload_id()
+        .ok_or_else(|| unexpected("an upload without an id"))?;
+    let initiated_at = upload.initiated();
+    let class = upload
+        .storage_class()
+        .map(|class| class.as_str().to_owned());
+    Ok(Upload {
+        key: plain(key, is_encoded).into_owned(),
+        id: id.to_owned(),
+        storage_class: class.unwrap_or_else(|| DEFAULT_STORAGE_CLASS.to_owned()),
+        initiated_at: initiated_at.and_then(|time| DateTime::from_timestamp(time.secs(), 0)),
+    })
+}
+
+/// Returns the key that S3 encoded: percent-encoded UTF-8 with `+` for a blank.
+fn plain(key: &str, is_encoded: bool) -> Cow<'_, str> {
+    if !is_encoded {
+        return Cow::Borrowed(key);
+    }
+    let with_blanks = key.replace('+', " ");
+    let bytes: Vec<u8> = percent_decode_str(&with_blanks).collect();
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn payer(target: &BucketTarget) -> Option<RequestPayer> {
+    target.requester_pays.then_some(RequestPayer::Requester)
+}
+
+/// Returns why uploads could not be listed; a refusal names the right that is missing.
+fn refused<E>(error: SdkError<E>, action: &str) -> MeasureError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let mut failure = failure::of_call(error);
+    if failure.code == "access_denied" {
+        failure.reason = format!(
+            "listing incomplete uploads was refused; the collector needs {action} on the bucket"
+        );
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upload(class: &str, at: &str) -> Upload {
+        Upload {
+            key: "a".into(),
+            id: "1".into(),
+            storage_class: class.into(),
+            initiated_at: Some(at.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn uploads_without_parts_count_and_have_no_bytes_and_the_oldest_is_kept() {
+        let mut uploads = Uploads::default();
+        let parts = |count, bytes| Parts {
+            count,
+            bytes,
+            ..Parts::default()
+        };
+
+        assert!(add(
+            &mut uploads,
+            &upload("STANDARD", "2026-01-02T00:00:00Z"),
+            &parts(2, 10)
+        ));
+        assert!(add(
+            &mut uploads,
+            &upload("GLACIER", "2025-01-02T00:00:00Z"),
+            &parts(0, 0)
+        ));
+        assert!(!add(
+            &mut uploads,
+            &upload("GLACIER", "2026-01-02T00:00:00Z"),
+            &parts(1, u64::MAX)
+        ));
+
+        assert_eq!(
+            (
+                uploads.upload_count,
+                uploads.part_count,
+                uploads.total_bytes
+            ),
+            (2, 2, 10)
+        );
+        assert_eq!(uploads.by_storage_class.len(), 1);
+        let oldest = uploads.oldest_initiated_at.unwrap().to_rfc3339();
+        assert!(oldest.starts_with("2025-01-02"), "{oldest}");
+    }
+
+    #[test]
+    fn keys_are_decoded_only_where_they_were_encoded() {
+        assert_eq!(plain("a%2Bb+c", true), "a+b c");
+        assert_eq!(plain("a%2Bb+c", false), "a%2Bb+c");
+    }
+}
