@@ -13,10 +13,10 @@ use shared::fleet::{FleetSource, StorageKind};
 use shared::snapshot::BucketSize;
 use shared::store::SnapshotReader;
 
-use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
-use crate::error::{Code, Problem};
-use crate::response::Answer;
-use crate::selection;
+use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::problem::{Code, Problem};
+use crate::http::response::Answer;
+use crate::targets;
 
 pub use cost::{ClassCost, CostView, ScanCost};
 pub use reconciliation::Reconciliation;
@@ -94,8 +94,8 @@ impl Handler for GetBucketSize {
         if targets.is_empty() && is_filtered {
             return Err(Problem::not_found("such storage in the fleet"));
         }
-        let page = selection::page(&call, targets)?;
-        let latest = selection::latest_of::<BucketSize, _>(&self.snapshots, &page.targets).await?;
+        let page = targets::page(&call, targets)?;
+        let latest = targets::latest_of::<BucketSize, _>(&self.snapshots, &page.targets).await?;
 
         let mut view = BucketSizes {
             items: Vec::new(),
@@ -124,19 +124,19 @@ impl Handler for GetBucketSize {
             let is_stale = view.items.last().is_some_and(|item| item.stale);
             identity.push((id.as_str().to_owned(), version, is_stale));
         }
-        let is_whole = selection::is_first_page(&call) && !page.has_more;
+        let is_whole = targets::is_first_page(&call) && !page.has_more;
         if is_whole && view.items.is_empty() && !view.pending.is_empty() {
-            return Err(selection::all_pending(&view.pending));
+            return Err(targets::all_pending(&view.pending));
         }
         view.next = page
             .targets
             .last()
             .filter(|_| page.has_more)
-            .map(|(id, _)| selection::encode_cursor(id));
+            .map(|(id, _)| targets::encode_cursor(id));
         let next_query = view
             .next
             .as_ref()
-            .map(|cursor| selection::next_query(&call, cursor));
+            .map(|cursor| targets::next_query(&call, cursor));
         let identity = (
             ROUTE.path,
             call.parameters.canonical(),
@@ -145,7 +145,7 @@ impl Handler for GetBucketSize {
             // What follows the page may come and go while the page stays.
             &view.next,
         );
-        let freshness = selection::freshness(runs.into_iter());
+        let freshness = targets::freshness(runs.into_iter());
         Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))
     }
 }

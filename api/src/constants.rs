@@ -4,27 +4,15 @@
 //! with: the model's definitions and defaults, and the layers that set values over them.
 
 mod compare;
-mod document;
-mod ecs;
-mod fault;
 mod filter;
-mod forms;
 mod kind;
-mod layer;
+mod layers;
 mod mask;
 mod model;
-mod node;
 mod overlay;
-mod package;
-mod parameters;
 mod pattern;
 mod read;
-mod secret;
-mod setting;
-mod source;
-mod variables;
 mod view;
-mod yaml11;
 
 use std::sync::Arc;
 
@@ -33,22 +21,22 @@ use futures::future::join;
 use shared::fleet::FleetSource;
 
 use crate::deployment_key::DeploymentKey;
-use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
-use crate::error::{Code, Problem};
-use crate::response::{Answer, Freshness};
-use crate::selection;
+use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::problem::{Code, Problem};
+use crate::http::response::{Answer, Freshness};
+use crate::targets;
 
 pub use compare::{
     Comparison, ComparisonCounts, Difference, DifferenceView, MAX_DIFFERENCES, SideView,
 };
-pub use document::{LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
-pub use fault::{LayerFault, Position};
 pub use filter::Filter;
-pub use layer::{MAX_LAYER_CONSTANTS, PendingReason};
+pub use layers::document::{LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
+pub use layers::fault::{LayerFault, Position};
+pub use layers::layer::{MAX_LAYER_CONSTANTS, PendingReason};
+pub use layers::source::{LAYER_TIMEOUT, PARSE_TIMEOUT, Sources};
 pub use mask::{MaskReason, SHOWN_LIMIT_BYTES};
 pub use overlay::Status;
 pub use read::{ConstantsError, MAX_CONSTANTS, Reading, read_constants};
-pub use source::{LAYER_TIMEOUT, PARSE_TIMEOUT, Sources};
 pub use view::{ConstantCounts, ConstantView, Constants, LayerView, LinkView, ModelView};
 
 /// Facts of this endpoint.
@@ -95,13 +83,13 @@ pub fn endpoint(fleet: Arc<FleetSource>, sources: Sources, key: DeploymentKey) -
 impl Handler for GetConstants {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
-        let environment = selection::environment(&fleet, &call)?;
+        let environment = targets::environment(&fleet, &call)?;
         let filter = Filter::of(call.parameters);
         let here = Box::pin(read_constants(&self.sources, environment, call.now));
         let constants = match call.parameters.text("compare") {
             None => here.await?.view(&filter),
             Some(name) => {
-                let other = selection::environment_of(&fleet, &call, name)?;
+                let other = targets::environment_of(&fleet, &call, name)?;
                 let there = read_constants(&self.sources, other, call.now);
                 let (here, there) = Box::pin(join(here, there)).await;
                 let here = here?;

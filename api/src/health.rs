@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::endpoint::{Call, Endpoint, Handler, Route};
-use crate::error::Problem;
-use crate::response::{Answer, Freshness};
+use crate::http::endpoint::{Call, Endpoint, Handler, Route};
+use crate::http::problem::Problem;
+use crate::http::response::{Answer, Freshness};
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {

@@ -22,8 +22,8 @@ use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
 
 use crate::deployment_key::DeploymentKey;
-use crate::endpoint::Endpoint;
-use crate::server::Server;
+use crate::http::endpoint::Endpoint;
+use crate::http::server::Server;
 use crate::users::Users;
 
 pub use lambda_runtime::Error;

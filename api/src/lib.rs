@@ -1,19 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bucket_size;
-pub mod caller;
 pub mod constants;
 pub mod deployment_key;
-pub mod endpoint;
-pub mod error;
 pub mod health;
+pub mod http;
 pub mod lambda;
 pub mod openapi;
-pub mod proxy;
-pub mod request;
-pub mod response;
 pub mod routes;
-pub mod selection;
-pub mod server;
 pub mod table_size;
+pub mod targets;
 pub mod users;

@@ -5,10 +5,10 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::endpoint::{Call, Endpoint, Handler, Parameter, ParameterKind, Route};
-use crate::error::{Code, Problem, ProblemView};
-use crate::request::TEXT_LIMIT_BYTES;
-use crate::response::{Answer, Freshness};
+use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, ParameterKind, Route};
+use crate::http::problem::{Code, Problem, ProblemView};
+use crate::http::request::TEXT_LIMIT_BYTES;
+use crate::http::response::{Answer, Freshness};
 use crate::routes::{EXTRA_SCOPES, ROUTES};
 
 /// Facts of this endpoint.

@@ -9,7 +9,7 @@ use shared::fleet::FleetSource;
 use shared::store::SnapshotReader;
 
 use crate::deployment_key::DeploymentKey;
-use crate::endpoint::{Endpoint, Route};
+use crate::http::endpoint::{Endpoint, Route};
 use crate::{bucket_size, constants, health, openapi, table_size, users};
 
 /// Facts of every endpoint, no handlers: reaching this links no database driver and no AWS client.

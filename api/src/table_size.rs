@@ -12,10 +12,10 @@ use shared::fleet::{DatabaseTarget, FleetSource, TargetId};
 use shared::snapshot::{DatabaseSize, DatabaseSummary, Failure, Good, Latest, Snapshot};
 use shared::store::SnapshotReader;
 
-use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
-use crate::error::{Code, Problem};
-use crate::response::Answer;
-use crate::selection::{self, FailureView};
+use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::problem::{Code, Problem};
+use crate::http::response::Answer;
+use crate::targets::{self, FailureView};
 
 pub use modules::ModuleView;
 pub use storage::StorageView;
@@ -113,9 +113,8 @@ impl Handler for GetTableSize {
                 "such environment with a database in the fleet",
             ));
         }
-        let page = selection::page(&call, targets)?;
-        let latest =
-            selection::latest_of::<DatabaseSize, _>(&self.snapshots, &page.targets).await?;
+        let page = targets::page(&call, targets)?;
+        let latest = targets::latest_of::<DatabaseSize, _>(&self.snapshots, &page.targets).await?;
         let found = page.targets.into_iter().zip(latest);
         let found: Vec<_> = found
             .map(|((id, target), latest)| Found { id, target, latest })
@@ -221,18 +220,18 @@ fn answer(
         ));
     }
     let is_last_page = !has_more && !is_cut;
-    let is_whole = selection::is_first_page(call) && is_last_page;
+    let is_whole = targets::is_first_page(call) && is_last_page;
     if is_whole && view.items.is_empty() && !view.pending.is_empty() {
-        return Err(selection::all_pending(&view.pending));
+        return Err(targets::all_pending(&view.pending));
     }
     if is_whole && view.items.is_empty() && filter.is_narrow() {
         return Err(Problem::not_found("such table in the latest snapshots"));
     }
-    view.next = last.filter(|_| !is_last_page).map(selection::encode_cursor);
+    view.next = last.filter(|_| !is_last_page).map(targets::encode_cursor);
     let next_query = view
         .next
         .as_ref()
-        .map(|cursor| selection::next_query(call, cursor));
+        .map(|cursor| targets::next_query(call, cursor));
     // What follows the page may come and go while the page stays.
     let identity = (
         ROUTE.path,
@@ -240,8 +239,5 @@ fn answer(
         identity,
         &view.next,
     );
-    Ok(
-        Answer::json(&view, &identity, selection::freshness(runs.into_iter()))?
-            .with_next(next_query),
-    )
+    Ok(Answer::json(&view, &identity, targets::freshness(runs.into_iter()))?.with_next(next_query))
 }

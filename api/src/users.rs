@@ -1,7 +1,9 @@
 //! `GET /users`: how many users environments have and, page by page, what accounts there are, live from the apps'
 //! databases. Who they are is for holders of a scope of its own only.
 
+mod all_environments;
 mod connection;
+mod counts;
 mod error;
 mod grants;
 mod list;
@@ -9,8 +11,6 @@ mod pool;
 mod reader;
 mod schema;
 mod statement;
-mod sweep;
-mod tally;
 mod view;
 
 use std::sync::Arc;
@@ -23,20 +23,20 @@ use shared::database::DatabaseError;
 use shared::fleet::{Environment, FleetSource};
 
 use crate::deployment_key::{DeploymentKey, Key};
-use crate::endpoint::{Call, Endpoint, Handler, Parameter, Route};
-use crate::error::{Code, Problem};
-use crate::response::{Answer, Freshness};
-use crate::selection;
+use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::problem::{Code, Problem};
+use crate::http::response::{Answer, Freshness};
+use crate::targets;
 use list::{Listed, Page};
 
+pub use all_environments::{READS_AT_ONCE, SWEEP_TIMEOUT};
 pub use connection::STATEMENT_TIMEOUT;
+pub use counts::MAX_ROLES;
 pub use error::UsersError;
 pub use grants::grants_script;
 pub use list::ListQuery;
 pub use pool::{MAX_WAITING, MAX_WARM, PING_TIMEOUT};
 pub use reader::{READ_TIMEOUT, Users};
-pub use sweep::{READS_AT_ONCE, SWEEP_TIMEOUT};
-pub use tally::MAX_ROLES;
 pub use view::{
     ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
     RuntimeMetric, Sessions, SweepItem, UserCounts, UserList, UserSource, UserSweep, UserView,
@@ -140,9 +140,9 @@ impl Handler for GetUsers {
         }
         let fleet = self.fleet.current().await?;
         if call.parameters.text("environment").is_none() {
-            return sweep::answer(&self.users, &fleet, &call).await;
+            return all_environments::answer(&self.users, &fleet, &call).await;
         }
-        let environment = selection::environment(&fleet, &call)?;
+        let environment = targets::environment(&fleet, &call)?;
         let counts = self.users.counts(environment, call.now).await?;
         // Two answers with the same counts are the same answer, whenever they were counted.
         let identity = counts_identity(&counts);
@@ -172,7 +172,7 @@ impl GetUsers {
         // The key at the same time: one secret, and mostly known.
         let (fleet, key) = Box::pin(join(self.fleet.current(), self.key.key())).await;
         let fleet = fleet?;
-        let environment = selection::environment(&fleet, call)?;
+        let environment = targets::environment(&fleet, call)?;
         let query = list_query(call, is_clear || key.is_ok())?;
         let page = self.users.page(environment, &query, call.now).await?;
         if is_clear {
@@ -186,7 +186,7 @@ impl GetUsers {
             call.now,
         );
         let next = list.next.as_deref();
-        let next = next.map(|cursor| selection::next_query(call, cursor));
+        let next = next.map(|cursor| targets::next_query(call, cursor));
         let mut identity = list.clone();
         identity.as_of = DateTime::UNIX_EPOCH;
         Ok(Answer::json(&list, &identity, Freshness::Live)?.with_next(next))
@@ -214,8 +214,8 @@ fn list_query(call: &Call<'_>, with_names: bool) -> Result<ListQuery, Problem> {
     let after = match parameters.text("cursor") {
         None => i64::MIN,
         Some(cursor) => {
-            let id = selection::decode_text_cursor(cursor).and_then(|text| text.parse().ok());
-            id.ok_or_else(selection::bad_cursor)?
+            let id = targets::decode_text_cursor(cursor).and_then(|text| text.parse().ok());
+            id.ok_or_else(targets::bad_cursor)?
         }
     };
     Ok(ListQuery {
@@ -241,7 +241,7 @@ fn list_view(
         warnings.push(format!("{why}: user is null"));
     }
     let last = page.users.last().filter(|_| page.has_more);
-    let next = last.map(|user| selection::encode_text_cursor(&user.id.to_string()));
+    let next = last.map(|user| targets::encode_text_cursor(&user.id.to_string()));
     let view = |user: Listed| user_view(user, key.ok(), is_clear);
     let engine = environment.database.as_ref();
     let source = engine

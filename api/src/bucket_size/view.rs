@@ -11,7 +11,7 @@ use shared::snapshot::{BucketSize, Failure, Good, Measurement, Objects};
 
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
-use crate::selection::FailureView;
+use crate::targets::FailureView;
 
 /// Size of one storage target.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

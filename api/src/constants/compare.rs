@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::filter::Filter;
+use super::layers::setting::Setting;
 use super::mask::MaskReason;
 use super::overlay::{Constant, Status};
 use super::read::Reading;
-use super::setting::Setting;
 use super::view::{ConstantView, LinkView, ModelView};
 use crate::deployment_key::Key;
 

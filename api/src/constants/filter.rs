@@ -2,8 +2,8 @@
 
 use super::overlay::{Constant, Status};
 use super::pattern;
-use crate::endpoint::{Parameter, ParameterKind};
-use crate::request::Parameters;
+use crate::http::endpoint::{Parameter, ParameterKind};
+use crate::http::request::Parameters;
 
 /// The parameters of filters.
 pub(super) const MODULE: Parameter = Parameter::text("module", "Only constants of this module.");

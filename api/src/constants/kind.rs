@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-use super::setting::Setting;
+use super::layers::setting::Setting;
 
 /// Returns whether `setting` fits a constant of type `kind`; `None` when that cannot be said: the type is not
 /// known, or there is no value, or none that was read.

@@ -1,11 +1,13 @@
 //! The model's `metadata.json`: which constants exist, their types and defaults. Reads nothing else of it.
 
+pub(super) mod package;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::fault::Position;
-use super::setting::Setting;
+use super::layers::fault::Position;
+use super::layers::setting::Setting;
 
 /// Constants as the model defines them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

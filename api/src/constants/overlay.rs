@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::layer::{Entry, LayerValues, PendingReason};
+use super::layers::layer::{Entry, LayerValues, PendingReason};
+use super::layers::setting::Setting;
 use super::model::Model;
-use super::setting::Setting;
 
 /// Source of definitions and defaults.
 pub(super) const MODEL_SOURCE: &str = "model_metadata";

@@ -5,12 +5,12 @@ use futures::future::{join, join_all};
 use shared::clock;
 use shared::fleet::Environment;
 
-use super::fault::LayerFault;
 use super::filter::Filter;
 use super::kind;
+use super::layers::fault::LayerFault;
+use super::layers::source::{Sources, label};
 use super::mask::Lists;
 use super::overlay::{Constant, Layer, Status, overlay};
-use super::source::{Sources, label};
 use super::view::{ConstantCounts, ConstantView, Constants, LayerView, ModelView};
 
 /// Most constants of one answer: with values of at most 1,024 bytes it stays below Lambda's 6 MB.

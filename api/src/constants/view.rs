@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::compare::Comparison;
 use super::kind;
-use super::layer::PendingReason;
+use super::layers::layer::PendingReason;
+use super::layers::setting::Setting;
 use super::mask::{Lists, MaskReason, mask_reason};
 use super::overlay::{Constant, Link, Status};
-use super::setting::Setting;
 
 /// Constants of one environment.
 ///

@@ -6,7 +6,7 @@ use serde::Serialize;
 use shared::snapshot::{DatabaseSize, Failure, Measurement, Quality, Snapshot, TableSize};
 
 use super::{ModuleView, StorageView};
-use crate::selection::FailureView;
+use crate::targets::FailureView;
 
 /// Sizes of databases, one page.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -7,10 +7,10 @@ use shared::database::DatabaseError;
 use shared::fleet::{DatabaseTarget, Engine};
 
 use super::connection::{Connection, Row};
+use super::counts::{denied_later, external_users, missing, timestamp, versions, with_roles};
 use super::error::UsersError;
 use super::schema::{Purpose, Schema};
 use super::statement::{Parts, same, time_text};
-use super::tally::{denied_later, external_users, missing, timestamp, versions, with_roles};
 
 const LIST: &str = include_str!("list.sql");
 const LIST_ROLES: &str = include_str!("list_roles.sql");

@@ -16,8 +16,8 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
+use super::counts::Tally;
 use super::error::UsersError;
-use super::tally::Tally;
 
 /// Longest wait for a warm connection's sign of life, which is asked for each time: a function instance may have
 /// been frozen for an hour without noticing.

@@ -7,10 +7,10 @@ use shared::clock;
 use shared::database::{DatabaseError, Databases};
 use shared::fleet::{DatabaseTarget, Environment};
 
+use super::counts::{self, Tally};
 use super::error::UsersError;
 use super::list::{self, ListQuery, Page};
 use super::pool::{Pool, Question};
-use super::tally::{self, Tally};
 use super::view::{
     ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
     RuntimeMetric, Sessions, UserCounts, UserSource,
@@ -71,7 +71,7 @@ impl Users {
             return Ok(counted);
         }
         let mut lease = turn.connection().await?;
-        let tally = tally::read(&mut lease.connection, target, &question, now).await?;
+        let tally = counts::read(&mut lease.connection, target, &question, now).await?;
         turn.give_back(lease).await;
         turn.keep(question, now, tally.clone());
         Ok((now, tally))
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_time_outs_add_up_below_the_gateways() {
-        let gateway = crate::server::ANSWER_TIMEOUT;
+        let gateway = crate::http::server::ANSWER_TIMEOUT;
         // The fleet file may have to be read first, and the deployment's key last.
         let fleet = shared::document::READ_TIMEOUT;
 

@@ -294,6 +294,6 @@ pub struct SweepItem {
     pub counts: Option<UserCounts>,
     /// What is in the way, as the problem that a request for this environment alone is answered with; null when
     /// there are counts.
-    #[schemars(with = "Option<crate::error::ProblemView>")]
+    #[schemars(with = "Option<crate::http::problem::ProblemView>")]
     pub problem: Option<Value>,
 }

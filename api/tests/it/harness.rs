@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::endpoint::Endpoint;
-use api::server::Server;
+use api::http::endpoint::Endpoint;
+use api::http::server::Server;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::aws::Aws;

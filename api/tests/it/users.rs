@@ -1,5 +1,6 @@
 //! `/users`: counts and lists in real Mendix databases under least rights.
 
+mod all_environments;
 pub(crate) mod database;
 mod generations;
 mod http;
@@ -7,7 +8,6 @@ mod leaks;
 mod list;
 mod pool;
 mod rights;
-mod sweep;
 
 use std::time::Duration;
 

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::endpoint::Route;
-use api::error::Problem;
-use api::request::Request as ApiRequest;
-use api::response::Response as ApiResponse;
+use api::http::endpoint::Route;
+use api::http::problem::Problem;
+use api::http::request::Request as ApiRequest;
+use api::http::response::Response as ApiResponse;
+use api::http::server::Server;
 use api::routes::ROUTES;
-use api::server::Server;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full, Limited};

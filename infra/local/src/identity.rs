@@ -189,7 +189,7 @@ impl Identity {
         ]);
         if let Some(environments) = environments {
             claims.insert(
-                api::caller::ENVIRONMENTS_CLAIM.to_owned(),
+                api::http::caller::ENVIRONMENTS_CLAIM.to_owned(),
                 environments.into(),
             );
         }

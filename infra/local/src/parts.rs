@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::deployment_key::DeploymentKey;
+use api::http::server::Server;
 use api::routes::{self, Ports};
-use api::server::Server;
 use collector::collect::CollectorPorts;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::server::Server;
+use api::http::server::Server;
 use collector::{Collector, Source};
 use shared::config::Reader;
 use tokio::net::TcpListener;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use api::endpoint::Route;
+use api::http::endpoint::Route;
 use api::routes::ROUTES;
 use shared::fleet::Fleet;
 

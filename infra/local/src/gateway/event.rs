@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use api::endpoint::Route;
-use api::server::Server;
+use api::http::endpoint::Route;
+use api::http::server::Server;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::Full;
@@ -119,7 +119,7 @@ mod tests {
         let claims = BTreeMap::from([("scope".to_owned(), "mrt/bucket_size.read".to_owned())]);
 
         let event = of_request(&request, &api::bucket_size::ROUTE, Some(&claims), "id-1");
-        let decoded = api::proxy::decode(serde_json::from_value(event).unwrap());
+        let decoded = api::http::proxy::decode(serde_json::from_value(event).unwrap());
 
         assert_eq!(
             (decoded.path.as_str(), decoded.id.as_str()),
@@ -136,7 +136,7 @@ mod tests {
         let request = Request::get("/health").body(()).unwrap();
 
         let event = of_request(&request, &api::health::ROUTE, None, "id-2");
-        let decoded = api::proxy::decode(serde_json::from_value(event).unwrap());
+        let decoded = api::http::proxy::decode(serde_json::from_value(event).unwrap());
 
         assert!(decoded.query.is_empty() && decoded.claims.is_none());
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use api::error::Code;
+use api::http::problem::Code;
 use api::routes::ROUTES;
 use serde_json::Value;
 use shared::fleet::Fleet;

@@ -14,10 +14,10 @@ pub struct Position {
 
 impl Position {
     /// Somewhere in a text that stands within another one.
-    pub(super) const UNKNOWN: Self = Self { line: 0, column: 0 };
+    pub(in crate::constants) const UNKNOWN: Self = Self { line: 0, column: 0 };
 
     /// Returns where `error` found the fault.
-    pub(super) fn of_json(error: &serde_json::Error) -> Self {
+    pub(in crate::constants) fn of_json(error: &serde_json::Error) -> Self {
         Self {
             line: u64::try_from(error.line()).unwrap_or(0),
             column: u64::try_from(error.column()).unwrap_or(0),
@@ -87,7 +87,9 @@ impl LayerFault {
     }
 
     /// Returns what a refused or failed AWS call means.
-    pub(super) fn of_call<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Self {
+    pub(in crate::constants) fn of_call<E: ProvideErrorMetadata, R>(
+        error: &SdkError<E, R>,
+    ) -> Self {
         let code = error.code().unwrap_or_default();
         let is = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
         if is(&["NotFound", "ClusterNotFound", "ServiceNotFound"]) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::endpoint::{Parameter, ParameterKind};
-use crate::error::Problem;
+use crate::http::endpoint::{Parameter, ParameterKind};
+use crate::http::problem::Problem;
 
 /// Longest text of a parameter in bytes: S3's longest key.
 pub const TEXT_LIMIT_BYTES: usize = 1024;

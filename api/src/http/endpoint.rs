@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator};
 
-use crate::caller::Caller;
-use crate::error::Problem;
-use crate::request::Parameters;
-use crate::response::Answer;
+use crate::http::caller::Caller;
+use crate::http::problem::Problem;
+use crate::http::request::Parameters;
+use crate::http::response::Answer;
 
 /// Facts of one endpoint: what the gateway, the template, the documents and the tests need to know.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Route {
     /// Every parameter that is allowed.
     pub parameters: &'static [Parameter],
     /// Codes of the problems that this endpoint may answer beside those that every endpoint may.
-    pub problems: &'static [crate::error::Code],
+    pub problems: &'static [crate::http::problem::Code],
     /// Schema of the body of a 200 answer.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }

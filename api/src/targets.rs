@@ -8,9 +8,9 @@ use shared::fleet::{Environment, Fleet, TargetId};
 use shared::snapshot::{Failure, Good, Latest, Stored};
 use shared::store::{SnapshotReader, StoreError};
 
-use crate::endpoint::Call;
-use crate::error::Problem;
-use crate::response::Freshness;
+use crate::http::endpoint::Call;
+use crate::http::problem::Problem;
+use crate::http::response::Freshness;
 
 /// Seconds after which a first snapshot may be there: a scheduled minute.
 const PENDING_RETRY_SECONDS: u64 = 60;

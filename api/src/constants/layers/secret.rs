@@ -17,7 +17,7 @@ use super::setting::Setting;
 const PREFIX: &str = "mx-const-";
 
 /// Returns the constants in the text of a secret whose current version was made at `changed_at`.
-pub(super) fn parse(
+pub(in crate::constants) fn parse(
     text: &str,
     changed_at: Option<DateTime<Utc>>,
 ) -> Result<LayerValues, LayerFault> {

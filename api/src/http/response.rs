@@ -10,8 +10,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use shared::clock;
 
-use crate::error::Problem;
-use crate::request::Request;
+use crate::http::problem::Problem;
+use crate::http::request::Request;
 
 /// Smallest body that is worth packing: below it gzip saves less than its header and our time cost.
 const GZIP_FROM_BYTES: usize = 1024;

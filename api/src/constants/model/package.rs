@@ -11,8 +11,8 @@ use shared::fleet::Place;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::document::{self, MODEL_LIMIT_BYTES};
-use super::fault::{LayerFault, Position};
+use crate::constants::layers::document::{self, MODEL_LIMIT_BYTES};
+use crate::constants::layers::fault::{LayerFault, Position};
 
 /// Path of the model's metadata in a package.
 const METADATA: &str = "model/metadata.json";
@@ -24,13 +24,13 @@ const PART_BYTES: u64 = 512 * 1024;
 const MAX_PARTS: usize = 24;
 
 /// Returns whether the document at `location` is a package, by its name.
-pub(super) fn is_package(location: &Location) -> bool {
+pub(in crate::constants) fn is_package(location: &Location) -> bool {
     let name = location.to_string().to_ascii_lowercase();
     [".mda", ".zip"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Returns the text of the metadata in the package at `location`.
-pub(super) async fn load(
+pub(in crate::constants) async fn load(
     aws: &Aws,
     place: &Place,
     location: &Location,

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layer::{Entry, LayerValues, MAX_LAYER_CONSTANTS, PendingReason};
-use super::model::Model;
 use super::setting::{Setting, Text};
+use crate::constants::model::Model;
 
 /// Variable that holds constants as JSON.
 const CONSTANTS: &str = "CONSTANTS";
@@ -16,7 +16,7 @@ const PREFIX: &str = "MX_";
 
 /// Value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Value {
+pub(in crate::constants) enum Value {
     /// Text in the task definition.
     Plain(Text),
     /// Reference to a secret that the container is given; its value is not read.
@@ -24,20 +24,20 @@ pub(super) enum Value {
 }
 
 /// Variables of a container that may hold constants. All others, passwords among them, were dropped unread.
-pub(super) type Variables = BTreeMap<String, Value>;
+pub(in crate::constants) type Variables = BTreeMap<String, Value>;
 
 /// Returns whether a variable of that name may hold constants: nothing else of a container is kept.
-pub(super) fn is_wanted(name: &str) -> bool {
+pub(in crate::constants) fn is_wanted(name: &str) -> bool {
     name == CONSTANTS || name.starts_with(PREFIX)
 }
 
 /// Variables of a service's container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ServiceVariables {
+pub(in crate::constants) struct ServiceVariables {
     /// What running tasks were started with, each once, the newest start first; empty when none runs.
-    pub(super) running: Vec<Variables>,
+    pub(in crate::constants) running: Vec<Variables>,
     /// What the next task will be started with.
-    pub(super) next: Variables,
+    pub(in crate::constants) next: Variables,
 }
 
 /// Returns the variable of the constant `name`.
@@ -46,7 +46,7 @@ fn variable(name: &str) -> String {
 }
 
 /// Returns what `service` sets of the constants of `model`.
-pub(super) fn values(service: &ServiceVariables, model: &Model) -> LayerValues {
+pub(in crate::constants) fn values(service: &ServiceVariables, model: &Model) -> LayerValues {
     let mut values = LayerValues {
         is_running: !service.running.is_empty(),
         ..LayerValues::default()

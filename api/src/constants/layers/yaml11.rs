@@ -6,7 +6,7 @@
 use super::setting::Setting;
 
 /// Returns the value of a null, Boolean or number that is written without quotes.
-pub(super) fn resolve(written: &str) -> Setting {
+pub(in crate::constants) fn resolve(written: &str) -> Setting {
     let written = written.trim().trim_matches(['\'', '"']);
     match written {
         "" | "~" | "null" | "Null" | "NULL" => return Setting::Null,
@@ -56,7 +56,7 @@ fn whole_number(written: &str) -> Option<String> {
 }
 
 /// Returns the number that `written` is to base 60, such as 750 for `12:30`.
-pub(super) fn base_sixty(written: &str) -> Option<i64> {
+pub(in crate::constants) fn base_sixty(written: &str) -> Option<i64> {
     let (sign, digits) = split_sign(written);
     let mut parts = digits.split(':');
     let first = parts.next()?;

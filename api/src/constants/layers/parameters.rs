@@ -14,7 +14,7 @@ use super::setting::Setting;
 const MAX_PAGES: usize = 100;
 
 /// Reads the parameters right under `path`. Secure strings are not decrypted unless `decrypt` says so.
-pub(super) async fn read(
+pub(in crate::constants) async fn read(
     client: &Client,
     path: &str,
     decrypt: bool,

@@ -13,22 +13,22 @@ pub const MAX_LAYER_CONSTANTS: usize = 10_000;
 
 /// Value of one constant in one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(in crate::constants) struct Entry {
     /// The value.
-    pub(super) setting: Setting,
+    pub(in crate::constants) setting: Setting,
     /// What the layer calls it, where that is not the constant's name: a variable, a key, a parameter.
-    pub(super) key: Option<String>,
+    pub(in crate::constants) key: Option<String>,
     /// Whether it comes from a place for secrets, so that it is never shown.
-    pub(super) is_secret: bool,
+    pub(in crate::constants) is_secret: bool,
     /// When it was set, where that is known.
-    pub(super) changed_at: Option<DateTime<Utc>>,
+    pub(in crate::constants) changed_at: Option<DateTime<Utc>>,
     /// Whether the layer gives the constant's own name, not one that it cannot be told from.
-    pub(super) is_name_exact: bool,
+    pub(in crate::constants) is_name_exact: bool,
 }
 
 impl Entry {
     /// Returns a value that stands in a document under the constant's own name.
-    pub(super) fn of(setting: Setting) -> Self {
+    pub(in crate::constants) fn of(setting: Setting) -> Self {
         Self {
             setting,
             key: None,
@@ -57,26 +57,26 @@ pub enum PendingReason {
 
 /// Everything that one layer says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct LayerValues {
+pub(in crate::constants) struct LayerValues {
     /// Values by the constants' whole names; of several the last one counts.
-    pub(super) entries: BTreeMap<String, Vec<Entry>>,
+    pub(in crate::constants) entries: BTreeMap<String, Vec<Entry>>,
     /// Names whose value in this layer will be another after the next start.
-    pub(super) pending: BTreeMap<String, PendingReason>,
+    pub(in crate::constants) pending: BTreeMap<String, PendingReason>,
     /// Why a value is pending that was changed after the app was started.
-    pub(super) change_reason: Option<PendingReason>,
+    pub(in crate::constants) change_reason: Option<PendingReason>,
     /// Whether it says what the running app was started with, not what it is configured with.
-    pub(super) is_running: bool,
+    pub(in crate::constants) is_running: bool,
     /// When the oldest running task was started.
-    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(in crate::constants) started_at: Option<DateTime<Utc>>,
     /// What makes it doubtful, sentences that follow the layer's name.
-    pub(super) warnings: Vec<String>,
+    pub(in crate::constants) warnings: Vec<String>,
     /// Whether it sets values that could not be told.
-    pub(super) is_partial: bool,
+    pub(in crate::constants) is_partial: bool,
 }
 
 impl LayerValues {
     /// Returns the values of a document.
-    pub(super) fn of_settings(settings: BTreeMap<String, Setting>) -> Self {
+    pub(in crate::constants) fn of_settings(settings: BTreeMap<String, Setting>) -> Self {
         let entries = settings
             .into_iter()
             .map(|(name, setting)| (name, vec![Entry::of(setting)]));

@@ -89,7 +89,7 @@ enum Constants {
 /// # Errors
 ///
 /// Where the text stops being a document within the limits; nothing of the text itself.
-pub(super) fn parse(text: &str) -> Result<Option<LayerValues>, LayerFault> {
+pub(in crate::constants) fn parse(text: &str) -> Result<Option<LayerValues>, LayerFault> {
     let values = if text.trim_start().starts_with('{') {
         let document: Document<Setting> = serde_json::from_str(text)
             .map_err(|error| LayerFault::Malformed(Position::of_json(&error)))?;

@@ -13,31 +13,34 @@ use super::fault::LayerFault;
 use super::variables::{ServiceVariables, Value, Variables, is_wanted};
 
 /// Most tasks that are looked at: as many as one call describes.
-pub(super) const MAX_TASKS: i32 = 100;
+pub(in crate::constants) const MAX_TASKS: i32 = 100;
 /// Most task definitions of running tasks that are looked at. A service has one, during a deployment two.
 const MAX_DEFINITIONS: usize = 5;
 
 /// What is asked about.
-pub(super) struct Service<'a> {
-    pub(super) cluster: &'a str,
-    pub(super) name: &'a str,
-    pub(super) container: Option<&'a str>,
+pub(in crate::constants) struct Service<'a> {
+    pub(in crate::constants) cluster: &'a str,
+    pub(in crate::constants) name: &'a str,
+    pub(in crate::constants) container: Option<&'a str>,
 }
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) variables: ServiceVariables,
+pub(in crate::constants) struct Found {
+    pub(in crate::constants) variables: ServiceVariables,
     /// When the oldest running task was started.
-    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(in crate::constants) started_at: Option<DateTime<Utc>>,
     /// What could not be told, sentences that follow the layer's name.
-    pub(super) doubts: Vec<&'static str>,
+    pub(in crate::constants) doubts: Vec<&'static str>,
 }
 
 /// Reads the variables of the service's container: of all running tasks, and of the next one.
 ///
 /// Costs three calls and one for each task definition, five at most.
-pub(super) async fn read(client: &Client, service: &Service<'_>) -> Result<Found, LayerFault> {
+pub(in crate::constants) async fn read(
+    client: &Client,
+    service: &Service<'_>,
+) -> Result<Found, LayerFault> {
     let (next, tasks) = join(next_definition(client, service), tasks(client, service)).await;
     let (next, (mut tasks, is_cut)) = (next?, tasks?);
     // The newest start first: what it was started with is what most of the service's time to come is.

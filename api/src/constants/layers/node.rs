@@ -11,7 +11,7 @@ use super::setting::Setting;
 use super::yaml11;
 
 /// A value before its text is read the platform's way.
-pub(super) enum Node {
+pub(in crate::constants) enum Node {
     /// Text.
     Text(String),
     /// A null, Boolean or number, which the document may write in many ways.
@@ -21,7 +21,7 @@ pub(super) enum Node {
 }
 
 /// Returns the value of `node`, which stands in the document `text`.
-pub(super) fn setting(text: &str, node: Spanned<Node>) -> Setting {
+pub(in crate::constants) fn setting(text: &str, node: Spanned<Node>) -> Setting {
     let span = node.defined.span();
     let written = span
         .byte_offset()
@@ -43,7 +43,7 @@ pub(super) fn setting(text: &str, node: Spanned<Node>) -> Setting {
 }
 
 /// Limits of one document. The longest `m2ee.yaml` that is documented has about 150 lines.
-pub(super) fn options() -> Options {
+pub(in crate::constants) fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: 1,

@@ -16,7 +16,7 @@ pub const LAYER_LIMIT_BYTES: u64 = 1024 * 1024;
 /// # Errors
 ///
 /// See [`LayerFault`]; text that is not UTF-8 is malformed where it stops being it.
-pub(super) async fn load(
+pub(in crate::constants) async fn load(
     aws: &Aws,
     place: &Place,
     location: &Location,
@@ -31,7 +31,7 @@ pub(super) async fn load(
 }
 
 /// Returns what an unreadable document means for its layer.
-pub(super) fn fault(error: DocumentError) -> LayerFault {
+pub(in crate::constants) fn fault(error: DocumentError) -> LayerFault {
     match error {
         DocumentError::NotFound(_) => LayerFault::Missing,
         DocumentError::Denied(_) => LayerFault::Denied,
@@ -41,7 +41,7 @@ pub(super) fn fault(error: DocumentError) -> LayerFault {
 }
 
 /// Returns `bytes` as text without the byte order mark that editors on Windows put first.
-pub(super) fn text_of(bytes: Vec<u8>) -> Result<String, LayerFault> {
+pub(in crate::constants) fn text_of(bytes: Vec<u8>) -> Result<String, LayerFault> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = error
             .as_bytes()
@@ -70,7 +70,7 @@ fn position_after(bytes: impl Iterator<Item = u8>) -> Position {
 }
 
 /// Returns the name of a document for callers: the whole URL of an object, of a file its name alone.
-pub(super) fn label(location: &Location) -> String {
+pub(in crate::constants) fn label(location: &Location) -> String {
     match location {
         Location::S3 { .. } => location.to_string(),
         Location::File(path) => {

@@ -9,12 +9,12 @@ use shared::clock::Clock;
 use shared::config::{ALLOWED_ORIGINS, Reader};
 use shared::telemetry::{Metrics, error_chain};
 
-use crate::caller::Caller;
-use crate::endpoint::{Call, Endpoint};
-use crate::error::Problem;
-use crate::proxy;
-use crate::request::{Parameters, Request};
-use crate::response::{Answer, Response};
+use crate::http::caller::Caller;
+use crate::http::endpoint::{Call, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::proxy;
+use crate::http::request::{Parameters, Request};
+use crate::http::response::{Answer, Response};
 use crate::routes::ROUTES;
 
 /// Longest time for one answer. API Gateway gives up after 29 s and then says nothing of the reason.
@@ -173,7 +173,7 @@ mod tests {
     use shared::clock::FixedClock;
 
     use super::*;
-    use crate::endpoint::Handler;
+    use crate::http::endpoint::Handler;
 
     struct Never;
 

@@ -13,8 +13,9 @@ use tokio::sync::Mutex;
 use super::document::{self, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
 use super::fault::LayerFault;
 use super::layer::LayerValues;
-use super::model::Model;
-use super::{ecs, forms, package, parameters, secret, variables};
+use super::{ecs, forms, parameters, secret, variables};
+use crate::constants::model::Model;
+use crate::constants::model::package;
 
 /// Longest time for one layer or the model, all its calls and retries included. All are read at the same time.
 pub const LAYER_TIMEOUT: Duration = Duration::from_secs(12);
@@ -35,14 +36,14 @@ struct Clients {
 }
 
 /// What was read of a layer: complete, or waiting for the model's names.
-pub(super) enum Read {
+pub(in crate::constants) enum Read {
     Values(LayerValues),
     Service(Box<ecs::Found>),
 }
 
 impl Read {
     /// Returns what the layer sets of the constants of `model`.
-    pub(super) fn of_model(self, model: &Model) -> LayerValues {
+    pub(in crate::constants) fn of_model(self, model: &Model) -> LayerValues {
         match self {
             Self::Values(values) => values,
             Self::Service(found) => {
@@ -67,7 +68,10 @@ impl Sources {
     }
 
     /// Reads the model; takes at most [`LAYER_TIMEOUT`].
-    pub(super) async fn model(&self, constants: &ConstantLayers) -> Result<Model, LayerFault> {
+    pub(in crate::constants) async fn model(
+        &self,
+        constants: &ConstantLayers,
+    ) -> Result<Model, LayerFault> {
         let reading = async {
             let text = if package::is_package(&constants.model) {
                 package::load(&self.aws, &constants.place, &constants.model).await?
@@ -81,7 +85,10 @@ impl Sources {
     }
 
     /// Reads a layer; takes at most [`LAYER_TIMEOUT`].
-    pub(super) async fn layer(&self, layer: &ConstantLayer) -> Result<Read, LayerFault> {
+    pub(in crate::constants) async fn layer(
+        &self,
+        layer: &ConstantLayer,
+    ) -> Result<Read, LayerFault> {
         in_time(self.read(layer)).await
     }
 
@@ -176,7 +183,7 @@ async fn understand<T: Send + 'static>(
 }
 
 /// Returns the name of a layer for callers, and the word for its kind.
-pub(super) fn label(layer: &ConstantLayer) -> (String, &'static str) {
+pub(in crate::constants) fn label(layer: &ConstantLayer) -> (String, &'static str) {
     let last = |text: &str, separator: char| {
         let last = text.rsplit(separator).next().unwrap_or(text);
         last.to_owned()
@@ -239,7 +246,7 @@ mod tests {
         // The fleet file may have to be read first.
         let fleet = shared::document::READ_TIMEOUT;
 
-        assert!(fleet + LAYER_TIMEOUT < crate::server::ANSWER_TIMEOUT);
+        assert!(fleet + LAYER_TIMEOUT < crate::http::server::ANSWER_TIMEOUT);
         assert!(PARSE_TIMEOUT < LAYER_TIMEOUT);
     }
 }

@@ -1,4 +1,4 @@
-//! One value as a document gives it. Its text is for [`mask`](super::mask) and the view only: never printed.
+//! One value as a document gives it. Its text is for [`mask`](crate::constants::mask) and the view only: never printed.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ const EXACT_LIMIT: f64 = 9_007_199_254_740_992.0;
 
 /// What a document says about the value of a constant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(in crate::constants) enum Setting {
     /// A value; may be empty.
     Text(Text),
     /// Explicitly no value.
@@ -23,11 +23,11 @@ pub(super) enum Setting {
 
 /// Text that is never printed by accident.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Text(String);
+pub(in crate::constants) struct Text(String);
 
 impl Text {
     /// Returns the text itself.
-    pub(super) fn reveal(&self) -> &str {
+    pub(in crate::constants) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -46,12 +46,12 @@ impl fmt::Debug for Text {
 
 impl Setting {
     /// Returns a value of that text.
-    pub(super) fn text(text: &str) -> Self {
+    pub(in crate::constants) fn text(text: &str) -> Self {
         Self::Text(text.into())
     }
 
     /// Returns the text of a number as the platform writes it; a number that lost digits has none.
-    pub(super) fn of_float(number: f64) -> Self {
+    pub(in crate::constants) fn of_float(number: f64) -> Self {
         if number.fract() == 0.0 && number.abs() >= EXACT_LIMIT {
             return Self::Opaque;
         }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::Problem;
+use crate::http::problem::Problem;
 
 /// Claim that limits a token to some environments: names separated by blanks.
 pub const ENVIRONMENTS_CLAIM: &str = "mrt_environments";

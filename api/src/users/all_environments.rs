@@ -12,10 +12,10 @@ use super::error::UsersError;
 use super::reader::Users;
 use super::view::{SweepItem, UserSweep};
 use super::{MAX_ENVIRONMENTS, counts_identity};
-use crate::endpoint::Call;
-use crate::error::Problem;
-use crate::response::{Answer, Freshness};
-use crate::selection;
+use crate::http::endpoint::Call;
+use crate::http::problem::Problem;
+use crate::http::response::{Answer, Freshness};
+use crate::targets;
 
 /// Databases that are read at the same time.
 pub const READS_AT_ONCE: usize = 16;
@@ -30,7 +30,7 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let after = match call.parameters.text("cursor") {
         None => String::new(),
-        Some(cursor) => selection::decode_text_cursor(cursor).ok_or_else(selection::bad_cursor)?,
+        Some(cursor) => targets::decode_text_cursor(cursor).ok_or_else(targets::bad_cursor)?,
     };
     let limit = call.parameters.number("limit").min(MAX_ENVIRONMENTS);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -44,7 +44,7 @@ pub(super) async fn answer(
     let has_more = environments.len() > limit;
     environments.truncate(limit);
     let last = environments.last().filter(|_| has_more);
-    let next = last.map(|environment| selection::encode_text_cursor(&environment.name));
+    let next = last.map(|environment| targets::encode_text_cursor(&environment.name));
 
     let deadline = Instant::now() + SWEEP_TIMEOUT;
     let readings: Vec<_> = environments
@@ -61,7 +61,7 @@ pub(super) async fn answer(
         item.counts = item.counts.as_ref().map(counts_identity);
     }
     let next = sweep.next.as_deref();
-    let next = next.map(|cursor| selection::next_query(call, cursor));
+    let next = next.map(|cursor| targets::next_query(call, cursor));
     Ok(Answer::json(&sweep, &identity, Freshness::Live)?.with_next(next))
 }
 

@@ -7,8 +7,8 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::request::Request;
-use crate::response::Response;
+use crate::http::request::Request;
+use crate::http::response::Response;
 
 /// Returns the request of a gateway event.
 pub fn decode(event: ApiGatewayProxyRequest) -> Request {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_recorded_event_is_decoded_whole() {
-        let request = decode_text(include_str!("../tests/events/bucket_size.json"));
+        let request = decode_text(include_str!("../../tests/events/bucket_size.json"));
 
         assert_eq!(
             (request.method.as_str(), request.path.as_str()),
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_event_without_query_headers_and_authorizer_is_decoded_too() {
-        let request = decode_text(include_str!("../tests/events/console.json"));
+        let request = decode_text(include_str!("../../tests/events/console.json"));
 
         assert_eq!(request.path, "/health");
         assert!(request.query.is_empty() && request.claims.is_none());
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_repeated_parameter_keeps_all_its_values() {
-        let request = decode_text(include_str!("../tests/events/repeated_parameter.json"));
+        let request = decode_text(include_str!("../../tests/events/repeated_parameter.json"));
 
         assert_eq!(request.query["environment"], ["acme-prod", "acme-test"]);
     }

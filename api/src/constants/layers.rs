@@ -1,0 +1,14 @@
+//! The layers that set constants: where each is read from and how its text is understood.
+
+pub(super) mod document;
+mod ecs;
+pub(super) mod fault;
+mod forms;
+pub(super) mod layer;
+mod node;
+mod parameters;
+mod secret;
+pub(super) mod setting;
+pub(super) mod source;
+mod variables;
+mod yaml11;
