@@ -1,8 +1,8 @@
-//! What counts as a table, and in which order tables are told. No I/O in this file.
+//! Measures database targets: sizes every table and sorts the result.
 //!
-//! Sizes come from the catalogue and the size functions, never from the tables themselves: a role without any
-//! right on the app's tables sees all of them. Nothing is ever made in the app's database, least of all a view on
-//! one of its tables, which would stop the app's next change of that table.
+//! Sizes come from the catalogue and the size functions, never from the tables themselves, so a role without any
+//! right on the app's tables sees all of them. Nothing is ever created in the app's database, not even a view: a view
+//! on a table blocks the app's next change to that table.
 
 mod mendix;
 mod mysql;
@@ -20,12 +20,13 @@ use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{DatabaseSize, TableSize, UnsizedTable};
 use tokio::time::Instant;
 
+use self::storage::StorageDeadline;
 use crate::error::MeasureError;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::run::{Progress, Source};
 
-/// Longest time that the server gives one statement: a batch of 1,000 tables takes about 0.2 s on two cores, and
-/// Mendix's own statistics are given as much.
+/// Server-side time limit of one statement. A batch of 1,000 tables takes about 0.2 s on two cores; Mendix allows its
+/// own statistics queries the same limit.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Measures database targets.
@@ -33,7 +34,7 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct TableSource {
     databases: Databases,
     statement_timeout: Duration,
-    /// Tells as of when storage is asked for; `None` when it is not asked for.
+    /// Clock for storage requests; `None` disables them.
     storage_clock: Option<Arc<dyn Clock>>,
 }
 
@@ -47,8 +48,7 @@ impl TableSource {
         }
     }
 
-    /// Returns the same source that asks CloudWatch for the storage of each target's server too, with the clients that
-    /// its connections have.
+    /// Also reads the storage of each target's server from CloudWatch, with the AWS clients of the connections.
     #[must_use]
     pub fn with_storage(self, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl TableSource {
         }
     }
 
-    /// Returns the same source with another limit for each statement than [`STATEMENT_TIMEOUT`].
+    /// Replaces [`STATEMENT_TIMEOUT`].
     #[must_use]
     pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Source for TableSource {
     type Target = DatabaseTarget;
     type Measurement = DatabaseSize;
 
-    /// Costs one connection; takes about 0.2 ms for each table, and what CloudWatch takes for storage.
+    /// Costs one connection. Takes about 0.2 ms per table, plus one CloudWatch call if storage is requested.
     async fn measure(
         &self,
         target: &DatabaseTarget,
@@ -82,7 +82,7 @@ impl Source for TableSource {
         self.measure_by(target, until, progress).await
     }
 
-    /// Leaves out storage that CloudWatch has not told by then.
+    /// Omits storage that CloudWatch has not returned by `until`.
     async fn measure_by(
         &self,
         target: &DatabaseTarget,
@@ -95,15 +95,18 @@ impl Source for TableSource {
             Engine::Mysql => mysql::measure(&self.databases, target, limit, progress).await,
         }?;
         if let Some(clock) = &self.storage_clock {
-            let times = (clock.now(), until);
+            let deadline = StorageDeadline {
+                now: clock.now(),
+                until,
+            };
             let aws = self.databases.aws();
-            size.storage = storage::read(aws, target, times, size.total_bytes).await;
+            size.storage = storage::read(aws, target, deadline, size.total_bytes).await;
         }
         Ok(size)
     }
 }
 
-/// Measures one database target for somebody who waits; keeps nothing, and asks for no storage.
+/// Measures one database target interactively: stores nothing and does not read the server's storage.
 ///
 /// # Errors
 ///
@@ -117,7 +120,7 @@ pub async fn measure_database(
     measure_within(&source, target, progress, MEASURE_TIMEOUT).await
 }
 
-/// Puts tables into the order in which they are told: largest first, equals by schema and name.
+/// Sorts tables in reporting order: largest first, then by schema and name.
 fn sort(tables: &mut [TableSize], unsized_tables: &mut [UnsizedTable]) {
     tables.sort_by(|a, b| {
         let by_size = b.total_bytes.cmp(&a.total_bytes);
@@ -126,7 +129,7 @@ fn sort(tables: &mut [TableSize], unsized_tables: &mut [UnsizedTable]) {
     unsized_tables.sort_by(|a, b| (&a.schema, &a.table).cmp(&(&b.schema, &b.table)));
 }
 
-/// Returns the failure of a catalogue that holds `what`.
+/// Builds the error for a catalogue that contains `what`.
 fn unexpected(what: &str) -> MeasureError {
     MeasureError::permanent("unexpected_answer", format!("the catalogue has {what}"))
 }

@@ -1,18 +1,20 @@
-//! Whose a table is, by the Mendix runtime's own list of names. Nothing is computed from a table's name but what that
-//! list leaves out: the list's own tables, and tables that the runtime makes for a moment. No I/O in this file.
+//! Maps tables to Mendix entities and associations by the runtime's own catalogue. No I/O in this file.
+//!
+//! Only what the catalogue omits is derived from a table's name: the catalogue's own tables, and tables that the
+//! runtime creates temporarily.
 
 use std::collections::BTreeMap;
 
 use shared::snapshot::{MendixCatalogue, TableSize};
 
-/// How the names of the runtime's own tables begin, where its list does not say whose they are.
+/// Name prefixes of the runtime's own tables, for tables that the catalogue does not list.
 const SYSTEM_PREFIXES: [&str; 2] = ["system$", "mendixsystem$"];
 /// The module of the runtime itself.
 const SYSTEM_MODULE: &str = "System";
-/// Length of the names that the runtime gives to tables which it drops again soon: a digest in hexadecimal digits.
-const PASSING_NAME_LENGTH: usize = 32;
+/// Length of the names of tables that the runtime drops again soon: a digest in hexadecimal digits.
+const TRANSIENT_NAME_LENGTH: usize = 32;
 
-/// What the runtime's list says.
+/// Contents of the runtime's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MendixNames {
     /// Whether it could be read.
@@ -31,7 +33,7 @@ pub(super) enum MendixName {
 }
 
 impl MendixNames {
-    /// Returns the list of a database that has none, or whose list is not ours to read.
+    /// Returns the empty catalogue of a database that has none, or whose catalogue cannot be read.
     pub(super) fn none(catalogue: MendixCatalogue) -> Self {
         Self {
             catalogue,
@@ -39,8 +41,10 @@ impl MendixNames {
         }
     }
 
-    /// Marks `table` with what the list says of it. `is_mendix_schema` tells whether the runtime's tables are in its
-    /// schema: a table of the same name elsewhere is none of Mendix'.
+    /// Sets the Mendix fields of `table` from the catalogue.
+    ///
+    /// `is_mendix_schema` states whether the table is in the runtime's schema: a table with the same name in another
+    /// schema does not belong to Mendix.
     pub(super) fn mark(&self, table: &mut TableSize, is_mendix_schema: bool) {
         if self.catalogue == MendixCatalogue::Absent || !is_mendix_schema {
             return;
@@ -49,7 +53,7 @@ impl MendixNames {
         match name {
             Some(MendixName::Entity(name)) => table.entity = Some(name.clone()),
             Some(MendixName::Association(name)) => table.association = Some(name.clone()),
-            None => table.is_passing = is_passing(&table.table),
+            None => table.is_passing = has_transient_name(&table.table),
         }
         let known = table.entity.as_deref().or(table.association.as_deref());
         table.module = known.and_then(module).map(str::to_owned);
@@ -71,9 +75,9 @@ fn has_system_prefix(table: &str) -> bool {
         .any(|prefix| table.starts_with(prefix))
 }
 
-fn is_passing(table: &str) -> bool {
+fn has_transient_name(table: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    table.len() == PASSING_NAME_LENGTH && table.bytes().all(is_digit)
+    table.len() == TRANSIENT_NAME_LENGTH && table.bytes().all(is_digit)
 }
 
 #[cfg(test)]
@@ -87,7 +91,7 @@ mod tests {
             names: BTreeMap::from([
                 ("sales$order".to_owned(), entity("Sales.Order")),
                 ("system$user".to_owned(), entity("System.User")),
-                ("odd".to_owned(), entity("NoModule")),
+                ("nomodule".to_owned(), entity("NoModule")),
                 (
                     "system$userroles".to_owned(),
                     MendixName::Association("System.UserRoles".into()),
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_modules_are_the_lists_own() {
+    fn names_and_modules_come_from_the_catalogue() {
         let cases = [
             (
                 "sales$order",
@@ -137,7 +141,7 @@ mod tests {
                 Some("System"),
                 true,
             ),
-            ("odd", Some("NoModule"), None, None, false),
+            ("nomodule", Some("NoModule"), None, None, false),
             ("sales$unknown", None, None, None, false),
             ("mendixsystem$entity", None, None, None, true),
             ("systematic$user", None, None, None, false),
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_the_same_name_elsewhere_is_none_of_mendix() {
+    fn a_table_with_the_same_name_in_another_schema_is_not_marked() {
         let mut table = TableSize::named("archive", "sales$order");
         names().mark(&mut table, false);
 
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_runtimes_tables_are_told_even_where_its_list_is_closed() {
+    fn the_runtimes_tables_are_recognized_without_access_to_its_catalogue() {
         let denied = MendixNames::none(MendixCatalogue::Denied);
         let absent = MendixNames::none(MendixCatalogue::Absent);
 
@@ -177,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn names_of_32_hexadecimal_digits_pass() {
-        let passing = "aca220e2aca220e2aca220e2aca220e2";
+    fn names_of_32_hexadecimal_digits_are_transient() {
+        let transient = "aca220e2aca220e2aca220e2aca220e2";
 
-        assert!(marked(&names(), passing).is_passing);
-        assert!(!marked(&names(), &passing[1..]).is_passing);
-        assert!(!marked(&names(), &passing.replace('e', "g")).is_passing);
-        assert!(!marked(&names(), &passing.to_uppercase()).is_passing);
-        assert!(!marked(&MendixNames::none(MendixCatalogue::Absent), passing).is_passing);
+        assert!(marked(&names(), transient).is_passing);
+        assert!(!marked(&names(), &transient[1..]).is_passing);
+        assert!(!marked(&names(), &transient.replace('e', "g")).is_passing);
+        assert!(!marked(&names(), &transient.to_uppercase()).is_passing);
+        assert!(!marked(&MendixNames::none(MendixCatalogue::Absent), transient).is_passing);
     }
 }

@@ -1,7 +1,7 @@
 //! Reads sizes from a MySQL or MariaDB database: a few statements over one connection.
 //!
-//! The bytes of InnoDB tables are their files', which are live; `information_schema.TABLES` alone would give those of
-//! the last statistics. What a list means is said in `mysql/sizes.rs`, who sees what in `mysql/rights.rs`.
+//! The bytes of InnoDB tables are the live sizes of their files; `information_schema.TABLES` alone reports the sizes of
+//! the last statistics. `mysql/sizes.rs` interprets the lists, `mysql/rights.rs` the role's grants.
 
 mod names;
 mod rights;
@@ -14,7 +14,7 @@ use shared::database::{DatabaseError, Databases, STATEMENT_MARK};
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::{DatabaseSize, MendixCatalogue, ServerStorage};
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlDatabaseError, MySqlRow};
-use sqlx::{AssertSqlSafe, Connection, Executor, FromRow};
+use sqlx::{AssertSqlSafe, Connection, Executor, FromRow, Row};
 use tokio::time::timeout;
 
 use self::rights::Rights;
@@ -24,9 +24,9 @@ use super::{sort, unexpected};
 use crate::error::MeasureError;
 use crate::run::Progress;
 
-/// How much longer than the server we wait for an answer, so that its own word about a time-out still arrives.
+/// Time beyond the server's own statement limit, so that the server's time-out error still arrives.
 const ANSWER_RESERVE: Duration = Duration::from_secs(5);
-/// Longest wait for an orderly end of the connection.
+/// Time limit for closing the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const TABLES: &str = include_str!("mysql/tables.sql");
@@ -37,11 +37,11 @@ const ENCODED_NAMES: &str = include_str!("mysql/encoded_names.sql");
 const ENTITIES: &str = include_str!("mysql/entities.sql");
 const ASSOCIATIONS: &str = include_str!("mysql/associations.sql");
 
-/// There is no such table.
+/// `ER_NO_SUCH_TABLE`.
 const NO_TABLE: u16 = 1146;
-/// A lock was not had in time, or without waiting.
+/// A lock was not granted in time, or not without waiting.
 const LOCKED: [u16; 2] = [1205, 3572];
-/// No right on the database, the table or a column; no such column, in a catalogue that is none of Mendix'.
+/// No right on the database, the table or a column, or no such column because the catalogue is not Mendix'.
 const DENIED: [u16; 4] = [1044, 1142, 1143, 1054];
 
 /// Sizes the database of `target` and all its tables.
@@ -54,7 +54,7 @@ pub(super) async fn measure(
     let mut connection = databases.connect_mysql(target, statement_timeout).await?;
     let limit = statement_timeout + ANSWER_RESERVE;
     let measured = ask(&mut connection, target, limit, progress).await;
-    // The numbers are in: a server that does not say good-bye changes nothing.
+    // The sizes are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
     measured
 }
@@ -70,20 +70,23 @@ async fn ask(
     if !rights.sees_all_tables {
         return Err(MeasureError::permanent(
             "access_denied",
-            "the database role does not see all tables: grant it SHOW VIEW on the database, which lets it read \
-             no row, and PROCESS for exact sizes",
+            "the database role does not see all tables: grant it SHOW VIEW on the database, which gives no access to \
+             rows, and PROCESS for exact sizes",
         ));
     }
     let mut listed = in_time(limit, tables(connection)).await?;
     progress.add(u64::try_from(listed.len()).unwrap_or(u64::MAX), 0);
     let encoded_database = match names::encoded(&database) {
-        // There files have the names of their tables as they are; InnoDB's own spelling is for its list of tables.
+        // MySQL 8 names files after their tables, unencoded; only its list of tables uses InnoDB's spelling.
         known if server == Server::Mysql8 => known.unwrap_or_default(),
         _ => in_time(limit, spell(connection, &mut listed, &database)).await?,
     };
     let innodb = if rights.sees_files {
-        let names = (database.as_str(), encoded_database.as_slice());
-        // Files first: a table that is in both lists of tables was there when files were listed.
+        let names = DatabaseNames {
+            plain: &database,
+            encoded: &encoded_database,
+        };
+        // Files first: a table that is in both lists of tables existed while files were listed.
         let files = in_time(limit, innodb_files(connection, &server, names)).await?;
         let tables = in_time(limit, innodb_tables(connection, &server, names)).await?;
         if tables.is_none() {
@@ -95,7 +98,7 @@ async fn ask(
     };
     let mendix = in_time(limit, mendix_names(connection)).await?;
     let is_plain = server == Server::Mysql8;
-    let sizes = sizes::judge(&database, listed, innodb.as_ref(), is_plain);
+    let sizes = sizes::evaluate(&database, listed, innodb.as_ref(), is_plain);
     let mut sizes = sizes.ok_or_else(|| unexpected("more than 64 bits of bytes"))?;
     let mut total_bytes = sizes.other_bytes;
     for table in &mut sizes.tables {
@@ -118,17 +121,25 @@ async fn ask(
     })
 }
 
-/// Which dialect a server speaks.
+/// SQL dialect of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Server {
     MariaDb,
-    /// Before 8: as MariaDB, but for settings of the session.
+    /// MySQL before 8. Differs from MariaDB only in session settings.
     Mysql5,
     Mysql8,
 }
 
+/// Names of one database.
+#[derive(Debug, Clone, Copy)]
+struct DatabaseNames<'a> {
+    plain: &'a str,
+    /// As InnoDB spells it; empty if unknown.
+    encoded: &'a [u8],
+}
+
 impl Server {
-    fn of(version: &str) -> Self {
+    fn from_version(version: &str) -> Self {
         if version.to_ascii_lowercase().contains("mariadb") {
             Self::MariaDb
         } else if version.starts_with("5.") {
@@ -138,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Returns `sql` with InnoDB's own lists as this server calls them.
+    /// Returns `sql` with this server's names of the InnoDB views.
     fn dialect(self, sql: &str) -> String {
         match self {
             Self::Mysql8 => sql.replace("INNODB_SYS_", "INNODB_"),
@@ -147,17 +158,17 @@ impl Server {
     }
 }
 
-/// Readies the session; returns the server's dialect and the database's name as the server has it.
+/// Prepares the session; returns the server's dialect and its spelling of the database's name.
 async fn prepare(connection: &mut MySqlConnection) -> Result<(Server, String), MeasureError> {
     let (version, database): (String, String) = query("SELECT VERSION(), DATABASE()")
         .fetch_one(&mut *connection)
         .await
         .map_err(DatabaseError::from)?;
-    let server = Server::of(&version);
+    let server = Server::from_version(&version);
     let setting = match server {
-        // A locked table is not waited for: its row comes without sizes, and its file is looked at anyway.
+        // Do not wait for a locked table: its row arrives without sizes, and its file is measured anyway.
         Server::MariaDb => Some("SET SESSION lock_wait_timeout = 0"),
-        // Statistics as they are, not as they were up to a day ago.
+        // Current statistics instead of a cache of up to a day.
         Server::Mysql8 => Some("SET SESSION information_schema_stats_expiry = 0"),
         Server::Mysql5 => None,
     };
@@ -177,13 +188,13 @@ async fn rights(
 ) -> Result<Rights, MeasureError> {
     let mut statement = "SHOW GRANTS".to_owned();
     if *server == Server::Mysql8 {
-        // There it shows what roles give only when they are named; MariaDB shows it by itself.
+        // MySQL 8 lists the grants of roles only if they are named; MariaDB always does.
         let (roles,): (String,) = query("SELECT CURRENT_ROLE()")
             .fetch_one(&mut *connection)
             .await
             .map_err(DatabaseError::from)?;
         if roles != "NONE" {
-            // The server quotes the names itself.
+            // The server has already quoted the names.
             statement = format!("SHOW GRANTS FOR CURRENT_USER() USING {roles}");
         }
     }
@@ -191,23 +202,38 @@ async fn rights(
         .fetch_all(connection)
         .await
         .map_err(DatabaseError::from)?;
-    Ok(Rights::of(
+    Ok(Rights::from_grants(
         lines.iter().map(|(line,)| line.as_str()),
         database,
     ))
 }
 
-/// Name, type, engine, whether it has partitions, rows, data, index and free bytes: the columns of `tables.sql`.
-type TableRow = (
-    Vec<u8>,
-    Vec<u8>,
-    Option<Vec<u8>>,
-    i64,
-    Option<u64>,
-    Option<u64>,
-    Option<u64>,
-    Option<u64>,
-);
+/// A row of `tables.sql`.
+struct TableRow {
+    name: Vec<u8>,
+    kind: Vec<u8>,
+    engine: Option<Vec<u8>>,
+    is_partitioned: i64,
+    rows: Option<u64>,
+    data_bytes: Option<u64>,
+    index_bytes: Option<u64>,
+    free_bytes: Option<u64>,
+}
+
+impl FromRow<'_, MySqlRow> for TableRow {
+    fn from_row(row: &MySqlRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            name: row.try_get(0)?,
+            kind: row.try_get(1)?,
+            engine: row.try_get(2)?,
+            is_partitioned: row.try_get(3)?,
+            rows: row.try_get(4)?,
+            data_bytes: row.try_get(5)?,
+            index_bytes: row.try_get(6)?,
+            free_bytes: row.try_get(7)?,
+        })
+    }
+}
 
 async fn tables(connection: &mut MySqlConnection) -> Result<Vec<ListedTable>, MeasureError> {
     let rows: Vec<TableRow> = query(TABLES)
@@ -215,25 +241,25 @@ async fn tables(connection: &mut MySqlConnection) -> Result<Vec<ListedTable>, Me
         .await
         .map_err(DatabaseError::from)?;
     let mut listed = Vec::with_capacity(rows.len());
-    for (name, kind, engine, is_partitioned, rows, data_bytes, index_bytes, free_bytes) in rows {
-        let name = text(name)?;
+    for row in rows {
+        let name = text(row.name)?;
         listed.push(ListedTable {
             spelling: names::encoded(&name),
             name,
-            is_sequence: kind == b"SEQUENCE",
-            engine: engine.map(text).transpose()?,
-            is_partitioned: is_partitioned != 0,
-            rows,
-            data_bytes,
-            index_bytes,
-            free_bytes,
+            is_sequence: row.kind == b"SEQUENCE",
+            engine: row.engine.map(text).transpose()?,
+            is_partitioned: row.is_partitioned != 0,
+            rows: row.rows,
+            data_bytes: row.data_bytes,
+            index_bytes: row.index_bytes,
+            free_bytes: row.free_bytes,
             has_full_text: false,
         });
     }
     Ok(listed)
 }
 
-/// Fills in the spellings that only the server knows; returns that of the database.
+/// Fills in the spellings that only the server knows; returns the database's own spelling.
 async fn spell(
     connection: &mut MySqlConnection,
     listed: &mut [ListedTable],
@@ -260,12 +286,12 @@ async fn spell(
 async fn innodb_files(
     connection: &mut MySqlConnection,
     server: &Server,
-    (plain, encoded): (&str, &[u8]),
+    names: DatabaseNames<'_>,
 ) -> Result<Vec<InnodbFile>, MeasureError> {
     let sql = server.dialect(INNODB_FILES);
     let rows: Vec<(u64, Vec<u8>, u64)> = query(&sql)
-        .bind(plain)
-        .bind(encoded)
+        .bind(names.plain)
+        .bind(names.encoded)
         .fetch_all(connection)
         .await
         .map_err(DatabaseError::from)?;
@@ -277,21 +303,24 @@ async fn innodb_files(
     Ok(files.collect())
 }
 
-/// Returns the tables that InnoDB lists; `None` where it does not say which are this database's.
+/// Returns the tables that InnoDB lists; `None` if it does not report which ones belong to this database.
 ///
-/// MySQL 8 locks the definition of each table of the server for that, one after the other, and so meets those that
-/// others hold or wait for; and it spells the database's name as only it can.
+/// MySQL 8 locks the definition of each table of the server in turn, so any table that another session holds or waits
+/// for can fail the statement. It also spells the database's name in a way that only the server knows.
 async fn innodb_tables(
     connection: &mut MySqlConnection,
     server: &Server,
-    (plain, encoded): (&str, &[u8]),
+    names: DatabaseNames<'_>,
 ) -> Result<Option<Vec<InnodbTable>>, MeasureError> {
-    if encoded.is_empty() {
+    if names.encoded.is_empty() {
         return Ok(None);
     }
     let sql = server.dialect(INNODB_TABLES);
-    let asked = query(&sql).bind(plain).bind(encoded).fetch_all(connection);
-    let rows: Vec<(u64, Vec<u8>, u64, i64)> = match asked.await.map_err(DatabaseError::from) {
+    let answer = query(&sql)
+        .bind(names.plain)
+        .bind(names.encoded)
+        .fetch_all(connection);
+    let rows: Vec<(u64, Vec<u8>, u64, i64)> = match answer.await.map_err(DatabaseError::from) {
         Ok(rows) => rows,
         Err(DatabaseError::Locked(_)) if *server == Server::Mysql8 => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -323,9 +352,9 @@ async fn mark_full_text(
     Ok(())
 }
 
-/// Returns the runtime's own list of names.
+/// Returns the runtime's own catalogue of names.
 ///
-/// A part of it that is not ours to read leaves the other part; sizes never depend on it.
+/// If one part of it cannot be read, the other part is still used. Sizes never depend on it.
 async fn mendix_names(connection: &mut MySqlConnection) -> Result<MendixNames, MeasureError> {
     let entities = match list(connection, ENTITIES).await? {
         Ok(entities) => entities,
@@ -333,7 +362,7 @@ async fn mendix_names(connection: &mut MySqlConnection) -> Result<MendixNames, M
     };
     let (associations, catalogue) = match list(connection, ASSOCIATIONS).await? {
         Ok(associations) => (associations, MendixCatalogue::Read),
-        // Without associations there is no list of them.
+        // An app without associations has no such table.
         Err(MendixCatalogue::Absent) => (Vec::new(), MendixCatalogue::Read),
         Err(why) => (Vec::new(), why),
     };
@@ -345,12 +374,12 @@ async fn mendix_names(connection: &mut MySqlConnection) -> Result<MendixNames, M
         .map(|(table, name)| (table, MendixName::Entity(name)));
     Ok(MendixNames {
         catalogue,
-        // An entity wins: an association may be kept in the table of an entity.
+        // An entity wins: an association may be stored in an entity's table.
         names: associations.chain(entities).collect(),
     })
 }
 
-/// Returns tables and names of one of the runtime's lists, or why there are none.
+/// Returns the tables and names of one of the runtime's lists, or the reason why it cannot be read.
 async fn list(
     connection: &mut MySqlConnection,
     sql: &str,
@@ -371,7 +400,7 @@ async fn list(
     }
 }
 
-/// Returns a statement that says whose it is.
+/// Builds a statement with our mark, which identifies it in the server's logs.
 fn query<'q, R>(sql: &str) -> sqlx::query::QueryAs<'q, sqlx::MySql, R, MySqlArguments>
 where
     R: for<'r> FromRow<'r, MySqlRow>,
@@ -388,7 +417,7 @@ fn without_database(mut name: Vec<u8>) -> Vec<u8> {
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, MeasureError> {
-    String::from_utf8(bytes).map_err(|_| unexpected("a name that is no text"))
+    String::from_utf8(bytes).map_err(|_| unexpected("a name that is not valid UTF-8"))
 }
 
 async fn in_time<T>(
@@ -405,7 +434,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_say_their_dialect_in_their_version() {
+    fn the_dialect_follows_from_the_servers_version() {
         for (version, expected) in [
             ("10.11.14-MariaDB-0+deb12u2", Server::MariaDb),
             ("5.7.44-log", Server::Mysql5),
@@ -413,7 +442,7 @@ mod tests {
             ("8.0.39", Server::Mysql8),
             ("8.4.2", Server::Mysql8),
         ] {
-            assert_eq!(Server::of(version), expected, "{version}");
+            assert_eq!(Server::from_version(version), expected, "{version}");
         }
         assert!(
             Server::Mysql8

@@ -1,65 +1,65 @@
-//! Sums of partitions on the tables that are divided into them, over any number of levels. No I/O in this file.
+//! Sums the partitions of each partitioned table, over any number of levels. No I/O in this file.
 
 use std::collections::BTreeMap;
 
 use shared::snapshot::{Quality, TableKind, TableName, TableSize};
 
-/// Most levels of partitions that are followed. PostgreSQL has no limit; nobody has more than a few.
-const MOST_LEVELS: usize = 100;
+/// Maximum number of partition levels that are followed. PostgreSQL has no limit; real schemas have a few levels.
+const MAX_LEVELS: usize = 100;
 
-/// A table with its identity and, for a partition, that of the table that it is a part of.
+/// A table with its identity and, if it is a partition, its parent's identity.
 #[derive(Debug, Clone)]
 pub(super) struct Linked {
     /// Identity in the catalogue.
     pub(super) id: u32,
-    /// Identity of the partitioned table right above; `None` for all but partitions.
+    /// Identity of the direct parent table; `None` unless the table is a partition.
     pub(super) parent: Option<u32>,
     /// The table; `None` when it exists but could not be sized.
     pub(super) table: Option<TableSize>,
 }
 
-/// Returns the tables with the sums of partitions on their partitioned tables, in the order given.
+/// Returns the tables in the given order, with the sums of partitions set on their partitioned tables.
 ///
-/// Each partition names the table right above it. One whose parent is not there, because it was detached or attached
-/// meanwhile, counts by itself. A sum that a partition is missing from, or that holds an estimate, says so.
+/// Each partition names its direct parent. A partition whose parent is missing, because it was detached or attached
+/// in the meantime, counts as a table of its own. A sum that lacks a partition or includes an estimate is an estimate.
 pub(super) fn roll_up(mut tables: Vec<Linked>) -> Vec<TableSize> {
-    let places: BTreeMap<u32, usize> = (0..)
+    let indexes: BTreeMap<u32, usize> = (0..)
         .zip(&tables)
-        .map(|(place, each)| (each.id, place))
+        .map(|(index, each)| (each.id, index))
         .collect();
-    let place_above = |each: &Linked, tables: &[Linked]| -> Option<usize> {
-        let place = *places.get(&each.parent?)?;
-        let kind = tables.get(place)?.table.as_ref()?.kind;
-        (kind == TableKind::Partitioned).then_some(place)
+    let parent_index = |each: &Linked, tables: &[Linked]| -> Option<usize> {
+        let index = *indexes.get(&each.parent?)?;
+        let kind = tables.get(index)?.table.as_ref()?.kind;
+        (kind == TableKind::Partitioned).then_some(index)
     };
-    let above: Vec<Option<usize>> = tables
+    let parents: Vec<Option<usize>> = tables
         .iter()
-        .map(|each| place_above(each, &tables))
+        .map(|each| parent_index(each, &tables))
         .collect();
 
     let mut sums: BTreeMap<usize, Sums> = BTreeMap::new();
-    for (place, each) in tables.iter().enumerate() {
+    for (index, each) in tables.iter().enumerate() {
         let is_partitioned = |table: &TableSize| table.kind == TableKind::Partitioned;
         if each.table.as_ref().is_some_and(is_partitioned) {
-            sums.entry(place).or_default();
+            sums.entry(index).or_default();
             continue;
         }
-        let mut next = above.get(place).copied().flatten();
-        for _ in 0..MOST_LEVELS {
-            let Some(place) = next else { break };
-            sums.entry(place).or_default().add(each.table.as_ref());
-            next = above.get(place).copied().flatten();
+        let mut next = parents.get(index).copied().flatten();
+        for _ in 0..MAX_LEVELS {
+            let Some(parent) = next else { break };
+            sums.entry(parent).or_default().add(each.table.as_ref());
+            next = parents.get(parent).copied().flatten();
         }
     }
-    for (place, sums) in sums {
-        if let Some(table) = tables.get_mut(place).and_then(|each| each.table.as_mut()) {
-            sums.put(table);
+    for (index, sums) in sums {
+        if let Some(table) = tables.get_mut(index).and_then(|each| each.table.as_mut()) {
+            sums.apply_to(table);
         }
     }
-    let names: Vec<Option<TableName>> = above
+    let names: Vec<Option<TableName>> = parents
         .iter()
-        .map(|above| {
-            let table = tables.get((*above)?)?.table.as_ref()?;
+        .map(|parent| {
+            let table = tables.get((*parent)?)?.table.as_ref()?;
             Some(TableName {
                 schema: table.schema.clone(),
                 table: table.table.clone(),
@@ -77,7 +77,7 @@ pub(super) fn roll_up(mut tables: Vec<Linked>) -> Vec<TableSize> {
     named.collect()
 }
 
-/// Sums of the partitions of one table that hold rows.
+/// Sums of one table's partitions, leaf partitions only.
 struct Sums {
     heap_bytes: Option<u64>,
     toast_bytes: Option<u64>,
@@ -114,7 +114,7 @@ impl Sums {
             self.missing += 1;
             return;
         };
-        // One part that is not known makes its sum unknown.
+        // One unknown part makes the sum unknown.
         let sum = |sum: Option<u64>, part: Option<u64>| Some(sum?.saturating_add(part?));
         self.heap_bytes = sum(self.heap_bytes, table.heap_bytes);
         self.toast_bytes = sum(self.toast_bytes, table.toast_bytes);
@@ -127,7 +127,7 @@ impl Sums {
         self.estimated += u64::from(table.quality != Quality::Exact);
     }
 
-    fn put(self, table: &mut TableSize) {
+    fn apply_to(self, table: &mut TableSize) {
         table.heap_bytes = self.heap_bytes;
         table.toast_bytes = self.toast_bytes;
         table.index_bytes = self.index_bytes;
@@ -181,7 +181,7 @@ mod tests {
         tables.iter().find(|table| table.table == name).unwrap()
     }
 
-    /// The order of ids is not that of levels: a partition may be older than the table that it was attached to.
+    /// Ids are not ordered by level: a partition may be older than the table that it was attached to.
     fn tree() -> Vec<Linked> {
         vec![
             leaf(1, Some(9), "log_old", 10),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_has_the_sum_of_all_below_it() {
+    fn every_level_has_the_sum_of_all_levels_below() {
         let tables = roll_up(tree());
 
         assert_eq!(find(&tables, "log_new").total_bytes, 1102);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_says_when_a_partition_is_missing_or_estimated() {
+    fn a_sum_with_a_missing_or_estimated_partition_is_an_estimate() {
         let mut missing = tree();
         missing[3].table = None;
         let mut estimated = tree();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_without_its_table_counts_by_itself() {
+    fn a_partition_without_its_parent_counts_as_a_table() {
         let mut tables = tree();
         tables.retain(|each| each.id != 9);
 
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_partitions_is_empty_and_exact() {
+    fn a_partitioned_table_without_partitions_is_empty_and_exact() {
         let tables = roll_up(vec![partitioned(1, None, "log")]);
 
         assert_eq!(

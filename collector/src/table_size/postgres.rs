@@ -1,7 +1,7 @@
 //! Reads sizes from a PostgreSQL database: short statements over one connection, 1,000 tables at a time.
 //!
-//! There is no transaction around them. The size functions look at files, which no snapshot of a transaction
-//! holds still, so a transaction would only keep vacuum from its work.
+//! They do not run in a transaction. The size functions read files, which a transaction's snapshot does not freeze, so
+//! a transaction would only hold back vacuum.
 
 mod pace;
 mod row;
@@ -12,9 +12,9 @@ use std::time::Duration;
 use shared::database::{DatabaseError, Databases};
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::{DatabaseSize, MendixCatalogue, Quality, ServerStorage, UnsizedTable};
-use sqlx::postgres::PgConnection;
 use sqlx::postgres::types::Oid;
-use sqlx::{Connection, Executor};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection, Executor, FromRow, Row as _};
 use tokio::time::timeout;
 
 use super::mendix::{MendixName, MendixNames};
@@ -23,15 +23,15 @@ use super::{sort, unexpected};
 use crate::error::MeasureError;
 use crate::run::Progress;
 use pace::Pace;
-use row::{Judged, Row};
+use row::{Row, Verdict};
 
-/// What we give a statement beyond what the server gives it: the answer to the server's time-out must still arrive.
+/// Time beyond the server's own statement limit, so that the server's time-out error still arrives.
 const ANSWER_RESERVE: Duration = Duration::from_secs(5);
-/// Longest wait for an orderly end of the connection.
+/// Time limit for closing the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Only PostgreSQL's own names are found without a schema; and a lock that came just now is waited for shortly, as
-/// the batch can be asked for again around it. Half of what one locked table may cost.
+/// Settings of the session. Only PostgreSQL's own names resolve without a schema. A new lock is waited for briefly,
+/// because the batch can be repeated without the locked table; one lock costs at most two such waits.
 const SESSION: &str = "SET search_path = pg_catalog; SET lock_timeout = '250ms'";
 const DATABASE: &str = include_str!("postgres/database.sql");
 const TABLES: &str = include_str!("postgres/tables.sql");
@@ -42,7 +42,7 @@ const MENDIX_ENTITIES: &str = include_str!("postgres/mendix_entities.sql");
 /// The only schema that a Mendix runtime uses.
 const MENDIX_SCHEMA: &str = "public";
 
-/// One connection, with the time that each statement is given.
+/// One connection with its time limit for each statement.
 struct Session {
     connection: PgConnection,
     answer_timeout: Duration,
@@ -61,7 +61,7 @@ pub(super) async fn measure(
         answer_timeout: statement_timeout + ANSWER_RESERVE,
     };
     let measured = ask(&mut session, target, progress).await;
-    // The numbers are in: a server that does not say good-bye changes nothing.
+    // The sizes are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, session.connection.close()).await;
     measured
 }
@@ -97,12 +97,48 @@ async fn ask(
     })
 }
 
-/// What the batches have brought so far.
+/// Results of the batches so far.
 struct Found {
     tables: Vec<Linked>,
     unsized_tables: Vec<UnsizedTable>,
-    /// `None` once one of the system's tables had no exact size.
+    /// `None` as soon as a system table has no exact size.
     system_bytes: Option<u64>,
+}
+
+/// A row of `mendix_readable.sql`.
+struct MendixReadable {
+    has_entities: bool,
+    may_read_entities: bool,
+    has_associations: bool,
+    may_read_associations: bool,
+}
+
+impl FromRow<'_, PgRow> for MendixReadable {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            has_entities: row.try_get("has_entities")?,
+            may_read_entities: row.try_get("may_read_entities")?,
+            has_associations: row.try_get("has_associations")?,
+            may_read_associations: row.try_get("may_read_associations")?,
+        })
+    }
+}
+
+/// A row of `mendix_names.sql` and `mendix_entities.sql`.
+struct MendixNameRow {
+    table_name: String,
+    name: String,
+    is_entity: bool,
+}
+
+impl FromRow<'_, PgRow> for MendixNameRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            table_name: row.try_get("table_name")?,
+            name: row.try_get("name")?,
+            is_entity: row.try_get("is_entity")?,
+        })
+    }
 }
 
 impl Session {
@@ -121,7 +157,7 @@ impl Session {
         Self::in_time(self.answer_timeout, prepared).await.map(drop)
     }
 
-    /// Reads all tables, batch by batch; goes around those that are locked.
+    /// Reads all tables in batches and does not open locked ones.
     async fn tables(&mut self, progress: &Progress) -> Result<Found, MeasureError> {
         let mut found = Found {
             tables: Vec::new(),
@@ -133,7 +169,7 @@ impl Session {
             let rows = match self.batch(last, &pace).await {
                 Ok(rows) => rows,
                 Err(error @ DatabaseError::Locked(_)) => {
-                    if !pace.met_lock() {
+                    if !pace.hit_lock() {
                         return Err(error.into());
                     }
                     continue;
@@ -144,7 +180,7 @@ impl Session {
                 return Ok(found);
             };
             last = row.oid;
-            pace.answered();
+            pace.succeeded();
             for row in rows {
                 found.add(row, progress)?;
             }
@@ -161,31 +197,27 @@ impl Session {
         Self::in_time(self.answer_timeout, rows).await
     }
 
-    /// Reads whose tables are whose, as far as that is ours to read and nobody holds the list locked.
+    /// Reads the runtime's catalogue of names, as far as the role can read it and no other session locks it.
     async fn mendix_names(&mut self) -> Result<MendixNames, DatabaseError> {
-        let (has_entities, may_read_entities, has_associations, may_read_associations): (
-            bool,
-            bool,
-            bool,
-            bool,
-        ) = {
-            let asked = sqlx::query_as(MENDIX_READABLE)
+        let readable: MendixReadable = {
+            let row = sqlx::query_as(MENDIX_READABLE)
                 .persistent(false)
                 .fetch_one(&mut self.connection);
-            Self::in_time(self.answer_timeout, asked).await?
+            Self::in_time(self.answer_timeout, row).await?
         };
-        if !has_entities {
+        if !readable.has_entities {
             return Ok(MendixNames::none(MendixCatalogue::Absent));
         }
-        if !may_read_entities {
+        if !readable.may_read_entities {
             return Ok(MendixNames::none(MendixCatalogue::Denied));
         }
-        let (statement, catalogue) = match (has_associations, may_read_associations) {
-            (true, true) => (MENDIX_NAMES, MendixCatalogue::Read),
-            (true, false) => (MENDIX_ENTITIES, MendixCatalogue::Denied),
-            (false, _) => (MENDIX_ENTITIES, MendixCatalogue::Read),
-        };
-        let rows = sqlx::query_as::<_, (String, String, bool)>(statement)
+        let (statement, catalogue) =
+            match (readable.has_associations, readable.may_read_associations) {
+                (true, true) => (MENDIX_NAMES, MendixCatalogue::Read),
+                (true, false) => (MENDIX_ENTITIES, MendixCatalogue::Denied),
+                (false, _) => (MENDIX_ENTITIES, MendixCatalogue::Read),
+            };
+        let rows = sqlx::query_as::<_, MendixNameRow>(statement)
             .persistent(false)
             .fetch_all(&mut self.connection);
         match Self::in_time(self.answer_timeout, rows).await {
@@ -211,20 +243,20 @@ impl Found {
     fn add(&mut self, row: Row, progress: &Progress) -> Result<(), MeasureError> {
         let (id, parent) = (row.oid.0, row.parent.map(|parent| parent.0));
         let is_catalogue = row.is_catalogue;
-        match row.judge()? {
-            Judged::Gone => {}
-            Judged::Sized(table) if is_catalogue => {
+        match row.evaluate()? {
+            Verdict::Gone => {}
+            Verdict::Sized(table) if is_catalogue => {
                 let is_exact = table.quality == Quality::Exact;
                 let sum = self.system_bytes.filter(|_| is_exact);
                 self.system_bytes = sum.and_then(|sum| sum.checked_add(table.total_bytes));
             }
-            Judged::Unsized(_) if is_catalogue => self.system_bytes = None,
-            Judged::Sized(table) => {
+            Verdict::Unsized(_) if is_catalogue => self.system_bytes = None,
+            Verdict::Sized(table) => {
                 progress.add(1, table.total_bytes);
                 let table = Some(*table);
                 self.tables.push(Linked { id, parent, table });
             }
-            Judged::Unsized(table) => {
+            Verdict::Unsized(table) => {
                 self.unsized_tables.push(table);
                 let table = None;
                 self.tables.push(Linked { id, parent, table });
@@ -234,16 +266,16 @@ impl Found {
     }
 }
 
-fn named((table, name, is_entity): (String, String, bool)) -> (String, MendixName) {
-    let kind = if is_entity {
+fn named(row: MendixNameRow) -> (String, MendixName) {
+    let kind = if row.is_entity {
         MendixName::Entity
     } else {
         MendixName::Association
     };
-    (table, kind(name))
+    (row.table_name, kind(row.name))
 }
 
-/// Returns whether the list, its columns or our right on them went away since they were looked for.
+/// Returns whether the list, its columns or our right on them disappeared since they were checked.
 fn is_gone(error: &DatabaseError) -> bool {
     let code = match error {
         DatabaseError::Denied(_) => return true,

@@ -1,7 +1,6 @@
-//! Storage of the server that a database is on: allocated by the fleet file, free or used by CloudWatch.
+//! Storage of the database's server: allocated bytes from the fleet file, free or used bytes from CloudWatch.
 //!
-//! It stands beside the sizes of tables and never takes any from them: what is in the way makes it unknown, with a
-//! word for the reason.
+//! Storage never affects the table sizes. If it cannot be read, it is unknown and carries a reason code.
 
 use std::time::Duration;
 
@@ -15,20 +14,29 @@ use tokio::time::{Instant, timeout_at};
 use crate::aws::rds_storage::{self, Figure, GIB};
 use crate::error::MeasureError;
 
-/// Longest time for CloudWatch, after the tables were measured: one call (`shared::aws::CALL_TIMEOUT`, 33 s) and what
-/// assuming a role takes of it.
+/// Time limit for CloudWatch after the tables are measured: one call (`shared::aws::CALL_TIMEOUT`, 33 s), including
+/// the time to assume a role.
 const STORAGE_TIMEOUT: Duration = Duration::from_secs(35);
-/// What CloudWatch leaves of the time for measuring, so that finished tables are handed back in time.
-const HAND_BACK_RESERVE: Duration = Duration::from_secs(1);
+/// Part of the measuring time that CloudWatch may not use, so that finished tables are returned in time.
+const RETURN_RESERVE: Duration = Duration::from_secs(1);
 
-/// Reads the storage of the server of `target` as of `now`, by `until` at the latest.
+/// Time of a storage request, and its limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StorageDeadline {
+    /// Time that the metrics are requested for.
+    pub(super) now: DateTime<Utc>,
+    /// End of the whole measurement.
+    pub(super) until: Instant,
+}
+
+/// Reads the storage of `target`'s server before the deadline.
 ///
-/// Costs one metric requested, and nothing where the server is not known. `database_bytes` are those of the database:
-/// a server uses at least as many.
+/// Costs one requested metric, or nothing if the server is unknown. A server uses at least `database_bytes`, the size
+/// of the database.
 pub(super) async fn read(
     aws: &Aws,
     target: &DatabaseTarget,
-    (now, until): (DateTime<Utc>, Instant),
+    StorageDeadline { now, until }: StorageDeadline,
     database_bytes: u64,
 ) -> ServerStorage {
     let allocated_bytes = target.allocated_gib.map(|gib| gib.saturating_mul(GIB));
@@ -38,17 +46,18 @@ pub(super) async fn read(
             ..ServerStorage::unknown("server_unknown")
         };
     };
-    let longest = Instant::now() + STORAGE_TIMEOUT;
-    let until = until.checked_sub(HAND_BACK_RESERVE).unwrap_or(until);
+    let timeout = Instant::now() + STORAGE_TIMEOUT;
+    let until = until.checked_sub(RETURN_RESERVE).unwrap_or(until);
     let region = target.rds_region();
     let place = (region.as_deref(), target.role_arn.as_deref());
     let reading = rds_storage::figure(aws, place, &server, now);
-    let figure = timeout_at(until.min(longest), reading)
+    let figure = timeout_at(until.min(timeout), reading)
         .await
         .unwrap_or_else(|_| {
             let seconds = STORAGE_TIMEOUT.as_secs();
-            let reason =
-                format!("CloudWatch did not answer within {seconds} seconds, or the run's");
+            let reason = format!(
+                "CloudWatch did not answer within {seconds} seconds or the run's time limit"
+            );
             Err(MeasureError::transient("timeout", reason))
         });
     let figure = figure.map_err(|error| {
@@ -56,7 +65,7 @@ pub(super) async fn read(
             target.id = target.id().as_str(),
             failure.code = error.code,
             error = error_chain(&error),
-            "the storage of the database's server is not known"
+            "storage of the database server is unknown"
         );
         error.code
     });
@@ -68,8 +77,8 @@ pub(super) async fn read(
 
 /// Returns the storage of an instance.
 ///
-/// What is in use is told only where it can be: an allocation that is less than what is free, or leaves less than the
-/// database alone takes, is not that of the instance any more.
+/// Used bytes are unknown if the allocation contradicts the measurements. An allocation below the free bytes, or one
+/// that leaves less than the database's own size, is outdated.
 fn of_instance(
     allocated_bytes: Option<u64>,
     figure: Result<Figure, &'static str>,
@@ -110,42 +119,45 @@ mod tests {
 
     const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-    fn told(storage: &ServerStorage) -> (Option<u64>, Option<u64>, Option<&str>) {
+    fn reported(storage: &ServerStorage) -> (Option<u64>, Option<u64>, Option<&str>) {
         let reason = storage.reason.as_deref();
         (storage.free_bytes, storage.used_bytes, reason)
     }
 
     #[test]
-    fn an_instance_uses_what_is_allocated_and_not_free() {
+    fn an_instance_uses_its_allocated_minus_its_free_bytes() {
         let full = of_instance(Some(100), Ok((0, AT)), 100);
         let some = of_instance(Some(100), Ok((60, AT)), 40);
 
-        assert_eq!(told(&some), (Some(60), Some(40), None));
+        assert_eq!(reported(&some), (Some(60), Some(40), None));
         assert_eq!(some.as_of, Some(AT));
-        assert_eq!(told(&full), (Some(0), Some(100), None));
+        assert_eq!(reported(&full), (Some(0), Some(100), None));
     }
 
     #[test]
-    fn an_allocation_that_contradicts_what_was_measured_gives_no_use() {
+    fn an_allocation_that_contradicts_the_measurements_leaves_used_bytes_unknown() {
         let outdated = Some("allocated_outdated");
 
         for (free, database) in [(101, 0), (60, 41)] {
             let storage = of_instance(Some(100), Ok((free, AT)), database);
-            assert_eq!(told(&storage), (Some(free), None, outdated));
+            assert_eq!(reported(&storage), (Some(free), None, outdated));
             assert_eq!(storage.allocated_bytes, Some(100));
         }
         let unknown = of_instance(None, Ok((60, AT)), 0);
-        assert_eq!(told(&unknown), (Some(60), None, Some("allocated_unknown")));
+        assert_eq!(
+            reported(&unknown),
+            (Some(60), None, Some("allocated_unknown"))
+        );
     }
 
     #[test]
-    fn without_a_figure_nothing_of_it_is_zero() {
+    fn without_metrics_no_byte_count_is_zero() {
         let instance = of_instance(Some(100), Err("throttled"), 0);
         let cluster = of_cluster(Err("no_metrics"));
 
-        assert_eq!(told(&instance), (None, None, Some("throttled")));
+        assert_eq!(reported(&instance), (None, None, Some("throttled")));
         assert_eq!(instance.allocated_bytes, Some(100));
-        assert_eq!(told(&cluster), (None, None, Some("no_metrics")));
+        assert_eq!(reported(&cluster), (None, None, Some("no_metrics")));
         assert_eq!((instance.as_of, cluster.as_of), (None, None));
     }
 }

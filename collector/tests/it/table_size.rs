@@ -1,4 +1,4 @@
-//! Table sizes from a real PostgreSQL and MariaDB, each test in a database and with a role of its own.
+//! Table sizes from a real PostgreSQL and MariaDB. Each test has its own database and role.
 
 mod failures;
 mod locks;
@@ -35,8 +35,8 @@ fn local(engine: Engine, port: u16, name: &str) -> DatabaseTarget {
     }
 }
 
-/// Asserts that one source, as in a function that stays warm, measures the database of `server` that its administrator
-/// `name` has, tells when it is down, and measures it again.
+/// Asserts that one source, as in a warm function, measures `server`, reports that it is down, and measures it again
+/// after a restart. `name` is both the database and its administrator.
 async fn assert_measured_after_a_restart(mut server: Server, engine: Engine, name: &str) {
     let target = local(engine, server.port(), name);
     let source = TableSource::new(postgres::databases(PASSWORD));

@@ -1,9 +1,9 @@
--- Purpose:  how InnoDB spells the names that have other characters than ASCII; all others we spell ourselves.
+-- Purpose:  InnoDB's spelling of names with non-ASCII characters; all other names are encoded by us.
 -- Cost:     a list of names: 0.2 s for 10,000 tables (MariaDB 10.11, two cores); no table is opened.
 -- Locks:    none.
 -- Rights:   as tables.sql.
--- Versions: tested on MariaDB 10.11; the same in MySQL 5.7 (not tested). Not asked of MySQL 8 and newer: 9.7 has no
---           such character set, and their files have names as they are.
+-- Versions: tested on MariaDB 10.11; the same in MySQL 5.7 (not tested). Not used on MySQL 8 and newer: 9.7 lacks
+--           this character set, and file names are not encoded there.
 SELECT TABLE_NAME, CAST(CONVERT(TABLE_NAME USING filename) AS BINARY)
 FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND LENGTH(TABLE_NAME) <> CHAR_LENGTH(TABLE_NAME)

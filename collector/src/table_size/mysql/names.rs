@@ -1,20 +1,20 @@
-//! How InnoDB spells the names of tables, and what else of its own has names. Pure: no I/O in this file.
+//! InnoDB's encoding of table names, and its names for partitions and full-text indexes. Pure: no I/O in this file.
 //!
-//! A name is a file's name: letters and digits of ASCII and `_` stand for themselves, other characters are written
-//! with `@`. So a `#` in it is never the user's but InnoDB's own.
+//! Encoded names are file names: ASCII letters, digits and `_` are kept, all other characters are written with `@`.
+//! A `#` in an encoded name therefore always comes from InnoDB and never from the user.
 
-/// What a name of InnoDB's dictionary or files stands for.
+/// Meaning of a name in InnoDB's dictionary or of one of its files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'n> {
-    /// The table of that spelling, or one of its partitions.
+    /// The table with this encoded name, or one of its partitions.
     Table(&'n [u8]),
-    /// A part of a full-text index of the table with that id.
+    /// A part of a full-text index of the table with this id.
     FullText(u64),
-    /// A table that an unfinished or broken schema change left: of no table's.
+    /// Left by an unfinished or failed schema change; belongs to no table.
     Unfinished,
 }
 
-/// Returns what `name` (without its database) stands for.
+/// Returns the meaning of `name`, which is given without its database.
 pub(super) fn meaning(name: &[u8]) -> Meaning<'_> {
     if name.starts_with(b"#") {
         return Meaning::Unfinished;
@@ -22,12 +22,12 @@ pub(super) fn meaning(name: &[u8]) -> Meaning<'_> {
     if let Some(id) = full_text_table(name) {
         return Meaning::FullText(id);
     }
-    // `t#P#p0#SP#p0sp0`: a partition and its part; MySQL 8 writes them small.
+    // `t#P#p0#SP#p0sp0`: a partition and its subpartition; MySQL 8 writes the marks in lower case.
     let end = name
         .windows(3)
         .position(|part| part.eq_ignore_ascii_case(b"#P#"));
     let table = name.get(..end.unwrap_or(name.len())).unwrap_or(name);
-    // The names of devices, such as `aux`, are marked.
+    // Device names, such as `aux`, carry a suffix.
     Meaning::Table(table.strip_suffix(b"@@@").unwrap_or(table))
 }
 
@@ -41,7 +41,7 @@ fn full_text_table(name: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(id).ok()?, 16).ok()
 }
 
-/// Returns the spelling of `name`; `None` when it has characters that only the server can spell.
+/// Returns InnoDB's encoding of `name`; `None` if it has characters that only the server can encode.
 pub(super) fn encoded(name: &str) -> Option<Vec<u8>> {
     if let Some(old) = name.strip_prefix("#mysql50#") {
         return Some(old.as_bytes().to_vec());
@@ -62,11 +62,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_spelled_as_the_server_spells_them() {
+    fn names_are_encoded_as_the_server_encodes_them() {
         for (name, expected) in [
             ("plain_1", Some("plain_1")),
             ("system$user", Some("system@0024user")),
-            ("odd \"name", Some("odd@0020@0022name")),
+            ("quoted \"name", Some("quoted@0020@0022name")),
             ("a#P#p0", Some("a@0023P@0023p0")),
             ("acme-prod", Some("acme@002dprod")),
             ("#mysql50#a-b", Some("a-b")),

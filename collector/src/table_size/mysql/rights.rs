@@ -1,10 +1,9 @@
-//! What a role may see, read out of its grants. Pure: no I/O in this file.
+//! Derives what a role can see from its grants. Pure: no I/O in this file.
 //!
-//! `information_schema` shows a role the tables that it has some right on and says nothing of the others: whether the
-//! list is whole can be told by the grants alone. Lines of grants may hold a password's hash (MariaDB), so none is
-//! kept and none gets into an error.
+//! `information_schema` silently omits tables that the role has no right on, so only the grants show whether the list
+//! is complete. A grant line can contain a password hash (MariaDB), so lines are never stored or put into errors.
 
-/// Rights of which any one makes a table visible.
+/// Rights that each make a table visible.
 const TABLE_RIGHTS: [&str; 14] = [
     "ALL",
     "ALL PRIVILEGES",
@@ -22,20 +21,23 @@ const TABLE_RIGHTS: [&str; 14] = [
     "DELETE HISTORY",
 ];
 
-/// What a role sees of a database.
+/// What a role can see of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Rights {
     /// Whether it sees every table of the database.
     pub(super) sees_all_tables: bool,
-    /// Whether it may look at InnoDB's files.
+    /// Whether it sees InnoDB's files.
     pub(super) sees_files: bool,
 }
 
 impl Rights {
-    /// Returns what `grants`, the lines of `SHOW GRANTS`, let a role see of `database`.
+    /// Derives the rights on `database` from `grants`, the lines of `SHOW GRANTS`.
     ///
-    /// A line that is not understood gives nothing. A right that was revoked for the one database (MySQL 8) is none.
-    pub(super) fn of<'g>(grants: impl IntoIterator<Item = &'g str>, database: &str) -> Self {
+    /// Unknown lines grant nothing. A right that is revoked for this one database (MySQL 8) does not count.
+    pub(super) fn from_grants<'g>(
+        grants: impl IntoIterator<Item = &'g str>,
+        database: &str,
+    ) -> Self {
         let (mut everywhere, mut here, mut revoked) = (Vec::new(), Vec::new(), Vec::new());
         for line in grants {
             let (is_grant, rest) = match (line.strip_prefix("GRANT "), line.strip_prefix("REVOKE "))
@@ -64,7 +66,7 @@ impl Rights {
         };
         let shows = |right: &String| TABLE_RIGHTS.contains(&right.as_str());
         let mut kept = everywhere.iter().filter(|right| {
-            // ALL less one right still has others; less all of them it has none.
+            // ALL with one right revoked still includes others; with all of them revoked it includes none.
             (right.starts_with("ALL") && !revoked.iter().any(|each| each.starts_with("ALL")))
                 || !is_revoked(right)
         });
@@ -77,7 +79,7 @@ impl Rights {
     }
 }
 
-/// Returns the pattern of the database in a scope like `` `name`.* TO … ``; `None` for one table or a routine.
+/// Returns the database pattern of a scope like `` `name`.* TO … ``; `None` for a single table or a routine.
 fn database_of(scope: &str) -> Option<String> {
     let mut rest = scope.strip_prefix('`')?;
     let mut name = String::new();
@@ -94,8 +96,8 @@ fn database_of(scope: &str) -> Option<String> {
     }
 }
 
-/// Returns whether `name` is what a grant's `pattern` means: `_` is any character, `%` any number of them, and `\`
-/// takes a character for itself.
+/// Returns whether `name` matches a grant's `pattern`: `_` is any character, `%` any number of characters, and `\`
+/// escapes the next one.
 fn is_like(name: &str, pattern: &str) -> bool {
     let mut pattern = pattern.chars();
     let mut characters = name.chars();
@@ -123,12 +125,12 @@ mod tests {
     use super::*;
 
     fn rights(grants: &[&str]) -> (bool, bool) {
-        let rights = Rights::of(grants.iter().copied(), "acme_prod");
+        let rights = Rights::from_grants(grants.iter().copied(), "acme_prod");
         (rights.sees_all_tables, rights.sees_files)
     }
 
     #[test]
-    fn any_right_on_all_tables_shows_them_and_process_shows_the_files() {
+    fn any_right_on_the_database_shows_all_tables_and_process_shows_the_files() {
         let cases: [(&[&str], (bool, bool)); 12] = [
             (&[], (false, false)),
             (&["GRANT USAGE ON *.* TO `r`@`%`"], (false, false)),
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_that_is_revoked_for_the_database_shows_nothing_of_it() {
+    fn a_right_that_is_revoked_for_the_database_does_not_count() {
         let global = "GRANT SELECT, PROCESS ON *.* TO `r`@`%`";
 
         assert_eq!(
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_databases_are_those_of_the_server() {
+    fn database_patterns_match_as_on_the_server() {
         for (name, pattern, expected) in [
             ("a_b", "a_b", true),
             ("axb", "a_b", true),

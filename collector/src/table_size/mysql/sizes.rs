@@ -1,8 +1,8 @@
-//! From what the server lists to sizes of tables. Pure: no I/O in this file.
+//! Turns the server's lists into table sizes. Pure: no I/O in this file.
 //!
-//! The lists are read one after the other while the database lives on. A file that was listed is counted, whatever
-//! became of its table since; a table that is in no later list was dropped and is left out; one that was there before
-//! and after, and has no file, is named as not sized.
+//! The lists are read one after the other while the database changes. A listed file counts even if its table has since
+//! been dropped. A table that is missing from a later list was dropped and is omitted. A table that is in both lists of
+//! tables but has no file is reported as not sized.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,9 +10,9 @@ use shared::snapshot::{Quality, TableKind, TableSize, UnsizedTable};
 
 use super::names::{self, Meaning};
 
-/// Engines whose lengths are those of their files at the moment of asking.
+/// Engines that report the current lengths of their files.
 const LIVE_ENGINES: [&str; 3] = ["MyISAM", "Aria", "ARCHIVE"];
-/// Engines that keep nothing of their own on disk: their tables are like views.
+/// Engines without files of their own; their tables are treated like views.
 const ENGINES_WITHOUT_FILES: [&str; 6] = [
     "MEMORY",
     "BLACKHOLE",
@@ -23,17 +23,18 @@ const ENGINES_WITHOUT_FILES: [&str; 6] = [
 ];
 
 const SHARED_FILE: &str =
-    "it shares a file with other tables, so the server's statistics stand for its bytes";
-const NOT_LISTED: &str = "InnoDB did not say which file it is in (another session holds or waits for a lock, or a name has letters beyond ASCII), so the server's statistics stand for its bytes";
-const FULL_TEXT_UNKNOWN: &str = "its full-text indexes are not in it: InnoDB did not say which files are theirs (another session holds or waits for a lock, or the database's name has letters beyond ASCII)";
+    "it shares a file with other tables, so its bytes are taken from the server's statistics";
+const NOT_LISTED: &str = "InnoDB did not report which file it is in (another session holds or waits for a lock, or a name has non-ASCII characters), so its bytes are taken from the server's statistics";
+const FULL_TEXT_UNKNOWN: &str = "its full-text indexes are not included: InnoDB did not report which files are theirs (another session holds or waits for a lock, or the database's name has non-ASCII characters)";
 const NO_PROCESS: &str =
-    "the role lacks PROCESS and sees no files, so the server's statistics stand for its bytes";
+    "the role lacks PROCESS and sees no files, so its bytes are taken from the server's statistics";
+const NOT_OPENED: &str = "the server could not open it: it is locked or damaged";
 
-/// A table as `information_schema` lists it. Sizes and engine are `None` when the server could not open it.
+/// A table as `information_schema` lists it. Sizes and engine are `None` if the server could not open it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ListedTable {
     pub(super) name: String,
-    /// Its name as InnoDB spells it.
+    /// Its name as InnoDB spells it; `None` if unknown.
     pub(super) spelling: Option<Vec<u8>>,
     pub(super) is_sequence: bool,
     pub(super) engine: Option<String>,
@@ -42,7 +43,7 @@ pub(super) struct ListedTable {
     pub(super) data_bytes: Option<u64>,
     pub(super) index_bytes: Option<u64>,
     pub(super) free_bytes: Option<u64>,
-    /// Whether it has a full-text index; known only where it matters, when InnoDB's own list could not be read.
+    /// Whether it has a full-text index. Only set if InnoDB's own list of tables could not be read.
     pub(super) has_full_text: bool,
 }
 
@@ -52,11 +53,11 @@ pub(super) struct InnodbTable {
     pub(super) id: u64,
     pub(super) name: Vec<u8>,
     pub(super) space: u64,
-    /// Whether its file holds other tables too.
+    /// Whether its file also holds other tables.
     pub(super) is_shared: bool,
 }
 
-/// A file of InnoDB, by its name without its database's.
+/// An InnoDB file. Its name is given without the database's.
 #[derive(Debug, Clone)]
 pub(super) struct InnodbFile {
     pub(super) space: u64,
@@ -64,11 +65,11 @@ pub(super) struct InnodbFile {
     pub(super) bytes: u64,
 }
 
-/// What InnoDB lists; only a role with PROCESS sees it.
+/// InnoDB's own lists; visible only to a role with PROCESS.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Innodb {
-    /// `None` when another session's lock or the database's name was in the way: then names alone tell which file is
-    /// whose. Only MySQL 8 does that, which has no partition in a file with others.
+    /// `None` if another session's lock or the database's name prevented the listing; files are then matched to
+    /// tables by name. Happens only on MySQL 8, which never puts a partition into a shared file.
     pub(super) tables: Option<Vec<InnodbTable>>,
     pub(super) files: Vec<InnodbFile>,
 }
@@ -78,14 +79,14 @@ pub(super) struct Innodb {
 pub(super) struct Sizes {
     pub(super) tables: Vec<TableSize>,
     pub(super) unsized_tables: Vec<UnsizedTable>,
-    /// Bytes that are no table's: sequences, and what schema changes are building or left.
+    /// Bytes that belong to no table: sequences, and files that a schema change is building or has left behind.
     pub(super) other_bytes: u64,
 }
 
 /// Returns the sizes of the tables `listed` in `database`; `innodb` is `None` for a role that sees no files.
 ///
-/// `None` when a sum is beyond 64 bits.
-pub(super) fn judge(
+/// Returns `None` if a sum exceeds 64 bits.
+pub(super) fn evaluate(
     database: &str,
     listed: Vec<ListedTable>,
     innodb: Option<&Innodb>,
@@ -93,7 +94,7 @@ pub(super) fn judge(
 ) -> Option<Sizes> {
     let mut owned = Owned::default();
     if let Some(innodb) = innodb {
-        owned = Owned::of(innodb, &spellings(&listed, is_plain_spelling))?;
+        owned = Owned::from_lists(innodb, &spellings(&listed, is_plain_spelling))?;
     }
     let mut sizes = Sizes {
         other_bytes: owned.other_bytes,
@@ -102,7 +103,7 @@ pub(super) fn judge(
     for (index, table) in listed.into_iter().enumerate() {
         let space = owned.by_table.remove(&index).unwrap_or_default();
         if table.is_sequence {
-            // A server that shows us no file shows us the bytes of a sequence nowhere else.
+            // Without a visible file, the statistics are the only source for a sequence's bytes.
             let bytes = match space.file_bytes {
                 Some(bytes) => bytes,
                 None => table.data_bytes?.checked_add(table.index_bytes?)?,
@@ -110,29 +111,29 @@ pub(super) fn judge(
             sizes.other_bytes = sizes.other_bytes.checked_add(bytes)?;
             continue;
         }
-        let seen = match innodb {
-            None => Seen::Nothing,
-            Some(Innodb { tables: None, .. }) => Seen::Files,
-            // A name that could not be looked for is not missing from the list.
-            Some(_) if table.spelling.is_none() => Seen::Files,
-            Some(_) => Seen::All,
+        let visibility = match innodb {
+            None => Visibility::Nothing,
+            Some(Innodb { tables: None, .. }) => Visibility::Files,
+            // A table without a known spelling cannot be found in the list, even if it is there.
+            Some(_) if table.spelling.is_none() => Visibility::Files,
+            Some(_) => Visibility::TablesAndFiles,
         };
-        match size_of(database, &table, &space, seen)? {
+        match size_of(database, &table, &space, visibility)? {
             Verdict::Sized(size) => sizes.tables.push(*size),
             Verdict::Unsized(reason) => sizes.unsized_tables.push(UnsizedTable {
                 schema: database.to_owned(),
                 table: table.name,
                 reason: reason.to_owned(),
             }),
-            Verdict::LeftOut => {}
+            Verdict::Omitted => {}
         }
     }
     Some(sizes)
 }
 
-/// Returns the listed tables by their spellings.
+/// Returns the indexes of the listed tables by their spellings.
 ///
-/// Where the server spells names in its own characters too, both are looked for, and InnoDB's spelling wins.
+/// `is_plain` adds the unencoded names, which some servers use as well; InnoDB's spelling wins.
 fn spellings(listed: &[ListedTable], is_plain: bool) -> HashMap<Vec<u8>, usize> {
     let mut found = HashMap::with_capacity(listed.len());
     if is_plain {
@@ -148,20 +149,20 @@ fn spellings(listed: &[ListedTable], is_plain: bool) -> HashMap<Vec<u8>, usize> 
     found
 }
 
-/// What InnoDB holds of one table.
+/// InnoDB's storage of one table.
 #[derive(Debug, Default)]
 struct Space {
-    /// Bytes of all its files; `None` without any.
+    /// Bytes of all its files; `None` if it has none.
     file_bytes: Option<u64>,
-    /// Bytes of the files of its full-text indexes, which are in `file_bytes` too.
+    /// Bytes of its full-text index files, which `file_bytes` includes.
     full_text_bytes: u64,
-    /// Whether some of it is in a file with other tables.
+    /// Whether a part of it is in a file with other tables.
     is_shared: bool,
-    /// Whether InnoDB lists a part of it whose file is not there.
+    /// Whether InnoDB lists a part of it whose file does not exist.
     lacks_file: bool,
 }
 
-/// What InnoDB holds, by the index of the listed table.
+/// InnoDB's storage by the index of the listed table.
 #[derive(Debug, Default)]
 struct Owned {
     by_table: BTreeMap<usize, Space>,
@@ -169,7 +170,7 @@ struct Owned {
 }
 
 impl Owned {
-    fn of(innodb: &Innodb, spellings: &HashMap<Vec<u8>, usize>) -> Option<Self> {
+    fn from_lists(innodb: &Innodb, spellings: &HashMap<Vec<u8>, usize>) -> Option<Self> {
         let tables = innodb.tables.as_deref().unwrap_or_default();
         let by_id: HashMap<u64, &InnodbTable> =
             tables.iter().map(|table| (table.id, table)).collect();
@@ -186,14 +187,14 @@ impl Owned {
         let owner = |name: &[u8]| match (of_table(name), names::meaning(name)) {
             (None, Meaning::FullText(id)) => {
                 let table = by_id.get(&id)?;
-                // A name that is not known as InnoDB spells it is known as the file has it.
+                // If InnoDB's spelling is unknown, the file's name still identifies the table.
                 let of_file = || of_table(numbers.get(&table.space)?);
                 of_table(&table.name).or_else(of_file)
             }
             (index, _) => index,
         };
         let mut owned = Self::default();
-        // By the file's number first: in MySQL 8 tables and files may be spelled differently.
+        // Match by file number first: in MySQL 8 tables and files may be spelled differently.
         let tables_by_space: HashMap<u64, &InnodbTable> = tables
             .iter()
             .filter(|table| !table.is_shared)
@@ -221,7 +222,7 @@ impl Owned {
             };
             let space = owned.by_table.entry(index).or_default();
             space.is_shared |= table.is_shared;
-            // A rebuilt table has a new file; the one of its name was there a moment ago.
+            // A table that was rebuilt between the lists has a new file number; the listed file has its name.
             space.lacks_file |= !table.is_shared
                 && !numbers.contains_key(&table.space)
                 && !named.contains(table.name.as_slice());
@@ -230,31 +231,35 @@ impl Owned {
     }
 }
 
-/// What InnoDB tells of a table.
+/// InnoDB lists that are visible for a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// The role may not see its lists.
+enum Visibility {
+    /// The role does not see InnoDB's lists.
     Nothing,
-    /// Its files, but not which table has which.
+    /// The files, without the tables that they belong to.
     Files,
-    /// Its tables and their files.
-    All,
+    TablesAndFiles,
 }
 
 enum Verdict {
     Sized(Box<TableSize>),
     Unsized(&'static str),
-    LeftOut,
+    Omitted,
 }
 
-/// Returns what is known of one table; `None` when a sum is beyond 64 bits.
-fn size_of(database: &str, table: &ListedTable, space: &Space, seen: Seen) -> Option<Verdict> {
+/// Returns the size of one table; `None` if a sum exceeds 64 bits.
+fn size_of(
+    database: &str,
+    table: &ListedTable,
+    space: &Space,
+    visibility: Visibility,
+) -> Option<Verdict> {
     let is = |engines: &[&str]| {
         let engine = table.engine.as_deref().unwrap_or_default();
         engines.iter().any(|each| each.eq_ignore_ascii_case(engine))
     };
     if is(&ENGINES_WITHOUT_FILES) {
-        return Some(Verdict::LeftOut);
+        return Some(Verdict::Omitted);
     }
     let sized = TableSize {
         kind: if table.is_partitioned {
@@ -304,28 +309,26 @@ fn size_of(database: &str, table: &ListedTable, space: &Space, seen: Seen) -> Op
             ..sized.clone()
         })))
     };
-    if is(&["InnoDB"]) && seen != Seen::Nothing {
+    if is(&["InnoDB"]) && visibility != Visibility::Nothing {
         return match reported {
             _ if space.lacks_file => Some(Verdict::Unsized("its file is missing")),
-            // Its free bytes are the whole file's.
+            // The reported free bytes belong to the whole file.
             Some(bytes) if space.is_shared => {
                 estimated(bytes.checked_add(space.full_text_bytes)?, SHARED_FILE, None)
             }
-            Some(bytes) if seen == Seen::Files => estimated(bytes, NOT_LISTED, None),
-            None if space.is_shared || seen == Seen::Files => Some(Verdict::Unsized(
-                "the server could not open it: it is locked or damaged",
-            )),
-            // In no list of InnoDB's any more.
-            _ => Some(Verdict::LeftOut),
+            Some(bytes) if visibility == Visibility::Files => estimated(bytes, NOT_LISTED, None),
+            None if space.is_shared || visibility == Visibility::Files => {
+                Some(Verdict::Unsized(NOT_OPENED))
+            }
+            // InnoDB no longer lists it.
+            _ => Some(Verdict::Omitted),
         };
     }
     let Some(reported) = reported else {
-        return Some(Verdict::Unsized(
-            "the server could not open it: it is locked or damaged",
-        ));
+        return Some(Verdict::Unsized(NOT_OPENED));
     };
     if is(&["InnoDB"]) {
-        // Without the files it is not known whether the free bytes are this table's alone.
+        // Without the files it is unknown whether the free bytes belong to this table alone.
         return estimated(reported, NO_PROCESS, None);
     }
     if is(&LIVE_ENGINES) {
@@ -335,11 +338,11 @@ fn size_of(database: &str, table: &ListedTable, space: &Space, seen: Seen) -> Op
         })));
     }
     if reported == 0 {
-        return Some(Verdict::Unsized("its storage engine tells no size"));
+        return Some(Verdict::Unsized("its storage engine reports no size"));
     }
     estimated(
         reported,
-        "its bytes are what its storage engine says",
+        "its bytes are as reported by its storage engine",
         table.free_bytes,
     )
 }

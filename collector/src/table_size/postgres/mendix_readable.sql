@@ -1,9 +1,9 @@
--- Purpose:  whether this is a Mendix database, and which of its two lists of names this role may read. Looks at the
---           catalogue instead of trying: a failed attempt would be noise in the database's log every hour.
---           One row with two truths each: there is such a table, and both its columns may be read.
+-- Purpose:  whether this is a Mendix database, and which of its two lists of names this role can read. Checks the
+--           catalogue instead of trying: a failed attempt would log an error in the database every hour.
+--           One row with two flags for each list: the table exists, and both its columns can be read.
 -- Cost:     a few index look-ups.
 -- Locks:    none on the app's tables.
--- Rights:   none. A grant on the two columns is enough for a list to be readable.
+-- Rights:   none. A grant on the two columns makes a list readable.
 -- Versions: tested on 12, 15 and 18.
 SELECT
   count(*) FILTER (WHERE c.relname = 'mendixsystem$entity') > 0 AS has_entities,

@@ -1,18 +1,18 @@
-//! How many tables are asked for at once, and what happens when one of them is locked just then. No I/O.
+//! Size of the next batch of tables, and its retries if a table is locked meanwhile. No I/O.
 
-/// Tables of one batch: a lock that comes in its way costs no more than this to ask for again.
+/// Tables in one batch: the work that one new lock makes us repeat.
 const BATCH: i64 = 1000;
-/// Most waits for locks in one run. Each is `SIZE_LOCK_TIMEOUT` long, so that all of them are a few seconds.
-const MOST_WAITS: u32 = 50;
+/// Maximum number of lock waits in one run. Each takes the session's `lock_timeout`, a few seconds in total.
+const MAX_WAITS: u32 = 50;
 
-/// How the next batch is asked for.
+/// Parameters of the next batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pace {
-    /// Most tables of the next batch.
+    /// Maximum number of tables in the next batch.
     pub(super) batch: i64,
-    /// Whether no size function is called for it: the catalogue's pages are all that is asked for.
+    /// Whether it calls no size function and uses the catalogue's page counts only.
     pub(super) is_estimate: bool,
-    /// Whether the next batch was tried already.
+    /// Whether this batch has already failed once.
     is_retry: bool,
     waits: u32,
 }
@@ -27,25 +27,25 @@ impl Pace {
         }
     }
 
-    /// Goes on behind a batch that was answered.
-    pub(super) fn answered(&mut self) {
+    /// Moves on after a successful batch.
+    pub(super) fn succeeded(&mut self) {
         self.batch = (self.batch * 2).min(BATCH);
         self.is_estimate = false;
         self.is_retry = false;
     }
 
-    /// Goes on after a batch that met a lock; `false` when there were too many.
+    /// Adjusts the pace after a batch that ran into a lock; returns `false` after too many locks.
     ///
-    /// The same batch is asked for again first: the lock is seen now, and its table left unopened. Should another
-    /// one come, ever smaller batches go around it, and at last one table is estimated without being opened.
-    pub(super) fn met_lock(&mut self) -> bool {
+    /// The first retry repeats the same batch: the query now sees the lock and does not open that table. If it runs
+    /// into another lock, batches become smaller until a single table is estimated without being opened.
+    pub(super) fn hit_lock(&mut self) -> bool {
         self.waits += 1;
         if self.is_retry {
             self.is_estimate = self.batch == 1;
             self.batch = (self.batch / 2).max(1);
         }
         self.is_retry = true;
-        self.waits <= MOST_WAITS
+        self.waits <= MAX_WAITS
     }
 }
 
@@ -54,36 +54,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_costs_one_repetition_and_locks_that_go_on_end_at_one_table() {
+    fn one_lock_costs_one_retry_and_repeated_locks_end_at_one_table() {
         let mut pace = Pace::new();
 
-        assert!(pace.met_lock());
+        assert!(pace.hit_lock());
         assert_eq!((pace.batch, pace.is_estimate), (BATCH, false));
         let mut waits = 1;
         while !pace.is_estimate {
-            assert!(pace.met_lock());
+            assert!(pace.hit_lock());
             waits += 1;
         }
         assert_eq!(pace.batch, 1);
         assert!(waits <= 12, "{waits}");
 
-        pace.answered();
+        pace.succeeded();
         assert_eq!((pace.batch, pace.is_estimate), (2, false));
         for _ in 0..20 {
-            pace.answered();
+            pace.succeeded();
         }
         assert_eq!(pace.batch, BATCH);
     }
 
     #[test]
-    fn waiting_has_an_end() {
+    fn the_number_of_waits_is_limited() {
         let mut pace = Pace::new();
         let mut waits = 0;
-        while pace.met_lock() {
-            pace.answered();
+        while pace.hit_lock() {
+            pace.succeeded();
             waits += 1;
         }
 
-        assert_eq!(waits, MOST_WAITS);
+        assert_eq!(waits, MAX_WAITS);
     }
 }

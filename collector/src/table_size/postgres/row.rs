@@ -1,4 +1,4 @@
-//! One row of `tables.sql`, and what it says of its table. No I/O.
+//! One row of `tables.sql` and its evaluation. No I/O.
 
 use chrono::{DateTime, Utc};
 use shared::snapshot::{Persistence, Quality, TableKind, TableSize, UnsizedTable};
@@ -10,16 +10,16 @@ use super::negative;
 use crate::error::MeasureError;
 use crate::table_size::unexpected;
 
-/// Why a size is an estimate.
-const HELD: &str = "another session holds or waits for an exclusive lock; the size is by the last vacuum or analysis";
-/// Why a locked table has no size at all.
-const HELD_AND_UNKNOWN: &str = "another session holds or waits for an exclusive lock, and the table, its TOAST table or an index was not \
-                                vacuumed or analysed since it was made or rebuilt";
-/// Why a table that some of its parts are missing of has no size.
+/// Reason of an estimate.
+const LOCKED: &str = "another session holds or waits for an exclusive lock; the size is as of the last vacuum or analysis";
+/// Reason why a locked table has no size.
+const LOCKED_AND_UNKNOWN: &str = "another session holds or waits for an exclusive lock, and the table, its TOAST table or an index was not \
+                                  vacuumed or analysed since it was created or rebuilt";
+/// Reason why a table with only some of its sizes has no size.
 const REBUILT: &str = "it was dropped or rebuilt while it was measured";
 
-/// A row of `tables.sql`, by the names of its columns. A size is `None` when the relation was not there any more, and
-/// where it is locked when nothing is known of it.
+/// A row of `tables.sql`, by the names of its columns. A size is `None` if the relation no longer existed, or if it is
+/// locked and nothing is known about it.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) oid: Oid,
@@ -29,7 +29,7 @@ pub(super) struct Row {
     pub(super) persistence: String,
     pub(super) parent: Option<Oid>,
     pub(super) is_catalogue: bool,
-    pub(super) is_held: bool,
+    pub(super) is_locked: bool,
     pub(super) heap_bytes: Option<i64>,
     pub(super) toast_bytes: Option<i64>,
     pub(super) index_bytes: Option<i64>,
@@ -39,14 +39,14 @@ pub(super) struct Row {
     pub(super) last_analyze_at: Option<DateTime<Utc>>,
 }
 
-/// What a row says.
+/// Result of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Judged {
+pub(super) enum Verdict {
     /// The table with its size.
     Sized(Box<TableSize>),
     /// The table exists, or may exist, but has no size.
     Unsized(UnsizedTable),
-    /// The table was dropped since the statement began.
+    /// The table was dropped since the statement started.
     Gone,
 }
 
@@ -60,7 +60,7 @@ impl FromRow<'_, PgRow> for Row {
             persistence: row.try_get("persistence")?,
             parent: row.try_get("parent")?,
             is_catalogue: row.try_get("is_catalogue")?,
-            is_held: row.try_get("is_held")?,
+            is_locked: row.try_get("is_locked")?,
             heap_bytes: row.try_get("heap_bytes")?,
             toast_bytes: row.try_get("toast_bytes")?,
             index_bytes: row.try_get("index_bytes")?,
@@ -73,10 +73,11 @@ impl FromRow<'_, PgRow> for Row {
 }
 
 impl Row {
-    /// Returns what the row says of its table. Without any size the table was dropped; with only some of its sizes it
-    /// was dropped or rebuilt while it was sized, and whether it still exists is not known. What is locked and not known
-    /// in whole is not sized: the parts that are known may be the smallest.
-    pub(super) fn judge(self) -> Result<Judged, MeasureError> {
+    /// Evaluates the row.
+    ///
+    /// Without any size, the table was dropped. With only some of its sizes, it was dropped or rebuilt meanwhile, and
+    /// may or may not exist. A locked table with an unknown part is not sized: its known parts may be the smallest.
+    pub(super) fn evaluate(self) -> Result<Verdict, MeasureError> {
         let unsized_because = |reason: &str| UnsizedTable {
             schema: self.schema_name.clone(),
             table: self.table_name.clone(),
@@ -108,9 +109,9 @@ impl Row {
         let is_partitioned = kind == TableKind::Partitioned;
         let (Some(heap_bytes), Some(toast_bytes), Some(index_bytes)) = (heap, toast, index) else {
             return Ok(match heap {
-                _ if self.is_held => Judged::Unsized(unsized_because(HELD_AND_UNKNOWN)),
-                None => Judged::Gone,
-                Some(_) => Judged::Unsized(unsized_because(REBUILT)),
+                _ if self.is_locked => Verdict::Unsized(unsized_because(LOCKED_AND_UNKNOWN)),
+                None => Verdict::Gone,
+                Some(_) => Verdict::Unsized(unsized_because(REBUILT)),
             });
         };
         let total_bytes = [heap_bytes, toast_bytes, index_bytes]
@@ -118,14 +119,14 @@ impl Row {
             .try_fold(0, u64::checked_add)
             .ok_or_else(|| unexpected("a table of more than 64 bits of bytes"))?;
         let row_estimate = number(self.row_estimate)?;
-        let quality = if self.is_held && !is_partitioned {
+        let quality = if self.is_locked && !is_partitioned {
             Quality::Estimated {
-                reason: HELD.to_owned(),
+                reason: LOCKED.to_owned(),
             }
         } else {
             Quality::Exact
         };
-        Ok(Judged::Sized(Box::new(TableSize {
+        Ok(Verdict::Sized(Box::new(TableSize {
             kind,
             persistence,
             heap_bytes: Some(heap_bytes),
@@ -155,7 +156,7 @@ mod tests {
             persistence: "p".into(),
             parent: None,
             is_catalogue: false,
-            is_held: false,
+            is_locked: false,
             heap_bytes: Some(3),
             toast_bytes: Some(2),
             index_bytes: Some(1),
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_total_is_the_sum_of_its_parts() {
-        let Judged::Sized(table) = row().judge().unwrap() else {
+        let Verdict::Sized(table) = row().evaluate().unwrap() else {
             panic!("not sized")
         };
 
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_was_dropped_meanwhile_is_left_out() {
+    fn a_table_that_was_dropped_meanwhile_is_omitted() {
         let dropped = Row {
             heap_bytes: None,
             toast_bytes: Some(0),
@@ -185,23 +186,25 @@ mod tests {
             ..row()
         };
 
-        assert_eq!(dropped.judge().unwrap(), Judged::Gone);
+        assert_eq!(dropped.evaluate().unwrap(), Verdict::Gone);
     }
 
     #[test]
-    fn a_table_with_only_some_sizes_is_listed_and_never_counted() {
+    fn a_table_with_only_some_sizes_is_reported_and_never_counted() {
         let rebuilt = Row {
             toast_bytes: None,
             ..row()
         };
 
-        assert!(matches!(rebuilt.judge().unwrap(), Judged::Unsized(table) if table.table == "t"));
+        assert!(
+            matches!(rebuilt.evaluate().unwrap(), Verdict::Unsized(table) if table.table == "t")
+        );
     }
 
     #[test]
-    fn a_locked_table_is_an_estimate_and_never_zero_by_ignorance() {
-        let held = Row {
-            is_held: true,
+    fn a_locked_table_is_an_estimate_and_never_zero_because_it_is_unknown() {
+        let locked = Row {
+            is_locked: true,
             ..row()
         };
         let empty = Row {
@@ -209,32 +212,32 @@ mod tests {
             toast_bytes: Some(0),
             index_bytes: Some(0),
             row_estimate: Some(0),
-            ..held.clone()
+            ..locked.clone()
         };
         let unknown = [
             Row {
                 heap_bytes: None,
-                ..held.clone()
+                ..locked.clone()
             },
             Row {
                 toast_bytes: None,
-                ..held.clone()
+                ..locked.clone()
             },
             Row {
                 index_bytes: None,
-                ..held.clone()
+                ..locked.clone()
             },
         ];
 
-        let quality = |row: Row| match row.judge().unwrap() {
-            Judged::Sized(table) => Some(table.quality != Quality::Exact),
+        let quality = |row: Row| match row.evaluate().unwrap() {
+            Verdict::Sized(table) => Some(table.quality != Quality::Exact),
             _ => None,
         };
-        assert_eq!(quality(held), Some(true));
+        assert_eq!(quality(locked), Some(true));
         assert_eq!(quality(empty), Some(true));
         for unknown in unknown {
-            let Judged::Unsized(table) = unknown.judge().unwrap() else {
-                panic!("sized by the parts that are known")
+            let Verdict::Unsized(table) = unknown.evaluate().unwrap() else {
+                panic!("sized by its known parts alone")
             };
             assert!(table.reason.contains("vacuumed or analysed"));
         }
@@ -249,11 +252,11 @@ mod tests {
             ..row()
         };
 
-        assert_eq!(vast.judge().unwrap_err().code, "unexpected_answer");
+        assert_eq!(vast.evaluate().unwrap_err().code, "unexpected_answer");
         let negative = Row {
             heap_bytes: Some(-1),
             ..row()
         };
-        assert_eq!(negative.judge().unwrap_err().code, "unexpected_answer");
+        assert_eq!(negative.evaluate().unwrap_err().code, "unexpected_answer");
     }
 }

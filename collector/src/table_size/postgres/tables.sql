@@ -1,22 +1,22 @@
--- Purpose:  one batch of the relations that hold rows or partitions, in the order of their ids, with the bytes of heap,
---           TOAST and indexes, and what the server's statistics say. $1: the last id of the batch before. $2: most
---           rows. $3: whether no size function may be called at all.
---           Materialised views ('m') are tables to whoever pays for the disk. Partitions are ordinary tables ('r') with
---           a parent; partitioned tables ('p') hold nothing themselves. Catalogues that all databases share are left
---           out: they are not in this database's bytes. Foreign tables hold nothing here.
+-- Purpose:  one batch of the relations that hold rows or partitions, ordered by id, with the bytes of heap, TOAST and
+--           indexes, and the server's statistics. $1: the last id of the previous batch. $2: maximum number of rows.
+--           $3: whether to call no size function at all.
+--           Materialised views ('m') count as tables because they use disk space. Partitions are ordinary tables ('r')
+--           with a parent; partitioned tables ('p') hold no rows themselves. Catalogues that all databases share are
+--           omitted: they are not in this database's bytes. Foreign tables hold nothing here.
 -- Sizes:    heap is the main fork with the free space map, the visibility map and the init fork of an unlogged
 --           table; TOAST includes its index. Each part is read once and the total is their sum, because a table may
---           grow between two calls. NULL: the relation was dropped since the statement began.
--- Held:     the size functions open a relation with ACCESS SHARE, which waits behind ACCESS EXCLUSIVE, and also behind
---           one that only waits itself (a reader, then an ALTER TABLE, then us). Tables with such a lock on them, their
---           TOAST table or an index, in whatever state, are not opened: their sizes are the pages of the last vacuum or
---           analysis, and is_held says so. Only a TOAST table that has no such lock itself is still read. A lock taken
---           later costs lock_timeout, and the batch is repeated.
--- Unknown:  -1 rows stand for "never vacuumed or analysed"; before version 14 that was 0 rows in 0 pages, as for a table
---           that was empty then. A held part of which that is said is NULL, whatever its pages are: creating an index
---           writes its one page before there are rows. An analysis looks at no TOAST table. A vacuum without an analysis
---           may leave indexes out: one of all rows that has none, on a table that has some, was never looked at.
--- Cost:     as pg_total_relation_size for each table: about 0.1 ms with two indexes and TOAST. One look at the list of
+--           grow between two calls. NULL: the relation was dropped since the statement started.
+-- Locked:   the size functions open a relation with ACCESS SHARE, which waits behind ACCESS EXCLUSIVE, granted or only
+--           requested (a reader, then an ALTER TABLE, then us). A table with such a lock on it, its TOAST table or an
+--           index, granted or not, is not opened: its sizes are the pages of the last vacuum or analysis, and is_locked
+--           is true. A TOAST table without such a lock of its own is still read. A lock taken later costs lock_timeout,
+--           and the batch is repeated.
+-- Unknown:  -1 rows mean "never vacuumed or analysed"; before version 14 the same was 0 rows in 0 pages, as for a table
+--           that was empty then. A locked part in that state is NULL, whatever its pages are: creating an index writes
+--           its one page before there are rows. An analysis does not visit the TOAST table. A vacuum without an analysis
+--           may skip indexes: a full index without rows on a table with rows was never visited.
+-- Cost:     as pg_total_relation_size for each table: about 0.1 ms with two indexes and TOAST. One read of the list of
 --           locks for each batch.
 -- Locks:    ACCESS SHARE on one relation at a time, released before the next one is opened.
 -- Rights:   none on the tables. The session's search_path is pg_catalog alone.
@@ -28,7 +28,7 @@ WITH locked AS MATERIALIZED (
     AND l.mode = 'AccessExclusiveLock'
     AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
 ),
-held AS MATERIALIZED (
+locked_tables AS MATERIALIZED (
   SELECT oid FROM locked
   UNION
   SELECT x.indrelid FROM locked JOIN pg_index AS x ON x.indexrelid = locked.oid
@@ -41,8 +41,8 @@ batch AS MATERIALIZED (
     c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispartition, c.reltoastrelid, c.relhasindex,
     c.relpages, c.reltuples,
     c.reltuples < 0 OR c.reltuples = 0 AND c.relpages = 0 AND v.has_no_minus_one AS is_unknown,
-    $3 OR c.oid IN (SELECT oid FROM held) OR c.reltoastrelid IN (SELECT oid FROM held) AS is_held,
-    $3 OR c.reltoastrelid IN (SELECT oid FROM held) AS is_toast_held
+    $3 OR c.oid IN (SELECT oid FROM locked_tables) OR c.reltoastrelid IN (SELECT oid FROM locked_tables) AS is_locked,
+    $3 OR c.reltoastrelid IN (SELECT oid FROM locked_tables) AS is_toast_locked
   FROM pg_class AS c CROSS JOIN version AS v
   WHERE c.oid > $1 AND c.relkind IN ('r', 'm', 'p') AND NOT c.relisshared
   ORDER BY c.oid
@@ -56,11 +56,11 @@ SELECT
   b.relpersistence::text AS persistence,
   i.inhparent AS parent,
   n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_catalogue,
-  b.is_held,
+  b.is_locked,
   CASE
     WHEN b.relkind = 'p' THEN 0
-    WHEN b.is_held AND b.is_unknown THEN NULL
-    WHEN b.is_held THEN b.relpages * current_setting('block_size')::bigint
+    WHEN b.is_locked AND b.is_unknown THEN NULL
+    WHEN b.is_locked THEN b.relpages * current_setting('block_size')::bigint
     ELSE pg_relation_size(b.oid, 'main')
       + pg_relation_size(b.oid, 'fsm')
       + pg_relation_size(b.oid, 'vm')
@@ -68,7 +68,7 @@ SELECT
   END AS heap_bytes,
   CASE
     WHEN b.reltoastrelid = 0 THEN 0
-    WHEN b.is_toast_held THEN (
+    WHEN b.is_toast_locked THEN (
       SELECT current_setting('block_size')::bigint * (t.relpages + (
         SELECT coalesce(sum(ti.relpages), 0)::bigint
         FROM pg_index AS x JOIN pg_class AS ti ON ti.oid = x.indexrelid
@@ -82,7 +82,7 @@ SELECT
   END AS toast_bytes,
   CASE
     WHEN b.relkind = 'p' OR NOT b.relhasindex THEN 0
-    WHEN b.is_held THEN (
+    WHEN b.is_locked THEN (
       SELECT CASE
         WHEN bool_or(b.reltuples > 0 AND ix.reltuples <= 0 AND x.indpred IS NULL) THEN NULL
         ELSE current_setting('block_size')::bigint * coalesce(sum(ix.relpages), 0)::bigint

@@ -1,18 +1,18 @@
-//! Databases that give no numbers, and what is said about them.
+//! Errors of databases that cannot be measured.
 
 use shared::fleet::{Auth, DatabaseTarget, Engine};
 
 use super::local;
 use super::postgres::{TestDatabase, failure};
 
-/// A target on this machine that needs no server to fail.
-fn nowhere() -> DatabaseTarget {
+/// Returns a target on this machine without a server.
+fn unreachable() -> DatabaseTarget {
     local(Engine::Postgres, 9, "acme")
 }
 
 #[tokio::test]
-async fn a_closed_port_may_open_again() {
-    let error = failure(&nowhere(), None).await;
+async fn a_closed_port_is_a_transient_error() {
+    let error = failure(&unreachable(), None).await;
 
     assert_eq!(
         (error.code, error.is_transient),
@@ -21,10 +21,10 @@ async fn a_closed_port_may_open_again() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_not_set_is_missing_credentials() {
+async fn an_unset_password_is_reported_as_missing_credentials() {
     let target = DatabaseTarget {
         auth: Auth::Variable("MRT_TEST_NOT_SET".into()),
-        ..nowhere()
+        ..unreachable()
     };
 
     let error = failure(&target, None).await;
@@ -36,7 +36,7 @@ async fn a_password_that_is_not_set_is_missing_credentials() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_for_good() {
+async fn a_wrong_password_is_a_permanent_error() {
     let Some(database) = TestDatabase::empty().await else {
         return;
     };
@@ -48,7 +48,7 @@ async fn a_wrong_password_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_exist_is_missing_for_good() {
+async fn a_missing_database_is_a_permanent_error() {
     let Some(database) = TestDatabase::empty().await else {
         return;
     };
@@ -67,7 +67,7 @@ async fn a_database_that_does_not_exist_is_missing_for_good() {
 }
 
 #[tokio::test]
-async fn a_database_without_a_free_connection_may_have_one_later() {
+async fn too_many_connections_is_a_transient_error() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };

@@ -1,17 +1,17 @@
-//! Tables that the app holds locked: one estimate each, all others exact, and nobody waits for us.
+//! Tables that the app has locked: each is an estimate, all others are exact, and the app never waits for us.
 
 use shared::snapshot::{Completeness, Measurement, MendixCatalogue, Quality};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
 
-use super::postgres::{TestDatabase, execute, table};
+use super::postgres::{LaterCheck, TestDatabase, execute, table};
 
 const TABLES: &str = include_str!("../../../src/table_size/postgres/tables.sql");
 
-/// Asserts that `name` alone is an estimate, and that its size is the one of its last analysis: nothing was written
-/// to it since.
+/// Asserts that only `name` is an estimate, and that its size is that of its last analysis, since which nothing was
+/// written to it.
 pub(super) async fn assert_one_estimate(database: &mut TestDatabase, name: &str) {
-    let exact = format!(
+    let query = format!(
         "SELECT pg_total_relation_size('{name}') - pg_relation_size('{name}', 'fsm')
         - pg_relation_size('{name}', 'vm')"
     );
@@ -28,17 +28,20 @@ pub(super) async fn assert_one_estimate(database: &mut TestDatabase, name: &str)
     assert_eq!(
         size.other_bytes(),
         None,
-        "an estimate is no part of an exact rest"
+        "an estimate leaves no exact remainder"
     );
     let locked = table(&size, name.trim_matches('"')).unwrap();
     let Quality::Estimated { reason } = &locked.quality else {
         panic!("{locked:?}")
     };
     assert!(reason.contains("exclusive lock"), "{reason}");
-    // The lock is over once its session is: what is there now is what the estimate was of.
+    // The exact size can be queried once the lock is released.
     let parts = [locked.heap_bytes, locked.toast_bytes, locked.index_bytes];
     assert_eq!(parts.into_iter().flatten().sum::<u64>(), locked.total_bytes);
-    database.later.push((exact, locked.total_bytes));
+    database.later.push(LaterCheck {
+        query,
+        expected: locked.total_bytes,
+    });
 }
 
 #[tokio::test]
@@ -61,9 +64,9 @@ async fn a_locked_table_is_an_estimate_and_all_others_are_exact() {
     database.drop().await;
 }
 
-/// A reader, then a schema change that waits for it: whoever comes now waits behind the schema change.
+/// A reader, then a schema change that waits for it: every later reader queues behind the schema change.
 #[tokio::test]
-async fn a_lock_that_is_only_waited_for_is_gone_around_too() {
+async fn a_lock_that_is_only_requested_is_avoided_too() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -80,14 +83,14 @@ async fn a_lock_that_is_only_waited_for_is_gone_around_too() {
 
     assert_one_estimate(&mut database, "\"sales$order\"").await;
 
-    // The app goes on as soon as its own reader lets it: we hold nothing that it waits for.
+    // The schema change continues as soon as the reader ends: we hold no lock that it waits for.
     reader.close().await.unwrap();
     change.await.unwrap();
     database.drop().await;
 }
 
 #[tokio::test]
-async fn a_locked_index_or_toast_table_counts_as_its_table() {
+async fn a_locked_index_or_toast_table_makes_its_table_an_estimate() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -101,7 +104,7 @@ async fn a_locked_index_or_toast_table_counts_as_its_table() {
     .fetch_one(&mut database.connection)
     .await
     .unwrap();
-    // Both lock an index alone in the mode that matters, and its table in a weaker one.
+    // Both lock only an index exclusively, and its table in a weaker mode.
     for lock in [
         "BEGIN; REINDEX INDEX solo_pkey".to_owned(),
         format!("BEGIN; REINDEX TABLE {toast}"),
@@ -119,25 +122,25 @@ async fn a_locked_index_or_toast_table_counts_as_its_table() {
     database.drop().await;
 }
 
-/// Asserts that locked tables are told with the parts that the server knows, and as not sized where it does not know one.
+/// Asserts that locked tables have the sizes that the server knows, and are not sized if any part is unknown.
 ///
-/// Statements that empty a table lock its TOAST table too; others leave that to be read.
-pub(super) async fn assert_what_is_not_known_is_not_sized(database: &mut TestDatabase) {
+/// Statements that empty a table lock its TOAST table too; with others it can still be read.
+pub(super) async fn assert_unknown_parts_are_not_sized(database: &mut TestDatabase) {
     let version = "SELECT current_setting('server_version_num')::bigint / 10000";
-    let tells_empty = database.number(version).await >= 14;
+    let distinguishes_empty = database.number(version).await >= 14;
     let tables = [
         ("loaded", "", "LOCK TABLE loaded"),
         ("analysed", "ANALYZE analysed", "TRUNCATE analysed"),
         ("readable", "ANALYZE readable", "LOCK TABLE readable"),
         ("vacuumed", "VACUUM ANALYZE vacuumed", "TRUNCATE vacuumed"),
         ("short", "VACUUM ANALYZE short", "TRUNCATE short"),
-        ("passed", "VACUUM passed", "LOCK TABLE passed"),
+        ("skipped", "VACUUM skipped", "LOCK TABLE skipped"),
     ];
     let mut app = database.other_session().await;
     let mut locks = vec!["BEGIN"];
-    for (name, known_by, lock) in tables {
+    for (name, maintenance, lock) in tables {
         let payload = match name {
-            "short" | "passed" => "'x'",
+            "short" | "skipped" => "'x'",
             _ => "repeat('x', 4000)",
         };
         database
@@ -148,8 +151,8 @@ pub(super) async fn assert_what_is_not_known_is_not_sized(database: &mut TestDat
                  INSERT INTO {name} SELECT n, {payload} FROM generate_series(1, 3000) AS n"
             ))
             .await;
-        if !known_by.is_empty() {
-            database.run(known_by).await;
+        if !maintenance.is_empty() {
+            database.run(maintenance).await;
         }
         locks.push(lock);
     }
@@ -165,9 +168,9 @@ pub(super) async fn assert_what_is_not_known_is_not_sized(database: &mut TestDat
         .filter(|name| is_ours(name))
         .collect();
     unknown.sort_unstable();
-    let expected: &[_] = match tells_empty {
-        true => &["analysed", "loaded", "passed"],
-        // An empty TOAST table is as one that nobody looked at; a vacuum looks at every index.
+    let expected: &[_] = match distinguishes_empty {
+        true => &["analysed", "loaded", "skipped"],
+        // An empty TOAST table looks like one that was never visited; a vacuum visits every index.
         false => &["analysed", "loaded", "short"],
     };
     assert_eq!(unknown, expected);
@@ -175,18 +178,24 @@ pub(super) async fn assert_what_is_not_known_is_not_sized(database: &mut TestDat
     for name in names.iter().filter(|name| !expected.contains(name)) {
         let table = table(&size, name).unwrap();
         assert_ne!(table.quality, Quality::Exact, "{name}");
-        let heap = format!("SELECT pg_relation_size('{name}')");
-        let indexes = format!("SELECT pg_indexes_size('{name}')");
-        database.later.push((heap, table.heap_bytes.unwrap()));
-        database.later.push((indexes, table.index_bytes.unwrap()));
         let toast_bytes = table.toast_bytes.unwrap();
+        database.later.extend([
+            LaterCheck {
+                query: format!("SELECT pg_relation_size('{name}')"),
+                expected: table.heap_bytes.unwrap(),
+            },
+            LaterCheck {
+                query: format!("SELECT pg_indexes_size('{name}')"),
+                expected: table.index_bytes.unwrap(),
+            },
+        ]);
         match *name {
-            "readable" => {
-                let exact = format!(
+            "readable" => database.later.push(LaterCheck {
+                query: format!(
                     "SELECT pg_total_relation_size(reltoastrelid) FROM pg_class WHERE oid = '{name}'::regclass"
-                );
-                database.later.push((exact, toast_bytes));
-            }
+                ),
+                expected: toast_bytes,
+            }),
             "vacuumed" => assert!(toast_bytes > 3000 * 4000, "{toast_bytes}"),
             _ => assert!(toast_bytes <= 8192, "{name}: {toast_bytes}"),
         }
@@ -197,15 +206,15 @@ pub(super) async fn assert_what_is_not_known_is_not_sized(database: &mut TestDat
 }
 
 #[tokio::test]
-async fn a_locked_table_of_which_a_part_is_not_known_is_not_sized() {
+async fn a_locked_table_with_an_unknown_part_is_not_sized() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
-    assert_what_is_not_known_is_not_sized(&mut database).await;
+    assert_unknown_parts_are_not_sized(&mut database).await;
     database.drop().await;
 }
 
-/// Nothing is known of it and nothing can be: it is told as not sized, and never as zero bytes.
+/// Its size is unknown: it is reported as not sized and never as zero bytes.
 #[tokio::test]
 async fn a_locked_table_that_was_never_analysed_is_not_sized() {
     let Some(mut database) = TestDatabase::mendix().await else {
@@ -231,7 +240,7 @@ async fn a_locked_table_that_was_never_analysed_is_not_sized() {
 }
 
 #[tokio::test]
-async fn a_locked_partition_is_an_estimate_and_its_table_says_so() {
+async fn a_locked_partition_makes_its_table_an_estimate() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -263,9 +272,9 @@ async fn a_locked_partition_is_an_estimate_and_its_table_says_so() {
     database.drop().await;
 }
 
-/// The runtime changes its own list during a deployment: sizes are there, names come with the next run.
+/// The runtime changes its own catalogue during a deployment: sizes are reported, names return with the next run.
 #[tokio::test]
-async fn a_locked_list_of_entities_costs_names_and_no_sizes() {
+async fn a_locked_catalogue_costs_names_and_no_sizes() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -291,7 +300,7 @@ async fn a_locked_list_of_entities_costs_names_and_no_sizes() {
     database.drop().await;
 }
 
-/// Each table is let go before the next one is looked at: even inside a transaction nothing of the app's stays held.
+/// Each table is unlocked before the next one is opened, even inside a transaction.
 #[tokio::test]
 async fn no_lock_on_a_table_outlives_its_size() {
     let Some(mut database) = TestDatabase::mendix().await else {
@@ -308,10 +317,10 @@ async fn no_lock_on_a_table_outlives_its_size() {
         .unwrap();
     assert!(rows.len() > 30);
 
-    let held = "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+    let locks = "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE l.pid = pg_backend_pid() AND n.nspname <> 'pg_catalog'";
-    assert_eq!(database.number(held).await, 0);
+    assert_eq!(database.number(locks).await, 0);
     database.run("ROLLBACK").await;
     database.drop().await;
 }

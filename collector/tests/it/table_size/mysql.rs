@@ -21,8 +21,8 @@ pub(super) struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Returns an empty database and a role with `grants`, in which `:database` and `:role` stand for their names;
-    /// `None` when the test is skipped.
+    /// Returns an empty database and a role with `grants`, in which `:database` and `:role` are replaced by their
+    /// names; `None` if the test is skipped.
     pub(super) async fn with(grants: &[&str]) -> Option<Self> {
         let url = testing::service(testing::MYSQL)?;
         let server = MySqlConnectOptions::from_str(&url).unwrap();
@@ -48,7 +48,7 @@ impl TestDatabase {
         Some(database)
     }
 
-    /// Returns a database whose role has what the README asks for: it sees every table and may read none.
+    /// Returns an empty database whose role has the README's grants: it sees every table and can read none.
     pub(super) async fn empty() -> Option<Self> {
         Self::with(&[
             "GRANT SHOW VIEW ON :database.* TO :role",
@@ -66,14 +66,14 @@ impl TestDatabase {
         execute(&mut self.connection, &statement).await;
     }
 
-    /// Returns the one number that a query gives the administrator.
+    /// Runs a query as the administrator and returns its only number.
     pub(super) async fn number(&mut self, query: &str) -> u64 {
         let query =
             sqlx::query_scalar(AssertSqlSafe(format!("SELECT CAST(({query}) AS UNSIGNED)")));
         query.fetch_one(&mut self.connection).await.unwrap()
     }
 
-    /// Returns the bytes of a table's file, by the name that InnoDB has for it.
+    /// Returns the bytes of the file of the table with InnoDB's `spelling`.
     pub(super) async fn file_bytes(&mut self, spelling: &str) -> u64 {
         let name = &self.target.name;
         let query = format!(
@@ -108,7 +108,7 @@ pub(super) async fn execute(connection: &mut MySqlConnection, statement: &str) {
         .unwrap();
 }
 
-/// Returns the table of that name.
+/// Returns the table with this name.
 pub(super) fn table<'a>(size: &'a DatabaseSize, name: &str) -> &'a TableSize {
     let found = size.tables.iter().find(|table| table.table == name);
     found.unwrap_or_else(|| panic!("no {name:?} among {:?}", size.tables))

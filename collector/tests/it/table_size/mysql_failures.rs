@@ -1,4 +1,4 @@
-//! What a MariaDB role without rights is told and what is estimated for it, and a server that does not hold still.
+//! MariaDB roles without sufficient rights, and servers that fail during a measurement.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::mysql::{TestDatabase, names, table};
 use super::postgres::{PASSWORD, databases};
 
 #[tokio::test]
-async fn a_role_that_may_miss_tables_fails_instead_of_giving_a_part() {
+async fn a_role_that_might_not_see_all_tables_is_an_error_and_not_a_partial_result() {
     let Some(mut database) = TestDatabase::with(&["GRANT PROCESS ON *.* TO :role"]).await else {
         return;
     };
@@ -34,7 +34,7 @@ async fn a_role_that_may_miss_tables_fails_instead_of_giving_a_part() {
 }
 
 #[tokio::test]
-async fn a_right_through_a_role_counts() {
+async fn rights_granted_through_a_role_count() {
     let Some(mut database) = TestDatabase::with(&["GRANT PROCESS ON *.* TO :role"]).await else {
         return;
     };
@@ -45,7 +45,7 @@ async fn a_right_through_a_role_counts() {
         "GRANT :database TO :role",
         "SET DEFAULT ROLE :database FOR :role",
     ] {
-        // Here the last word of a grant is a role's name, not the database's.
+        // Here `:database` is also the name of a role.
         database.run(statement).await;
     }
 
@@ -57,7 +57,7 @@ async fn a_right_through_a_role_counts() {
 }
 
 #[tokio::test]
-async fn without_process_every_innodb_table_is_an_estimate_with_its_reason() {
+async fn without_process_every_innodb_table_is_an_estimate_with_a_reason() {
     let Some(mut database) = TestDatabase::with(&["GRANT SHOW VIEW ON :database.* TO :role"]).await
     else {
         return;
@@ -82,9 +82,8 @@ async fn without_process_every_innodb_table_is_an_estimate_with_its_reason() {
     database.drop().await;
 }
 
-/// A server that ends our connection in the middle: a failure that passes, and never a part of the tables.
 #[tokio::test]
-async fn a_killed_connection_is_a_failure_that_passes() {
+async fn a_killed_connection_is_a_transient_error_and_never_a_partial_result() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -110,7 +109,7 @@ async fn a_killed_connection_is_a_failure_that_passes() {
                 .await
                 .unwrap();
                 if id != 0 {
-                    // It may be gone by itself meanwhile.
+                    // The connection may have ended by itself.
                     let kill = format!("KILL {id}");
                     let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(kill))
                         .execute(&mut other)
@@ -136,12 +135,12 @@ async fn a_killed_connection_is_a_failure_that_passes() {
             break;
         }
     }
-    assert_eq!(lost, 3, "no connection was ever caught in the middle");
+    assert_eq!(lost, 3, "no connection was killed during a measurement");
     database.drop().await;
 }
 
 #[tokio::test]
-async fn a_statement_that_takes_too_long_is_ended() {
+async fn a_statement_beyond_its_time_limit_is_cancelled() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };

@@ -1,12 +1,12 @@
-//! Which tables a MariaDB has and how large they are.
+//! Tables of a MariaDB database and their sizes.
 
 use shared::snapshot::{Completeness, Measurement, MendixCatalogue, Quality, TableKind};
 
 use super::mysql::{TestDatabase, execute, names, table};
 
-/// The files grow at once; the statistics of `information_schema` only follow.
+/// Files grow immediately; the statistics of `information_schema` lag behind.
 #[tokio::test]
-async fn bytes_are_the_files_and_not_the_last_statistics() {
+async fn bytes_come_from_files_and_not_from_the_last_statistics() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -47,7 +47,7 @@ async fn bytes_are_the_files_and_not_the_last_statistics() {
 }
 
 #[tokio::test]
-async fn free_bytes_are_the_room_that_the_file_has_left() {
+async fn free_bytes_are_the_unused_bytes_of_the_file() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -57,16 +57,16 @@ async fn free_bytes_are_the_room_that_the_file_has_left() {
     database
         .run("INSERT INTO t SELECT seq, REPEAT(MD5(seq), 20) FROM seq_1_to_10000")
         .await;
-    // The file keeps the room of what is dropped from it.
+    // The file does not shrink when an index is dropped.
     database.run("ALTER TABLE t DROP INDEX by_note").await;
 
-    let said = "SELECT DATA_FREE FROM information_schema.TABLES
+    let data_free = "SELECT DATA_FREE FROM information_schema.TABLES
         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't'";
-    // The server goes on tidying the file for a moment: what it says must be the same before and after.
+    // The server purges the file in the background, so the value must be the same before and after.
     let (size, free_bytes) = loop {
-        let before = database.number(said).await;
+        let before = database.number(data_free).await;
         let size = database.measure().await.unwrap();
-        if database.number(said).await == before {
+        if database.number(data_free).await == before {
             break (size, before);
         }
     };
@@ -112,12 +112,12 @@ async fn a_partitioned_table_is_one_table_with_the_bytes_of_all_its_files() {
 }
 
 #[tokio::test]
-async fn odd_names_are_told_as_they_are_and_meet_their_files() {
+async fn unusual_names_are_reported_unchanged_and_matched_to_their_files() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
     let long = "ü".repeat(64);
-    let odd = [
+    let unusual = [
         "system$user",
         "with \"quotes\" and spaces",
         "back`tick",
@@ -130,7 +130,7 @@ async fn odd_names_are_told_as_they_are_and_meet_their_files() {
         "semi;colon--",
         long.as_str(),
     ];
-    for name in odd {
+    for name in unusual {
         let name = name.replace('`', "``");
         database
             .run(&format!("CREATE TABLE `{name}` (id INT PRIMARY KEY)"))
@@ -139,7 +139,7 @@ async fn odd_names_are_told_as_they_are_and_meet_their_files() {
 
     let size = database.measure().await.unwrap();
 
-    let mut expected = odd.to_vec();
+    let mut expected = unusual.to_vec();
     expected.sort_unstable();
     assert_eq!(names(&size), expected);
     for table in &size.tables {
@@ -151,7 +151,7 @@ async fn odd_names_are_told_as_they_are_and_meet_their_files() {
 }
 
 #[tokio::test]
-async fn full_text_indexes_sequences_views_and_other_engines_are_what_they_are() {
+async fn full_text_indexes_sequences_views_and_other_engines_are_distinguished() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -197,7 +197,7 @@ async fn full_text_indexes_sequences_views_and_other_engines_are_what_they_are()
 }
 
 #[tokio::test]
-async fn entities_come_from_the_runtimes_own_list_where_the_role_may_read_it() {
+async fn entities_come_from_the_runtimes_catalogue_if_the_role_can_read_it() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -249,8 +249,8 @@ async fn entities_come_from_the_runtimes_own_list_where_the_role_may_read_it() {
     database.drop().await;
 }
 
-/// `LOCK TABLES … WRITE` stands against nothing that is asked; a table that is being made is there without sizes,
-/// and its file is counted.
+/// `LOCK TABLES … WRITE` does not conflict with any query. A table that is being created is listed without sizes, and
+/// its file counts.
 #[tokio::test]
 async fn locks_of_other_sessions_cost_no_wait_and_no_table() {
     let Some(mut database) = TestDatabase::empty().await else {
@@ -289,9 +289,9 @@ async fn locks_of_other_sessions_cost_no_wait_and_no_table() {
     database.drop().await;
 }
 
-/// A waiting schema change makes others queue behind it, but not us.
+/// Other sessions queue behind a waiting schema change, but the measurement does not.
 #[tokio::test]
-async fn a_schema_change_that_waits_for_a_reader_is_not_waited_for() {
+async fn a_measurement_does_not_wait_for_a_pending_schema_change() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -319,7 +319,7 @@ async fn a_schema_change_that_waits_for_a_reader_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn tables_that_come_and_go_meanwhile_are_no_error() {
+async fn tables_created_and_dropped_meanwhile_cause_no_error() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -332,14 +332,14 @@ async fn tables_that_come_and_go_meanwhile_are_no_error() {
     let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let flag = is_over.clone();
     let churn = tokio::spawn(async move {
-        let mut turns = 0;
+        let mut rounds = 0;
         while !flag.load(std::sync::atomic::Ordering::SeqCst) {
             execute(&mut other, "CREATE TABLE comes (id INT PRIMARY KEY)").await;
             execute(&mut other, "ALTER TABLE comes FORCE").await;
             execute(&mut other, "DROP TABLE comes").await;
-            turns += 1;
+            rounds += 1;
         }
-        turns
+        rounds
     });
 
     for _ in 0..10 {

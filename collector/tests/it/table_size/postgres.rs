@@ -1,4 +1,4 @@
-//! A database and a login role for one test.
+//! A PostgreSQL database and a login role for one test.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -18,10 +18,10 @@ use super::{PASSWORD_VARIABLE, local};
 use crate::services;
 use crate::support::NOWHERE;
 
-/// The role's password: nothing that comes out may hold it.
+/// The role's password. No result, error or log may contain it.
 pub(super) const PASSWORD: &str = "NEVERLEAK-PASSWORD";
 
-/// The app of the fixture.
+/// Schema and rows of a Mendix app.
 pub(super) const MENDIX: &str = include_str!("../../fixtures/mendix.sql");
 
 /// The database, and its superuser's connection to it.
@@ -29,17 +29,23 @@ pub(super) struct TestDatabase {
     pub(super) connection: PgConnection,
     server: PgConnectOptions,
     pub(super) target: DatabaseTarget,
-    /// Queries of the superuser with the numbers that they must give once nothing is locked any more.
-    pub(super) later: Vec<(String, u64)>,
+    /// Checks to run once all locks are released.
+    pub(super) later: Vec<LaterCheck>,
+}
+
+/// A query of the superuser with its expected result.
+pub(super) struct LaterCheck {
+    pub(super) query: String,
+    pub(super) expected: u64,
 }
 
 impl TestDatabase {
-    /// Returns an empty database and a role that may do nothing but connect; `None` when the test is skipped.
+    /// Returns an empty database and a role that can only connect; `None` if the test is skipped.
     pub(super) async fn empty() -> Option<Self> {
         Some(Self::on(&testing::service(testing::POSTGRES)?).await)
     }
 
-    /// Returns an empty database, and a role as that of [`TestDatabase::empty`], on the server at `url`.
+    /// Like [`TestDatabase::empty`], on the server at `url`.
     pub(super) async fn on(url: &str) -> Self {
         let server = PgConnectOptions::from_str(url).unwrap();
         let name = format!("mrt_collector_{}", services::unique_account());
@@ -61,20 +67,20 @@ impl TestDatabase {
         }
     }
 
-    /// Returns a database with the app of the fixture.
+    /// Returns a database with the app of [`MENDIX`].
     pub(super) async fn mendix() -> Option<Self> {
         let mut database = Self::empty().await?;
         database.run(MENDIX).await;
         Some(database)
     }
 
-    /// Runs statements as the superuser; `:role` stands for the role's name.
+    /// Runs statements as the superuser; `:role` is replaced by the role's name.
     pub(super) async fn run(&mut self, statements: &str) {
         let statements = statements.replace(":role", &self.target.user);
         execute(&mut self.connection, &statements).await;
     }
 
-    /// Returns the one number that a query gives the superuser.
+    /// Runs a query as the superuser and returns its only number.
     pub(super) async fn number(&mut self, query: &str) -> u64 {
         let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
         let number: i64 = query.fetch_one(&mut self.connection).await.unwrap();
@@ -86,9 +92,9 @@ impl TestDatabase {
         measure(&self.target, PASSWORD, &Progress::default()).await
     }
 
-    /// Asks what could not be asked while a table was locked.
+    /// Runs the checks that had to wait for locks to be released.
     pub(super) async fn check_later(&mut self) {
-        for (query, expected) in std::mem::take(&mut self.later) {
+        for LaterCheck { query, expected } in std::mem::take(&mut self.later) {
             assert_eq!(self.number(&query).await, expected, "{query}");
         }
     }
@@ -129,18 +135,18 @@ pub(super) async fn measure(
     measure_database(databases(password), target, progress).await
 }
 
-/// Returns an opener of connections with `password`.
+/// Returns a connector with `password`.
 pub(super) fn databases(password: &str) -> Databases {
-    databases_beside(Arc::new(Aws::for_tests(NOWHERE)), password)
+    databases_with_aws(Arc::new(Aws::for_tests(NOWHERE)), password)
 }
 
-/// Returns an opener of connections with `password` that has clients of `aws`.
-pub(super) fn databases_beside(aws: Arc<Aws>, password: &str) -> Databases {
+/// Returns a connector with `password` and the clients of `aws`.
+pub(super) fn databases_with_aws(aws: Arc<Aws>, password: &str) -> Databases {
     let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
     Databases::new(aws, Arc::new(variables), Arc::new(SystemClock), None)
 }
 
-/// Measures `target` with the role's password, and returns why that failed.
+/// Measures `target`, with the role's password by default, and returns the error.
 pub(super) async fn failure(target: &DatabaseTarget, password: Option<&str>) -> MeasureError {
     let password = password.unwrap_or(PASSWORD);
     let error = measure(target, password, &Progress::default()).await;
@@ -157,7 +163,7 @@ pub(super) async fn failure(target: &DatabaseTarget, password: Option<&str>) -> 
     error
 }
 
-/// Returns the table of that name in schema `public`.
+/// Returns the table with this name in schema `public`.
 pub(super) fn table<'a>(size: &'a DatabaseSize, name: &str) -> Option<&'a TableSize> {
     size.tables
         .iter()

@@ -1,4 +1,4 @@
-//! Which tables there are and how large they are.
+//! Tables of a PostgreSQL database and their sizes.
 
 use collector::Progress;
 use shared::snapshot::{
@@ -7,7 +7,7 @@ use shared::snapshot::{
 
 use super::postgres::{PASSWORD, TestDatabase, execute, measure, table};
 
-/// One of everything that holds rows, trees of partitions among them.
+/// Creates one relation of each kind that holds rows, including trees of partitions.
 pub(super) const EVERYTHING: &str =
     "CREATE SCHEMA parts;
      CREATE TABLE log (at int NOT NULL, text text) PARTITION BY RANGE (at);
@@ -22,11 +22,12 @@ pub(super) const EVERYTHING: &str =
      CREATE MATERIALIZED VIEW daily AS SELECT at FROM log;
      CREATE UNLOGGED TABLE cache (id int PRIMARY KEY);
      CREATE TABLE base (a int); CREATE TABLE heir () INHERITS (base);
-     CREATE VIEW looked AS SELECT 1 AS at;
+     CREATE VIEW recent AS SELECT 1 AS at;
      CREATE SEQUENCE numbers;
      ANALYZE";
 
-/// What PostgreSQL says itself, table by table, without our SQL. A partitioned table is all of its tree.
+/// Asserts that every size equals PostgreSQL's own, queried table by table without our SQL. A partitioned table is
+/// compared with the sum of its tree.
 pub(super) async fn assert_sizes_are_right(database: &mut TestDatabase) {
     let size = database.measure().await.unwrap();
     let tables = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -104,7 +105,7 @@ async fn a_role_without_any_right_sees_every_table_with_its_right_size() {
 }
 
 #[tokio::test]
-async fn entities_are_named_where_their_list_may_be_read() {
+async fn entities_are_named_if_the_catalogue_can_be_read() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -142,7 +143,7 @@ async fn entities_are_named_where_their_list_may_be_read() {
     database.drop().await;
 }
 
-/// Catalogues of old versions lack columns and tables; what is needed is in all of them.
+/// Catalogues of old versions lack columns and tables, but none that are needed.
 #[tokio::test]
 async fn an_old_catalogue_names_its_entities_too() {
     let Some(mut database) = TestDatabase::mendix().await else {
@@ -166,9 +167,8 @@ async fn an_old_catalogue_names_its_entities_too() {
     database.drop().await;
 }
 
-/// A role that may read the entities and not the associations names what it can, and says that this is not all.
 #[tokio::test]
-async fn entities_without_associations_are_named_and_told_as_a_part() {
+async fn without_access_to_associations_entities_are_named_and_the_catalogue_is_denied() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -187,9 +187,9 @@ async fn entities_without_associations_are_named_and_told_as_a_part() {
     database.drop().await;
 }
 
-/// One of the two columns is not enough, and trying would only fill the database's log.
+/// One of the two columns is not enough, and a failed attempt would only fill the database's log.
 #[tokio::test]
-async fn a_list_of_entities_that_may_be_read_in_part_is_left_alone() {
+async fn a_catalogue_that_can_be_read_only_in_part_is_not_queried() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -227,7 +227,7 @@ async fn a_database_that_is_not_mendix_has_tables_without_entities() {
 }
 
 #[tokio::test]
-async fn odd_names_are_names() {
+async fn unusual_names_are_reported_unchanged() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -236,7 +236,7 @@ async fn odd_names_are_names() {
             r#"CREATE SCHEMA "o'dd ""Schema""";
                CREATE TABLE "o'dd ""Schema"""."t $1 \ ; -- ünï 表" (a text);
                CREATE TABLE "Module$Entity" (id bigint PRIMARY KEY);
-               CREATE TABLE "sixty_three_bytes_are_the_longest_name_that_is_kept_whole_here_x" (id bigint PRIMARY KEY);
+               CREATE TABLE "sixty_three_bytes_are_the_longest_name_that_postgresql_keeps_xx" (id bigint PRIMARY KEY);
                CREATE TABLE "aca220e2aca220e2aca220e2aca220e2" (id bigint)"#,
         )
         .await;
@@ -261,7 +261,7 @@ async fn odd_names_are_names() {
 }
 
 #[tokio::test]
-async fn values_out_of_line_are_toast_and_not_heap() {
+async fn out_of_line_values_are_toast_and_not_heap() {
     let Some(database) = TestDatabase::mendix().await else {
         return;
     };
@@ -306,7 +306,7 @@ async fn rows_are_estimated_only_after_an_analysis() {
 }
 
 #[tokio::test]
-async fn everything_that_holds_rows_counts_once() {
+async fn every_relation_with_rows_counts_once() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -314,14 +314,14 @@ async fn everything_that_holds_rows_counts_once() {
     let mut other = database.other_session().await;
     execute(
         &mut other,
-        "CREATE TEMP TABLE passing AS SELECT generate_series(1, 1000)",
+        "CREATE TEMP TABLE session_data AS SELECT generate_series(1, 1000)",
     )
     .await;
 
     assert_sizes_are_right(&mut database).await;
     let size = database.measure().await.unwrap();
 
-    let mut told: Vec<_> = size
+    let mut reported: Vec<_> = size
         .tables
         .iter()
         .map(|table| {
@@ -337,9 +337,9 @@ async fn everything_that_holds_rows_counts_once() {
             )
         })
         .collect();
-    told.sort_unstable();
+    reported.sort_unstable();
     assert_eq!(
-        told,
+        reported,
         [
             ("alone", "partitioned", "permanent", None),
             ("base", "table", "permanent", None),
@@ -351,7 +351,7 @@ async fn everything_that_holds_rows_counts_once() {
             ("log_2", "partitioned", "permanent", Some("log")),
             ("log_2_1", "table", "permanent", Some("log_2")),
             ("old", "table", "permanent", Some("log_2")),
-            ("passing", "table", "temporary", None),
+            ("session_data", "table", "temporary", None),
         ]
     );
     assert_eq!(table(&size, "log").unwrap().row_estimate, Some(200));
@@ -366,7 +366,7 @@ async fn everything_that_holds_rows_counts_once() {
 }
 
 #[tokio::test]
-async fn dead_rows_and_the_last_cleaning_are_told() {
+async fn dead_rows_and_the_last_vacuum_are_reported() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -380,7 +380,7 @@ async fn dead_rows_and_the_last_cleaning_are_told() {
     database.run("VACUUM ANALYZE worn").await;
     database.run("DELETE FROM worn WHERE a <= 40").await;
     database.run("SELECT pg_stat_force_next_flush()").await;
-    // The server's statistics arrive when their session is idle: the session's own look waits for that.
+    // A session publishes its statistics when it is idle, so the query is repeated until they arrive.
     while database
         .number("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'worn'")
         .await
@@ -402,9 +402,9 @@ async fn dead_rows_and_the_last_cleaning_are_told() {
     database.drop().await;
 }
 
-/// A search path of the app's choice must not put its functions into our mouth.
+/// A search path that the app controls must not replace the functions that we call.
 #[tokio::test]
-async fn a_search_path_cannot_redirect_what_is_asked() {
+async fn a_search_path_cannot_redirect_our_queries() {
     let Some(mut database) = TestDatabase::mendix().await else {
         return;
     };
@@ -424,7 +424,7 @@ async fn a_search_path_cannot_redirect_what_is_asked() {
 }
 
 #[tokio::test]
-async fn progress_ends_at_the_tables_and_their_bytes() {
+async fn progress_counts_all_tables_and_their_bytes() {
     let Some(database) = TestDatabase::mendix().await else {
         return;
     };

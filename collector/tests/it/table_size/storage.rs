@@ -1,4 +1,4 @@
-//! Storage of the server beside the sizes of tables: figures of an emulator, and what is in the way of them.
+//! Storage of the database server from an emulator's metrics, and the errors that leave it unknown.
 
 use std::sync::Arc;
 
@@ -13,37 +13,51 @@ use shared::snapshot::{Completeness, DatabaseSize, Measurement, ServerKind, Serv
 use shared::testing;
 use tokio::time::Instant;
 
-use super::postgres::{PASSWORD, TestDatabase, databases_beside, table};
+use super::postgres::{PASSWORD, TestDatabase, databases_with_aws, table};
 use crate::services;
 use crate::stand_in::{Answer, StandIn};
 use crate::support::NOWHERE;
 
 const GIB: u64 = 1 << 30;
 
-/// Returns clients of an account of its own in the emulator; `None` when the test is to be skipped.
+/// Returns clients for a new account of the emulator; `None` if the test is skipped.
 fn emulator() -> Option<Arc<Aws>> {
     let url = testing::service(testing::MINISTACK)?;
     let account = services::unique_account();
     Some(Arc::new(Aws::at(&url, &account, "test")))
 }
 
-/// Returns the begin of the minute `minutes` before this one.
+/// Returns the start of the minute `minutes` before the current one.
 fn minute(minutes: i64) -> DateTime<Utc> {
     let now = SystemClock.now().timestamp().div_euclid(60) * 60;
     DateTime::from_timestamp(now, 0).unwrap() - TimeDelta::minutes(minutes)
 }
 
-/// Puts a point of a metric of RDS.
-async fn put(
-    aws: &Aws,
-    metric: &str,
-    (dimension, name): (&str, &str),
-    (at, bytes): (DateTime<Utc>, u64),
-) {
+/// A data point of an RDS metric.
+struct Point<'a> {
+    metric: &'a str,
+    server: ServerName<'a>,
+    at: DateTime<Utc>,
+    bytes: u64,
+}
+
+/// Name of a server, by the dimension of its metrics.
+#[derive(Clone, Copy)]
+enum ServerName<'a> {
+    Instance(&'a str),
+    Cluster(&'a str),
+}
+
+async fn put(aws: &Aws, point: Point<'_>) {
+    let Point { at, bytes, .. } = point;
+    let (dimension, name) = match point.server {
+        ServerName::Instance(name) => ("DBInstanceIdentifier", name),
+        ServerName::Cluster(name) => ("DBClusterIdentifier", name),
+    };
     let dimension = Dimension::builder().name(dimension).value(name).build();
     #[expect(clippy::cast_precision_loss, reason = "sizes of tests are small")]
     let datum = MetricDatum::builder()
-        .metric_name(metric)
+        .metric_name(point.metric)
         .dimensions(dimension)
         .timestamp(SdkTime::from_secs(at.timestamp()))
         .value(bytes as f64);
@@ -52,8 +66,19 @@ async fn put(
     request.metric_data(datum.build()).send().await.unwrap();
 }
 
+async fn put_free(aws: &Aws, instance: &str, at: DateTime<Utc>, bytes: u64) {
+    let server = ServerName::Instance(instance);
+    let point = Point {
+        metric: "FreeStorageSpace",
+        server,
+        at,
+        bytes,
+    };
+    put(aws, point).await;
+}
+
 fn source(aws: &Arc<Aws>) -> TableSource {
-    let databases = databases_beside(Arc::clone(aws), PASSWORD);
+    let databases = databases_with_aws(Arc::clone(aws), PASSWORD);
     TableSource::new(databases).with_storage(Arc::new(SystemClock))
 }
 
@@ -70,25 +95,26 @@ fn on_instance(database: &TestDatabase, name: &str, allocated_gib: u64) -> Datab
     }
 }
 
-/// Asserts that all tables are there, and returns the storage beside them.
-fn beside_tables(size: &DatabaseSize) -> ServerStorage {
+/// Asserts that the table sizes are complete, and returns the server's storage.
+fn storage_of_complete(size: &DatabaseSize) -> ServerStorage {
     assert!(table(size, "sales$order").unwrap().total_bytes > 0);
     assert_eq!(size.completeness(), Completeness::Complete);
-    assert!(size.total_bytes < GIB, "storage is in no sum");
+    assert!(
+        size.total_bytes < GIB,
+        "the server's storage is not part of any sum"
+    );
     size.storage.clone()
 }
 
 #[tokio::test]
-async fn an_instance_shows_what_is_allocated_free_and_used_beside_its_tables() {
+async fn an_instance_has_allocated_free_and_used_bytes() {
     let (Some(aws), Some(database)) = (emulator(), TestDatabase::mendix().await) else {
         return;
     };
-    let acme = ("DBInstanceIdentifier", "acme-db");
     let newest = minute(2);
-    put(&aws, "FreeStorageSpace", acme, (minute(5), 16 * GIB)).await;
-    put(&aws, "FreeStorageSpace", acme, (newest, 15 * GIB)).await;
-    let other = ("DBInstanceIdentifier", "other");
-    put(&aws, "FreeStorageSpace", other, (minute(1), GIB)).await;
+    put_free(&aws, "acme-db", minute(5), 16 * GIB).await;
+    put_free(&aws, "acme-db", newest, 15 * GIB).await;
+    put_free(&aws, "other", minute(1), GIB).await;
 
     let known = measured(&aws, &on_instance(&database, "acme-db", 20)).await;
     let outdated = measured(&aws, &on_instance(&database, "acme-db", 14)).await;
@@ -106,26 +132,26 @@ async fn an_instance_shows_what_is_allocated_free_and_used_beside_its_tables() {
         as_of: Some(newest),
         reason: None,
     };
-    assert_eq!(beside_tables(&known), expected);
+    assert_eq!(storage_of_complete(&known), expected);
     let outdated_expected = ServerStorage {
         allocated_bytes: Some(14 * GIB),
         used_bytes: None,
         reason: Some("allocated_outdated".into()),
         ..expected.clone()
     };
-    assert_eq!(beside_tables(&outdated), outdated_expected);
+    assert_eq!(storage_of_complete(&outdated), outdated_expected);
     let unallocated_expected = ServerStorage {
         allocated_bytes: None,
         used_bytes: None,
         reason: Some("allocated_unknown".into()),
         ..expected
     };
-    assert_eq!(beside_tables(&unallocated), unallocated_expected);
+    assert_eq!(storage_of_complete(&unallocated), unallocated_expected);
     database.drop().await;
 }
 
 #[tokio::test]
-async fn a_cluster_shows_its_volume_of_up_to_three_hours_ago() {
+async fn a_cluster_has_the_used_bytes_of_the_last_three_hours() {
     let (Some(aws), Some(database)) = (emulator(), TestDatabase::mendix().await) else {
         return;
     };
@@ -139,8 +165,13 @@ async fn a_cluster_shows_its_volume_of_up_to_three_hours_ago() {
         ("acme", newest, 7 * GIB),
         ("silent", minute(240), 8 * GIB),
     ] {
-        let cluster = ("DBClusterIdentifier", name);
-        put(&aws, "VolumeBytesUsed", cluster, (at, bytes)).await;
+        let point = Point {
+            metric: "VolumeBytesUsed",
+            server: ServerName::Cluster(name),
+            at,
+            bytes,
+        };
+        put(&aws, point).await;
     }
 
     let known = measured(&aws, &on_cluster("acme")).await;
@@ -154,45 +185,44 @@ async fn a_cluster_shows_its_volume_of_up_to_three_hours_ago() {
         as_of: Some(newest),
         reason: None,
     };
-    assert_eq!(beside_tables(&known), expected);
+    assert_eq!(storage_of_complete(&known), expected);
     let without = ServerStorage {
         used_bytes: None,
         as_of: None,
         reason: Some("no_metrics".into()),
         ..expected
     };
-    assert_eq!(beside_tables(&silent), without);
+    assert_eq!(storage_of_complete(&silent), without);
     database.drop().await;
 }
 
 #[tokio::test]
-async fn a_server_without_points_has_no_figure_and_one_without_a_name_is_not_asked_about() {
+async fn a_server_without_recent_points_has_no_metrics_and_an_unknown_server_is_not_queried() {
     let (Some(aws), Some(database)) = (emulator(), TestDatabase::mendix().await) else {
         return;
     };
-    // A point of an hour ago is not what is free now.
-    let acme = ("DBInstanceIdentifier", "acme-db");
-    put(&aws, "FreeStorageSpace", acme, (minute(60), GIB)).await;
+    // An hour-old point does not show the current free bytes.
+    put_free(&aws, "acme-db", minute(60), GIB).await;
 
     let old = measured(&aws, &on_instance(&database, "acme-db", 20)).await;
     let never = measured(&aws, &on_instance(&database, "never", 20)).await;
     let nameless = measured(&aws, &database.target).await;
 
     for size in [old, never] {
-        let storage = beside_tables(&size);
+        let storage = storage_of_complete(&size);
         assert_eq!(storage.reason.as_deref(), Some("no_metrics"));
         assert_eq!(storage.allocated_bytes, Some(20 * GIB));
         assert_eq!((storage.free_bytes, storage.used_bytes), (None, None));
     }
     assert_eq!(
-        beside_tables(&nameless),
+        storage_of_complete(&nameless),
         ServerStorage::unknown("server_unknown")
     );
     database.drop().await;
 }
 
 #[tokio::test]
-async fn whatever_is_in_the_way_of_cloudwatch_takes_nothing_from_the_tables() {
+async fn cloudwatch_errors_never_affect_the_table_sizes() {
     let Some(database) = TestDatabase::mendix().await else {
         return;
     };
@@ -203,16 +233,19 @@ async fn whatever_is_in_the_way_of_cloudwatch_takes_nothing_from_the_tables() {
     for (aws, reason) in [(&refusing.aws, "access_denied"), (&closed, "unreachable")] {
         let size = measured(aws, &target).await;
 
-        let storage = beside_tables(&size);
+        let storage = storage_of_complete(&size);
         assert_eq!(storage.reason.as_deref(), Some(reason));
         assert_eq!((storage.free_bytes, storage.used_bytes), (None, None));
         assert!(!format!("{size:?}").contains("NEVERLEAK"));
     }
-    // No time is left once the tables are measured.
+    // The time is up as soon as the tables are measured.
     let late = source(&closed)
         .measure_by(&target, Instant::now(), &Progress::default())
         .await
         .unwrap();
-    assert_eq!(beside_tables(&late).reason.as_deref(), Some("timeout"));
+    assert_eq!(
+        storage_of_complete(&late).reason.as_deref(),
+        Some("timeout")
+    );
     database.drop().await;
 }

@@ -1,4 +1,4 @@
-//! Many tables, and a server that does not hold still.
+//! Many tables, and servers that change or fail during a measurement.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::postgres::{PASSWORD, TestDatabase, databases, execute, measure};
 
 const TABLES: u64 = 10_000;
 
-/// Ten thousand tables in one database, made once for all that is tried with them.
+/// Creates ten thousand tables once, for several cases.
 #[tokio::test]
-async fn ten_thousand_tables_are_all_there_whatever_happens_meanwhile() {
+async fn ten_thousand_tables_are_all_reported_whatever_happens_meanwhile() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;
     };
@@ -39,14 +39,14 @@ async fn ten_thousand_tables_are_all_there_whatever_happens_meanwhile() {
             .all(|table| table.quality == Quality::Exact)
     );
 
-    a_statement_that_takes_too_long_is_ended(&database).await;
-    a_connection_killed_in_the_middle_is_told(&mut database).await;
-    locks_that_come_and_go_cost_estimates_and_nothing_else(&mut database).await;
-    tables_dropped_meanwhile_are_no_error(&mut database).await;
+    a_statement_beyond_its_time_limit_is_cancelled(&database).await;
+    a_killed_connection_is_a_transient_error(&mut database).await;
+    short_locks_cost_estimates_and_no_tables(&mut database).await;
+    tables_dropped_meanwhile_cause_no_error(&mut database).await;
     database.drop().await;
 }
 
-async fn a_statement_that_takes_too_long_is_ended(database: &TestDatabase) {
+async fn a_statement_beyond_its_time_limit_is_cancelled(database: &TestDatabase) {
     let source =
         TableSource::new(databases(PASSWORD)).with_statement_timeout(Duration::from_millis(1));
 
@@ -56,7 +56,7 @@ async fn a_statement_that_takes_too_long_is_ended(database: &TestDatabase) {
     assert_eq!((error.code, error.is_transient), ("timeout", true));
 }
 
-async fn a_connection_killed_in_the_middle_is_told(database: &mut TestDatabase) {
+async fn a_killed_connection_is_a_transient_error(database: &mut TestDatabase) {
     let target = database.target.clone();
     let measuring =
         tokio::spawn(async move { measure(&target, PASSWORD, &Progress::default()).await });
@@ -66,7 +66,7 @@ async fn a_connection_killed_in_the_middle_is_told(database: &mut TestDatabase) 
     while database.number(kill).await == 0 {
         assert!(
             !measuring.is_finished(),
-            "it was over before it could be killed"
+            "the measurement ended before its connection was killed"
         );
         tokio::task::yield_now().await;
     }
@@ -76,14 +76,14 @@ async fn a_connection_killed_in_the_middle_is_told(database: &mut TestDatabase) 
     assert_eq!((error.code, error.is_transient), ("connection_lost", true));
 }
 
-async fn locks_that_come_and_go_cost_estimates_and_nothing_else(database: &mut TestDatabase) {
+async fn short_locks_cost_estimates_and_no_tables(database: &mut TestDatabase) {
     let mut app = database.other_session().await;
     let target = database.target.clone();
     let measuring =
         tokio::spawn(async move { measure(&target, PASSWORD, &Progress::default()).await });
     let mut n = 0_u64;
     while !measuring.is_finished() {
-        // Round and round through all tables, three at a time.
+        // Locks three tables at a time and cycles through all of them.
         n += 1;
         let names: Vec<_> = (0..3)
             .map(|k| format!("many_{}", 1 + (n * 7 + k * 3331) % TABLES))
@@ -97,8 +97,8 @@ async fn locks_that_come_and_go_cost_estimates_and_nothing_else(database: &mut T
 
     let size = measuring.await.unwrap().unwrap();
 
-    let told = size.summary().table_count + size.summary().unsized_table_count;
-    assert_eq!(told, TABLES);
+    let reported = size.summary().table_count + size.summary().unsized_table_count;
+    assert_eq!(reported, TABLES);
     let exact = size
         .tables
         .iter()
@@ -106,7 +106,7 @@ async fn locks_that_come_and_go_cost_estimates_and_nothing_else(database: &mut T
     assert!(exact.count() > 9000);
 }
 
-async fn tables_dropped_meanwhile_are_no_error(database: &mut TestDatabase) {
+async fn tables_dropped_meanwhile_cause_no_error(database: &mut TestDatabase) {
     let mut app = database.other_session().await;
     let target = database.target.clone();
     let measuring =

@@ -1,11 +1,11 @@
-//! The oldest and the newest PostgreSQL that fleets may have; all other tests run on the one of the distribution.
+//! The oldest and the newest supported PostgreSQL; all other tests run on the distribution's version.
 
 use std::path::PathBuf;
 
 use shared::snapshot::{MendixCatalogue, TableKind};
 use shared::testing::{self, Server};
 
-use super::locks::{assert_one_estimate, assert_what_is_not_known_is_not_sized};
+use super::locks::{assert_one_estimate, assert_unknown_parts_are_not_sized};
 use super::postgres::{MENDIX, TestDatabase, execute, table};
 use super::sizes::{EVERYTHING, assert_sizes_are_right};
 
@@ -53,7 +53,7 @@ async fn the_oldest_and_the_newest_version_are_sized_alike() {
         assert_one_estimate(&mut database, "\"sales$order\"").await;
         execute(&mut app, "ROLLBACK").await;
         database.check_later().await;
-        assert_what_is_not_known_is_not_sized(&mut database).await;
+        assert_unknown_parts_are_not_sized(&mut database).await;
     }
     assert_eq!(versions, [12, 18]);
 }

@@ -1,4 +1,4 @@
-//! What files and statistics of MySQL and MariaDB make of a table.
+//! Sizes from files and statistics of MySQL and MariaDB.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn listed(name: &str) -> ListedTable {
     }
 }
 
-/// Each is id and file number, name, bytes of its file (none where there is none), and whether it is shared.
+/// Each entry is the id and file number, the name, the bytes of the file if there is one, and whether it is shared.
 fn innodb(tables: &[(u64, &str, Option<u64>, bool)]) -> Innodb {
     let name = |text: &str| text.as_bytes().to_vec();
     Innodb {
@@ -43,15 +43,15 @@ fn innodb(tables: &[(u64, &str, Option<u64>, bool)]) -> Innodb {
     }
 }
 
-fn judged(listed: Vec<ListedTable>, innodb: &Innodb) -> Sizes {
-    judge("acme", listed, Some(innodb), false).unwrap()
+fn sizes_of(listed: Vec<ListedTable>, innodb: &Innodb) -> Sizes {
+    evaluate("acme", listed, Some(innodb), false).unwrap()
 }
 
 #[test]
-fn a_table_is_as_large_as_its_file_and_its_parts_are_by_statistics() {
+fn the_total_comes_from_the_file_and_the_parts_from_statistics() {
     let innodb = innodb(&[(5, "system@0024user", Some(147_456), false)]);
 
-    let sizes = judged(vec![listed("system$user")], &innodb);
+    let sizes = sizes_of(vec![listed("system$user")], &innodb);
 
     let table = &sizes.tables[0];
     assert_eq!(
@@ -71,7 +71,7 @@ fn a_table_is_as_large_as_its_file_and_its_parts_are_by_statistics() {
 }
 
 #[test]
-fn partitions_and_full_text_indexes_are_in_their_table() {
+fn partitions_and_full_text_indexes_count_in_their_table() {
     let innodb = innodb(&[
         (1, "log#P#p0", Some(100), false),
         (2, "log#P#p1#SP#p1sp0", Some(200), false),
@@ -85,7 +85,7 @@ fn partitions_and_full_text_indexes_are_in_their_table() {
         ..listed("log")
     };
 
-    let sizes = judged(vec![log, listed("note")], &innodb);
+    let sizes = sizes_of(vec![log, listed("note")], &innodb);
 
     let [log, note] = &sizes.tables[..] else {
         panic!("two tables: {sizes:?}")
@@ -96,10 +96,10 @@ fn partitions_and_full_text_indexes_are_in_their_table() {
 }
 
 #[test]
-fn a_shared_file_makes_an_estimate_without_free_bytes() {
+fn a_table_in_a_shared_file_is_an_estimate_without_free_bytes() {
     let innodb = innodb(&[(1, "old", None, true)]);
 
-    let sizes = judged(vec![listed("old")], &innodb);
+    let sizes = sizes_of(vec![listed("old")], &innodb);
 
     assert_eq!(sizes.tables[0].total_bytes, 49_152);
     assert_eq!(sizes.tables[0].free_bytes, None);
@@ -107,10 +107,10 @@ fn a_shared_file_makes_an_estimate_without_free_bytes() {
 }
 
 #[test]
-fn a_table_that_was_dropped_is_left_out_and_one_without_its_file_is_named() {
+fn a_dropped_table_is_omitted_and_one_without_its_file_is_not_sized() {
     let innodb = innodb(&[(1, "discarded", None, false)]);
 
-    let sizes = judged(vec![listed("dropped"), listed("discarded")], &innodb);
+    let sizes = sizes_of(vec![listed("dropped"), listed("discarded")], &innodb);
 
     assert!(sizes.tables.is_empty());
     assert_eq!(sizes.unsized_tables.len(), 1);
@@ -118,7 +118,7 @@ fn a_table_that_was_dropped_is_left_out_and_one_without_its_file_is_named() {
 }
 
 #[test]
-fn a_table_that_was_rebuilt_meanwhile_has_the_file_of_its_name() {
+fn a_table_that_was_rebuilt_between_the_lists_is_matched_by_name() {
     let mut innodb = innodb(&[(9, "rebuilt", None, false)]);
     innodb.files.push(InnodbFile {
         space: 4,
@@ -126,13 +126,13 @@ fn a_table_that_was_rebuilt_meanwhile_has_the_file_of_its_name() {
         bytes: 64,
     });
 
-    let sizes = judged(vec![listed("rebuilt")], &innodb);
+    let sizes = sizes_of(vec![listed("rebuilt")], &innodb);
 
     assert_eq!(sizes.tables[0].total_bytes, 64);
 }
 
 #[test]
-fn a_locked_table_still_has_its_file() {
+fn a_locked_table_is_sized_by_its_file() {
     let locked = ListedTable {
         name: "locked".to_owned(),
         spelling: names::encoded("locked"),
@@ -144,7 +144,7 @@ fn a_locked_table_still_has_its_file() {
         ..locked.clone()
     };
 
-    let sizes = judged(
+    let sizes = sizes_of(
         vec![locked, other],
         &innodb(&[(1, "locked", Some(64), false)]),
     );
@@ -156,14 +156,14 @@ fn a_locked_table_still_has_its_file() {
 
 #[test]
 fn without_files_every_innodb_table_is_an_estimate() {
-    let sizes = judge("acme", vec![listed("a")], None, false).unwrap();
+    let sizes = evaluate("acme", vec![listed("a")], None, false).unwrap();
 
     assert_eq!(sizes.tables[0].total_bytes, 49_152);
     assert!(matches!(sizes.tables[0].quality, Quality::Estimated { .. }));
 }
 
 #[test]
-fn other_engines_are_live_estimated_left_out_or_named() {
+fn other_engines_are_live_estimated_omitted_or_not_sized() {
     let of = |engine: &str, bytes| ListedTable {
         engine: Some(engine.to_owned()),
         data_bytes: Some(bytes),
@@ -177,7 +177,7 @@ fn other_engines_are_live_estimated_left_out_or_named() {
         of("CSV", 0),
     ];
 
-    let sizes = judged(tables, &Innodb::default());
+    let sizes = sizes_of(tables, &Innodb::default());
 
     let found: Vec<_> = sizes
         .tables
@@ -188,9 +188,9 @@ fn other_engines_are_live_estimated_left_out_or_named() {
     assert_eq!(sizes.unsized_tables[0].table, "CSV");
 }
 
-/// MySQL 8 writes files in its own characters and tables in InnoDB's.
+/// MySQL 8 spells files unencoded and tables in InnoDB's encoding.
 #[test]
-fn two_spellings_meet_in_the_number_of_the_file() {
+fn two_spellings_of_a_table_are_matched_by_file_number() {
     let innodb = Innodb {
         tables: Some(vec![InnodbTable {
             id: 1,
@@ -213,43 +213,43 @@ fn two_spellings_meet_in_the_number_of_the_file() {
     };
     let tables = vec![listed("system$user"), listed("sales$order")];
 
-    let sizes = judge("acme", tables, Some(&innodb), true).unwrap();
+    let sizes = evaluate("acme", tables, Some(&innodb), true).unwrap();
 
     let bytes: Vec<_> = sizes.tables.iter().map(|table| table.total_bytes).collect();
     assert_eq!((bytes, sizes.other_bytes), (vec![64, 32], 0));
 }
 
 #[test]
-fn sequences_are_bytes_and_no_tables() {
+fn sequences_count_as_other_bytes_and_not_as_tables() {
     let sequence = ListedTable {
         is_sequence: true,
         ..listed("numbers")
     };
 
-    let sizes = judged(vec![sequence], &innodb(&[(1, "numbers", Some(64), false)]));
+    let sizes = sizes_of(vec![sequence], &innodb(&[(1, "numbers", Some(64), false)]));
 
     assert_eq!((sizes.tables.len(), sizes.other_bytes), (0, 64));
 }
 
-/// As MySQL 8 has them: the spelling of the table is not known, and that of its file is its name.
+/// As on MySQL 8: the table's spelling is unknown, and its file has the plain name.
 #[test]
-fn a_full_text_index_is_in_its_table_whatever_the_letters_of_the_name() {
+fn a_full_text_index_counts_in_a_table_with_a_non_ascii_name() {
     let mut innodb = innodb(&[
         (33, "t@0k", Some(1000), false),
         (34, "fts_0000000000000021_config", Some(30), false),
     ]);
     innodb.files[0].name = "tä".as_bytes().to_vec();
 
-    let sizes = judge("acme", vec![listed("tä")], Some(&innodb), true).unwrap();
+    let sizes = evaluate("acme", vec![listed("tä")], Some(&innodb), true).unwrap();
 
     assert_eq!(sizes.tables[0].total_bytes, 1030);
     assert_eq!(sizes.tables[0].quality, Quality::Exact);
     assert_eq!(sizes.other_bytes, 0);
 }
 
-/// MySQL 8 does not list tables while one of the server is locked; its files have the names of their tables.
+/// MySQL 8 does not list tables while any table of the server is locked; its files have the names of their tables.
 #[test]
-fn files_alone_size_tables_and_what_they_do_not_tell_is_an_estimate() {
+fn files_alone_size_most_tables_and_the_others_are_estimates() {
     let file = |space, name: &str, bytes| InnodbFile {
         space,
         name: name.as_bytes().to_vec(),
@@ -277,9 +277,9 @@ fn files_alone_size_tables_and_what_they_do_not_tell_is_an_estimate() {
     let named = ["sales$order", "Größe", "log", "shared"].map(listed);
     let all = named.into_iter().chain([notes, unopened]).collect();
 
-    let sizes = judge("acme", all, Some(&innodb), true).unwrap();
+    let sizes = evaluate("acme", all, Some(&innodb), true).unwrap();
 
-    let told: Vec<_> = sizes
+    let reported: Vec<_> = sizes
         .tables
         .iter()
         .map(|table| {
@@ -288,7 +288,7 @@ fn files_alone_size_tables_and_what_they_do_not_tell_is_an_estimate() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("sales$order", 114_688, true),
             ("Größe", 131_072, true),
@@ -300,6 +300,6 @@ fn files_alone_size_tables_and_what_they_do_not_tell_is_an_estimate() {
     assert_eq!(sizes.unsized_tables[0].table, "unopened");
     assert_eq!(
         sizes.other_bytes, 65_536,
-        "whose it is, is not known: it is in the whole alone"
+        "an index file of an unknown table counts in the database's total only"
     );
 }
