@@ -26,7 +26,7 @@ use crate::aws::connector::connector;
 use crate::aws::rds_storage::GIB;
 use crate::aws::service_error::Service;
 use crate::error::MeasureError;
-use crate::storage_size::s3::listing::scan::code_of;
+use s3_listing::scan::code_of;
 
 const EC2: Service = Service {
     name: "EC2",

@@ -18,11 +18,11 @@ use tokio::time::{Instant, timeout_at};
 
 use self::error as failure;
 use self::listing::ListedPart;
-use self::listing::scan::Listing;
-use self::listing::tally::Tally;
 use super::{BucketSource, resource};
 use crate::error::MeasureError;
 use crate::run::{Part, Progress};
+use s3_listing::scan::Listing;
+use s3_listing::totals::Tally;
 
 /// Longest time for incomplete uploads after a finished listing, and for CloudWatch's figure where somebody waits for it.
 /// With more it would be the listing that is lost: what is not there in time is unmeasured.
@@ -72,7 +72,7 @@ impl BucketSource {
             ListedPart::Whole(listed) => listed,
         };
         let whole = |tally: &Tally| {
-            let objects = tally.objects();
+            let objects = listing::objects(tally);
             objects.ok_or_else(|| failure::unexpected("more bytes than 64 bits hold"))
         };
         let mut size = BucketSize::of_listing(whole(&listed.sums.current)?);

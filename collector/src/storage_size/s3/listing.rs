@@ -5,14 +5,10 @@
 //! what a listing in parts goes on from. `serial` is the SDK's own client, for buckets that only it can
 //! list, and what tests hold the rest against. No page is counted before it has arrived in whole.
 
-mod adapt;
-mod keys;
-pub(super) mod page;
-pub(in crate::storage_size) mod scan;
-mod serial;
-pub(super) mod split;
-mod state;
-pub(super) mod tally;
+mod checkpoint;
+mod listed;
+mod page;
+mod sequential;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -20,22 +16,15 @@ use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 use tokio::time::{Instant, timeout_at};
 
-use self::adapt::Limit;
+pub(super) use self::listed::{Listed, objects};
 use self::page::{PageError, Pages};
-use self::scan::{Listing, Page};
-use self::split::{Ask, Plan, Settled};
-use self::tally::Sums;
 use super::error as failure;
 use crate::error::MeasureError;
 use crate::run::Progress;
-
-/// What a listing found and took.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    pub(super) sums: Sums,
-    /// Requests that were made, those that failed included.
-    pub(super) requests: u64,
-}
+use s3_listing::concurrency::Limit;
+use s3_listing::ranges::{Ask, Plan, Settled};
+use s3_listing::scan::{Listing, Page};
+use s3_listing::totals::Sums;
 
 /// What a part of a listing came to.
 #[derive(Debug)]
@@ -125,7 +114,7 @@ async fn in_turn(
     pause_at: Option<Instant>,
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
-    let listing = serial::list(aws, target, progress);
+    let listing = sequential::list(aws, target, progress);
     let listed = match pause_at {
         Some(pause_at) => timeout_at(pause_at, listing).await.unwrap_or_else(|_| {
             Err(MeasureError::permanent(
@@ -182,7 +171,7 @@ impl Work {
         pause_at: Option<Instant>,
         progress: &Progress,
     ) -> Result<(), Stopped> {
-        let mut limit = Limit::new();
+        let mut limit = Limit::default();
         let mut under_way = FuturesUnordered::new();
         let pause = async {
             match pause_at {
@@ -194,7 +183,7 @@ impl Work {
         let mut has_advanced = false;
         loop {
             while under_way.len() < limit.now() {
-                let Some(ask) = self.plan.next() else {
+                let Some(ask) = self.plan.next_page() else {
                     break;
                 };
                 under_way.push(fetch(pages, ask));
@@ -225,7 +214,11 @@ impl Work {
                 has_advanced = true;
                 progress.expect(self.plan.entries_left());
             }
-            limit.page(Instant::now(), under_way.len(), pages.throttled());
+            limit.page(
+                Instant::now().into_std(),
+                under_way.len(),
+                pages.throttled(),
+            );
         }
     }
 

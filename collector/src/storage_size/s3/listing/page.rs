@@ -26,11 +26,11 @@ use tokio::time::timeout;
 
 use self::request::Place;
 use self::retry::{Attempts, Trouble};
-use super::scan::{Fault, Listing, Page, Scanner};
-use super::split::OpenRange;
 use crate::aws::connector::connector;
 use crate::error::MeasureError;
 use crate::storage_size::s3::error as failure;
+use s3_listing::ranges::OpenRange;
+use s3_listing::scan::{Fault, Listing, Page, Scanner};
 
 /// Credentials that live shorter than this are fetched again before they are used.
 const CREDENTIALS_RESERVE: Duration = Duration::from_secs(120);

@@ -38,7 +38,7 @@ async fn the_sdk_client_and_the_scanner_find_the_same() {
         let aws = Aws::at(&server.url(), "test", "test");
         let target = target(prefix, suffix);
 
-        let reference = serial::list(&aws, &target, &Progress::default())
+        let reference = sequential::list(&aws, &target, &Progress::default())
             .await
             .unwrap();
         let scanned = listed(&server, Listing::Objects, prefix, suffix).await;

@@ -18,8 +18,8 @@ use shared::fleet::BucketTarget;
 
 use crate::error::MeasureError;
 use crate::storage_size::s3::error as failure;
-use crate::storage_size::s3::listing::scan::Listing;
-use crate::storage_size::s3::listing::split::OpenRange;
+use s3_listing::ranges::OpenRange;
+use s3_listing::scan::Listing;
 
 /// What a query may hold unencoded, by the rules of the signature.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -197,8 +197,8 @@ fn query(target: &BucketTarget, listing: Listing, range: &OpenRange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage_size::s3::listing::split::Cursor;
     use crate::storage_size::tests::target;
+    use s3_listing::ranges::Cursor;
 
     fn open(lower: Option<&str>, cursor: Option<(&str, Option<&str>)>) -> OpenRange {
         OpenRange {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::MeasureError;
 use crate::storage_size::s3::error as failure;
-use crate::storage_size::s3::listing::scan::code_of;
+use s3_listing::scan::code_of;
 
 /// Attempts at a page that is throttled: with their pauses about 6 seconds, while others go on.
 const THROTTLED_ATTEMPTS: u32 = 8;

@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use std::time::Instant;
 
 /// Pages at a time at the begin: a page of S3 takes about 75 ms, so these are 640 pages a second.
-pub(crate) const START: usize = 48;
+pub const START: usize = 48;
 /// Fewest pages at a time after throttling.
 const FLOOR: usize = 2;
 /// Most pages at a time: at 75 ms a page they are 1.7 million keys a second, more than one processor scans.
-pub(crate) const CEILING: usize = 128;
+pub const CEILING: usize = 128;
 /// Shortest time over which pages are counted.
 const WINDOW: Duration = Duration::from_millis(250);
 /// How many times more pages a second twice as many at a time must bring.
@@ -23,7 +23,7 @@ const HOLD: Duration = Duration::from_secs(5);
 
 /// The limit and what it is judged by.
 #[derive(Debug)]
-pub(crate) struct Limit {
+pub struct Limit {
     now: usize,
     /// The limit before the last doubling, and the pages a second that it brought.
     before: Option<(usize, f64)>,
@@ -40,9 +40,8 @@ struct Window {
     was_idle: bool,
 }
 
-impl Limit {
-    /// Returns the limit to start with.
-    pub(crate) fn new() -> Self {
+impl Default for Limit {
+    fn default() -> Self {
         Self {
             now: START,
             before: None,
@@ -51,14 +50,16 @@ impl Limit {
             throttled: 0,
         }
     }
+}
 
+impl Limit {
     /// Returns how many pages may be under way.
-    pub(crate) fn now(&self) -> usize {
+    pub fn now(&self) -> usize {
         self.now
     }
 
     /// Takes in a page that arrived at `now` while `under_way` others were, and how often S3 throttled in total.
-    pub(crate) fn page(&mut self, now: Instant, under_way: usize, throttled: u64) {
+    pub fn page(&mut self, now: Instant, under_way: usize, throttled: u64) {
         if throttled > self.throttled {
             self.throttled = throttled;
             if self.hold_until.is_none_or(|until| now >= until) || self.before.is_some() {
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn it_grows_while_more_at_a_time_bring_more() {
-        let (mut limit, mut now) = (Limit::new(), Instant::now());
+        let (mut limit, mut now) = (Limit::default(), Instant::now());
 
         deliver(&mut limit, &mut now, 10, |limit| {
             f64::from(u32::try_from(limit).unwrap()) * 13.0
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn it_stays_where_more_at_a_time_bring_nothing() {
-        let (mut limit, mut now) = (Limit::new(), Instant::now());
+        let (mut limit, mut now) = (Limit::default(), Instant::now());
 
         deliver(&mut limit, &mut now, 3, |_| 400.0);
 
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn throttling_halves_it_once_for_a_burst_and_it_recovers() {
-        let (mut limit, mut now) = (Limit::new(), Instant::now());
+        let (mut limit, mut now) = (Limit::default(), Instant::now());
 
         for throttled in 1..20 {
             now += Duration::from_millis(1);
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_not_reached_is_not_judged() {
-        let (mut limit, mut now) = (Limit::new(), Instant::now());
+        let (mut limit, mut now) = (Limit::default(), Instant::now());
 
         for _ in 0..10_000 {
             now += Duration::from_millis(5);

@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 use shared::fleet::BucketTarget;
-use shared::snapshot::ClassSize;
 
 use super::Work;
-use super::scan::Listing;
-use super::split::{Cursor, Key, OpenRange, Plan};
-use super::tally::{Sums, Tally};
 use crate::error::MeasureError;
+use s3_listing::ranges::{Cursor, Key, OpenRange, Plan};
+use s3_listing::scan::Listing;
+use s3_listing::totals::{ClassTotals, Sums, Tally};
 
 /// The version that is written; a run whose state has another one starts again.
 const VERSION: u32 = 1;
@@ -142,7 +141,7 @@ fn bad_checkpoint() -> MeasureError {
 fn stored_tally(tally: &Tally) -> StoredTally {
     let classes = tally.classes();
     classes
-        .map(|(name, size)| (name.to_owned(), (size.total_bytes, size.object_count)))
+        .map(|(name, size)| (name.to_owned(), (size.bytes, size.objects)))
         .collect()
 }
 
@@ -150,13 +149,7 @@ fn read_tally(stored: StoredTally) -> Tally {
     Tally::of(
         stored
             .into_iter()
-            .map(|(name, (total_bytes, object_count))| {
-                let size = ClassSize {
-                    total_bytes,
-                    object_count,
-                };
-                (name, size)
-            }),
+            .map(|(name, (bytes, objects))| (name, ClassTotals { bytes, objects })),
     )
 }
 
@@ -215,17 +208,17 @@ mod tests {
     /// The states of version 1 that are in stores already. Their files are never changed.
     const GOLDEN: [(&str, Listing, bool); 3] = [
         (
-            include_str!("state/objects-v1.json"),
+            include_str!("checkpoint/objects-v1.json"),
             Listing::Objects,
             true,
         ),
         (
-            include_str!("state/unordered-v1.json"),
+            include_str!("checkpoint/unordered-v1.json"),
             Listing::Objects,
             false,
         ),
         (
-            include_str!("state/versions-v1.json"),
+            include_str!("checkpoint/versions-v1.json"),
             Listing::Versions,
             true,
         ),
@@ -288,7 +281,7 @@ mod tests {
             Key::from(symbols.collect::<String>().as_bytes())
         };
         let mut lower = key();
-        let open: Vec<_> = (0..super::super::split::MAX_RANGES)
+        let open: Vec<_> = (0..s3_listing::ranges::MAX_RANGES)
             .map(|_| {
                 let until = key();
                 let position = key();

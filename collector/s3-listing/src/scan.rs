@@ -15,8 +15,8 @@ use memchr::memmem;
 use memchr::memmem::Finder;
 
 use self::text::{between, decoded, field, number};
-use super::split::{Cursor, Key, OpenRange, Seen};
-use super::tally::Sums;
+use super::ranges::{Cursor, Key, OpenRange, Seen};
+use super::totals::Sums;
 
 /// Bytes that are scanned at a time, and after which a key is looked at: ten times in a page of S3.
 const STRETCH: usize = 32 << 10;
@@ -28,7 +28,7 @@ static SIZE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<Size>")
 
 /// Which listing a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listing {
+pub enum Listing {
     /// `ListObjectsV2`: current objects.
     Objects,
     /// `ListObjectVersions`: all versions and delete markers.
@@ -37,7 +37,7 @@ pub(crate) enum Listing {
 
 /// What is wrong with a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It stopped before its end; asking again may bring all of it.
     Cut(&'static str),
     /// It says something that cannot be.
@@ -48,16 +48,16 @@ pub(crate) enum Fault {
 
 /// A page that arrived in whole.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub struct Page {
     /// Sums of what it counted.
-    pub(crate) sums: Sums,
+    pub sums: Sums,
     /// What it showed of the keys.
-    pub(crate) seen: Seen,
+    pub seen: Seen,
 }
 
 /// Scans one page.
 #[derive(Debug)]
-pub(crate) struct Scanner<'a> {
+pub struct Scanner<'a> {
     listing: Listing,
     suffix: &'a str,
     range: &'a OpenRange,
@@ -77,12 +77,7 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Returns a scanner for a page of `range`, of which only keys that end with `suffix` count.
-    pub(crate) fn new(
-        listing: Listing,
-        suffix: &'a str,
-        range: &'a OpenRange,
-        is_ordered: bool,
-    ) -> Self {
+    pub fn new(listing: Listing, suffix: &'a str, range: &'a OpenRange, is_ordered: bool) -> Self {
         Self {
             listing,
             suffix,
@@ -104,7 +99,7 @@ impl<'a> Scanner<'a> {
     /// # Errors
     ///
     /// See [`Fault`].
-    pub(crate) fn feed(&mut self, piece: &[u8]) -> Result<(), Fault> {
+    pub fn feed(&mut self, piece: &[u8]) -> Result<(), Fault> {
         self.length += piece.len();
         if self.length > MAX_PAGE_BYTES {
             return Err(Fault::Odd("a page that is too long"));
@@ -348,7 +343,7 @@ impl<'a> Scanner<'a> {
     /// # Errors
     ///
     /// See [`Fault`].
-    pub(crate) fn finish(mut self) -> Result<Page, Fault> {
+    pub fn finish(mut self) -> Result<Page, Fault> {
         let rest = std::mem::take(&mut self.tail);
         let whole = self
             .last_end(&rest)
@@ -432,7 +427,7 @@ impl<'a> Scanner<'a> {
 }
 
 /// Returns code and message of an error answer.
-pub(crate) fn code_of(text: &[u8]) -> (Option<&str>, Option<&str>) {
+pub fn code_of(text: &[u8]) -> (Option<&str>, Option<&str>) {
     let text = |name| std::str::from_utf8(field(text, name)?).ok();
     (text("Code"), text("Message"))
 }

@@ -13,10 +13,10 @@ use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 
 use super::Listed;
-use super::tally::Sums;
 use crate::error::MeasureError;
 use crate::run::Progress;
 use crate::storage_size::s3::error::{self as failure, unexpected};
+use s3_listing::totals::Sums;
 
 /// Adds up all current objects of `target`.
 pub(super) async fn list(

@@ -13,10 +13,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::keys::{Distance, Guess, Memory, Space};
+use super::key_space::{Distance, Guess, Memory, Space};
 
 /// A key: bytes of UTF-8, in whose order S3 lists.
-pub(crate) type Key = Arc<[u8]>;
+pub type Key = Arc<[u8]>;
 
 /// Share of the pages seen that may be wasted on cuts, in total.
 const WASTE_SHARE: f64 = 0.2;
@@ -41,57 +41,57 @@ const LEAST_PAGES: f64 = 3.0;
 /// Nearest cut in pages: the page that is under way must end before it.
 const NEAREST: f64 = 1.6;
 /// Most open ranges: 128 with two keys of 1 KB each and a cursor fit into one item of a checkpoint.
-pub(crate) const MAX_RANGES: usize = 128;
+pub const MAX_RANGES: usize = 128;
 /// Entries of a full page.
 const PAGE: f64 = 1000.0;
 
 /// Where a listing goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cursor {
+pub struct Cursor {
     /// Last key that was listed.
-    pub(crate) key: Key,
+    pub key: Key,
     /// What S3 wants to be asked with: a continuation token, or a version behind which to go on.
-    pub(crate) token: Option<String>,
+    pub token: Option<String>,
 }
 
 /// A range of keys with what is left to list of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OpenRange {
+pub struct OpenRange {
     /// Only keys behind it count; `None` from the first on.
-    pub(crate) lower: Option<Key>,
+    pub lower: Option<Key>,
     /// Only keys up to it count; `None` to the last.
-    pub(crate) until: Option<Key>,
+    pub until: Option<Key>,
     /// Where to go on; `None` before its first page.
-    pub(crate) cursor: Option<Cursor>,
+    pub cursor: Option<Cursor>,
 }
 
 /// One page to list.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub struct Ask {
     /// Which range it is for.
-    pub(crate) range: u64,
+    pub range: u64,
     /// The range as it is now.
-    pub(crate) open: OpenRange,
+    pub open: OpenRange,
 }
 
 /// What a page showed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// Entries that it counted for its range.
-    pub(crate) counted: u64,
+    pub counted: u64,
     /// Keys with the number of entries up to and including each, in order; the last of the page among them.
-    pub(crate) samples: Vec<(u64, Key)>,
+    pub samples: Vec<(u64, Key)>,
     /// Last key that it counted.
-    pub(crate) last_counted: Option<Key>,
+    pub last_counted: Option<Key>,
     /// Whether it had a key behind the range's end.
-    pub(crate) has_passed_end: bool,
+    pub has_passed_end: bool,
     /// Where the listing goes on; `None` when there is nothing more in the whole bucket.
-    pub(crate) next: Option<Cursor>,
+    pub next: Option<Cursor>,
 }
 
 /// What becomes of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
+pub enum Settled {
     /// What it counted is counted.
     Counted,
     /// Its range was cut before the end of what it counted: it does not count and is asked for again.
@@ -128,7 +128,7 @@ struct Range {
 
 /// The ranges of one listing.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     ranges: BTreeMap<u64, Range>,
     next_id: u64,
     /// Bytes that all keys begin with.
@@ -141,7 +141,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Returns the plan for all keys that begin with `fixed` bytes of the same prefix.
-    pub(crate) fn new(fixed: usize, may_split: bool) -> Self {
+    pub fn new(fixed: usize, may_split: bool) -> Self {
         let whole = OpenRange {
             lower: None,
             until: None,
@@ -151,7 +151,7 @@ impl Plan {
     }
 
     /// Returns the plan for what is left of a listing that has seen `pages` with `entries` so far.
-    pub(crate) fn resume(
+    pub fn resume(
         fixed: usize,
         may_split: bool,
         open: Vec<OpenRange>,
@@ -194,12 +194,12 @@ impl Plan {
     }
 
     /// Returns whether every range was listed to its end.
-    pub(crate) fn is_finished(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.ranges.is_empty()
     }
 
     /// Returns what is left, in the order of the keys.
-    pub(crate) fn open(&self) -> Vec<OpenRange> {
+    pub fn open(&self) -> Vec<OpenRange> {
         let mut open: Vec<_> = self
             .ranges
             .values()
@@ -210,7 +210,7 @@ impl Plan {
     }
 
     /// Returns how many pages were seen, with how many entries that count.
-    pub(crate) fn seen(&self) -> (u64, u64) {
+    pub fn seen(&self) -> (u64, u64) {
         (self.pages, self.entries)
     }
 
@@ -220,13 +220,13 @@ impl Plan {
         clippy::cast_sign_loss,
         reason = "a finite sum of estimates from 0"
     )]
-    pub(crate) fn entries_left(&self) -> Option<u64> {
+    pub fn entries_left(&self) -> Option<u64> {
         let left: f64 = self.ranges.values().map(|range| range.left.max(0.0)).sum();
         left.is_finite().then_some((left * PAGE) as u64)
     }
 
     /// Returns the next page to list; `None` when all ranges are under way and no cut seems worth its request.
-    pub(crate) fn next(&mut self) -> Option<Ask> {
+    pub fn next_page(&mut self) -> Option<Ask> {
         let waiting = self.ranges.iter().find(|(_, range)| !range.is_under_way);
         let id = match waiting {
             Some((id, _)) => *id,
@@ -241,7 +241,7 @@ impl Plan {
     }
 
     /// Takes in what the page of an [`Ask`] showed.
-    pub(crate) fn settle(&mut self, id: u64, seen: &Seen) -> Settled {
+    pub fn settle(&mut self, id: u64, seen: &Seen) -> Settled {
         self.pages += 1;
         let Some(range) = self.ranges.get_mut(&id) else {
             return Settled::Again;

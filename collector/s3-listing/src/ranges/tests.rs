@@ -70,7 +70,7 @@ fn list(keys: &[String], mut plan: Plan, at_once: usize) -> Took {
     let mut under_way = std::collections::VecDeque::new();
     while !plan.is_finished() {
         while under_way.len() < at_once {
-            let Some(ask) = plan.next() else { break };
+            let Some(ask) = plan.next_page() else { break };
             under_way.push_back((took.milliseconds + PAGE_MS, ask));
         }
         let (done_at, ask) = under_way.pop_front().unwrap();
@@ -165,7 +165,7 @@ fn whatever_is_cut_and_in_whatever_order_every_key_counts_once() {
                 under_way.clear();
             }
             while under_way.len() < 1 + numbers.below(8) {
-                let Some(ask) = plan.next() else { break };
+                let Some(ask) = plan.next_page() else { break };
                 under_way.push(ask);
             }
             if under_way.is_empty() {
@@ -250,7 +250,7 @@ fn a_billion_objects_take_few_requests_more_than_they_must() {
             pause_ms += 10_000;
         }
         while under_way.len() < 128 {
-            let Some(ask) = plan.next() else { break };
+            let Some(ask) = plan.next_page() else { break };
             requests += 1;
             under_way.push_back((now_ms + DELAY_MS, ask));
         }

@@ -102,7 +102,7 @@ fn pieces_of_every_size_give_the_same_sums() {
                 .find(|(name, _)| *name == "GLACIER")
                 .unwrap()
                 .1;
-            assert_eq!((glacier.object_count, glacier.total_bytes), (2, 8_002));
+            assert_eq!((glacier.objects, glacier.bytes), (2, 8_002));
             let next = page.seen.next.unwrap();
             assert_eq!(
                 (&*next.key, next.token.as_deref()),

@@ -61,7 +61,7 @@ impl Symbols {
 ///
 /// Keys with their slashes at the same places are remembered together: others are made in another way.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     forms: BTreeMap<u128, Vec<Symbols>>,
 }
 
@@ -72,7 +72,7 @@ const FORMS: usize = 64;
 
 impl Memory {
     /// Remembers the characters of `key`.
-    pub(super) fn add(&mut self, key: &[u8]) {
+    pub(crate) fn add(&mut self, key: &[u8]) {
         let Some(key) = characters(key) else {
             return;
         };
@@ -184,7 +184,7 @@ impl Alphabet {
 
 /// How much is guessed from what was seen at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guess {
+pub(crate) enum Guess {
     /// A separator that never changes stays.
     Careful,
     /// Where a separator is, any symbol may be: for keys that no careful step leads to.
@@ -193,7 +193,7 @@ pub(super) enum Guess {
 
 /// The key space as some keys show it.
 #[derive(Debug)]
-pub(super) struct Space {
+pub(crate) struct Space {
     alphabets: Vec<Alphabet>,
     /// Characters at the begin that all keys share because only such are listed.
     fixed: usize,
@@ -208,7 +208,7 @@ impl Space {
     ///
     /// What `memory` adds is of keys that look like the first of them.
     /// `None` when one of them is not UTF-8: then nothing is guessed.
-    pub(super) fn of(keys: &[&[u8]], fixed: usize, guess: Guess, memory: &Memory) -> Option<Self> {
+    pub(crate) fn of(keys: &[&[u8]], fixed: usize, guess: Guess, memory: &Memory) -> Option<Self> {
         let keys: Option<Vec<Vec<char>>> = keys.iter().map(|key| characters(key)).collect();
         let keys = keys?;
         let longest = keys.iter().map(Vec::len).max().unwrap_or(0);
@@ -259,7 +259,7 @@ impl Space {
     }
 
     /// Returns how far `high` lies above `low`; `None` when it does not, as far as digits can tell.
-    pub(super) fn distance(&self, low: &[u8], high: &[u8]) -> Option<Distance> {
+    pub(crate) fn distance(&self, low: &[u8], high: &[u8]) -> Option<Distance> {
         let (low, high) = (characters(low)?, characters(high)?);
         let place = (0..self.alphabets.len()).find(|place| low.get(*place) != high.get(*place))?;
         let (mut units, mut weight) = (0.0, 1.0);
@@ -271,7 +271,7 @@ impl Space {
     }
 
     /// Returns how often `step` goes into `distance`.
-    pub(super) fn ratio(&self, distance: Distance, step: Distance) -> f64 {
+    pub(crate) fn ratio(&self, distance: Distance, step: Distance) -> f64 {
         let (from, to) = (
             distance.place.min(step.place),
             distance.place.max(step.place),
@@ -285,7 +285,7 @@ impl Space {
     }
 
     /// Returns a key that lies `factor` times `step` above `base`; `None` behind the last of the space.
-    pub(super) fn ahead(&self, base: &[u8], step: Distance, factor: f64) -> Option<Vec<u8>> {
+    pub(crate) fn ahead(&self, base: &[u8], step: Distance, factor: f64) -> Option<Vec<u8>> {
         let mut key = characters(base)?;
         let place = step.place;
         key.truncate(place + DEPTH);
@@ -333,14 +333,14 @@ impl Space {
 
 /// How far one key lies above another, in symbols of the first place where they differ.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Distance {
+pub(crate) struct Distance {
     place: usize,
     units: f64,
 }
 
 impl Distance {
     /// Returns `factor` times the distance.
-    pub(super) fn times(self, factor: f64) -> Self {
+    pub(crate) fn times(self, factor: f64) -> Self {
         Self {
             units: self.units * factor,
             ..self

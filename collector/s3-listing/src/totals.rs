@@ -1,39 +1,46 @@
 //! Sums of a listing: bytes and objects by storage class, kept while pages are scanned. No I/O.
 
-use shared::snapshot::{ClassSize, Objects};
-
 /// Class of objects that are listed without one.
 const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
+
+/// Bytes and objects of one storage class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClassTotals {
+    /// Bytes of all objects.
+    pub bytes: u64,
+    /// Number of objects.
+    pub objects: u64,
+}
 
 /// Sum of objects by storage class.
 ///
 /// A page has few classes, mostly one, and the same one many times in a row: a list that is searched from where the
 /// last one was found is faster than any map.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    classes: Vec<(String, ClassSize)>,
+pub struct Tally {
+    classes: Vec<(String, ClassTotals)>,
     latest: usize,
 }
 
 impl Tally {
     /// Adds one object; `false` when the sum does not fit into 64 bits, and then nothing was added.
-    pub(crate) fn add(&mut self, class: Option<&[u8]>, bytes: u64) -> bool {
+    pub fn add(&mut self, class: Option<&[u8]>, bytes: u64) -> bool {
         let class = class.unwrap_or(DEFAULT_STORAGE_CLASS.as_bytes());
-        let is_latest = |(name, _): &(String, ClassSize)| name.as_bytes() == class;
+        let is_latest = |(name, _): &(String, ClassTotals)| name.as_bytes() == class;
         if !self.classes.get(self.latest).is_some_and(is_latest) {
             self.latest = self.classes.iter().position(is_latest).unwrap_or_else(|| {
                 let name = String::from_utf8_lossy(class).into_owned();
-                self.classes.push((name, ClassSize::default()));
+                self.classes.push((name, ClassTotals::default()));
                 self.classes.len() - 1
             });
         }
         let Some((_, sum)) = self.classes.get_mut(self.latest) else {
             return false;
         };
-        match sum.total_bytes.checked_add(bytes) {
+        match sum.bytes.checked_add(bytes) {
             Some(total) => {
-                sum.total_bytes = total;
-                sum.object_count += 1;
+                sum.bytes = total;
+                sum.objects += 1;
                 true
             }
             None => false,
@@ -41,16 +48,16 @@ impl Tally {
     }
 
     /// Adds another sum; `false` when the result does not fit into 64 bits.
-    pub(crate) fn merge(&mut self, other: &Self) -> bool {
+    pub fn merge(&mut self, other: &Self) -> bool {
         for (class, size) in &other.classes {
             let known = self.classes.iter_mut().find(|(name, _)| name == class);
             match known {
                 Some((_, sum)) => {
-                    let Some(total) = sum.total_bytes.checked_add(size.total_bytes) else {
+                    let Some(total) = sum.bytes.checked_add(size.bytes) else {
                         return false;
                     };
-                    sum.total_bytes = total;
-                    sum.object_count += size.object_count;
+                    sum.bytes = total;
+                    sum.objects += size.objects;
                 }
                 None => self.classes.push((class.clone(), *size)),
             }
@@ -59,14 +66,14 @@ impl Tally {
     }
 
     /// Returns the classes with their sums.
-    pub(crate) fn classes(&self) -> impl Iterator<Item = (&str, ClassSize)> {
+    pub fn classes(&self) -> impl Iterator<Item = (&str, ClassTotals)> {
         self.classes
             .iter()
             .map(|(name, size)| (name.as_str(), *size))
     }
 
     /// Returns the sum that `classes` make.
-    pub(crate) fn of(classes: impl Iterator<Item = (String, ClassSize)>) -> Self {
+    pub fn of(classes: impl Iterator<Item = (String, ClassTotals)>) -> Self {
         Self {
             classes: classes.collect(),
             latest: 0,
@@ -74,43 +81,31 @@ impl Tally {
     }
 
     /// Returns the bytes of all classes; `None` when they do not fit into 64 bits.
-    pub(crate) fn total_bytes(&self) -> Option<u64> {
-        let mut sizes = self.classes.iter().map(|(_, size)| size.total_bytes);
+    pub fn total_bytes(&self) -> Option<u64> {
+        let mut sizes = self.classes.iter().map(|(_, size)| size.bytes);
         sizes.try_fold(0_u64, u64::checked_add)
     }
 
-    /// Returns the sum as the domain knows it; `None` when it does not fit into 64 bits.
-    pub(crate) fn objects(&self) -> Option<Objects> {
-        let classes = self.classes();
-        Some(Objects {
-            total_bytes: self.total_bytes()?,
-            object_count: self.object_count(),
-            by_storage_class: classes
-                .map(|(name, class)| (name.to_owned(), class))
-                .collect(),
-        })
-    }
-
     /// Returns the objects of all classes.
-    pub(crate) fn object_count(&self) -> u64 {
-        self.classes.iter().map(|(_, size)| size.object_count).sum()
+    pub fn object_count(&self) -> u64 {
+        self.classes.iter().map(|(_, size)| size.objects).sum()
     }
 }
 
 /// Sums of everything that a listing tells apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Sums {
+pub struct Sums {
     /// Current objects.
-    pub(crate) current: Tally,
+    pub current: Tally,
     /// Noncurrent versions.
-    pub(crate) noncurrent: Tally,
+    pub noncurrent: Tally,
     /// Delete markers, current or not: they have no bytes.
-    pub(crate) delete_markers: u64,
+    pub delete_markers: u64,
 }
 
 impl Sums {
     /// Adds others; `false` when a sum does not fit into 64 bits.
-    pub(crate) fn merge(&mut self, other: &Self) -> bool {
+    pub fn merge(&mut self, other: &Self) -> bool {
         self.delete_markers += other.delete_markers;
         self.current.merge(&other.current) && self.noncurrent.merge(&other.noncurrent)
     }
@@ -128,10 +123,7 @@ mod tests {
             assert!(tally.add(class.map(str::as_bytes), bytes));
         }
 
-        let class = |total_bytes, object_count| ClassSize {
-            total_bytes,
-            object_count,
-        };
+        let class = |bytes, objects| ClassTotals { bytes, objects };
         let found: Vec<_> = tally.classes().collect();
         assert_eq!(found, [("STANDARD", class(6, 2)), ("GLACIER", class(7, 1))]);
     }
