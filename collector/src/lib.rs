@@ -15,7 +15,7 @@ pub use collect::{Collector, CollectorPorts};
 pub use error::{CollectError, MeasureError};
 pub use plan::{PlanPorts, PlanReport, plan};
 pub use queue::{
-    Asked, CollectMessage, MessageError, Order, QueueError, SqsQueue, TargetQueue, Work,
+    Asked, CollectMessage, JobKind, MessageError, Order, QueueError, SqsQueue, TargetQueue, Work,
 };
 pub use run::{Outcome, Part, Progress, Report, Source};
 pub use storage_size::{BucketSource, measure_bucket};

@@ -14,14 +14,14 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use shared::aws::Aws;
 use shared::clock;
-use shared::fleet::{BucketTarget, Fleet, FleetSource, Kind, TargetId};
+use shared::fleet::{BucketTarget, Fleet, FleetSource, TargetId};
 use shared::snapshot::{BucketSize, Latest};
 use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout};
 
 use crate::error::CollectError;
-use crate::queue::{Asked, CollectMessage, QueueError, TargetQueue};
+use crate::queue::{Asked, CollectMessage, JobKind, QueueError, TargetQueue};
 use crate::storage_size::s3::daily_metrics;
 use decide::Decision;
 
@@ -127,7 +127,7 @@ async fn queue_databases(
         .map(|target| CollectMessage::measure(target.id(), report.scheduled_at))
         .collect();
     report.database_count = messages.len();
-    queue.send(Kind::Database, messages).await
+    queue.send(JobKind::Database, messages).await
 }
 
 /// What is known of the targets of a fleet, by their ids.
@@ -182,7 +182,7 @@ impl Buckets<'_> {
                 order,
             });
         }
-        let sent = queue.send(Kind::Bucket, messages).await;
+        let sent = queue.send(JobKind::Bucket, messages).await;
         sent.map_err(CollectError::QueueFailed)?;
         match unreadable.into_values().next() {
             Some(error) => Err(CollectError::SnapshotsUnreadable(error)),

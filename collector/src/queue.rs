@@ -5,11 +5,28 @@ mod order;
 mod sqs;
 
 use async_trait::async_trait;
-use shared::fleet::Kind;
-
 pub use message::{CollectMessage, MessageError};
 pub use order::{Asked, Order, Work};
 pub use sqs::SqsQueue;
+
+/// Which collector a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// The one that measures buckets and other storage.
+    Bucket,
+    /// The one that measures databases.
+    Database,
+}
+
+impl JobKind {
+    /// Returns the word for it in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bucket => "bucket",
+            Self::Database => "database",
+        }
+    }
+}
 
 /// Takes messages for collectors.
 #[async_trait]
@@ -22,7 +39,7 @@ pub trait TargetQueue: Send + Sync {
     /// # Errors
     ///
     /// See [`QueueError`]; some of the messages may be queued then.
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError>;
+    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError>;
 }
 
 /// Why not all messages were queued.
@@ -30,7 +47,7 @@ pub trait TargetQueue: Send + Sync {
 #[error("{refused} of {of} messages of kind {} were not queued", .kind.as_str())]
 pub struct QueueError {
     /// Which queue it was.
-    pub kind: Kind,
+    pub kind: JobKind,
     /// Messages that were not queued, or of which that is not known.
     pub refused: usize,
     /// Messages that were to be queued.

@@ -200,7 +200,7 @@ impl<S: Source> OneRun<'_, '_, S> {
             scheduled_at: self.task.scheduled_at,
             order: self.task.order.clone(),
         };
-        match queue.send(S::Measurement::KIND, vec![message]).await {
+        match queue.send(S::JOBS, vec![message]).await {
             Ok(()) => Outcome::Paused,
             Err(error) => Outcome::NotContinued(error),
         }

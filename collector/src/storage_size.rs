@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use self::s3::{BESIDE_TIMEOUT, daily_metrics, error as failure};
 use crate::error::MeasureError;
-use crate::queue::{Asked, Order};
+use crate::queue::{Asked, JobKind, Order};
 use crate::run::{MEASURE_TIMEOUT, Part, Progress, Source, measure_within};
 
 /// Measures storage targets: buckets and others.
@@ -41,6 +41,7 @@ impl BucketSource {
 impl Source for BucketSource {
     type Target = BucketTarget;
     type Measurement = BucketSize;
+    const JOBS: JobKind = JobKind::Bucket;
 
     /// Costs one request for each 1,000 objects, or versions where those are wanted, under the target's prefix; one
     /// in all for storage that is no bucket.

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::storage::StorageDeadline;
 use crate::error::MeasureError;
+use crate::queue::JobKind;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::run::{Progress, Source};
 
@@ -71,6 +72,7 @@ impl TableSource {
 impl Source for TableSource {
     type Target = DatabaseTarget;
     type Measurement = DatabaseSize;
+    const JOBS: JobKind = JobKind::Database;
 
     /// Costs one connection. Takes about 0.2 ms per table, plus one CloudWatch call if storage is requested.
     async fn measure(

@@ -184,13 +184,15 @@ pub enum Auth {
     Variable(String),
 }
 
-/// Kinds of targets that are measured into snapshots.
+/// Kinds of measurements that are kept in snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Bytes and objects of a [`BucketTarget`], whatever its [`StorageKind`].
     Bucket,
     /// Tables of a [`DatabaseTarget`].
     Database,
+    /// CloudWatch's daily storage metrics of a [`BucketTarget`].
+    StorageMetrics,
 }
 
 impl Kind {
@@ -199,6 +201,7 @@ impl Kind {
         match self {
             Self::Bucket => "bucket",
             Self::Database => "database",
+            Self::StorageMetrics => "storage_metrics",
         }
     }
 }
@@ -270,6 +273,11 @@ impl BucketTarget {
     /// Returns whether it is a bucket with all its keys: only of those does CloudWatch know anything.
     pub fn is_whole_bucket(&self) -> bool {
         self.kind == StorageKind::S3 && self.prefix.is_empty() && self.suffix.is_empty()
+    }
+
+    /// Returns whether CloudWatch's daily storage metrics are wanted and available.
+    pub fn wants_storage_metrics(&self) -> bool {
+        self.measure.cloudwatch && self.is_whole_bucket()
     }
 
     /// Returns its identity.

@@ -2,6 +2,7 @@
 
 pub mod bucket_size;
 pub mod server_storage;
+pub mod storage_metrics;
 pub(crate) mod stored;
 pub mod table_size;
 
@@ -14,6 +15,7 @@ use crate::fleet::{Kind, TargetId};
 
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
 pub use server_storage::{ServerKind, ServerStorage};
+pub use storage_metrics::StorageMetrics;
 pub use stored::Stored;
 pub use table_size::{
     DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, TableKind, TableName,

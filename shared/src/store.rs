@@ -4,9 +4,9 @@
 //!
 //! | item | partition | sort |
 //! |---|---|---|
-//! | latest | `LATEST#bucket`, `LATEST#database` | target id |
+//! | latest | `LATEST#bucket`, `LATEST#database`, `LATEST#storage_metrics` | target id |
 //! | snapshot | `SNAP#<target id>` | scheduled time, RFC 3339 UTC in whole seconds |
-//! | checkpoint of a run | see `store/checkpoints.rs` | |
+//! | snapshot of a bucket's metrics | `SNAP#storage_metrics#<target id>` | the same |
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
 

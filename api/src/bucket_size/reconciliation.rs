@@ -79,12 +79,13 @@ pub(super) mod tests {
 
     use chrono::DateTime;
     use shared::snapshot::Objects;
-    use shared::snapshot::bucket_size::{CloudWatchSize, Uploads};
+    use shared::snapshot::StorageMetrics;
+    use shared::snapshot::bucket_size::Uploads;
 
     use super::*;
 
-    pub(in crate::bucket_size) fn figure(total_bytes: u64) -> CloudWatchSize {
-        CloudWatchSize {
+    pub(in crate::bucket_size) fn figure(total_bytes: u64) -> StorageMetrics {
+        StorageMetrics {
             as_of: DateTime::UNIX_EPOCH,
             total_bytes,
             overhead_bytes: 8,

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{BucketTarget, Prices, StorageKind};
-use shared::snapshot::bucket_size::{CloudWatchSize, Refresh, ResourceSize, Unmeasured, Uploads};
+use shared::snapshot::StorageMetrics;
+use shared::snapshot::bucket_size::{Refresh, ResourceSize, Unmeasured, Uploads};
 use shared::snapshot::{BucketSize, Failure, Good, Measurement, Objects};
 
 use super::cost::CostView;
@@ -306,7 +307,7 @@ impl UploadsView {
 }
 
 impl CloudWatchView {
-    fn of(figure: &CloudWatchSize) -> Self {
+    fn of(figure: &StorageMetrics) -> Self {
         Self {
             as_of: figure.as_of.format("%Y-%m-%d").to_string(),
             total_bytes: figure.total_bytes,

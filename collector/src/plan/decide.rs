@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared::fleet::{BucketTarget, StorageKind, TargetId};
-use shared::snapshot::bucket_size::{CloudWatchSize, Part, Refresh, RefreshReason, Unmeasured};
+use shared::snapshot::StorageMetrics;
+use shared::snapshot::bucket_size::{Part, Refresh, RefreshReason, Unmeasured};
 use shared::snapshot::{BucketSize, Good, Latest, Measurement};
 
 use crate::plan::budget;
@@ -162,7 +163,7 @@ fn lacks_a_part(target: &BucketTarget, good: &Good<BucketSize>) -> bool {
     })
 }
 
-fn figure_of(latest: &Latest<BucketSize>) -> Option<&CloudWatchSize> {
+fn figure_of(latest: &Latest<BucketSize>) -> Option<&StorageMetrics> {
     latest.good.as_ref()?.summary.cloudwatch.as_ref()
 }
 
@@ -180,7 +181,7 @@ fn is_news(asked: &Asked, latest: &Latest<BucketSize>) -> bool {
         Asked::Missing { code, .. } => known_fault.is_none_or(|known| known.code != *code),
         Asked::Found(found) => {
             let same = figure_of(latest).is_some_and(|known| {
-                let asked_again = CloudWatchSize {
+                let asked_again = StorageMetrics {
                     asked_at: known.asked_at,
                     ..found.clone()
                 };

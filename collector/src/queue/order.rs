@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::snapshot::bucket_size::{CloudWatchSize, Refresh, RefreshReason};
+use shared::snapshot::StorageMetrics;
+use shared::snapshot::bucket_size::{Refresh, RefreshReason};
 
 use super::message::MessageError;
 use crate::error::MeasureError;
@@ -39,7 +40,7 @@ pub enum Work {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// Its figure of the newest day.
-    Found(CloudWatchSize),
+    Found(StorageMetrics),
     /// There is none.
     Missing {
         /// Stable word for the kind of failure.
@@ -51,7 +52,7 @@ pub enum Asked {
 
 impl Asked {
     /// Returns what an answer came to, as readers are told.
-    pub fn of(answer: Result<CloudWatchSize, MeasureError>) -> Self {
+    pub fn of(answer: Result<StorageMetrics, MeasureError>) -> Self {
         match answer {
             Ok(figure) => Self::Found(figure),
             Err(error) => Self::Missing {
@@ -169,7 +170,7 @@ fn read_refresh(wire: WireRefresh) -> Result<Refresh, MessageError> {
     })
 }
 
-fn wire_figure(figure: CloudWatchSize) -> WireFigure {
+fn wire_figure(figure: StorageMetrics) -> WireFigure {
     WireFigure {
         as_of: figure.as_of,
         total_bytes: figure.total_bytes,
@@ -181,8 +182,8 @@ fn wire_figure(figure: CloudWatchSize) -> WireFigure {
     }
 }
 
-fn read(wire: WireFigure) -> CloudWatchSize {
-    CloudWatchSize {
+fn read(wire: WireFigure) -> StorageMetrics {
+    StorageMetrics {
         as_of: wire.as_of,
         total_bytes: wire.total_bytes,
         overhead_bytes: wire.overhead_bytes,

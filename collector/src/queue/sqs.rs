@@ -5,10 +5,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::StreamExt;
 use futures::stream;
-use shared::fleet::Kind;
 
 use super::{QueueError, TargetQueue};
-use crate::queue::CollectMessage;
+use crate::queue::{CollectMessage, JobKind};
 
 /// Most messages in one call: a limit of SQS.
 const BATCH: usize = 10;
@@ -39,10 +38,10 @@ impl SqsQueue {
         }
     }
 
-    fn url(&self, kind: Kind) -> &str {
+    fn url(&self, kind: JobKind) -> &str {
         match kind {
-            Kind::Bucket => &self.bucket_size_url,
-            Kind::Database => &self.table_size_url,
+            JobKind::Bucket => &self.bucket_size_url,
+            JobKind::Database => &self.table_size_url,
         }
     }
 
@@ -79,7 +78,7 @@ impl SqsQueue {
 
 #[async_trait]
 impl TargetQueue for SqsQueue {
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
         let url = self.url(kind);
         let calls: Vec<_> = messages
             .chunks(BATCH)

@@ -9,7 +9,7 @@ use shared::snapshot::{Good, Measurement, Stored};
 use tokio::time::Instant;
 
 use crate::error::MeasureError;
-use crate::queue::Order;
+use crate::queue::{JobKind, Order};
 
 /// What one part of a measurement came to.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub trait Source: Send + Sync {
     type Target: Clone + Send + Sync;
     /// What it finds.
     type Measurement: Stored;
+    /// Jobs that it does.
+    const JOBS: JobKind;
 
     /// Measures `target` and counts into `progress` on the way.
     ///

@@ -4,7 +4,8 @@
 
 use chrono::{DateTime, Utc};
 use shared::fleet::BucketTarget;
-use shared::snapshot::bucket_size::{CloudWatchSize, Part, Unmeasured};
+use shared::snapshot::StorageMetrics;
+use shared::snapshot::bucket_size::{Part, Unmeasured};
 use shared::snapshot::{BucketSize, Good, Measurement};
 
 use super::s3::daily_metrics::NO_METRICS;
@@ -101,8 +102,8 @@ fn add_figure(
 }
 
 /// Returns the figure of the later day, of the same day the one that was asked for later.
-fn newer(known: Option<CloudWatchSize>, found: &CloudWatchSize) -> Option<CloudWatchSize> {
-    let order = |figure: &CloudWatchSize| (figure.as_of, figure.asked_at);
+fn newer(known: Option<StorageMetrics>, found: &StorageMetrics) -> Option<StorageMetrics> {
+    let order = |figure: &StorageMetrics| (figure.as_of, figure.asked_at);
     known
         .filter(|known| order(known) > order(found))
         .or_else(|| Some(found.clone()))
@@ -134,8 +135,8 @@ mod tests {
         }
     }
 
-    fn figure(day: i64, bytes: u64) -> CloudWatchSize {
-        CloudWatchSize {
+    fn figure(day: i64, bytes: u64) -> StorageMetrics {
+        StorageMetrics {
             as_of: hour(day * 24),
             total_bytes: bytes,
             overhead_bytes: 0,
@@ -155,7 +156,7 @@ mod tests {
     }
 
     /// Returns a run of hour 100 that listed `bytes` then, with `figure`.
-    fn before(bytes: u64, figure: Option<CloudWatchSize>) -> Good<BucketSize> {
+    fn before(bytes: u64, figure: Option<StorageMetrics>) -> Good<BucketSize> {
         let mut objects = Objects::default();
         objects.add("STANDARD", bytes);
         let mut summary = BucketSize::of_listing(objects);

@@ -1,9 +1,8 @@
 //! Recorded ticks of the schedule, from the decoder to the queued messages.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use collector::{CollectError, PlanPorts, PlanReport, plan};
+use collector::{CollectError, JobKind, PlanPorts, PlanReport, plan};
 use shared::aws::Aws;
-use shared::fleet::Kind;
 
 use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World};
 
@@ -67,14 +66,14 @@ async fn a_tick_queues_one_message_per_target() {
 
     assert_eq!((report.bucket_count, report.database_count), (2, 1));
     assert_eq!(
-        queue.bodies(Kind::Bucket),
+        queue.bodies(JobKind::Bucket),
         [
             format!(r#"{{"target":"acme-prod/s3/acme-files//",{FIRST}}}"#),
             format!(r#"{{"target":"acme-prod/s3/shared-files/acme-prod%2F/",{FIRST}}}"#),
         ]
     );
     assert_eq!(
-        queue.bodies(Kind::Database),
+        queue.bodies(JobKind::Database),
         [r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z"}"#]
     );
 }
@@ -88,7 +87,7 @@ async fn the_same_tick_twice_queues_the_same_messages_twice() {
     let second = planned().await.unwrap();
 
     assert_eq!(first, second);
-    let bodies = queue.bodies(Kind::Bucket);
+    let bodies = queue.bodies(JobKind::Bucket);
     assert_eq!(bodies[..2], bodies[2..]);
 }
 
@@ -122,8 +121,8 @@ async fn an_event_without_a_time_is_refused() {
 #[tokio::test]
 async fn a_kind_that_cannot_be_queued_does_not_hold_up_the_other() {
     for (refused, other) in [
-        (Kind::Bucket, Kind::Database),
-        (Kind::Database, Kind::Bucket),
+        (JobKind::Bucket, JobKind::Database),
+        (JobKind::Database, JobKind::Bucket),
     ] {
         let queue = MemoryQueue {
             refused: Some(refused),

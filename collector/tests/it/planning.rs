@@ -11,13 +11,13 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
 use collector::{
-    BucketSource, CollectError, CollectMessage, Collector, MeasureError, Order, PlanPorts,
+    BucketSource, CollectError, CollectMessage, Collector, JobKind, MeasureError, Order, PlanPorts,
     PlanReport, Progress, Source, Work, plan,
 };
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::{self, Clock};
-use shared::fleet::{BucketTarget, Fleet, Kind, TargetId};
+use shared::fleet::{BucketTarget, Fleet, TargetId};
 use shared::snapshot::bucket_size::{ListingRun, RefreshReason, Uploads};
 use shared::snapshot::{BucketSize, Good, Latest, Objects};
 use shared::store::failing::FailingStore;
@@ -32,6 +32,7 @@ struct Named(BucketSource);
 impl Source for Named {
     type Target = BucketTarget;
     type Measurement = BucketSize;
+    const JOBS: JobKind = JobKind::Bucket;
 
     async fn measure(
         &self,
@@ -265,8 +266,8 @@ async fn without_the_snapshots_databases_are_queued_and_no_bucket_is() {
     let error = scene.plan_with(&snapshots, &Aws::for_tests(NOWHERE)).await;
 
     assert_eq!(error.unwrap_err().error_type(), "SnapshotsUnreadable");
-    assert_eq!(scene.queue.bodies(Kind::Database).len(), 1);
-    assert_eq!(scene.queue.bodies(Kind::Bucket), Vec::<String>::new());
+    assert_eq!(scene.queue.bodies(JobKind::Database).len(), 1);
+    assert_eq!(scene.queue.bodies(JobKind::Bucket), Vec::<String>::new());
 }
 
 /// Nothing could be kept of it either, so measuring it would cost something at every tick for nothing.

@@ -2,9 +2,9 @@
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, SqsQueue, TargetQueue};
+use collector::{CollectMessage, JobKind, SqsQueue, TargetQueue};
 use shared::aws::Aws;
-use shared::fleet::{Kind, TargetId};
+use shared::fleet::TargetId;
 use shared::testing;
 
 use crate::services;
@@ -37,8 +37,8 @@ async fn every_message_arrives_in_the_queue_of_its_kind() {
     }
     let queue = SqsQueue::new(client.clone(), &urls[0], &urls[1]);
 
-    queue.send(Kind::Database, messages(23)).await.unwrap();
-    queue.send(Kind::Bucket, Vec::new()).await.unwrap();
+    queue.send(JobKind::Database, messages(23)).await.unwrap();
+    queue.send(JobKind::Bucket, Vec::new()).await.unwrap();
 
     let mut received = Vec::new();
     loop {
@@ -86,7 +86,7 @@ async fn messages_that_are_refused_in_part_are_counted() {
     let client = aws_sdk_sqs::Client::new(sqs.aws.config());
     let queue = SqsQueue::new(client, "http://127.0.0.1/1/buckets", "unused");
 
-    let error = queue.send(Kind::Bucket, messages(25)).await.unwrap_err();
+    let error = queue.send(JobKind::Bucket, messages(25)).await.unwrap_err();
 
     assert_eq!((error.refused, error.of), (4, 25));
     assert_eq!(
@@ -108,7 +108,10 @@ async fn a_queue_that_does_not_exist_refuses_all() {
     let client = aws_sdk_sqs::Client::new(sqs.aws.config());
     let queue = SqsQueue::new(client, "unused", "http://127.0.0.1/1/databases");
 
-    let error = queue.send(Kind::Database, messages(3)).await.unwrap_err();
+    let error = queue
+        .send(JobKind::Database, messages(3))
+        .await
+        .unwrap_err();
 
     assert_eq!((error.refused, error.of), (3, 3));
     assert!(!error.to_string().contains("NEVERLEAK"));

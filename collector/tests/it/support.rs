@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use collector::{
-    CollectMessage, CollectorPorts, MeasureError, Progress, QueueError, Source, TargetQueue,
+    CollectMessage, CollectorPorts, JobKind, MeasureError, Progress, QueueError, Source,
+    TargetQueue,
 };
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::document::Location;
-use shared::fleet::{BucketTarget, FleetSource, Kind};
+use shared::fleet::{BucketTarget, FleetSource};
 use shared::snapshot::{BucketSize, Method};
 use shared::store::memory::MemoryStore;
 use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
@@ -52,6 +53,7 @@ impl Peak {
 impl Source for NamedFate {
     type Target = BucketTarget;
     type Measurement = BucketSize;
+    const JOBS: JobKind = JobKind::Bucket;
 
     async fn measure(
         &self,
@@ -158,12 +160,12 @@ pub(crate) fn writer(store: Arc<dyn ItemStore>) -> SnapshotWriter {
 /// Keeps messages, and refuses those of one kind when it was told so.
 #[derive(Default)]
 pub(crate) struct MemoryQueue {
-    pub(crate) messages: Mutex<Vec<(Kind, CollectMessage)>>,
-    pub(crate) refused: Option<Kind>,
+    pub(crate) messages: Mutex<Vec<(JobKind, CollectMessage)>>,
+    pub(crate) refused: Option<JobKind>,
 }
 
 impl MemoryQueue {
-    pub(crate) fn bodies(&self, kind: Kind) -> Vec<String> {
+    pub(crate) fn bodies(&self, kind: JobKind) -> Vec<String> {
         let messages = self.messages.lock().unwrap();
         messages
             .iter()
@@ -177,7 +179,7 @@ impl MemoryQueue {
         let messages = std::mem::take(&mut *self.messages.lock().unwrap());
         messages
             .into_iter()
-            .filter(|(kind, _)| *kind == Kind::Bucket)
+            .filter(|(kind, _)| *kind == JobKind::Bucket)
             .map(|(_, message)| message)
             .collect()
     }
@@ -185,7 +187,7 @@ impl MemoryQueue {
 
 #[async_trait]
 impl TargetQueue for MemoryQueue {
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
         if self.refused == Some(kind) {
             return Err(QueueError {
                 kind,

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, PlanPorts, QueueError, TargetQueue};
+use collector::{CollectMessage, JobKind, PlanPorts, QueueError, TargetQueue};
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::clock::{Clock, rfc3339, whole_second};
-use shared::fleet::{FleetSource, Kind};
+use shared::fleet::FleetSource;
 use shared::store::SnapshotReader;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
@@ -65,11 +65,11 @@ pub(crate) fn queues() -> (LocalQueue, Deliveries, Deliveries) {
 
 #[async_trait]
 impl TargetQueue for LocalQueue {
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
         let of = messages.len();
         let sender = match kind {
-            Kind::Bucket => &self.buckets,
-            Kind::Database => &self.databases,
+            JobKind::Bucket => &self.buckets,
+            JobKind::Database => &self.databases,
         };
         for (sent, message) in messages.into_iter().enumerate() {
             let failed = |source| QueueError {
@@ -256,7 +256,7 @@ mod tests {
         let (queue, buckets, _databases) = queues();
         let (stop, stopped) = watch::channel(false);
         queue
-            .send(Kind::Bucket, vec![message("good"), message("bad")])
+            .send(JobKind::Bucket, vec![message("good"), message("bad")])
             .await
             .unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Completeness, Measurement, Run};
+use super::{Completeness, Measurement, Run, StorageMetrics};
 use crate::fleet::Kind;
 
 pub use refresh::{LONGEST_INTERVAL, Refresh, RefreshReason};
@@ -28,7 +28,7 @@ pub struct BucketSize {
     /// Uploads that were begun and neither completed nor aborted.
     pub multipart: Option<Uploads>,
     /// What CloudWatch says of the whole bucket.
-    pub cloudwatch: Option<CloudWatchSize>,
+    pub cloudwatch: Option<StorageMetrics>,
     /// What the service itself says of storage that is no bucket.
     pub resource: Option<ResourceSize>,
     /// What was to be measured and could not be, in the order of trying.
@@ -72,25 +72,6 @@ pub struct Uploads {
     pub by_storage_class: BTreeMap<String, u64>,
     /// When the oldest of them was begun; `None` without uploads.
     pub oldest_initiated_at: Option<DateTime<Utc>>,
-}
-
-/// A bucket as CloudWatch's daily storage metrics show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudWatchSize {
-    /// Begin of the day that all of it is of: the newest whole one.
-    pub as_of: DateTime<Utc>,
-    /// Sum of all storage types, overhead included, in bytes.
-    pub total_bytes: u64,
-    /// The part of `total_bytes` that is in no object: metadata and rounding up to least billed sizes.
-    pub overhead_bytes: u64,
-    /// Bytes by `StorageType`; types without a value on that day are left out.
-    pub by_storage_type: BTreeMap<String, u64>,
-    /// `NumberOfObjects` of that day: versions, delete markers and parts included.
-    pub object_count: Option<u64>,
-    /// Scheduled time of the tick that asked.
-    pub asked_at: DateTime<Utc>,
-    /// Metrics that were requested, which is what CloudWatch bills.
-    pub metric_count: u64,
 }
 
 /// Storage that is no bucket, as its service or CloudWatch shows it.
@@ -280,7 +261,7 @@ impl BucketSize {
     }
 
     /// Returns the size of a bucket that only CloudWatch was asked about.
-    pub fn of_cloudwatch(figure: CloudWatchSize) -> Self {
+    pub fn of_cloudwatch(figure: StorageMetrics) -> Self {
         Self {
             cloudwatch: Some(figure),
             ..Self::nothing(Method::CloudWatch)
@@ -320,6 +301,14 @@ impl BucketSize {
         self.total().0
     }
 
+    /// Returns the scheduled time of the run that measured the size, which `run` stored.
+    ///
+    /// They differ in snapshots of an older version of this program, where a later run stored the size again.
+    pub fn measured_at(&self, run: &Run) -> DateTime<Utc> {
+        let listing = self.listing;
+        listing.map_or(run.scheduled_at, |listing| listing.scheduled_at)
+    }
+
     /// Returns the number of what is in the total; `None` where nobody counted.
     pub fn object_count(&self) -> Option<u64> {
         match (&self.current, &self.cloudwatch, &self.resource) {
@@ -354,8 +343,7 @@ impl Measurement for BucketSize {
 
     /// The listing's, also where a later run added a figure of CloudWatch to it.
     fn origin(summary: &Self, run: &Run) -> DateTime<Utc> {
-        let listing = summary.listing;
-        listing.map_or(run.scheduled_at, |listing| listing.scheduled_at)
+        summary.measured_at(run)
     }
 
     fn taken_in(mut self, run: &Run) -> Self {
@@ -373,8 +361,8 @@ impl Measurement for BucketSize {
 mod tests {
     use super::*;
 
-    fn figure(total_bytes: u64) -> CloudWatchSize {
-        CloudWatchSize {
+    fn figure(total_bytes: u64) -> StorageMetrics {
+        StorageMetrics {
             as_of: DateTime::UNIX_EPOCH,
             total_bytes,
             overhead_bytes: 0,

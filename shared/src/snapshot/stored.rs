@@ -5,6 +5,7 @@
 
 mod bucket;
 mod server_storage;
+mod storage_metrics;
 mod tables;
 
 use std::io::{Read, Write};

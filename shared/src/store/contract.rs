@@ -9,6 +9,7 @@
 )]
 
 mod carried;
+mod metrics;
 mod snapshots;
 mod world;
 
@@ -67,7 +68,7 @@ pub async fn exam(make: impl Fn(Arc<FixedClock>) -> Arc<dyn ItemStore>) {
         }),
     ];
     let all = cases.into_iter().chain(snapshots::CASES);
-    let all = all.chain(carried::CASES);
+    let all = all.chain(carried::CASES).chain(metrics::CASES);
     for (number, (_, case)) in all.enumerate() {
         let clock = Arc::new(FixedClock::at(NOW));
         case(Candidate {

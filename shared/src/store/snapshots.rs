@@ -12,8 +12,9 @@ use super::{Expect, Item, ItemStore, Key, Put, StoreError, Written};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
 use crate::prime::prime;
+use crate::snapshot::bucket_size::Refresh;
 use crate::snapshot::stored::{self, Parts};
-use crate::snapshot::{Failure, Good, Latest, Run, Snapshot, Stored};
+use crate::snapshot::{BucketSize, Failure, Good, Latest, Run, Snapshot, Stored};
 
 /// Most bytes of a packed body in one item: leaves 50 kB of the item limit for everything else.
 const PART_BYTES: usize = 350_000;
@@ -67,9 +68,14 @@ fn absent_key() -> Key {
     }
 }
 
-fn snapshot_key(target: &TargetId, scheduled_at: DateTime<Utc>) -> Key {
+fn snapshot_key(kind: Kind, target: &TargetId, scheduled_at: DateTime<Utc>) -> Key {
+    let partition = match kind {
+        Kind::Bucket | Kind::Database => format!("SNAP#{target}"),
+        // A bucket has both its size and its metrics.
+        Kind::StorageMetrics => format!("SNAP#{}#{target}", kind.as_str()),
+    };
     Key {
-        partition: format!("SNAP#{target}"),
+        partition,
         sort: stored::sort_key(scheduled_at),
     }
 }
@@ -257,6 +263,49 @@ impl SnapshotWriter {
         Err(contended(M::KIND, target))
     }
 
+    /// Moves the announced next full measurement of `target` later, as long as its numbers are those of the run scheduled
+    /// for `measured_at`; returns whether anything changed.
+    ///
+    /// Only the schedule in the latest item changes: numbers, their times and a recorded failure stay. The schedule never
+    /// moves earlier, so a tick that arrives late or twice changes nothing.
+    ///
+    /// Costs one read, and one write where the schedule changes.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    pub async fn postpone(
+        &self,
+        target: &TargetId,
+        measured_at: DateTime<Utc>,
+        refresh: Refresh,
+    ) -> Result<bool, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let Some(old) = latest::<BucketSize>(&*self.items, target).await? else {
+                return Ok(false);
+            };
+            let Some(mut good) = old.good.clone() else {
+                return Ok(false);
+            };
+            let announced = good.summary.refresh;
+            let is_later = announced.is_none_or(|old| old.next_full_at < refresh.next_full_at);
+            if good.summary.measured_at(&good.run) != measured_at || !is_later {
+                return Ok(false);
+            }
+            good.summary.refresh = Some(refresh);
+            good.run.next_due_at = refresh.next_full_at;
+            let new = Latest {
+                good: Some(good),
+                ..old.clone()
+            };
+            let put = replace_latest::<BucketSize>(Some(&old), new)?;
+            if self.items.put(put).await? == Written::Done {
+                return Ok(true);
+            }
+        }
+        Err(contended(Kind::Bucket, target))
+    }
+
     /// Writes the parts of a body that is too large for the snapshot's item, and returns what that item has of it.
     ///
     /// Parts carry the digest of their body in their key, so two runs of the same scheduled time never mix.
@@ -266,7 +315,7 @@ impl SnapshotWriter {
             run,
             measurement,
         } = snapshot;
-        let key = snapshot_key(target, run.scheduled_at);
+        let key = snapshot_key(M::KIND, target, run.scheduled_at);
         let expires_at = Some(clock::after(run.scheduled_at, self.retention));
         let body = measurement.store_body().map_err(unreadable(&key))?;
         let packed = body
@@ -325,7 +374,7 @@ impl SnapshotWriter {
         measurement: &M,
         body: &Body,
     ) -> Result<Item, StoreError> {
-        let key = snapshot_key(target, run.scheduled_at);
+        let key = snapshot_key(M::KIND, target, run.scheduled_at);
         let summary = measurement.summary();
         let times = (run, measurement.completeness());
         let parts = body.parts.as_ref();

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use shared::clock::FixedClock;
 use shared::config::{ProcessVariables, Variables};
 use shared::fleet::{Engine, Kind, TargetId};
+use shared::snapshot::StorageMetrics;
 use shared::snapshot::bucket_size::{
-    CloudWatchSize, ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
+    ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
 };
 use shared::snapshot::{
     BucketSize, DatabaseSize, Failure, MendixCatalogue, Method, Objects, Persistence, Quality, Run,
@@ -30,7 +31,11 @@ use shared::store::{
 };
 
 /// Folder of the newest form of each kind. Kinds have versions of their own.
-const NEWEST: [(Kind, &str); 2] = [(Kind::Bucket, "bucket-v2"), (Kind::Database, "database-v3")];
+const NEWEST: [(Kind, &str); 3] = [
+    (Kind::Bucket, "bucket-v2"),
+    (Kind::Database, "database-v3"),
+    (Kind::StorageMetrics, "storage_metrics-v1"),
+];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct GoldenItem {
@@ -71,6 +76,27 @@ fn bucket_v1() -> Snapshot<BucketSize> {
     }
 }
 
+/// The first form of CloudWatch's metrics, also inside of the second form of a bucket.
+fn metrics() -> Snapshot<StorageMetrics> {
+    let measurement = StorageMetrics {
+        as_of: "2026-01-10T00:00:00Z".parse().unwrap(),
+        total_bytes: 5_400_000_000,
+        overhead_bytes: 40,
+        by_storage_type: BTreeMap::from([
+            ("StandardStorage".to_owned(), 5_399_999_960),
+            ("GlacierObjectOverhead".to_owned(), 40),
+        ]),
+        object_count: Some(11),
+        asked_at: "2026-01-12T08:00:00Z".parse().unwrap(),
+        metric_count: 26,
+    };
+    Snapshot {
+        target: bucket_v1().target,
+        run: run(),
+        measurement,
+    }
+}
+
 /// The second form: every part of what is billed.
 fn bucket() -> Snapshot<BucketSize> {
     let mut snapshot = bucket_v1();
@@ -86,18 +112,7 @@ fn bucket() -> Snapshot<BucketSize> {
         by_storage_class: BTreeMap::from([("STANDARD".to_owned(), 26_214_400)]),
         oldest_initiated_at: Some("2025-03-04T05:06:07Z".parse().unwrap()),
     });
-    size.cloudwatch = Some(CloudWatchSize {
-        as_of: "2026-01-10T00:00:00Z".parse().unwrap(),
-        total_bytes: 5_400_000_000,
-        overhead_bytes: 40,
-        by_storage_type: BTreeMap::from([
-            ("StandardStorage".to_owned(), 5_399_999_960),
-            ("GlacierObjectOverhead".to_owned(), 40),
-        ]),
-        object_count: Some(11),
-        asked_at: "2026-01-12T08:00:00Z".parse().unwrap(),
-        metric_count: 26,
-    });
+    size.cloudwatch = Some(metrics().measurement);
     size.unmeasured = vec![Unmeasured {
         part: Part::CloudWatch,
         code: "throttled".into(),
@@ -257,6 +272,7 @@ async fn written_now() -> Vec<GoldenItem> {
     writer.keep(&bucket()).await.unwrap();
     writer.keep(&resource()).await.unwrap();
     writer.keep(&database()).await.unwrap();
+    writer.keep(&metrics()).await.unwrap();
     writer
         .record_failure::<BucketSize>(&bucket().target, failure())
         .await
@@ -325,12 +341,17 @@ async fn the_newest_form_is_what_is_written() {
 
 fn of_kind(kind: Kind, items: Vec<GoldenItem>) -> Vec<GoldenItem> {
     let latest = format!("LATEST#{}", kind.as_str());
-    let part = match kind {
-        Kind::Bucket => ["/s3/", "/efs/"].as_slice(),
-        Kind::Database => ["/db/"].as_slice(),
-    };
     let is_meant = |item: &GoldenItem| {
-        item.partition == latest || part.iter().any(|part| item.partition.contains(part))
+        let partition = item.partition.as_str();
+        let target = partition.strip_prefix("SNAP#").unwrap_or_default();
+        let is_of_kind = match kind {
+            Kind::Bucket => {
+                target.starts_with("acme-prod/s3/") || target.starts_with("acme-prod/efs/")
+            }
+            Kind::Database => target.starts_with("acme-prod/db/"),
+            Kind::StorageMetrics => target.starts_with("storage_metrics#acme-prod/s3/"),
+        };
+        partition == latest || is_of_kind
     };
     let items: Vec<_> = items.into_iter().filter(is_meant).collect();
     assert!(items.len() >= 2, "a latest and a snapshot");
@@ -377,12 +398,15 @@ async fn every_form_that_was_ever_written_is_read() {
             assert_reads(&reader, &expected).await;
             versions += 1;
         }
-        if !folder_name.starts_with("database-") {
+        if folder_name == "storage_metrics-v1" {
+            assert_reads(&reader, &metrics()).await;
+            versions += 1;
+        } else if !folder_name.starts_with("database-") {
             let latest = reader.latest::<BucketSize>(&bucket().target).await.unwrap();
             assert_eq!(latest.unwrap().last_failure, Some(failure()));
         }
     }
-    assert!(versions >= 6);
+    assert!(versions >= 7);
 }
 
 async fn assert_reads<M: Stored + PartialEq + std::fmt::Debug>(

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shared::snapshot::bucket_size::{CloudWatchSize, ListingRun, Refresh, RefreshReason};
+use shared::snapshot::StorageMetrics;
+use shared::snapshot::bucket_size::{ListingRun, Refresh, RefreshReason};
 use shared::snapshot::{Good, Run, Snapshot};
 
 use super::*;
@@ -91,7 +92,7 @@ async fn what_was_added_to_a_listing_is_answered_with_the_listings_own_times() {
             ..good.run
         };
         let mut size = good.summary.clone();
-        size.cloudwatch = Some(CloudWatchSize {
+        size.cloudwatch = Some(StorageMetrics {
             as_of: "2026-01-11T00:00:00Z".parse().unwrap(),
             total_bytes: 9,
             overhead_bytes: 2,

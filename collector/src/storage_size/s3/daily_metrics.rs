@@ -14,7 +14,7 @@ use futures::{StreamExt, stream};
 use shared::aws::Aws;
 use shared::clock;
 use shared::fleet::BucketTarget;
-use shared::snapshot::bucket_size::CloudWatchSize;
+use shared::snapshot::StorageMetrics;
 use tokio::time::{Instant, timeout_at};
 
 use crate::aws::cloudwatch::{self, MetricQuery, Point, QUERIES_PER_CALL};
@@ -77,7 +77,7 @@ pub(crate) const ASK_EVERY: Duration = Duration::from_secs(6 * 3600);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KnownFigure<'a> {
     /// The newest one.
-    pub(crate) figure: Option<&'a CloudWatchSize>,
+    pub(crate) figure: Option<&'a StorageMetrics>,
     /// Code of the last ask where it failed.
     pub(crate) fault: Option<&'a str>,
 }
@@ -121,7 +121,7 @@ pub(crate) async fn read(
     buckets: &[&BucketTarget],
     now: DateTime<Utc>,
     until: Instant,
-) -> Vec<Result<CloudWatchSize, MeasureError>> {
+) -> Vec<Result<StorageMetrics, MeasureError>> {
     let mut places: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, bucket) in buckets.iter().enumerate() {
         let place = (bucket.region.as_deref(), bucket.role_arn.as_deref());
@@ -180,7 +180,7 @@ async fn call(
     client: &Client,
     buckets: &[&str],
     now: DateTime<Utc>,
-) -> Result<Vec<Result<CloudWatchSize, MeasureError>>, MeasureError> {
+) -> Result<Vec<Result<StorageMetrics, MeasureError>>, MeasureError> {
     // Periods are counted from the begin of what is asked for: only from midnight on are they days.
     let tomorrow = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(1);
     let asked: Vec<_> = buckets.iter().flat_map(|bucket| queries(bucket)).collect();
@@ -226,7 +226,7 @@ fn queries(bucket: &str) -> Vec<MetricQuery> {
 fn figure(
     points: &[Vec<Point>],
     asked_at: DateTime<Utc>,
-) -> Result<Option<CloudWatchSize>, MeasureError> {
+) -> Result<Option<StorageMetrics>, MeasureError> {
     let Some((counts, bytes)) = points.split_last() else {
         return Ok(None);
     };
@@ -243,7 +243,7 @@ fn figure(
     let impossible =
         || MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be");
     let whole = |point: Point| point.whole().ok_or_else(impossible);
-    let mut figure = CloudWatchSize {
+    let mut figure = StorageMetrics {
         as_of,
         total_bytes: 0,
         overhead_bytes: 0,
@@ -304,7 +304,7 @@ mod tests {
     /// Returns the hours of two days, asked at every hour, at which CloudWatch is asked when the figure of `as_of`,
     /// counted in days from the first of the two, was first seen at the hour `asked`.
     fn asks(as_of: i64, asked: i64, fault: Option<&str>) -> Vec<i64> {
-        let figure = CloudWatchSize {
+        let figure = StorageMetrics {
             as_of: day(20_000 + as_of),
             asked_at: hour(asked),
             ..figure(&points(&[("StandardStorage", 1, 1.0)]), hour(0))

@@ -7,11 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, Collector, CollectorPorts, QueueError, TargetQueue, Work};
+use collector::{
+    CollectMessage, Collector, CollectorPorts, JobKind, QueueError, TargetQueue, Work,
+};
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::Clock;
-use shared::fleet::{Kind, TargetId};
+use shared::fleet::TargetId;
 use shared::snapshot::bucket_size::{Refresh, RefreshReason};
 use shared::snapshot::{BucketSize, Latest};
 use synthetic_s3::{Answer, Bucket, Numbers, Server};
@@ -52,8 +54,8 @@ impl Waiting {
 
 #[async_trait]
 impl TargetQueue for Waiting {
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
-        assert_eq!(kind, Kind::Bucket);
+    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+        assert_eq!(kind, JobKind::Bucket);
         let mood = *self.mood.lock().unwrap();
         let count = messages.len();
         if matches!(mood, Mood::Takes | Mood::TakesInSilence) {

@@ -9,10 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::routes::ROUTES;
 use async_trait::async_trait;
-use collector::{CollectMessage, Collector, PlanPorts, QueueError, TargetQueue};
+use collector::{CollectMessage, Collector, JobKind, PlanPorts, QueueError, TargetQueue};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
-use shared::fleet::Kind;
 
 use crate::files::Running;
 use crate::parts::{Overlay, Parts};
@@ -118,7 +117,7 @@ struct Printed(Mutex<Vec<Value>>);
 
 #[async_trait]
 impl TargetQueue for Printed {
-    async fn send(&self, kind: Kind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
         let of = messages.len();
         for message in messages {
             let failed = |error: serde_json::Error| QueueError {

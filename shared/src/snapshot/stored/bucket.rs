@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Stored;
+use super::storage_metrics::StoredStorageMetrics;
 use crate::snapshot::bucket_size::{
-    BucketSize, ClassSize, CloudWatchSize, ListingRun, Method, Objects, Part, Refresh,
-    RefreshReason, ResourceSize, Unmeasured, Uploads,
+    BucketSize, ClassSize, ListingRun, Method, Objects, Part, Refresh, RefreshReason, ResourceSize,
+    Unmeasured, Uploads,
 };
 
 /// Stored form of a storage target's size.
@@ -28,7 +29,7 @@ pub struct StoredBucketSize {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     multipart: Option<StoredUploads>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    cloudwatch: Option<StoredCloudWatchSize>,
+    cloudwatch: Option<StoredStorageMetrics>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resource: Option<StoredResourceSize>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,18 +61,6 @@ struct StoredUploads {
     by_storage_class: BTreeMap<String, u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     oldest_initiated_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredCloudWatchSize {
-    as_of: DateTime<Utc>,
-    total_bytes: u64,
-    overhead_bytes: u64,
-    by_storage_type: BTreeMap<String, u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    object_count: Option<u64>,
-    asked_at: DateTime<Utc>,
-    metric_count: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,7 +121,7 @@ impl Stored for BucketSize {
             noncurrent: noncurrent.map(store_objects),
             delete_markers,
             multipart: multipart.map(store_uploads),
-            cloudwatch: cloudwatch.map(store_cloudwatch),
+            cloudwatch: cloudwatch.map(StoredStorageMetrics::of),
             resource: resource.map(store_resource),
             unmeasured: unmeasured.into_iter().map(store_unmeasured).collect(),
             listing: listing.map(store_listing),
@@ -148,7 +137,7 @@ impl Stored for BucketSize {
             noncurrent: stored.noncurrent.map(read_objects),
             delete_markers: stored.delete_markers,
             multipart: stored.multipart.map(read_uploads),
-            cloudwatch: stored.cloudwatch.map(read_cloudwatch),
+            cloudwatch: stored.cloudwatch.map(StoredStorageMetrics::into_metrics),
             resource: stored.resource.map(read_resource),
             unmeasured: unmeasured.collect::<Result<_, _>>()?,
             listing: stored.listing.map(read_listing),
@@ -249,30 +238,6 @@ fn read_uploads(stored: StoredUploads) -> Uploads {
         total_bytes: stored.total_bytes,
         by_storage_class: stored.by_storage_class,
         oldest_initiated_at: stored.oldest_initiated_at,
-    }
-}
-
-fn store_cloudwatch(figure: CloudWatchSize) -> StoredCloudWatchSize {
-    StoredCloudWatchSize {
-        as_of: figure.as_of,
-        total_bytes: figure.total_bytes,
-        overhead_bytes: figure.overhead_bytes,
-        by_storage_type: figure.by_storage_type,
-        object_count: figure.object_count,
-        asked_at: figure.asked_at,
-        metric_count: figure.metric_count,
-    }
-}
-
-fn read_cloudwatch(stored: StoredCloudWatchSize) -> CloudWatchSize {
-    CloudWatchSize {
-        as_of: stored.as_of,
-        total_bytes: stored.total_bytes,
-        overhead_bytes: stored.overhead_bytes,
-        by_storage_type: stored.by_storage_type,
-        object_count: stored.object_count,
-        asked_at: stored.asked_at,
-        metric_count: stored.metric_count,
     }
 }
 

@@ -111,7 +111,7 @@ impl SnapshotReader {
         target: &TargetId,
         scheduled_at: DateTime<Utc>,
     ) -> Result<Option<Snapshot<M>>, StoreError> {
-        let key = snapshot_key(target, scheduled_at);
+        let key = snapshot_key(M::KIND, target, scheduled_at);
         let Some(item) = self.items.get(&key).await? else {
             return Ok(None);
         };
@@ -150,7 +150,7 @@ impl SnapshotReader {
         limit: usize,
     ) -> Result<Vec<Good<M::Summary>>, StoreError> {
         let query = Query {
-            partition: snapshot_key(target, from).partition,
+            partition: snapshot_key(M::KIND, target, from).partition,
             from: stored::sort_key(from),
             to: stored::sort_key(to),
             order: Order::Ascending,

@@ -1,7 +1,8 @@
 //! A size as a table for people: every part that was measured, and what could not be.
 
 use shared::fleet::{BucketTarget, StorageKind};
-use shared::snapshot::bucket_size::{CloudWatchSize, Objects, ResourceSize, Uploads};
+use shared::snapshot::StorageMetrics;
+use shared::snapshot::bucket_size::{Objects, ResourceSize, Uploads};
 use shared::snapshot::{BucketSize, Measurement};
 
 use crate::commands::progress::{count, size, table};
@@ -94,7 +95,7 @@ fn add_uploads(rows: &mut Vec<Vec<String>>, uploads: &Uploads) {
     ));
 }
 
-fn add_figure(rows: &mut Vec<Vec<String>>, figure: &CloudWatchSize) {
+fn add_figure(rows: &mut Vec<Vec<String>>, figure: &StorageMetrics) {
     let part = format!("cloudwatch of {}", figure.as_of.format("%Y-%m-%d"));
     for (name, bytes) in &figure.by_storage_type {
         rows.push(row(&part, name, NONE, &size(*bytes)));
@@ -149,7 +150,7 @@ mod tests {
             by_storage_class: BTreeMap::new(),
             oldest_initiated_at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
         });
-        measured.cloudwatch = Some(CloudWatchSize {
+        measured.cloudwatch = Some(StorageMetrics {
             as_of: "2026-01-10T00:00:00Z".parse().unwrap(),
             total_bytes: 2000,
             overhead_bytes: 0,
