@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs every test of the workspace beside real services, then the tests of the deployment (infra/aws/tests): `make
-# test`. Arguments go to the test runner of the workspace; with any, that is all that runs.
+# Runs every test with real services: `make test`. Arguments go to the test runner of the workspace, and then nothing
+# else runs: `make test ARGS=a_part_of_a_name`.
 #
-# Everything is compiled before the services start, the programs too: some tests start those. cargo-nextest runs
-# the tests where it is installed (settings: .config/nextest.toml), plain cargo elsewhere.
+# Everything is compiled before the services start, including the programs that some tests start. cargo-nextest runs
+# the workspace's tests where it is installed (settings: .config/nextest.toml), plain cargo elsewhere.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,6 +19,4 @@ cargo build --workspace --locked --bins
 if (($#)); then
     exec infra/test/services.sh "${tests[@]}" "$@"
 fi
-# Then the deployment, with the functions that were compiled above.
-# shellcheck disable=SC2016
-exec infra/test/services.sh bash -euc '"$@"; exec infra/aws/tests/run.sh' tests "${tests[@]}"
+exec infra/test/services.sh infra/test/everything.sh "${tests[@]}"

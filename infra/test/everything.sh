@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs CMD, the workspace's tests, while the deployment's tests (infra/aws/tests) run in the background.
+#
+#   infra/test/services.sh infra/test/everything.sh CMD [ARG...]
+#
+# The deployment's tests mostly wait, for a schedule that ticks once a minute and for sam; the workspace's tests use
+# the processor meanwhile. The two outputs never mix: the background writes to a log, of which only failed tests are
+# shown at once, in one line each. When CMD is done, the whole log follows, and then one line for each of the two.
+# Fails when either fails. Whatever ends this script ends both.
+set -euo pipefail
+
+(($#)) || { echo "usage: infra/test/services.sh infra/test/everything.sh CMD [ARG...]" >&2; exit 1; }
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+log=.mrt/test/logs/deployment-tests.log
+mkdir -p "${log%/*}"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Prints whether a part passed.
+report() { if (($2)); then say "$1: FAILED"; else say "$1: passed"; fi; }
+
+# The log up to now and everything that follows, until the deployment's tests end.
+follow() { tail --lines=+1 --follow --pid="$deployment" "$log"; }
+
+infra/aws/tests/run.sh >"$log" 2>&1 &
+deployment=$!
+follow | grep --line-buffered -E '\.\.\. (FAIL|ERROR)$' | sed --unbuffered 's/^/deployment: /' >&2 &
+watcher=$!
+# The deployment's tests stop their emulator on TERM; the watcher ends when they do.
+trap 'kill "$deployment" 2>/dev/null || true' EXIT
+
+workspace_status=0 deployment_status=0
+"$@" || workspace_status=$?
+
+say '' 'deployment tests:'
+kill "$watcher" 2>/dev/null || true
+follow >&2
+wait "$deployment" || deployment_status=$?
+
+say ''
+report 'workspace tests' "$workspace_status"
+report 'deployment tests' "$deployment_status"
+exit "$((workspace_status || deployment_status))"
