@@ -1,12 +1,12 @@
-"""What a deployment costs in a month: list prices, and the formula over them. `python3 infra/aws/costs.py` prints it.
+"""The monthly cost of a deployment, from list prices. `python3 infra/aws/costs.py` prints the table in infra/README.md.
 
-Prices of us-east-1 in US dollars as of November 2025, before free tiers and tax; look them up again before you rely on
-them. The table in infra/README.md is this program's; a test compares the two.
+Prices are those of us-east-1 in US dollars as of November 2025, without free tier and tax; check them before you rely
+on them. A test compares the table with this program.
 """
 
 HOURS = 730
 
-# Price of one unit.
+# Price per unit.
 PRICES = {
     "lambda_gb_second": 0.0000133334,  # arm64
     "lambda_request": 0.20e-6,
@@ -28,35 +28,35 @@ PRICES = {
     "token": 2.25e-3,
 }
 
-# What one environment is taken to be: a bucket of 100,000 objects, a database of 200 tables, hourly, 10,000 requests.
+# The assumed environment: a bucket of 100,000 objects, a database of 200 tables, hourly runs, 10,000 requests.
 ENVIRONMENT = {
     "list_pages": 100,
-    "bucket_seconds": 4.0,  # of a run, four of which share an invocation
+    "bucket_seconds": 4.0,  # per run, four of which share an invocation
     "table_seconds": 1.0,
     "runs_at_a_time": 4,
-    "bucket_write_units": 6,  # two items in a transaction cost twice
+    "bucket_write_units": 6,  # a transaction of two items costs double
     "table_write_units": 26,
-    "read_units": 13,  # the latest before it is replaced, the plan's look at it, and the fleet's share of reads
+    "read_units": 13,  # the latest before it is replaced, when planning, and the share of the API's reads
     "snapshot_kilobytes": 14,
     "kept_snapshots": 35 * 24,
-    "metric_requests": 1,  # of a run of tables, for its server's storage
+    "metric_requests": 1,  # per run of tables, for the server's storage
     "requests": 10_000,
     "request_seconds": 0.05,
-    "log_kilobytes": 2,  # of a run or a request
+    "log_kilobytes": 2,  # per run or request
 }
-LIST_REQUESTS_PER_DAY = 1_000_000  # of all together: the default of [refresh] in the fleet file
+LIST_REQUESTS_PER_DAY = 1_000_000  # for all buckets together: the default of [refresh] in the fleet file
 ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 20, 15, 3, 2, 1_500
 
 
 def fixed():
-    """What the first environment costs before it does anything: endpoints, alarms, key, metrics, a machine client."""
+    """The cost without any environment: endpoints, alarms, key, metrics, a machine client."""
     return (ENDPOINTS * ZONES * HOURS * PRICES["endpoint_zone_hour"] + ALARMS * PRICES["alarm_month"]
             + PRICES["key_month"] + PRICES["secret_month"] + METRICS * PRICES["metric_month"]
             + PRICES["machine_client_month"] + TOKENS * PRICES["token"])
 
 
 def each():
-    """What each environment adds: its collections and the requests for it, by service."""
+    """The cost that each environment adds, by service: its runs and the requests for it."""
     e, p = ENVIRONMENT, PRICES
     gb_seconds = (HOURS * (e["bucket_seconds"] * 1.0 + e["table_seconds"] * 0.5) / e["runs_at_a_time"]
                   + e["requests"] * e["request_seconds"] * 0.25)
@@ -76,7 +76,7 @@ def each():
 
 
 def services(environments):
-    """What so many environments cost by service: as many times each(), and listing within the fleet's budget."""
+    """The cost of this many environments by service: each() times their number, with listing within the budget."""
     costs = {service: environments * cost for service, cost in each().items()}
     budget = LIST_REQUESTS_PER_DAY * HOURS / 24 * PRICES["s3_list"]
     costs["S3 listing"] = min(costs["S3 listing"], budget)
@@ -84,12 +84,12 @@ def services(environments):
 
 
 def month(environments):
-    """Dollars of a month: fixed() + sum of services()."""
+    """Dollars per month: fixed() + sum of services()."""
     return fixed() + sum(services(environments).values())
 
 
 def table():
-    """The table of the README."""
+    """The table in infra/README.md."""
     names = list(each())
     lines = ["| environments | fixed | " + " | ".join(names) + " | a month |",
              "|---:|" + "---:|" * (len(names) + 2)]

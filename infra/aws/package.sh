@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds the functions and what a deployment needs of them: `make package` and `make deploy`.
+# Builds and packs the functions: `make package` and `make deploy`.
 #
-#   infra/aws/package.sh                     the zips, each within its budget, below target/package/<architecture>/
-#   infra/aws/package.sh deploy [ARG...]     sam build, the databases' authorities put in, sam deploy --guided ARG...
+#   infra/aws/package.sh                     the zips, within their budgets, in target/package/<architecture>/
+#   infra/aws/package.sh deploy [ARG...]     sam build, adding the databases' authorities, sam deploy --guided ARG...
 #
-#   ARCH           arm64 (default, as of the template) or x86_64
+#   ARCH           arm64 (default, as in the template) or x86_64
 #   RDS_CA_BUNDLE  file with the authorities of the databases' certificates, or `none`: infra/README.md, "Packaging"
 #
-# One compiler, one set of flags: cargo-lambda with Zig, which sam calls in the same way, so that whatever is built
-# here is built for sam too. What goes into a zip and what it may weigh: zips.py.
+# Uses the same compiler and flags as sam: cargo-lambda with Zig, so that sam reuses what is built here. Contents and
+# size budgets of the zips: zips.py.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,7 +18,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 architecture=${ARCH:-arm64}
 target_folder=${CARGO_TARGET_DIR:-$repository/target}
 
-# Sets `target` to that of the architecture, and falls back to x86_64 where rustc has no other.
+# Sets `target` for the architecture; falls back to x86_64 if rustc lacks the other one.
 choose_target() {
     case $architecture in
         arm64) target=aarch64-unknown-linux-gnu ;;
@@ -36,7 +36,7 @@ choose_target() {
     choose_target
 }
 
-# One crate after the other, from its folder: as sam does it, so that Cargo finds again what it built before.
+# Builds each crate from its folder, like sam, so that Cargo reuses the artefacts.
 build() {
     local flag=--arm64 crate
     [[ $architecture == arm64 ]] || flag=--x86-64
@@ -50,7 +50,7 @@ case "${RDS_CA_BUNDLE-}" in
     *) RDS_CA_BUNDLE=$(realpath -- "$RDS_CA_BUNDLE") && export RDS_CA_BUNDLE ;;
 esac
 ensure_python
-# Before anything is built: a deployment without it would be found out by its users.
+# Checked before building: without it, only users would notice.
 [[ ${1-} != deploy ]] || python3 -B "$here/zips.py" authorities
 ensure_venv deploy
 export PATH=$repository/.mrt/venv/deploy/bin:$PATH SAM_CLI_TELEMETRY=0

@@ -1,9 +1,9 @@
 """Measures every function as Lambda runs it: `make bench`.
 
-Size, start and warm answers of the release binaries, beside a Python function that does the same. Prints a table
-and appends JSON lines to .mrt/bench/<date>.jsonl. No time can make it fail; a wrong answer does: every one is held
-against what was put into the stores. Started by run.sh, which brings the services; see scene.py for what is in
-them, cases.py for what is asked, runtime_api.py for how a function is run, tls.py for HTTPS, report.py for how numbers are shown.
+Size, start and warm answers of the release binaries, next to a Python function that does the same. Prints tables and
+appends JSON lines to .mrt/bench/<date>.jsonl. A slow answer does not fail it; a wrong one does: every answer is
+compared with what was stored. Started by run.sh, which provides the services. See scene.py for the data, cases.py for
+the requests, runtime_api.py for running a function, tls.py for HTTPS, and report.py for printing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tls import Authority, TlsFront
 API = ["api-public", "api-bucket-size", "api-table-size", "api-users", "api-constants"]
 COLLECTOR = ["plan", "collect-bucket-size", "collect-table-size"]
 PEER = "peer_python.py"
-# Answers of which nothing is measured, before those that are: connections, caches and allocators settle.
+# Answers that are not measured, before those that are: connections, caches and allocators settle.
 SETTLING = 5
 
 
@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--starts", type=int, default=25, help="starts of each function (25)")
     parser.add_argument("--invocations", type=int, default=200, help="warm answers of each request (200)")
     settings = parser.parse_args()
-    # An exit like any other: what is running is ended on the way out.
+    # Exits as usual, so that everything that is running is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = REPOSITORY / ".mrt" / "bench"
     results.mkdir(parents=True, exist_ok=True)
@@ -64,8 +64,8 @@ def measure(folder, record, settings):
     for case in all_cases(scene):
         progress(f"asking {case.function} for {case.request} {settings.invocations} times")
         bench.measure_warm(case, settings.invocations)
-    progress(f"asking for the first answer over HTTPS {settings.starts} times, each with and without priming")
-    bench.measure_priming(next(case for case in all_cases(scene) if case.has_peer), settings.starts)
+    progress(f"asking for the first answer over HTTPS {settings.starts} times, each with and without warm-up")
+    bench.measure_warm_up(next(case for case in all_cases(scene) if case.has_peer), settings.starts)
 
 
 def progress(text):
@@ -73,7 +73,7 @@ def progress(text):
 
 
 def copy_binaries(source, folder):
-    """Copies them, so that a build that goes on meanwhile changes nothing."""
+    """Copies them, so that a concurrent build changes nothing."""
     target = folder / "bin"
     target.mkdir()
     for name in API + COLLECTOR:
@@ -111,14 +111,14 @@ class Bench:
         return Function(command, self.scene.variables(), self.scene.folder / f"{name}.log")
 
     def measure_starts(self, count):
-        """In turns, so that a disturbance hits all; the first turn only brings the files into memory."""
+        """Alternates, so that a disturbance affects all; the first round only loads the files into memory."""
         found = {name: [] for name in [*API, *COLLECTOR, PEER]}
-        for turn in range(count + 1):
+        for round_number in range(count + 1):
             for name, measured in found.items():
                 with self.run(name) as function:
                     peak_rss_bytes = function.peak_rss_bytes()
                     cpu_ms = function.stop()
-                    if turn:
+                    if round_number:
                         measured.append((function.start_ms, cpu_ms, peak_rss_bytes))
         for name, measured in found.items():
             walls, cpus, peaks = zip(*measured)
@@ -128,26 +128,25 @@ class Bench:
                 cpu_ms_median=median(cpus), cpu_ms_p90=p90(cpus), peak_rss_bytes=max(peaks))
 
     def measure_warm(self, case, count):
-        """Ours and the peer in turns: both meet the same emulator."""
+        """Alternates between ours and the peer, so that both use the same emulator under the same load."""
         with self.run(case.function) as function:
-            case.ask(function)  # what the services do only the first time is not to be counted
+            case.ask(function)  # excludes what the services do only the first time
         names = [case.function, *([PEER] if case.has_peer else [])]
         with contextlib.ExitStack() as stack:
-            asked = [Asked(name, stack.enter_context(self.run(name)), case) for name in names]
+            warm = [WarmFunction(name, stack.enter_context(self.run(name)), case) for name in names]
             for _ in range(count):
-                for each in asked:
+                for each in warm:
                     each.once()
-            for each in asked:
+            for each in warm:
                 self.record.add("warm", request=case.request, count=count, **each.facts())
 
-
-    def measure_priming(self, case, count):
+    def measure_warm_up(self, case, count):
         """The first answer over HTTPS after a start that opened its connection, and after one that did not."""
         authority = Authority(self.scene.folder)
         with TlsFront(authority, self.scene.emulator) as front:
             variables = {**self.scene.variables(), "AWS_ENDPOINT_URL": front.url, "SSL_CERT_FILE": str(authority.ca)}
             found = {"0": [], "2": []}
-            for turn in range(count + 1):
+            for round_number in range(count + 1):
                 for seconds, measured in found.items():
                     command = [str(self.binaries / case.function)]
                     log = self.scene.folder / f"{case.function}.tls.log"
@@ -155,21 +154,21 @@ class Bench:
                         start_cpu_ms, before = function.cpu_ms(), front.handshakes
                         answer = case.ask(function)
                         first_cpu_ms = function.cpu_ms() - start_cpu_ms
-                    # Otherwise something else than priming would be measured.
+                    # Otherwise something other than the warm-up would be measured.
                     if (front.handshakes > before) != (seconds == "0"):
-                        raise SceneFailed(f"{seconds} s of priming, {front.handshakes - before} handshakes afterwards")
-                    if turn:
+                        raise SceneFailed(f"{seconds} s of warm-up, {front.handshakes - before} handshakes afterwards")
+                    if round_number:
                         measured.append((function.start_ms, start_cpu_ms, answer.wall_ms, first_cpu_ms))
         for seconds, measured in found.items():
             walls, cpus, first_walls, first_cpus = zip(*measured)
             self.record.add(
-                "priming", function=case.function, request=case.request, count=count, priming_seconds=int(seconds),
+                "warm_up", function=case.function, request=case.request, count=count, warm_up_seconds=int(seconds),
                 start_wall_ms=median(walls), start_cpu_ms=median(cpus),
                 first_wall_ms=median(first_walls), first_cpu_ms=median(first_cpus))
 
 
-class Asked:
-    """A function that gave its first answers, and what the next ones take."""
+class WarmFunction:
+    """A function that gave its first answers, and the cost of the next ones."""
 
     def __init__(self, name, function, case):
         self.name, self.function, self.case = name, function, case

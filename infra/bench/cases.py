@@ -1,4 +1,4 @@
-"""The requests whose answers are measured, and what is right to answer."""
+"""The measured requests, and the checks of their answers."""
 
 import base64
 import gzip
@@ -10,7 +10,7 @@ from scene import CONSTANTS, ENVIRONMENTS, REPOSITORY
 
 
 class WrongAnswer(Exception):
-    """An answer that is not what the stores hold."""
+    """An answer that differs from what is stored."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Case:
             f"{'&' if number else '?'}{name}={value}" for number, (name, value) in enumerate(query.items()))
 
     def ask(self, function):
-        """Returns the answer of `function` when it is right."""
+        """Returns the answer of `function` if it is correct."""
         answer = function.invoke(self.event)
         try:
             self.check(view_of(answer.body))
@@ -39,7 +39,7 @@ class Case:
 
 
 def all_cases(scene):
-    """Returns every case of `scene`, which is set already."""
+    """Returns every case of `scene`, whose data must exist."""
     one = {"environment": ENVIRONMENTS[0]}
     buckets, tables = "mrt/bucket_size.read", "mrt/table_size.read"
     users, constants = "mrt/users.read", "mrt/constants.read"
@@ -58,7 +58,7 @@ def all_cases(scene):
 
 
 def gateway_event(path, scope, parameters):
-    """A recorded event of the gateway, turned to another path, scope and query."""
+    """A recorded gateway event, changed to another path, scope and query."""
     event = json.loads((REPOSITORY / "api/tests/events/bucket_size.json").read_text(encoding="utf-8"))
     context = event["requestContext"]
     event["resource"] = event["path"] = context["resourcePath"] = path
@@ -73,7 +73,7 @@ def gateway_event(path, scope, parameters):
 
 
 def view_of(answer):
-    """The JSON that a proxy answer carries."""
+    """The JSON body of a proxy answer."""
     if answer["statusCode"] != 200:
         raise WrongAnswer(f"status {answer['statusCode']}: {answer['body']}")
     body = answer["body"]

@@ -1,8 +1,8 @@
-"""The peer: `GET /bucket_size` and `GET /table_size` as one would write them in Python with boto3.
+"""The peer: `GET /bucket_size` and `GET /table_size` as typically written in Python with boto3.
 
-Reads the same items, gives the same JSON, packs it like ours, and is spared what ours does beside: no check of
-parameters, no ETag, no log line, no metrics. Speaks to the Runtime API with a loop of its own, which is smaller
-and quicker than AWS's client for Python. Started by bench.py only.
+Reads the same items, returns the same JSON and compresses it like ours, but does less: no check of parameters, no
+ETag, no log line, no metrics. It calls the Runtime API in a loop of its own, which is smaller and faster than AWS's
+client for Python. Started by bench.py only.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Programs and servers as the kernel counts them: wall and processor time, peak memory. Knows nothing of what runs."""
+"""What the kernel counts for programs and servers: wall time, processor time, peak memory."""
 
 import os
 import subprocess
@@ -6,12 +6,12 @@ import tempfile
 import time
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-# How long a process may take to be gone after its client is.
+# How long a process may take to end after its client.
 GONE_SECONDS = 30
 
 
 def run(command, environment, patience_s, last_bytes=None):
-    """Runs a program to its end, or ends it: its output (or the last of it), wall and processor time, peak memory."""
+    """Runs a program to its end, or kills it; returns its (last) output, wall and processor time, and peak memory."""
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, stdin=subprocess.DEVNULL)
@@ -35,13 +35,13 @@ def run(command, environment, patience_s, last_bytes=None):
 
 
 def _stat(pid):
-    """The numbers behind the name in /proc/PID/stat."""
+    """The numbers after the name in /proc/PID/stat."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
         return file.read().rsplit(")", 1)[1].split()
 
 
 def cpu_seconds(pid):
-    """Processor time of a process, all its threads included."""
+    """Processor time of a process, including all its threads."""
     return sum(int(ticks) for ticks in _stat(pid)[11:13]) / TICKS_PER_SECOND
 
 
@@ -56,12 +56,12 @@ def children(pid):
             if int(_stat(name)[1]) == pid:
                 found.add(int(name))
         except (OSError, IndexError):
-            pass  # it ended meanwhile
+            pass  # it has ended
     return found
 
 
 def until_only(pid, expected):
-    """Returns when no other children of a process than the expected ones are left."""
+    """Waits until a process has no children other than the expected ones."""
     until(lambda: children(pid) <= expected, f"a process of {pid} did not end")
 
 
@@ -74,7 +74,7 @@ def until(is_so, otherwise):
 
 
 def listening_on(program, port):
-    """The id of the process of that name which was started with that port."""
+    """The id of the process with that name that was started with that port."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{name}/cmdline", "rb") as file:

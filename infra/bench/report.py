@@ -1,12 +1,12 @@
-"""Numbers to words: the table that people read and the lines that programs read."""
+"""Output of benchmarks: tables for people, JSON lines for programs."""
 
 import json
 import statistics
 import subprocess
 from datetime import datetime, timezone
 
-# What functions should stay within: megabytes of 10^6 bytes, milliseconds of the median start. Those that begin
-# with `api-` have the first budget, all others the second.
+# Limits of functions: megabytes of 10^6 bytes, milliseconds of the median start. Functions whose names start with
+# `api-` have the first budget, all others the second.
 BUDGETS = [
     {"binary_mb": 9.0, "zip_mb": 4.0, "start_ms": 10.0},
     {"binary_mb": 10.0, "zip_mb": 4.0, "start_ms": 10.0},
@@ -18,7 +18,7 @@ def median(values):
 
 
 def p90(values):
-    """The value that nine of ten do not exceed: one that was measured, not one between two."""
+    """The measured value that nine of ten do not exceed; not interpolated."""
     ordered = sorted(values)
     return ordered[-(-len(ordered) * 9 // 10) - 1]
 
@@ -28,7 +28,7 @@ def megabytes(count):
 
 
 def machine():
-    """What the numbers depend on, for whoever compares two runs."""
+    """The machine, for comparing two runs."""
     model = "unknown"
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
@@ -43,7 +43,7 @@ def machine():
 
 
 def commit(repository):
-    """The commit, with a plus when files differ from it; "unknown" outside of a repository."""
+    """The commit, with a plus if files differ from it; "unknown" outside a repository."""
     def git(*arguments):
         command = ["git", "-C", str(repository), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -56,7 +56,7 @@ def commit(repository):
 
 
 class Record:
-    """One run: collects facts, one JSON object a line, all with the time and commit of the run."""
+    """One run: collects facts, one JSON object per line, each with the run's time and commit."""
 
     def __init__(self, repository):
         self.started_at = datetime.now(timezone.utc)
@@ -80,7 +80,7 @@ class Record:
 
 
 def add_ratios(record, peer):
-    """Adds how our functions and the one named `peer` stand to each other, wherever both were measured."""
+    """Adds the ratios of our functions to the one named `peer`, if both were measured."""
     def add(what, ours, theirs, fields):
         for words, field in fields.items():
             unit = 1e6 if field.endswith("_bytes") else 1
@@ -108,7 +108,7 @@ def add_budgets(record):
 
 
 def table(title, note, header, rows):
-    """Prints rows of text; the first column to the left, numbers to the right."""
+    """Prints rows of text; aligns the first column left and numbers right."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     print(f"\n{title}" + (f"  ({note})" if note else ""))
     for row in [header, ["-" * width for width in widths], *rows]:
@@ -117,20 +117,20 @@ def table(title, note, header, rows):
 
 
 def ratio(ours, theirs):
-    """How many of ours make one of theirs."""
+    """How many times ours theirs is."""
     return f"1 : {theirs / ours:.1f}" if ours else "-"
 
 
 def print_report(record, settings):
     (host,) = record.of("machine")
     print(f"\nMRT benchmark of {record.common['at']}, commit {record.common['commit']}")
-    print(f"  {host['processors']} x {host['processor']}, load {host['load_before']} before it began")
+    print(f"  {host['processors']} x {host['processor']}, load {host['load_before']} before the start")
     if host["load_before"] > host["processors"] / 2:
-        print("  The machine was busy: if it still is, wall times hold the turns of other programs, CPU times hardly.")
+        print("  The machine was busy: if it still is, wall times include waiting for other programs; CPU times hardly do.")
     _print_sizes(record)
     _print_starts(record, settings)
     _print_warm(record, settings)
-    _print_priming(record)
+    _print_warm_up(record)
     _print_peers(record)
     _print_budgets(record)
 
@@ -145,7 +145,7 @@ def _print_starts(record, settings):
     rows = [[fact["function"], f"{fact['cpu_ms_median']:.1f}", f"{fact['wall_ms_median']:.1f}",
              f"{fact['wall_ms_min']:.1f}", f"{fact['wall_ms_p90']:.1f}", megabytes(fact["peak_rss_bytes"])]
             for fact in record.of("start")]
-    table("Start", f"from nothing to the first question for an event, {settings.starts} each, files in memory",
+    table("Start", f"from process start to the first request for an event, {settings.starts} each, files in memory",
           ["function", "CPU ms", "wall ms", "least", "p90", "peak MB"], rows)
 
 
@@ -154,19 +154,19 @@ def _print_warm(record, settings):
              f"{fact['wall_ms_p90']:.1f}", f"{fact['first_cpu_ms']:.1f}", f"{fact['first_wall_ms']:.1f}",
              megabytes(fact["peak_rss_bytes"]), str(fact["answer_bytes"])]
             for fact in record.of("warm")]
-    table("Warm", f"{settings.invocations} one after the other; wall holds the emulator and the database, CPU does not",
+    table("Warm", f"{settings.invocations} sequential; wall time includes the emulator and the database, CPU time does not",
           ["function and request", "CPU ms", "wall ms", "p90", "1st CPU", "1st wall", "peak MB", "bytes"], rows)
 
 
-def _print_priming(record):
+def _print_warm_up(record):
     rows = []
-    for fact in record.of("priming"):
-        name = f"{fact['function']}  " + ("primed" if fact["priming_seconds"] else "not primed")
+    for fact in record.of("warm_up"):
+        name = f"{fact['function']}  " + ("warmed up" if fact["warm_up_seconds"] else "not warmed up")
         cpu_ms = fact["first_cpu_ms"]
         rows.append([name, f"{fact['start_cpu_ms']:.1f}", f"{fact['start_wall_ms']:.1f}", f"{cpu_ms:.1f}",
                      f"{fact['first_wall_ms']:.1f}", *(f"{cpu_ms * 1769 / memory:.0f}" for memory in (128, 256))])
     if rows:
-        table("Priming", "HTTPS by a front of this program; at 128 and 256 MB: the CPU at that share of a processor",
+        table("Warm-up", "HTTPS by a proxy in this program; at 128 and 256 MB: the CPU time at that share of a processor",
               ["function", "start CPU", "wall", "1st CPU", "1st wall", "at 128 MB", "at 256 MB"], rows)
 
 
@@ -175,7 +175,7 @@ def _print_peers(record):
     for fact in record.of("ratio"):
         rows.append([fact["what"], f"{fact['ours']:.2f}", f"{fact['peer']:.2f}", ratio(fact["ours"], fact["peer"])])
     if rows:
-        table("Beside Python with boto3", "the same items to the same JSON in the same run",
+        table("Compared with Python and boto3", "the same items to the same JSON in the same run",
               ["what", "ours", "peer", "ours : peer"], rows)
 
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Measures the release binaries beside real services: `make bench`, which builds them first. Arguments go to
-# bench.py; --help lists them.
+# Measures the release binaries with real services: `make bench`, which builds them first. Arguments go to bench.py;
+# --help lists them.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../test/install.sh
 . "$here/../test/install.sh"
 
-binaries=${MRT_BENCH_BINARIES:-${CARGO_TARGET_DIR:-$repository/target}/release} # the first to compare builds
+binaries=${MRT_BENCH_BINARIES:-${CARGO_TARGET_DIR:-$repository/target}/release} # set it to compare builds
 [[ -x $binaries/api-public ]] || fail "no release binaries in ${binaries}: run 'make bench', which builds them"
 ensure_python
 ensure_venv ministack

@@ -1,7 +1,7 @@
-"""Lambda for one function: starts it as a process and is the Runtime API that it asks for events.
+"""Runs one function as a process and serves the Runtime API that it asks for events.
 
-Not a Lambda emulator: no limits of memory or processor, no restart, one event at a time. What is here of
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html is what functions call.
+Not a Lambda emulator: no limits of memory or processor, no restart, one event at a time. It implements the part of
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html that functions call.
 """
 
 import json
@@ -19,12 +19,12 @@ INVOCATION_SECONDS = 120  # for one answer; collectors take seconds, all else mi
 
 
 class FunctionFailed(Exception):
-    """A function ended, said that it failed, or did not answer in time."""
+    """A function ended, reported a failure, or did not answer in time."""
 
 
 @dataclass
 class Answer:
-    """What a function made of one event."""
+    """A function's answer to one event."""
 
     body: dict
     wall_ms: float
@@ -34,14 +34,14 @@ class Handler(BaseHTTPRequestHandler):
     """One request of the function."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # otherwise an acknowledgement that the kernel delays is measured as well
+    disable_nagle_algorithm = True  # otherwise a delayed acknowledgement of the kernel is measured too
     wbufsize = -1  # head and body in one segment, for the same reason
 
     def parse_request(self):
         self.arrived_at = time.perf_counter()
         return super().parse_request()
 
-    def do_GET(self):  # noqa: N802 (the name that http.server wants)
+    def do_GET(self):  # noqa: N802 (the name that http.server requires)
         api = self.server.api
         if self.path != f"{VERSION}/invocation/next":
             self.reply(404, b"{}")
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Function:
-    """A function that runs, from its first question for an event to its end. A context manager."""
+    """A running function, from its first request for an event to its end. A context manager."""
 
     def __init__(self, command, variables, log_path):
         self.asked, self.events, self.answers = queue.Queue(), queue.Queue(), queue.Queue()
@@ -112,7 +112,7 @@ class Function:
         ]
         started_at = time.perf_counter()
         self.pid = os.posix_spawn(self.command[0], self.command, self.variables, file_actions=actions)
-        return (self._wait(self.asked, START_SECONDS, "its first question") - started_at) * 1000
+        return (self._wait(self.asked, START_SECONDS, "its first request") - started_at) * 1000
 
     def invoke(self, event):
         """Hands out `event`, a dictionary, and returns the answer once the function asks for the next one."""
@@ -122,11 +122,11 @@ class Function:
         wall_ms = (arrived_at - self.handed_at) * 1000
         if kind != "response":
             raise FunctionFailed(f"{self.name}: {body[:2000].decode(errors='replace')}")
-        self._wait(self.asked, INVOCATION_SECONDS, "its next question")
+        self._wait(self.asked, INVOCATION_SECONDS, "its next request")
         return Answer(json.loads(body), wall_ms)
 
     def _wait(self, source, seconds, what):
-        """Takes from `source`, and says it at once when the process ends or reports a failed start instead."""
+        """Takes from `source`; fails at once if the process ends or reports a failed start."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -153,25 +153,25 @@ class Function:
             return log.read()[-2000:]
 
     def cpu_ms(self):
-        """Processor time of all its threads so far, ended ones included.
+        """Processor time of all its threads so far, including ended ones.
 
-        By the process's own clock (clock_getcpuclockid(3): the complement of the id, shifted, with the bits of
-        the scheduler's count). It counts nanoseconds; /proc/<pid>/stat has the same in steps of 10 ms, more
-        than twenty answers cost.
+        Read from the process's own clock (clock_getcpuclockid(3): the complement of the id, shifted, with the bits
+        that select the scheduler's count). It counts nanoseconds; /proc/<pid>/stat has steps of 10 ms, which is
+        more than twenty answers cost.
         """
         return time.clock_gettime_ns(~self.pid << 3 | 2) / 1e6
 
     def peak_rss_bytes(self):
-        """Most memory that it had resident.
+        """Peak resident memory.
 
-        Not the `maxrss` of wait4: that begins with what this program has when it starts the process.
+        Not the `maxrss` of wait4, which starts with this program's own memory at the time of the fork.
         """
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             line = next(line for line in status if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
 
     def stop(self):
-        """Ends the process without asking, and returns the processor time that it took in all."""
+        """Kills the process and returns the processor time that it used."""
         cpu_ms = 0.0
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""What functions find when they are measured: real documents, a real database, and snapshots of the collectors.
+"""The data of the benchmark: real documents, a real database, and snapshots written by the collectors.
 
-Nothing is written into the snapshot table by hand: the release binaries of the collectors measure the buckets
-and the database that are made here, and what they stored is what the readers are held against.
+Nothing writes to the snapshot table directly: the release binaries of the collectors measure the buckets and the
+database that are created here, and answers are compared with what they stored.
 """
 
 import base64
@@ -24,22 +24,22 @@ OPEN_SECONDS = 30
 
 
 class SceneFailed(Exception):
-    """The data could not be made, or a collector did not measure them."""
+    """The data could not be created, or a collector did not measure them."""
 
 
 class Scene:
-    """Services with data in them, and what is known of those data."""
+    """Services with data, and the expected numbers."""
 
     def __init__(self, folder, binaries):
         self.folder, self.binaries = Path(folder), Path(binaries)
         self.emulator = os.environ["MRT_TEST_MINISTACK_URL"]
         self.postgres = urlsplit(os.environ["MRT_TEST_POSTGRES_URL"])
         self.fleet = self.folder / "fleet.toml"
-        # Bytes and objects of each environment's part of the bucket.
+        # Bytes and object count of each environment's part of the bucket.
         self.objects = {}
 
     def variables(self):
-        """The whole environment of a function: nothing of ours reaches it."""
+        """The whole environment of a function: nothing of this process's environment reaches it."""
         return {
             "LANG": "C.UTF-8",
             "PATH": os.environ["PATH"],
@@ -53,13 +53,13 @@ class Scene:
             "MRT_BUCKET_SIZE_QUEUE_URL": f"{self.emulator}/123456789012/buckets",
             "MRT_TABLE_SIZE_QUEUE_URL": f"{self.emulator}/123456789012/databases",
             "BENCH_DATABASE_PASSWORD": self.postgres.password,
-            # Every answer counts anew: an answer that was kept would measure nothing.
+            # Every answer counts again: a cached answer would measure nothing.
             "MRT_USERS_CACHE_SECONDS": "0",
             "MRT_DEPLOYMENT_KEY": "a key for benchmarks alone",
         }
 
     def set(self):
-        """Makes everything and lets the collectors measure it."""
+        """Creates everything and lets the collectors measure it."""
         self._write_fleet()
         self._fill_buckets()
         self._fill_database()
@@ -106,7 +106,7 @@ class Scene:
             self._psql(DATABASE, "--file", str(REPOSITORY / path))
 
     def ask_database(self, statement):
-        """The one number that `statement` gives, past everything that is measured."""
+        """The single number that `statement` returns, read directly from the database."""
         return int(self._psql(DATABASE, "--command", statement))
 
     def _psql(self, database, *arguments):
@@ -128,7 +128,7 @@ class Scene:
         })
 
     def _collect(self, binary, targets):
-        """Hands a collector one message for each target, ten in an event as SQS does."""
+        """Hands a collector one message per target, ten in an event as SQS does."""
         scheduled_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:00:00Z")
         bodies = [json.dumps({"target": target, "scheduled_at": scheduled_at}) for target in targets]
         command = [str(self.binaries / binary)]
@@ -140,10 +140,10 @@ class Scene:
                 ]
                 answer = function.invoke({"Records": records}).body
                 if answer.get("batchItemFailures") != []:
-                    raise SceneFailed(f"{binary} wants messages again: {answer}\n{function.log_end()}")
+                    raise SceneFailed(f"{binary} reported failed messages: {answer}\n{function.log_end()}")
 
     def stored_tables(self):
-        """The latest snapshot of the database as it lies in the store: its summary and its tables."""
+        """The latest snapshot of the database as stored: its summary and its tables."""
         target = f"{ENVIRONMENTS[0]}/db/{DATABASE}"
         latest = self._item("LATEST#database", target)["data"]["M"]["good"]["M"]
         snapshot = self._item(f"SNAP#{target}", latest["scheduled_at"]["S"])
@@ -163,7 +163,7 @@ class Scene:
         return self._ask(method, path, "s3", body, {})
 
     def _ask(self, method, path, service, body, headers):
-        # The emulator reads from the signature whom and what it is for, and does not verify it.
+        # The emulator reads account and service from the signature, and does not verify it.
         day = datetime.now(timezone.utc).strftime("%Y%m%d")
         scope = f"test/{day}/us-east-1/{service}/aws4_request"
         headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"

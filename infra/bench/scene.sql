@@ -1,5 +1,5 @@
--- What the benchmark's database has beside api/tests/fixtures/mendix.sql: people and sessions enough for counting
--- to be work, and tables enough for a whole page of /table_size. All invented.
+-- What the benchmark's database has in addition to api/tests/fixtures/mendix.sql: enough users and sessions to make
+-- counting real work, and enough tables for a full page of /table_size. All invented.
 INSERT INTO "system$user" ("id", "name", "blocked", "active", "webserviceuser", "isanonymous", "submetaobjectname")
 SELECT 900000000000000 + n, 'user-' || n, false, n % 10 <> 0, false, n % 5 = 0, 'Administration.Account'
 FROM generate_series(1, 5000) AS n;

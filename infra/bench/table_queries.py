@@ -1,20 +1,20 @@
-"""What is asked of a database beside our collector: the bare query, and what other programs ask, in words of our own.
+"""The queries that our collector is compared with: the bare query, and equivalents of those of other programs.
 
 Written from their documentation and sources in the versions named here: the same relations, the same size functions
-as often, the same joins, statistics, order and limit, so that the server has the same work. Names of columns and
-layout are ours. What they do with the rows is not measured.
+equally often, the same joins, statistics, order and limit, so that the server does the same work. Column names and
+layout are our own. What those programs do with the rows is not measured.
 """
 
 NOT_SYSTEM = "n.nspname NOT IN ('pg_catalog', 'information_schema')"
 
-# The least that tells the size of every table: one total for each, without parts, statistics or care for locks.
+# The minimum that returns the size of every table: one total each, without parts, statistics or care for locks.
 BARE = f"""
 SELECT n.nspname, c.relname, pg_total_relation_size(c.oid)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm') AND {NOT_SYSTEM}
 """
 
-# And the size of the database, which ours tells too: the server looks at every file once more for that.
+# Also the size of the database, which ours reports too: the server looks at every file once more for that.
 BARE_AND_DATABASE = f"{BARE} UNION ALL SELECT '', '', pg_database_size(current_database())"
 
 # postgres_exporter 0.20.1, collector stat_user_tables: every table that has statistics.
@@ -28,8 +28,8 @@ SELECT
 FROM pg_stat_user_tables AS u
 """
 
-# pgwatch 5.3.0, metric table_stats as asked of PostgreSQL 14 and 15: tables that nobody has locked and, summed, roots
-# of partitions; the 300 largest of both.
+# pgwatch 5.3.0, metric table_stats for PostgreSQL 14 and 15: tables that are not locked and, summed, roots of
+# partitions; the 300 largest of both.
 PGWATCH = r"""
 WITH RECURSIVE roots AS (
   SELECT c.oid, n.nspname, c.relname
@@ -81,7 +81,7 @@ ORDER BY table_bytes DESC NULLS LAST
 LIMIT 300
 """
 
-# PgHero 4.0.1, relation_sizes: one row for each table, materialised view and index.
+# PgHero 4.0.1, relation_sizes: one row per table, materialised view and index.
 PGHERO = f"""
 SELECT n.nspname, c.relname, CASE c.relkind WHEN 'r' THEN 'table' WHEN 'm' THEN 'matview' ELSE 'index' END,
   pg_table_size(c.oid)
@@ -95,7 +95,7 @@ POSTGRES = {
     "pgwatch": PGWATCH, "PgHero": PGHERO,
 }
 
-# mysqld_exporter 0.17, collector info_schema.tables, of one schema: what the engines say of every table.
+# mysqld_exporter 0.17, collector info_schema.tables, for one schema: what the engines report for every table.
 MYSQLD_EXPORTER = """
 SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ifnull(ENGINE, 'NONE'), ifnull(VERSION, '0'), ifnull(ROW_FORMAT, 'NONE'),
   ifnull(TABLE_ROWS, '0'), ifnull(DATA_LENGTH, '0'), ifnull(INDEX_LENGTH, '0'), ifnull(DATA_FREE, '0'),

@@ -1,12 +1,13 @@
-"""Measures the sizing of tables beside what other programs ask a server: `make bench-tables`.
+"""Measures the sizing of tables next to the queries of other programs: `make bench-tables`.
 
-On a PostgreSQL with 10,000 tables (two indexes and TOAST each): our collector, the bare query of one total for each
-table, and the queries of postgres_exporter, pgwatch and PgHero (table_queries.py), in turn; then all of them while one
-table is locked, and while somebody only waits to lock it. On a MariaDB with as many InnoDB tables: our collector beside
-information_schema.TABLES as mysqld_exporter asks for it. With --large our collector on 100,000 tables too.
+On a PostgreSQL with 10,000 tables (two indexes and TOAST each), it alternates between our collector, the bare query of
+one total per table, and the queries of postgres_exporter, pgwatch and PgHero (table_queries.py); then it repeats them
+while one table is locked, and while a session only waits to lock it. On a MariaDB with as many InnoDB tables, it compares
+our collector with the query of mysqld_exporter on information_schema.TABLES. With --large, it also runs our collector on
+100,000 tables.
 
-Prints tables and appends JSON lines to .mrt/bench/<date>-tables.jsonl. No time can make it fail; a wrong count or sum
-of ours does, and what another query leaves out is shown. Started by tables.sh.
+Prints tables and appends JSON lines to .mrt/bench/<date>-tables.jsonl. A slow run does not fail it; a wrong count or sum
+of ours does. What another query leaves out is shown. Started by tables.sh.
 """
 
 import argparse
@@ -22,18 +23,18 @@ from report import commit, machine, table
 from table_servers import MariaDb, Postgres
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# Who waits for a lock as long as this waits for ever.
+# A query that waits this long for a lock counts as waiting for ever.
 LOCK_WAIT_SECONDS = 15
 ROWS = 10
 
 
 def check(what, found, expected):
     if found != expected:
-        raise SystemExit(f"error: {what}: {found} was told, {expected} is there")
+        raise SystemExit(f"error: {what}: reported {found}, expected {expected}")
 
 
 def tables_in(name, rows):
-    """How many tables a query tells of: PgHero's rows are indexes too, and the row of a database has no names."""
+    """How many tables a query reports: PgHero's rows include indexes, and the row of the database has no names."""
     return sum("|table|" in row if name == "PgHero" else not row.startswith("|") for row in rows)
 
 
@@ -51,7 +52,7 @@ class Bench:
         self.lines.append(self.common | {"part": part, "program": program} | fact)
 
     def summary(self, part, runs, of, base):
-        """Prints the medians of every program beside those of `base`."""
+        """Prints the medians of every program, relative to those of `base`."""
         rows = []
         for name, found in runs.items():
             facts = {field: median(found, field) for field in ("wall_s", "server_cpu_s", "cpu_s", "peak_rss_mb", "tables")}
@@ -62,14 +63,14 @@ class Bench:
             rows.append([name, f"{facts['tables']:.0f} of {of}", f"{facts['wall_s']:.2f}", f"{facts['server_cpu_s']:.2f}",
                          f"{facts['least_server_cpu_s']:.2f}", f"{ratio:.2f}", f"{facts['cpu_s']:.2f}" if is_ours else "-",
                          f"{facts['peak_rss_mb']:.0f}" if is_ours else "-"])
-        header = ["", "tables told", "wall s", "server CPU s", "least", f"x {base}", "client CPU s", "client MB"]
-        table(part, f"medians of {len(runs['mrt'])} rounds in turn, and the least", header, rows)
+        header = ["", "tables", "wall s", "server CPU s", "min", f"x {base}", "client CPU s", "client MB"]
+        table(part, f"medians of {len(runs['mrt'])} alternating rounds, and the minimum", header, rows)
 
     def postgres(self, server):
         count = self.settings.tables
         server.make(1, count, ROWS)
         server.settle()
-        server.ask(table_queries.BARE)  # whoever is first after the tables were made pays for that
+        server.ask(table_queries.BARE)  # the first query after creating the tables is slower
         runs = {name: [] for name in ["mrt", *table_queries.POSTGRES]}
         for _ in range(self.settings.rounds):
             for name, statement in table_queries.POSTGRES.items():
@@ -84,7 +85,7 @@ class Bench:
             check("bytes of all tables", found["bytes"], expected)
             runs["mrt"].append(found)
         self.summary(f"PostgreSQL {server.version}, {count} tables", runs, count, "bare query")
-        for words, lock in {"is locked": server.held, "is waited for": server.waited_for}.items():
+        for words, lock in {"is locked": server.locked, "is waited for": server.waited_for}.items():
             with lock(f"t{count // 2}"):
                 self.locked(server, words, median(runs["mrt"], "wall_s"))
 
@@ -97,7 +98,7 @@ class Bench:
         more = median(found, "wall_s") - wall_without
         rows = [["mrt", "answers", f"{count - 1} exact, 1 estimated", f"{median(found, 'wall_s'):.2f} s, {more:+.2f} s"]]
         self.keep(f"PostgreSQL, one table {words}", "mrt", exact=count - 1, estimated=1, wall_s=median(found, "wall_s"), more_s=more)
-        # All at once: those that wait do nothing else.
+        # Concurrently, because most of them only wait.
         options = {"PGOPTIONS": f"-c lock_timeout={LOCK_WAIT_SECONDS}s"}
         with ThreadPoolExecutor() as pool:
             asked = {name: pool.submit(server.ask, statement, **options) for name, statement in table_queries.POSTGRES.items()}
@@ -106,16 +107,16 @@ class Bench:
             waits = run["status"] != 0 and "lock timeout" in run["output"]
             if not waits:
                 check(f"{name}: exit code", run["status"], 0)
-            told = tables_in(name, run["rows"])
-            self.keep(f"PostgreSQL, one table {words}", name, waits=waits, tables=told)
-            rows.append([name, "waits" if waits else "answers", f"{told} of {count}", "-"])
+            reported = tables_in(name, run["rows"])
+            self.keep(f"PostgreSQL, one table {words}", name, waits=waits, tables=reported)
+            rows.append([name, "waits" if waits else "answers", f"{reported} of {count}", "-"])
         table(f"PostgreSQL, one of {count} tables {words}", f"waits: longer than {LOCK_WAIT_SECONDS} s for the lock",
-              ["", "", "tables told", "wall, more than without"], rows)
+              ["", "", "tables", "wall, compared with no lock"], rows)
 
     def large(self, server):
         count = self.settings.large
         server.make(self.settings.tables + 1, count, 0)
-        server.say("CHECKPOINT")
+        server.execute("CHECKPOINT")
         found = server.ours()
         check("tables, estimates, tables without size", [found["tables"], found["estimated"], found["unsized"]], [count, 0, 0])
         self.summary(f"PostgreSQL {server.version}, {count} tables", {"mrt": [found]}, count, "mrt")
@@ -143,15 +144,15 @@ class Bench:
         path = results / f"{self.common['time'][:10]}-tables.jsonl"
         with path.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in self.lines)
-        print(f"\n{self.common['processors']} processors, load {self.common['load_before']} at the begin. "
+        print(f"\n{self.common['processors']} processors, load {self.common['load_before']} at the start. "
               f"Also in {path.relative_to(REPOSITORY)}")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="make bench-tables ARGS=...", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--tables", type=int, default=10_000, help="tables of each server (10,000)")
+    parser.add_argument("--tables", type=int, default=10_000, help="tables on each server (10,000)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each program (5)")
-    parser.add_argument("--large", type=int, nargs="?", const=100_000, help="also our collector on so many tables (100,000)")
+    parser.add_argument("--large", type=int, nargs="?", const=100_000, help="also measure our collector on this many tables (100,000)")
     parser.add_argument("--only", choices=["postgres", "mariadb"], help="one of the two servers")
     settings = parser.parse_args()
     bench = Bench(settings)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the sizing of tables beside what other programs ask: `make bench-tables`, which builds ours. Arguments go to
-# tables.py; --help lists them.
+# Measures the sizing of tables next to the queries of other programs: `make bench-tables`, which builds ours first.
+# Arguments go to tables.py; --help lists them.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

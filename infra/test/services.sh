@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Runs a command beside real services: PostgreSQL, MariaDB and two AWS emulators (ministack, moto).
+# Runs a command with real services: PostgreSQL, MariaDB and two AWS emulators (ministack, moto).
 #
-#   infra/test/services.sh CMD [ARG...]       for instance: infra/test/services.sh cargo test --workspace
+#   infra/test/services.sh CMD [ARG...]       for example: infra/test/services.sh cargo test --workspace
 #
-# Installs what is missing (install.sh), starts the four on free loopback ports with empty data, exports
+# Installs what is missing (install.sh), starts the four on free loopback ports without data, exports
 #
 #   MRT_TEST_POSTGRES_URL   superuser of a PostgreSQL 15 or newer
 #   MRT_TEST_MYSQL_URL      administrator of a MariaDB, in the empty database `mrt`
 #   MRT_TEST_MINISTACK_URL  AWS: Lambda, API Gateway, Cognito, DynamoDB, S3, SQS and more; credentials test/test
 #   MRT_TEST_MOTO_URL       AWS: a second opinion on DynamoDB and S3
-#   MRT_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, for tests that need a server of their own
-#   MRT_TEST_OTHER_POSTGRES_BINS  the same of the oldest and the newest version that fleets may have, colons between
+#   MRT_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, for tests that start their own server
+#   MRT_TEST_OTHER_POSTGRES_BINS  the same for the oldest and the newest supported version, separated by colons
 #   MRT_TEST_PYTHON         a Python that has botocore
-#   MRT_TEST_REQUIRE_SERVICES=1   a test that would skip itself for want of a service must fail instead
+#   MRT_TEST_REQUIRE_SERVICES=1   a test that would be skipped because a service is missing must fail instead
 #
-# and runs CMD without standard input. Ends with CMD's exit code, or 128 + the signal that ended this script; in
-# any case everything started here is stopped first. Data live in .mrt/test/ (PostgreSQL's in /tmp for root) and
+# and runs CMD without standard input. Exits with CMD's exit code, or 128 + the signal that ended this script; in
+# both cases, everything started here is stopped first. Data are in .mrt/test/ (PostgreSQL's in /tmp for root) and
 # are deleted at the end; the logs of the last run stay in .mrt/test/logs/.
 set -euo pipefail
 
@@ -23,15 +23,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=install.sh
 . "$here/install.sh"
 
-ready_seconds=60 # for a service to answer; the slowest needs about three on two idle cores
-stop_seconds=15  # for anything to end by itself before it is killed; cargo-nextest takes up to ten
+ready_seconds=60 # for a service to answer; the slowest needs about 3 s on two idle cores
+stop_seconds=15  # for a process to end by itself before it is killed; cargo-nextest takes up to 10 s
 
-declare -A group=() # what was started and not yet stopped: name -> process group
-run=''              # private folder of this run
-postgres_data=''    # PostgreSQL's part of it, which is elsewhere for root
-signal=TERM         # what CMD is ended with: the signal that we got
+declare -A group=() # started and not yet stopped: name -> process group
+run=''              # this run's private folder
+postgres_data=''    # PostgreSQL's part of it; elsewhere for root
+signal=TERM         # the signal that ends CMD: the one that was received
 
-# Starts NAME in a process group of its own: one id then ends all of it, and Ctrl-C is ours to pass on.
+# Starts NAME in its own process group: one id ends all of it, and this script forwards Ctrl-C.
 spawn() {
     local name=$1
     shift
@@ -41,7 +41,7 @@ spawn() {
     group[$name]=$!
 }
 
-# Starts a service, its output in a log. Should this shell be killed outright, the kernel tells the service.
+# Starts a service that writes to a log. If this shell is killed, the kernel signals the service.
 serve() {
     local name=$1
     shift
@@ -59,7 +59,7 @@ send() {
     done
 }
 
-# Returns when none of NAMEs runs any more, by force if they take too long.
+# Returns when none of NAMEs is running any more; kills those that take too long.
 until_gone() {
     local deadline=$((SECONDS + stop_seconds)) name
     for name; do
@@ -75,14 +75,14 @@ until_gone() {
     done
 }
 
-# Waits for something spawned that ends by itself.
+# Waits for a spawned process that ends by itself.
 finish() {
     local name=$1
     wait "${group[$name]}" || give_up "$name failed" "$name"
     unset "group[$name]"
 }
 
-# Waits until PROBE, run again and again, succeeds for the service NAME.
+# Waits until PROBE succeeds for the service NAME, trying repeatedly.
 await() {
     local name=$1 deadline=$((SECONDS + ready_seconds))
     shift
@@ -99,7 +99,7 @@ give_up() {
     fail "$reason"
 }
 
-# Whether an HTTP server answers 200 on PORT to a GET of PATH.
+# Whether an HTTP server on PORT answers a GET of PATH with 200.
 answers() (
     exec 3<>"/dev/tcp/127.0.0.1/$1"
     printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&3
@@ -107,20 +107,20 @@ answers() (
     [[ $line == HTTP/*' 200 '* ]]
 )
 
-# Prints COUNT free ports, from below the range that the kernel hands out by itself: nothing else takes them by
-# chance before the service does.
+# Prints COUNT free ports from below the kernel's ephemeral range, so that nothing else takes one by chance before the
+# service does.
 free_ports() {
     python3 - "$1" <<'PYTHON'
 import random, socket, sys
-held = []
-while len(held) < int(sys.argv[1]):
+bound = []
+while len(bound) < int(sys.argv[1]):
     candidate = socket.socket()
     try:
         candidate.bind(("127.0.0.1", random.randrange(15000, 32000)))
-        held.append(candidate)
+        bound.append(candidate)
     except OSError:
         candidate.close()
-print(*(each.getsockname()[1] for each in held))
+print(*(each.getsockname()[1] for each in bound))
 PYTHON
 }
 
@@ -137,8 +137,8 @@ install_all() {
     finish venv-moto
 }
 
-# PostgreSQL refuses to run as root: then it is the packages' own user, with data in a folder which that user can
-# reach. No socket, whose path could be too long, and no fsync: these data need not survive anything.
+# PostgreSQL does not run as root, so root starts it as the packages' own user, with data in a folder which that user
+# can reach. No socket, because its path could be too long, and no fsync, because these data need not survive anything.
 create_postgres() {
     postgres=$(postgres_bin)
     postgres_data=$run/postgres
@@ -156,7 +156,7 @@ create_postgres() {
         --encoding=UTF8 --locale=C.UTF-8 >"$run/initdb.log" 2>&1
 }
 
-# Sets `other_postgres_bins`. That other user may have no way into this repository, so it gets copies.
+# Sets `other_postgres_bins`. That user may have no access to this repository, so it gets copies.
 copy_other_postgres() {
     local version programs folders=()
     for version in "${other_postgres[@]}"; do
@@ -184,7 +184,7 @@ CREATE DATABASE mrt;
 CREATE USER mrt@'%' IDENTIFIED BY '$mariadb_password';
 GRANT ALL ON *.* TO mrt@'%' WITH GRANT OPTION;
 SQL
-    # Relative to that folder: the installer does not cope with a space in a path.
+    # Relative to that folder: the installer cannot handle a space in a path.
     in_mariadb=(env --chdir="$run/mariadb")
     mariadb_options=(--no-defaults --user="$(id -un)" --datadir=./data --innodb-log-file-size=16M)
     spawn install-db "${in_mariadb[@]}" mariadb-install-db "${mariadb_options[@]}" --skip-test-db \
@@ -203,8 +203,8 @@ mariadb_answers() {
         --connect-timeout=5 --execute='SELECT 1' mrt
 }
 
-# The emulators see nothing of the caller's environment: its AWS settings must not reach them, nor through them
-# the functions that they run. Their folders are private too: by default all runs would share some in /tmp.
+# The emulators get nothing of the caller's environment: its AWS settings must not reach them or the functions that
+# they run. Their folders are private too; by default, all runs would share some in /tmp.
 start_ministack() {
     mkdir "$run/ministack"
     serve ministack env --chdir="$run/ministack" -i PATH="$PATH" LANG=C.UTF-8 HOME="$run/ministack" \
@@ -214,14 +214,14 @@ start_ministack() {
         IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 PYTHONUNBUFFERED=1 "$repository/.mrt/venv/ministack/bin/ministack"
 }
 
-# Its pages of S3 listings hold 100 entries: tests of several pages need few objects.
+# Its S3 listing pages have 100 entries, so that tests with several pages need few objects.
 start_moto() {
     mkdir "$run/moto"
     serve moto env --chdir="$run/moto" -i PATH="$PATH" LANG=C.UTF-8 HOME="$run/moto" TMPDIR="$run/moto" \
         MOTO_S3_DEFAULT_MAX_KEYS=100 PYTHONUNBUFFERED=1 "$repository/.mrt/venv/moto/bin/moto_server" -H 127.0.0.1 -p "$moto_port"
 }
 
-# Creates what needs creating while the others start already.
+# Initialises the databases while the emulators are already starting.
 start_all() {
     read -r postgres_port mariadb_port ministack_port moto_port < <(free_ports 4)
     postgres_password=$(random_password)
@@ -244,7 +244,7 @@ stop_all() {
     trap '' INT TERM HUP
     send "$signal" command
     until_gone command
-    # INT is PostgreSQL's "now": on TERM it would wait for its clients.
+    # On INT, PostgreSQL stops at once; on TERM, it would wait for its clients.
     send INT postgres
     send TERM "${!group[@]}"
     until_gone "${!group[@]}"

@@ -1,20 +1,21 @@
-"""Starts the AWS emulator as this suite needs it: with every call authorised, and every decision written down.
+"""Starts the AWS emulator with every call authorised and every decision recorded.
 
-Run by the emulator's own Python (.mrt/venv/ministack). Changes these things of ministack before it starts:
+Run by the emulator's own Python (.mrt/venv/ministack). It changes these parts of ministack before the start:
 
-* The CloudWatch calls of the Rust SDK speak a protocol that ministack maps to no action and therefore allows:
-  they are mapped here, to no resource of their own: ministack would look for one in a body that it cannot read.
-* SQS knows no action for its batches: sending ten messages at once is sqs:SendMessage, also to IAM.
-* A concurrency that comes from a template's parameter is text there; ministack compares it with a number.
-* An OpenAPI document may say `x-amazon-apigateway-any-method`; ministack passes over it.
-* Conditions of a template may join a list; ministack leaves the join as it stands, equal to nothing.
-* Calls of ECS on a cluster's tasks and services are judged by their kind of resource, listing tasks by the condition
-  key of the cluster, as IAM's reference has it, and parameters by their path; ministack takes the cluster and `*`.
-* Each decision about a role goes into the file that MRT_DECISIONS names, one JSON line each. What the functions
-  were allowed is what they need; the test of the roles reads it.
-* EventBridge Scheduler fills `<aws.scheduler.scheduled-time>` and its like in a target's input; ministack does not.
+* CloudWatch calls of the Rust SDK use a protocol that ministack maps to no action and therefore allows. They are
+  mapped here, without a resource, because ministack would look for one in a body that it cannot read.
+* IAM has no actions for batches of SQS: sending ten messages at once is sqs:SendMessage.
+* A concurrency from a template's parameter is text; ministack compares it with a number.
+* An OpenAPI document may contain `x-amazon-apigateway-any-method`, which ministack ignores.
+* A template's condition may join a list; ministack does not evaluate the join.
+* ECS calls on tasks and services are authorised by their kind of resource, listing tasks by the condition key of the
+  cluster, and parameters by their path, as in IAM's reference; ministack uses the cluster and `*`.
+* Each decision about a role is appended to the file in MRT_DECISIONS as one JSON line. The test of the roles reads it:
+  what the functions were allowed is what they need.
+* EventBridge Scheduler replaces `<aws.scheduler.scheduled-time>` and similar words in a target's input; ministack
+  does not.
 
-What it could not map it still allows, and says "allowing" in its log: the suite fails on that word.
+What cannot be mapped is still allowed, and logged with the word "allowing": the suite fails on that word.
 """
 
 import json
@@ -52,7 +53,7 @@ def extract_iam_action(service, method, path, headers, body, query_params):
 
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account, *more):
     if service == "monitoring" and CBOR_OPERATION.match(path):
-        return "*"  # ministack looks for a name in the body as if it were JSON; metrics have no resource
+        return "*"  # ministack would parse the body as JSON; metrics have no resource
     target = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
     if service == "ssm" and target == "GetParametersByPath":
         name = json.loads(body).get("Path", "").strip("/")
@@ -66,7 +67,7 @@ def extract_resource_arn(service, method, path, headers, body, query_params, reg
 
 
 class NoResource(str):
-    """`*`, with the condition keys of a call that has no resource."""
+    """`*`, with the condition keys of a call without a resource."""
 
     def __new__(cls, **keys):
         made = super().__new__(cls, "*")
@@ -118,7 +119,7 @@ def evaluate_conditions(template, params):
 
 
 def joined(value, params):
-    """`value` with each join of a list that is a parameter replaced by its text."""
+    """`value`, with each join of a list parameter replaced by its text."""
     if isinstance(value, list):
         return [joined(each, params) for each in value]
     if not isinstance(value, dict):

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Proves the deployment: static checks, sam into an emulator of its own, every route and role. Run beside services:
+# Tests the deployment: static checks, then sam into an emulator of its own, with every route and role. Needs services:
 #
-#   infra/test/services.sh infra/aws/tests/run.sh [TEST...]      for instance test_1_template
+#   infra/test/services.sh infra/aws/tests/run.sh [TEST...]      for example test_1_template
 #
-# The functions are those of `cargo build --bins`; MRT_TEST_BINARIES names another folder.
+# Uses the functions built by `cargo build --bins`, or those in MRT_TEST_BINARIES.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../test/install.sh
 . "$here/../../test/install.sh"
 
-[[ -n ${MRT_TEST_POSTGRES_URL-} ]] || fail "run me beside services: infra/test/services.sh $0"
+[[ -n ${MRT_TEST_POSTGRES_URL-} ]] || fail "this needs services: infra/test/services.sh $0"
 ensure_python
 ensure_venv ministack
 ensure_venv deploy

@@ -1,16 +1,16 @@
-"""Storage that services report of, in the emulator: metrics of buckets, servers and a file system, a table, a volume.
+"""Storage in the emulator: metrics of buckets, servers and a file system, a table, a volume.
 
-World makes all of it before the deployment is there. Buckets and their files are its own.
+World creates all of it before the deployment. World itself creates the buckets and their files.
 """
 
 import time
 
 FILE_SYSTEM, FILE_BYTES, VOLUME_BYTES = "fs-0123456789abcdef0", 123_456, 654_321
-FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file says are allocated to the database's instance
+FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file gives as the allocation of the database's instance
 
 
 def make(client, zone):
-    """Makes everything with the clients that `client` gives by service; returns the id of the volume, in `zone`."""
+    """Creates everything with the clients from `client(service)`; returns the id of the volume in `zone`."""
     put_billed_bytes(client("cloudwatch"))
     put_reports(client("cloudwatch"))
     make_table(client("dynamodb"))
@@ -18,7 +18,7 @@ def make(client, zone):
 
 
 def put_billed_bytes(cloudwatch):
-    """What S3 says of yesterday: the two files, the upload's part, and 38 bytes of what AWS adds; of the other two."""
+    """Metrics of S3 for yesterday: two files, the part of an upload and 38 bytes of overhead; and the other bucket."""
     midnight = int(time.time()) // 86400 * 86400 - 86400
     cloudwatch.put_metric_data(Namespace="AWS/S3", MetricData=[
         metric(name, midnight, value, BucketName=bucket, StorageType=kind) for bucket, name, kind, value in (
@@ -28,7 +28,7 @@ def put_billed_bytes(cloudwatch):
 
 
 def put_reports(cloudwatch):
-    """What an instance, a cluster of Aurora and a file system report now. It counts for half an hour at least."""
+    """Current reports of an instance, an Aurora cluster and a file system, valid for at least half an hour."""
     now = int(time.time())
     cloudwatch.put_metric_data(Namespace="AWS/RDS", MetricData=[
         metric("FreeStorageSpace", now, FREE_BYTES, DBInstanceIdentifier="acme-db"),

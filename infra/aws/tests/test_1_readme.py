@@ -1,4 +1,4 @@
-"""infra/README.md says what the template and the price list say. `python3 -B test_1_readme.py` prints its tables."""
+"""Compares infra/README.md with the template and the price list. `python3 -B test_1_readme.py` prints its tables."""
 
 import re
 import sys
@@ -7,12 +7,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import costs  # noqa: E402 (beside the template, not beside the tests)
+import costs  # noqa: E402 (in the folder of the template, not of the tests)
 from test_1_template import flat  # noqa: E402
 from world import FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
 
 README = (REPOSITORY / "infra/README.md").read_text(encoding="utf-8")
-# Where a statement's resource comes from, in words.
+# Descriptions of the statements' resources.
 WORDS = {
     "Fleet": "the fleet file", "Queue": "the two queues of targets", "FailedTicks": "the queue of dead ticks",
     "Messages": "its queue", "Snapshots": "the table of snapshots", "Buckets": "`StorageBuckets`",
@@ -27,7 +27,7 @@ WORDS = {
 
 
 def permissions(template):
-    """One row for each function and statement; what all functions share is above the table."""
+    """One row per function and statement; the text above the table covers what all functions share."""
     lines = ["| function | may | on |", "|---|---|---|"]
     for name, function in FUNCTIONS.items():
         policies = template["Resources"][f"{name}Role"]["Properties"]["Policies"]
@@ -45,19 +45,19 @@ class Readme(unittest.TestCase):
     def setUpClass(cls):
         cls.template = expand(TEMPLATE)
 
-    def test_the_permissions_are_those_of_the_template(self):
+    def test_permissions_match_the_template(self):
         self.assertIn(permissions(self.template), README)
 
-    def test_the_costs_are_those_of_the_formula(self):
+    def test_costs_match_the_formula(self):
         self.assertIn(costs.table(), README)
         self.assertAlmostEqual(costs.month(100) - costs.month(10), 90 * sum(costs.each().values()), places=6)
         self.assertAlmostEqual(costs.services(1000)["S3 listing"], 152.08, places=2)
 
-    def test_every_alarm_has_its_line_and_every_line_its_alarm(self):
+    def test_every_alarm_has_a_row_and_every_row_an_alarm(self):
         alarms = {name for name, each in self.template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
         self.assertEqual(set(re.findall(r"\b[A-Za-z]+Alarm\b", README)), alarms)
 
-    def test_the_quota_is_what_the_functions_reserve_and_what_lambda_wants_left(self):
+    def test_the_quota_is_the_reserved_concurrency_and_what_lambda_keeps_unreserved(self):
         functions = [each["Properties"] for each in self.template["Resources"].values()
                      if each["Type"] == "AWS::Lambda::Function"]
         defaults = {name: each.get("Default") for name, each in self.template["Parameters"].items()}
@@ -65,7 +65,7 @@ class Readme(unittest.TestCase):
         wanted = 100 + sum(each if isinstance(each, int) else defaults[each["Ref"]] for each in reserved)
         self.assertIn(f"must be {wanted} or more", README)
 
-    def test_every_parameter_that_it_names_exists(self):
+    def test_every_named_parameter_exists(self):
         named = set(re.findall(r"`([A-Z][A-Za-z0-9]+)=", README))
         self.assertLessEqual(named, set(self.template["Parameters"]))
         self.assertGreater(len(named), 8)

@@ -1,6 +1,6 @@
-"""What can be said of the template without deploying it: linters, and what no emulator looks at.
+"""Checks of the template without deploying it: linters, and properties that no emulator enforces.
 
-Runs on the template that `sam build` makes, expanded as CloudFormation expands it.
+Runs on the template as CloudFormation expands it.
 """
 
 import json
@@ -30,9 +30,9 @@ class Linters(unittest.TestCase):
         ran = run(TOOLS / "sam", "validate", "--lint", "--template", TEMPLATE)
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
 
-    def test_checkov_finds_nothing_that_has_no_reason_beside_it(self):
+    def test_checkov_finds_nothing_without_a_stated_reason(self):
         expanded = expand(TEMPLATE)
-        # What SAM makes of the API has no metadata of its own.
+        # The stage that SAM creates for the API has no metadata of its own.
         for resource in expanded["Resources"].values():
             if resource["Type"] == "AWS::ApiGateway::Stage":
                 resource["Metadata"] = expanded["Resources"]["Api"].get("Metadata", {}) | self.api_metadata()
@@ -57,7 +57,7 @@ class Linters(unittest.TestCase):
 
 
 class Expanded(unittest.TestCase):
-    """Everything here is dropped or not enforced by the emulator."""
+    """Properties that the emulator ignores or does not enforce."""
 
     @classmethod
     def setUpClass(cls):
@@ -78,11 +78,11 @@ class Expanded(unittest.TestCase):
         self.assertIs(properties["DeletionProtectionEnabled"], True)
         self.assertEqual(properties["BillingMode"], "PAY_PER_REQUEST")
 
-    def test_only_what_holds_what_nobody_can_make_again_stays_when_the_stack_goes(self):
-        kept = {name for name, each in self.resources.items() if each.get("DeletionPolicy") == "Retain"}
-        self.assertEqual(kept, {"SnapshotTable", "Key", "UserPool"})
+    def test_only_resources_that_cannot_be_recreated_are_retained(self):
+        retained = {name for name, each in self.resources.items() if each.get("DeletionPolicy") == "Retain"}
+        self.assertEqual(retained, {"SnapshotTable", "Key", "UserPool"})
 
-    def test_every_function_is_in_the_vpc_and_reaches_only_what_it_must(self):
+    def test_every_function_is_in_the_vpc_and_reaches_only_what_it_needs(self):
         groups = {"ClosedSecurityGroup": {"ApiPublic"}, "DatabaseSecurityGroup": {"CollectTableSize", "ApiUsers"}}
         functions = self.of("AWS::Lambda::Function")
         self.assertEqual(set(functions), set(FUNCTIONS))
@@ -93,7 +93,7 @@ class Expanded(unittest.TestCase):
             self.assertEqual(found, expected, name)
             self.assertEqual(properties["VpcConfig"]["SubnetIds"]["Fn::If"][1], [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}])
 
-    def test_security_groups_open_no_port_but_those_needed(self):
+    def test_security_groups_open_only_the_needed_ports(self):
         ports = {}
         for name, properties in self.of("AWS::EC2::SecurityGroup").items():
             for direction in ("SecurityGroupIngress", "SecurityGroupEgress"):
@@ -107,9 +107,9 @@ class Expanded(unittest.TestCase):
             ("DatabaseSecurityGroup", "Egress"): {5432, 3306}, ("EndpointSecurityGroup", "Ingress"): {443},
             ("EndpointSecurityGroup", "Egress"): {1}})
         for name, properties in self.of("AWS::EC2::SecurityGroup").items():
-            self.assertTrue(properties["SecurityGroupEgress"], f"{name}: without rules a group allows everything out")
+            self.assertTrue(properties["SecurityGroupEgress"], f"{name}: a group without rules allows all outgoing traffic")
 
-    def test_there_is_no_way_to_the_internet_and_endpoints_are_private_and_narrow(self):
+    def test_there_is_no_route_to_the_internet_and_endpoints_are_private_and_narrow(self):
         kinds = {each["Type"] for each in self.resources.values()}
         for kind in ("InternetGateway", "NatGateway", "EgressOnlyInternetGateway", "Route", "EIP"):
             self.assertNotIn(f"AWS::EC2::{kind}", kinds)
@@ -123,7 +123,7 @@ class Expanded(unittest.TestCase):
                 self.assertIs(properties["PrivateDnsEnabled"], True, name)
                 self.assertEqual(properties["SecurityGroupIds"], [{"Fn::GetAtt": ["EndpointSecurityGroup", "GroupId"]}])
 
-    def test_each_function_has_its_own_role_that_lambda_alone_may_take(self):
+    def test_each_function_has_its_own_role_that_only_lambda_may_assume(self):
         roles = {name: each["Role"]["Fn::GetAtt"][0] for name, each in self.of("AWS::Lambda::Function").items()}
         self.assertEqual(roles, {name: f"{name}Role" for name in FUNCTIONS})
         trusts = {name: each["AssumeRolePolicyDocument"]["Statement"] for name, each in self.of("AWS::IAM::Role").items()}
@@ -135,7 +135,7 @@ class Expanded(unittest.TestCase):
             self.assertEqual((len(trust), trust[0]["Action"], set(trust[0]["Principal"])),
                              (1, "sts:AssumeRole", {"Service"}), name)
 
-    def test_api_gateway_may_call_each_function_for_its_own_paths_only(self):
+    def test_api_gateway_may_call_each_function_only_for_its_own_paths(self):
         for name, properties in self.of("AWS::Lambda::Permission").items():
             self.assertEqual(properties["Action"], "lambda:InvokeFunction", name)
             self.assertEqual(properties["Principal"], "apigateway.amazonaws.com", name)
@@ -155,7 +155,7 @@ class Expanded(unittest.TestCase):
         response = body["x-amazon-apigateway-gateway-responses"]["DEFAULT_4XX"]
         self.assertNotIn("$context.error", json.dumps(response))
 
-    def test_wildcard_resources_are_those_with_a_reason(self):
+    def test_wildcard_resources_are_only_those_with_a_reason(self):
         wild = set()
         for name, each in self.resources.items():
             documents = [policy["PolicyDocument"] for policy in each["Properties"].get("Policies", [])
@@ -173,7 +173,7 @@ class Expanded(unittest.TestCase):
              ("FunctionPolicy", "Traces"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
              ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), *WITHOUT_RESOURCES})
 
-    def test_whoever_uses_the_snapshots_may_decrypt_them_through_dynamodb_and_nothing_else(self):
+    def test_roles_that_use_the_snapshots_may_decrypt_them_only_through_dynamodb(self):
         table, key = {"Fn::GetAtt": ["SnapshotTable", "Arn"]}, {"Fn::GetAtt": ["Key", "Arn"]}
         for name, role in self.of("AWS::IAM::Role").items():
             statements = [each for policy in role.get("Policies", []) for each in flat(policy["PolicyDocument"]["Statement"])]
@@ -183,13 +183,13 @@ class Expanded(unittest.TestCase):
                 through = {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.amazonaws.com"}}
                 self.assertEqual((each["Action"], each["Condition"]), ("kms:Decrypt", {"StringEquals": through}), name)
 
-    def test_the_stage_comes_after_the_accounts_role_for_logs_and_that_after_an_api(self):
-        # API Gateway refuses a stage with logs before, and an account's settings without any API.
+    def test_the_stage_is_created_after_the_role_for_logs_and_that_after_the_api(self):
+        # API Gateway rejects a stage with logs without the role, and account settings without any API.
         self.assertIn("ApiGatewayAccount", self.needed_by("Apiv1Stage"))
         self.assertIn("Api", self.needed_by("ApiGatewayAccount"))
 
     def needed_by(self, name):
-        """Names of all resources that CloudFormation makes before this one."""
+        """Names of all resources that CloudFormation creates before this one."""
         found, todo = set(), [name]
         while todo:
             resource = self.resources[todo.pop()]
@@ -200,7 +200,7 @@ class Expanded(unittest.TestCase):
             found |= names & set(self.resources)
         return found
 
-    def test_every_schedule_has_alarms_that_can_go_off(self):
+    def test_every_schedule_has_alarms_that_can_fire(self):
         alarms, queues = self.of("AWS::CloudWatch::Alarm"), self.of("AWS::SQS::Queue")
         waiting = ("BucketSizeWaitingAlarm", "TableSizeWaitingAlarm")
         for minutes, row in self.template["Mappings"]["Schedule"].items():
@@ -208,12 +208,12 @@ class Expanded(unittest.TestCase):
             for name in waiting:
                 threshold = alarms[name]["Threshold"]["Fn::FindInMap"]
                 self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "LateSeconds"], name)
-                # A message that is gone has no age, and one that is received for the third time is not forgotten.
+                # An expired message has no age, and the third attempt must happen before the alarm.
                 queue = queues[name.replace("WaitingAlarm", "Queue")]
-                tries = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+                attempts = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
                 self.assertGreater(queue["MessageRetentionPeriod"], int(row["LateSeconds"]), minutes)
-                self.assertGreaterEqual(int(row["LateSeconds"]), max(int(minutes) * 120, tries), minutes)
-            # CloudWatch looks back a day at most, a week where the period is an hour or more.
+                self.assertGreaterEqual(int(row["LateSeconds"]), max(int(minutes) * 120, attempts), minutes)
+            # CloudWatch looks back at most a day, or a week if the period is an hour or more.
             seconds = int(row["Seconds"]) * alarms["NoTickAlarm"]["EvaluationPeriods"]
             self.assertLessEqual(seconds, 604_800 if int(row["Seconds"]) >= 3600 else 86_400, minutes)
         self.assertEqual(set(self.template["Mappings"]["Schedule"]),
@@ -242,7 +242,7 @@ class Expanded(unittest.TestCase):
             self.assertEqual(properties["RetentionInDays"], {"Ref": "LogRetentionDays"}, name)
             self.assertEqual(properties["KmsKeyId"], {"Fn::GetAtt": ["Key", "Arn"]}, name)
 
-    def test_every_answer_of_the_gateway_itself_is_a_problem_document(self):
+    def test_every_answer_from_the_gateway_itself_is_a_problem_document(self):
         body = self.resources["Api"]["Properties"]["Body"]
         responses = body["x-amazon-apigateway-gateway-responses"]
         for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED", "DEFAULT_4XX",
@@ -258,8 +258,8 @@ class Expanded(unittest.TestCase):
                 self.assertEqual(problem["status"], int(response["statusCode"]), kind)
                 self.assertRegex(problem["type"], "^urn:mrt:problem:[a-z_]+$", kind)
 
-    def test_both_names_speak_tls_1_2_and_the_domain_is_a_cname_to_the_regional_name(self):
-        # Those of `SecurityPolicy_TLS13_1_2_*` begin at TLS 1.2; without one a regional API begins at TLS 1.0.
+    def test_both_names_require_tls_1_2_and_the_domain_is_a_cname_for_the_regional_name(self):
+        # `SecurityPolicy_TLS13_1_2_*` starts at TLS 1.2; without a policy, a regional API starts at TLS 1.0.
         self.assertRegex(self.resources["Api"]["Properties"]["SecurityPolicy"], "^SecurityPolicy_TLS13_1_2_")
         self.assertEqual(self.resources["Api"]["Properties"]["EndpointAccessMode"], "STRICT")
         self.assertEqual(self.resources["DomainName"]["Properties"]["SecurityPolicy"], "TLS_1_2")
@@ -272,7 +272,7 @@ class Expanded(unittest.TestCase):
         self.assertEqual(server["x-amazon-apigateway-endpoint-configuration"],
                          {"disableExecuteApiEndpoint": {"Fn::If": ["WithDomain", True, False]}})
 
-    def test_only_administrators_make_users_and_the_page_has_no_secret(self):
+    def test_only_administrators_create_users_and_the_page_has_no_secret(self):
         pool = self.resources["UserPool"]["Properties"]
         self.assertEqual(pool["AdminCreateUserConfig"], {"AllowAdminCreateUserOnly": True})
         self.assertEqual((pool["MfaConfiguration"], pool["EnabledMfas"]), ("OPTIONAL", ["SOFTWARE_TOKEN_MFA"]))
@@ -283,14 +283,14 @@ class Expanded(unittest.TestCase):
             self.assertNotIn("mrt/users.pii", client["AllowedOAuthScopes"])
 
 
-# Statements of functions whose actions AWS offers no resource for: (role, Sid).
+# Statements with actions for which AWS offers no resource: (role, Sid).
 WITHOUT_RESOURCES = {("ApiConstantsRole", "ListTasks"), ("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
                      ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),
                      ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics"), ("PlanRole", "Metrics")}
 
 
 def flat(statements):
-    """Statements with those behind conditions."""
+    """All statements, including those behind conditions."""
     for statement in statements:
         if "Fn::If" in statement:
             yield from (each for each in statement["Fn::If"][1:] if "Action" in each)

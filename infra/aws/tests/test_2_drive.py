@@ -1,4 +1,4 @@
-"""The deployed system, asked as its clients ask it: tokens, routes, schedule, queues, throttling, snapshots."""
+"""The deployed system as its clients use it: tokens, routes, schedule, queues, throttling, snapshots."""
 
 import base64
 import gzip
@@ -49,13 +49,13 @@ class Drive(unittest.TestCase):
         document = self.world.call("/openapi.json")
         self.assertIn("/bucket_size", document.json["paths"])
         self.problem(self.world.call("/nothing"), 404, "not_found")
-        # With a token too, which the gateway would take for a signature of AWS and repeat.
+        # Also with a token, which the gateway would take for an AWS signature and repeat.
         token = self.world.token()
         self.problem(self.world.call("/nothing/at/all", token), 404, "not_found")
         self.problem(self.world.call("/bucket_size", token, method="POST"), 405, "method_not_allowed")
         self.problem(self.world.call("/health", method="DELETE"), 405, "method_not_allowed")
 
-    def test_02_bad_tokens_are_refused_as_problem_documents(self):
+    def test_02_bad_tokens_are_rejected_with_problem_documents(self):
         token = self.world.token()
         header, payload, signature = token.split(".")
         claims = decoded(payload)
@@ -79,11 +79,11 @@ class Drive(unittest.TestCase):
             with self.subTest(path=path, token="without the scope"):
                 self.problem(self.world.call(path, self.world.token(others)), 401, "unauthorized")
 
-    def test_03_a_scope_that_the_client_has_not_is_not_given(self):
+    def test_03_a_scope_that_the_client_lacks_is_not_granted(self):
         with self.assertRaisesRegex(AssertionError, "invalid_(scope|grant)"):
             self.world.token("mrt/users.pii")
 
-    def test_04_pages_of_allowed_origins_alone_may_call(self):
+    def test_04_only_pages_of_allowed_origins_may_call(self):
         for path in SCOPES:
             good = self.world.call(path, method="OPTIONS", Origin="https://b.example")
             bad = self.world.call(path, method="OPTIONS", Origin="https://evil.example")
@@ -91,10 +91,10 @@ class Drive(unittest.TestCase):
             self.assertEqual(good.headers["Access-Control-Allow-Origin"], "https://b.example")
             self.assertIn("Authorization", good.headers["Access-Control-Allow-Headers"])
             self.assertIsNone(bad.headers["Access-Control-Allow-Origin"])
-        refused = self.world.call("/bucket_size", Origin="https://b.example")
-        self.assertEqual(refused.headers["Access-Control-Allow-Origin"], "https://b.example")
+        rejected = self.world.call("/bucket_size", Origin="https://b.example")
+        self.assertEqual(rejected.headers["Access-Control-Allow-Origin"], "https://b.example")
 
-    def test_05_the_schedule_fires_and_the_snapshots_are_right(self):
+    def test_05_the_schedule_fires_and_the_snapshots_are_correct(self):
         token = self.world.token()
         found = until("the first collection", lambda: self.complete(token))
 
@@ -160,7 +160,7 @@ class Drive(unittest.TestCase):
         self.assertEqual(constants.status, 200, constants.body)
         values = {each["name"]: (each["value"], each["masked"]) for each in constants.json["constants"]}
         self.assertEqual(values["Sales.ApiUrl"], ("https://example.com", False))
-        # From the running task, a parameter, and a secret: that one's values are never shown.
+        # From the running task, a parameter, and a secret, whose values are never shown.
         self.assertEqual((values["Sales.Mode"][0], values["Sales.Region"][0]), ("task", "eu"), constants.body)
         self.assertEqual(values["Sales.Limit"], (None, True))
         self.assertIs(values["Sales.ApiPassword"][1], True)
@@ -173,9 +173,9 @@ class Drive(unittest.TestCase):
                                    self.world.token("mrt/constants.read"))
         self.assertEqual(compared.status, 200, compared.body)
         self.assertNotIn(b"NEVERLEAK", compared.body)
-        refused = self.world.call("/users?environment=no-login", self.world.token("mrt/users.read"))
-        self.assertGreaterEqual(refused.status, 400, refused.body)
-        self.assertNotIn(b"NEVERLEAK", refused.body)
+        rejected = self.world.call("/users?environment=no-login", self.world.token("mrt/users.read"))
+        self.assertGreaterEqual(rejected.status, 400, rejected.body)
+        self.assertNotIn(b"NEVERLEAK", rejected.body)
 
     def test_08_answers_change_with_the_next_collection(self):
         token = self.world.token()
@@ -190,7 +190,7 @@ class Drive(unittest.TestCase):
     def test_09_a_poisoned_message_ends_in_the_dead_letter_queue_and_the_others_succeed(self):
         sqs = self.world.client("sqs")
         queue, dead = self.world.resource("BucketSizeQueue"), self.world.resource("BucketSizeDeadLetters")
-        # Its 16 minutes are Lambda's longest run and a minute; here a message may come again at once.
+        # Deployed, it is 16 minutes: Lambda's longest run and a minute. Here a message may be delivered again at once.
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "5"})
         due = "2026-01-01T00:00:00Z"
         good = {"target": "acme-prod/s3/acme-prod-files//", "scheduled_at": due}
@@ -215,12 +215,12 @@ class Drive(unittest.TestCase):
             TableName=self.world.outputs["SnapshotTable"], Key=key, ConsistentRead=True).get("Item")
 
     def query(self, partition):
-        """All items of a partition, as the AWS CLI shows them."""
+        """All items of a partition, read by the AWS CLI."""
         return self.world.aws(
             "dynamodb", "query", "--table-name", self.world.outputs["SnapshotTable"], "--key-condition-expression",
             "pk = :pk", "--expression-attribute-values", json.dumps({":pk": {"S": partition}}))["Items"]
 
-    def test_10_the_table_read_back_is_what_the_design_says(self):
+    def test_10_the_table_has_the_documented_layout(self):
         latest = self.query("LATEST#bucket")
         targets = {each["sk"]["S"] for each in latest}
         self.assertIn("acme-prod/s3/acme-prod-files//", targets)
@@ -237,9 +237,9 @@ class Drive(unittest.TestCase):
         self.assertNotIn("NEVERLEAK", json.dumps(everything))
 
     def test_11_a_limited_client_finds_only_its_environments(self):
-        # Last of the reads: the update leaves the client limited for nobody else.
+        # Last of the reads, because the update limits the client for all later tests.
         self.world.deploy(MachineEnvironments="acme-test")
-        self.world.put_what_the_import_drops()
+        self.world.put_gateway_responses()
         token = self.world.token()
 
         def limited():
@@ -249,12 +249,12 @@ class Drive(unittest.TestCase):
         until("the limit", limited)
         self.problem(self.world.call("/users?environment=acme-prod", token), 404, "not_found")
 
-    def test_12_no_function_was_refused_but_where_it_must_be_and_none_told_a_secret(self):
-        refused = {(each["session"], each["action"], each["resource"]) for each in self.world.decisions()
+    def test_12_no_function_was_denied_unexpectedly_and_none_logged_a_secret(self):
+        denied = {(each["session"], each["action"], each["resource"]) for each in self.world.decisions()
                    if not each["allowed"]}
-        unexpected = {each for each in refused if "forbidden-files" not in each[2] and each[0] != "mrt-api"}
+        unexpected = {each for each in denied if "forbidden-files" not in each[2] and each[0] != "mrt-api"}
         self.assertEqual(unexpected, set())
-        self.assertTrue(refused)
+        self.assertTrue(denied)
         logs = self.world.client("logs")
         lines = 0
         for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/mrt-")["logGroups"]:
@@ -266,15 +266,14 @@ class Drive(unittest.TestCase):
 
     def test_13_too_many_requests_are_429(self):
         self.world.deploy(RequestsPerSecond="1", RequestBurst="2")
-        self.world.put_what_the_import_drops()
+        self.world.put_gateway_responses()
         replies = [self.world.call("/health") for _ in range(12)]
         throttled = [reply for reply in replies if reply.status == 429]
         self.assertTrue(throttled, [reply.status for reply in replies])
         self.problem(throttled[0], 429, "throttled")
         self.assertEqual(throttled[0].headers["Retry-After"], "1")
-        self.world.deploy()
-        self.world.put_what_the_import_drops()
+        # Nothing calls the API any more; the first deployment in test_4_life restores the limits.
 
-    def test_14_the_emulator_allowed_nothing_that_it_could_not_judge(self):
-        unjudged = [line for line in self.world.log.splitlines() if "allowing" in line and "AUTH" in line]
-        self.assertEqual(unjudged, [])
+    def test_14_the_emulator_allowed_nothing_without_a_decision(self):
+        undecided = [line for line in self.world.log.splitlines() if "allowing" in line and "AUTH" in line]
+        self.assertEqual(undecided, [])

@@ -1,7 +1,7 @@
-"""The roles are minimal: what each may, what it must not, and nothing granted that no binary ever used.
+"""The roles are minimal: what each may do, what it may not, and no right that its binary never used.
 
-Calls are made with the credentials that the running functions hold. What the binaries used in test_2_drive is in the
-emulator's record of its decisions.
+Calls use the credentials of the running functions. The emulator's record of decisions shows what the binaries used in
+test_2_drive.
 """
 
 import time
@@ -12,17 +12,17 @@ from botocore.exceptions import ClientError
 
 from world import ACCOUNT, FUNCTIONS, REGION, world
 
-# Granted, and used by AWS in the function's name or not to be seen in the emulator: (function, action), each with why.
+# Rights used by AWS on the function's behalf, or not visible in the emulator: action or (function, action), with why.
 NOT_BY_THE_BINARY = {
     "logs:CreateLogStream": "Lambda writes what the function prints",
     "logs:PutLogEvents": "Lambda writes what the function prints",
     "sqs:DeleteMessage": "Lambda polls the queue for the function",
     "sqs:GetQueueAttributes": "Lambda polls the queue for the function",
     "sqs:ReceiveMessage": "Lambda polls the queue for the function",
-    "kms:Decrypt": "Secrets Manager and Parameter Store call KMS in the function's name, see test_3",
+    "kms:Decrypt": "Secrets Manager and Parameter Store call KMS on the function's behalf, see test_3",
     ("collect-bucket-size", "sqs:SendMessage"): "the rest of a listing that takes longer than an invocation: "
                                                 "collector/tests/it has one",
-    "rds-db:connect": "a token signed on the spot: RDS asks IAM when it gets it, see test_3",
+    "rds-db:connect": "the token is signed locally, and RDS asks IAM when it receives it, see test_3",
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault", "403", "Forbidden"}
 
@@ -35,19 +35,19 @@ class Roles(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.world = world()
-        # Before this test's own calls.
+        # Recorded before this test's own calls.
         cls.used = cls.world.decisions()
         cls.alive = {}
 
-    def held(self, function):
-        """Credentials of a function; called once so that it runs."""
+    def credentials_of(self, function):
+        """The credentials of a function, which is invoked once so that it is running."""
         if function not in self.alive:
             self.world.client("lambda").invoke(FunctionName=f"mrt-{function}", Payload=b"{}")
             self.alive[function] = self.world.credentials(function)
         return self.alive[function]
 
     def calls(self):
-        """Every call of the table: name -> (service, a function of its client)."""
+        """All calls: name -> (service, a function of its client)."""
         table, queue = self.world.outputs["SnapshotTable"], self.world.resource
         key = {"pk": {"S": "x"}, "sk": {"S": "x"}}
         query = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "x"}}}
@@ -59,7 +59,7 @@ class Roles(unittest.TestCase):
         return {
             "read the fleet": (s3, lambda c: c.get_object(Bucket="mrt-fleet", Key="fleet.toml")),
             "write the fleet": (s3, lambda c: c.put_object(Bucket="mrt-fleet", Key="fleet.toml", Body=b"")),
-            "read another key beside it": (s3, lambda c: c.get_object(Bucket="mrt-fleet", Key="other")),
+            "read another key in the same bucket": (s3, lambda c: c.get_object(Bucket="mrt-fleet", Key="other")),
             "list a bucket": (s3, lambda c: c.list_objects_v2(Bucket="acme-prod-files")),
             "list another bucket": (s3, lambda c: c.list_objects_v2(Bucket="forbidden-files")),
             "list versions": (s3, lambda c: c.list_object_versions(Bucket="acme-prod-files")),
@@ -94,7 +94,7 @@ class Roles(unittest.TestCase):
             "read the secret": (secrets, lambda c: c.get_secret_value(SecretId=self.world.secret_arn)),
             "read the constants' secret": (secrets, lambda c: c.get_secret_value(
                 SecretId=self.world.constant_secret_arn)),
-            "read the deployment's key": (secrets, lambda c: c.get_secret_value(SecretId=self.held("api-users")["MRT_DEPLOYMENT_KEY"])),
+            "read the deployment's key": (secrets, lambda c: c.get_secret_value(SecretId=self.credentials_of("api-users")["MRT_DEPLOYMENT_KEY"])),
             "read another secret": (secrets, lambda c: c.get_secret_value(SecretId=self.world.other_secret_arn)),
             "write the secret": (secrets, lambda c: c.put_secret_value(
                 SecretId=self.world.secret_arn, SecretString="x")),
@@ -142,29 +142,29 @@ class Roles(unittest.TestCase):
     }
 
     def granted(self):
-        """What the roles allow and a binary has to ask for itself: session, action, and the statement's resources."""
+        """The rights that a binary must use itself: session, action, and the statement's resources."""
         iam = self.world.client("iam")
         for name, function in FUNCTIONS.items():
             role = self.world.resource(f"{name}Role")
             document = iam.get_role_policy(RoleName=role, PolicyName=function)["PolicyDocument"]
             for statement in document["Statement"]:
-                if statement["Sid"] != "FailedTicks":  # by Lambda, when `plan` failed for the third time
+                if statement["Sid"] != "FailedTicks":  # used by Lambda, when `plan` failed for the third time
                     yield from ((f"mrt-{function}", action, listed(statement["Resource"]))
                                 for action in listed(statement["Action"])
                                 if not {action, (function, action)} & set(NOT_BY_THE_BINARY))
 
     def missing(self, decisions):
-        """What is granted and was not allowed once in `decisions`, statement by statement."""
+        """The rights that were never used in `decisions`, statement by statement."""
         asked = [(each["session"], each["action"], each["resource"]) for each in decisions if each["allowed"]]
         return [(session, action, resources) for session, action, resources in self.granted()
                 if not any((session, action) == each[:2] and any(fnmatchcase(each[2], pattern) for pattern in resources)
                            for each in asked)]
 
-    def test_1_no_action_is_granted_that_no_binary_used(self):
-        self.assertTrue(self.used, "the record of test_2_drive is needed here")
+    def test_1_every_granted_action_was_used_by_its_binary(self):
+        self.assertTrue(self.used, "this needs the record of test_2_drive")
         self.assertEqual(self.missing(self.used), [])
 
-    def test_2_each_role_may_what_its_table_says_and_nothing_beside(self):
+    def test_2_each_role_may_do_exactly_what_its_list_allows(self):
         calls = self.calls()
         self.world.client("dynamodb").create_table(
             TableName="other", BillingMode="PAY_PER_REQUEST",
@@ -175,11 +175,11 @@ class Roles(unittest.TestCase):
             for name, (service, call) in calls.items():
                 with self.subTest(function=function, call=name):
                     self.assertEqual(self.may(call, service, function), name in allowed)
-        self.assertEqual(self.missing(self.world.decisions()[before:]), [], "granted, and not in the table of calls")
+        self.assertEqual(self.missing(self.world.decisions()[before:]), [], "granted, but not in the list of calls")
 
     def may(self, call, service, function):
         try:
-            call(self.world.client(service, self.held(function)))
+            call(self.world.client(service, self.credentials_of(function)))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in DENIED:
@@ -187,7 +187,7 @@ class Roles(unittest.TestCase):
             raise
         return True
 
-    def test_3_database_logins_are_one_user_of_one_database_and_keys_those_named(self):
+    def test_3_database_logins_and_keys_are_limited_to_those_named(self):
         login = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:"
         cases = {
             "rds-db:connect": (f"{login}db-ACME/mrt_deployed", [f"{login}db-ACME/postgres", f"{login}db-OTHER/mrt_deployed"],
@@ -202,7 +202,7 @@ class Roles(unittest.TestCase):
                     self.assertEqual([other for other in others if self.is_allowed(name, action, other)], [])
 
     def is_allowed(self, name, action, resource):
-        """What IAM says of the role of a function, by its name in the template."""
+        """IAM's decision for the role of a function, by its name in the template."""
         iam = self.world.client("iam")
         role = iam.get_role(RoleName=self.world.resource(f"{name}Role"))["Role"]["Arn"]
         result = iam.simulate_principal_policy(

@@ -1,6 +1,6 @@
-"""The life of a stack: updated in place, deployed again for nothing, deleted down to what must stay.
+"""The life cycle of a stack: deployed again without changes, updated in place, deleted except for what is retained.
 
-Last of all: there is no deployment afterwards.
+Runs last, because it deletes the deployment.
 """
 
 import unittest
@@ -30,9 +30,9 @@ class Life(unittest.TestCase):
         after = self.resources()
 
         self.assertEqual(set(after) - set(before), {"Certificate", "DomainName", "BasePathMapping", "DnsRecord"})
-        # Not the API: its definition changes with the domain, which AWS does in place and the emulator with a new one.
-        for kept in ("SnapshotTable", "UserPool", "MachineClient", "CollectBucketSize", "BucketSizeQueue"):
-            self.assertEqual(after[kept], before[kept], kept)
+        # Not the API: the domain changes its definition, which AWS updates in place and the emulator replaces.
+        for unchanged in ("SnapshotTable", "UserPool", "MachineClient", "CollectBucketSize", "BucketSizeQueue"):
+            self.assertEqual(after[unchanged], before[unchanged], unchanged)
         configuration = self.world.client("lambda").get_function_configuration(FunctionName="mrt-collect-bucket-size")
         variables = configuration["Environment"]["Variables"]
         self.assertEqual((variables["MRT_LOG_LEVEL"], variables["MRT_SNAPSHOT_RETENTION_DAYS"]), ("debug", "7"))
@@ -45,7 +45,7 @@ class Life(unittest.TestCase):
         reply = self.world.ask("GET", f"{self.world.url}/bucket_size", {"Host": "maas-api.example.com"})
         self.assertEqual(reply.status, 401, reply.body)
 
-    def test_3_deleting_leaves_only_what_must_stay(self):
+    def test_3_deleting_leaves_only_what_is_retained(self):
         resources = self.resources()
         self.world.sam("delete", "--stack-name", STACK, "--no-prompts", "--region", "us-east-1")
 
@@ -66,7 +66,7 @@ class Life(unittest.TestCase):
         }
         self.assertEqual({name: each for name, each in left.items() if each}, {})
 
-    def test_4_the_least_that_can_be_said_deploys_the_least(self):
+    def test_4_required_parameters_alone_deploy_the_minimum(self):
         self.world.deploy_as("mrt-least", ["FleetBucket=mrt-fleet", "Architecture=x86_64"])
         pages = self.world.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="mrt-least")
         made = {each["LogicalResourceId"] for page in pages for each in page["StackResourceSummaries"]}

@@ -1,7 +1,7 @@
-"""The deployment that these tests share: an emulator of their own, data in it, and the template deployed by sam.
+"""The deployment that the tests share: their own emulator, data in it, and the template deployed by sam.
 
-Made once, by the first test that asks for it; everything is ended when the tests are. Nothing here judges: see the
-test files. Started by run.sh, which installs the tools and brings PostgreSQL.
+Created once, by the first test that needs it, and stopped with the tests. Nothing here asserts: see the test files.
+run.sh installs the tools and expects PostgreSQL.
 """
 
 import atexit
@@ -39,11 +39,11 @@ FUNCTIONS = {
     "ApiConstants": "api-constants",
     "ApiPublic": "api-public",
 }
-PATIENCE_SECONDS = 120  # for what happens by itself; the schedule ticks once a minute
+PATIENCE_SECONDS = 120  # for what happens asynchronously; the schedule ticks once a minute
 
 
 def until(what, check):
-    """Returns what `check` returns as soon as it is something; fails after a while."""
+    """Returns the result of `check` as soon as it is true; fails after PATIENCE_SECONDS."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         found = check()
@@ -54,7 +54,7 @@ def until(what, check):
 
 
 class Reply:
-    """One answer of the API."""
+    """One response of the API."""
 
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -65,7 +65,7 @@ class Reply:
 
 
 class World:
-    """Everything that runs."""
+    """Everything that is running."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="aws.", dir=REPOSITORY / ".mrt/test"))
@@ -81,7 +81,7 @@ class World:
     # ---- the emulator
 
     def _start_emulator(self):
-        # What it inherits its functions inherit: nothing but this.
+        # Its functions inherit this environment, so it contains nothing else.
         environment = {
             "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.folder), "TMPDIR": str(self.folder),
             "STATE_DIR": str(self.folder / "state"), "S3_DATA_DIR": str(self.folder / "s3"),
@@ -93,7 +93,7 @@ class World:
         self.log_path = self.folder / "emulator.log"
         with open(self.log_path, "wb") as log:
             self.emulator = subprocess.Popen(
-                # Should this program be killed outright, the kernel tells the emulator.
+                # If this program is killed, the kernel signals the emulator.
                 ["setpriv", "--pdeathsig", "TERM", REPOSITORY / ".mrt/venv/ministack/bin/python", "-B",
                  Path(__file__).with_name("emulator.py")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
@@ -130,13 +130,13 @@ class World:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def decisions(self):
-        """What the functions asked of AWS so far: a list of role, action, resource, allowed."""
+        """The calls of the functions to AWS so far: a list of role, action, resource, allowed."""
         return [json.loads(line) for line in self.decisions_file.read_text(encoding="utf-8").splitlines()]
 
     # ---- clients
 
     def client(self, service, credentials=None):
-        """A client of the account's root, or of `credentials` as a function's environment holds them."""
+        """A client with the account's root credentials, or with `credentials` from a function's environment."""
         credentials = credentials or {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         return boto3.client(
             service, endpoint_url=self.url, region_name=REGION,
@@ -146,7 +146,7 @@ class World:
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}))
 
     def run(self, *command, **variables):
-        """Runs a program as a person of the account would."""
+        """Runs a program with the account's credentials."""
         environment = {
             **os.environ, "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", **variables,
@@ -156,7 +156,7 @@ class World:
         return ran
 
     def sam(self, *arguments):
-        """What sam says."""
+        """Runs sam and returns its output."""
         ran = self.run(
             TOOLS / "sam", *arguments, SAM_CLI_TELEMETRY="0", CARGO_TARGET_DIR=str(self.folder / "target"),
             PATH=f"{Path(__file__).with_name('prebuilt')}:{os.environ['PATH']}",
@@ -164,7 +164,7 @@ class World:
         return ran.stdout + ran.stderr
 
     def aws(self, *arguments):
-        """What the AWS CLI answers, as JSON."""
+        """Runs the AWS CLI and returns its JSON output."""
         return json.loads(self.run(REPOSITORY / ".mrt/venv/s3peers/bin/aws", *arguments, "--output", "json").stdout)
 
     def psql(self, database, *arguments):
@@ -203,7 +203,7 @@ class World:
         self.psql("postgres", "--command", f"CREATE DATABASE {DATABASE}")
         self.psql(DATABASE, "--file", str(REPOSITORY / "api/tests/fixtures/mendix.sql"))
         self.psql(DATABASE, "--command", f"CREATE ROLE mrt_deployed LOGIN PASSWORD '{PASSWORD}'")
-        # The least of rights is tested with the endpoint; here the roles of AWS are.
+        # Minimal database rights are tested with the endpoint; this suite tests AWS roles.
         self.psql(DATABASE, "--command", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO mrt_deployed")
         secrets = self.client("secretsmanager")
         text = json.dumps({"username": "mrt_deployed", "password": PASSWORD})
@@ -231,7 +231,7 @@ class World:
         self.write_fleet()
 
     def run_task(self):
-        """A service of one task, whose container sets a constant."""
+        """Creates a service with one task, whose container sets a constant."""
         ecs = self.client("ecs")
         ecs.create_cluster(clusterName="acme")
         ecs.register_task_definition(family="acme-prod", containerDefinitions=[{
@@ -244,7 +244,7 @@ class World:
             self.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x" * size)
 
     def write_fleet(self):
-        """acme-prod has everything, acme-test a bucket in "another account"; two others fail, each for one reason."""
+        """acme-prod has everything, acme-test a bucket in "another account"; two others each fail for one reason."""
         host, port = self.postgres.hostname, self.postgres.port
         fleet = f"""
 [[environment]]
@@ -341,16 +341,16 @@ name = "no-login"
 
     @cached_property
     def built(self):
-        """Folder of `sam build`."""
+        """Output folder of `sam build`."""
         folder = self.folder / "build"
         self.sam("build", "--template", TEMPLATE, "--build-dir", folder, "--parameter-overrides", "Architecture=x86_64")
         return folder
 
     def deploy(self, **changes):
-        """Builds and deploys; returns what sam says."""
-        said = self.deploy_as(STACK, self.parameters(**changes))
+        """Builds and deploys; returns the output of sam."""
+        output = self.deploy_as(STACK, self.parameters(**changes))
         self.__dict__.pop("outputs", None)
-        return said
+        return output
 
     def deploy_as(self, stack, parameters):
         return self.sam(
@@ -358,8 +358,8 @@ name = "no-login"
             "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
             "--no-progressbar", "--parameter-overrides", *parameters)
 
-    def put_what_the_import_drops(self):
-        """The emulator's import of an API leaves out gateway responses: they are put through its API instead."""
+    def put_gateway_responses(self):
+        """Puts the gateway responses, which the emulator's import of an API leaves out."""
         api = self.client("apigateway")
         responses = self.expanded["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
         for kind, response in responses.items():
@@ -380,7 +380,7 @@ name = "no-login"
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
     def resource(self, logical_id):
-        """Physical name of a resource."""
+        """The physical name of a resource."""
         found = self.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
         return found["StackResourceDetail"]["PhysicalResourceId"]
 
@@ -395,14 +395,14 @@ name = "no-login"
             return Reply(error.code, error.headers, error.read())
 
     def call(self, path, token=None, method="GET", **headers):
-        """Asks the deployed API."""
+        """Calls the deployed API."""
         if token:
             headers["Authorization"] = f"Bearer {token}"
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.ask(method, f"{self.url}/_aws/execute-api/{self.outputs['ApiId']}/v1{path}", headers)
 
     def token(self, scope=None, client=None):
-        """A token of the machine client, as any client gets one."""
+        """A token for the machine client, requested like any client does."""
         client = client or self.machine
         form = {"grant_type": "client_credentials", "client_id": client[0], "client_secret": client[1]}
         if scope:
@@ -421,7 +421,7 @@ name = "no-login"
     # ---- the functions' own credentials
 
     def credentials(self, function):
-        """What the running function holds: read from the environment of its process."""
+        """The credentials of a running function, read from the environment of its process."""
         for process in Path("/proc").iterdir():
             if not process.name.isdigit():
                 continue
@@ -433,11 +433,11 @@ name = "no-login"
             if (pairs.get("AWS_LAMBDA_FUNCTION_NAME") == f"{STACK}-{function}"
                     and pairs.get("AWS_ENDPOINT_URL") == self.url and "AWS_SESSION_TOKEN" in pairs):
                 return pairs
-        raise AssertionError(f"no process of {function} runs")
+        raise AssertionError(f"{function} has no running process")
 
 
 def expand(path):
-    """The template as CloudFormation gets it: SAM's types turned into plain ones."""
+    """The template as CloudFormation receives it, with SAM's types expanded."""
     from samtranslator.translator.transform import transform
     from samtranslator.yaml_helper import yaml_parse
 
@@ -459,11 +459,11 @@ _world = None
 
 
 def world():
-    """The one world of this run, deployed."""
+    """The deployed world, shared by all tests of this run."""
     global _world
     if _world is None:
         _world = World()
         _world.make_data()
         _world.deploy()
-        _world.put_what_the_import_drops()
+        _world.put_gateway_responses()
     return _world
