@@ -32,7 +32,8 @@ trap 'kill "$deployment" 2>/dev/null || true' EXIT
 workspace_status=0 deployment_status=0
 "$@" || workspace_status=$?
 
-say '' 'deployment tests:'
+say ''
+say 'deployment tests:'
 kill "$watcher" 2>/dev/null || true
 follow >&2
 wait "$deployment" || deployment_status=$?

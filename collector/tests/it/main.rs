@@ -5,13 +5,13 @@ mod batches;
 #[cfg(test)]
 mod cloudwatch;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod planning;
-#[cfg(test)]
-mod readme;
 #[cfg(test)]
 mod services;
 #[cfg(test)]

@@ -8,8 +8,8 @@
 
 mod agreement;
 mod commands;
+mod docs;
 mod end_to_end;
 mod harness;
 mod infra_agrees;
 mod packaging;
-mod readme;
