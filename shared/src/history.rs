@@ -5,6 +5,7 @@
 mod block;
 mod bytes;
 mod frame;
+pub mod growth;
 #[cfg(any(test, feature = "testing"))]
 pub mod model;
 mod names;

@@ -9,6 +9,7 @@
 mod checksums;
 mod dynamodb;
 mod golden;
+mod growth;
 mod history;
 mod logins;
 mod memory;
