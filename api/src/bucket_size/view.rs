@@ -86,7 +86,7 @@ pub struct RefreshView {
     /// When the next full measurement is due, RFC 3339 UTC.
     pub next_full_at: DateTime<Utc>,
     /// Whether no interval is longer: such a target takes more than its share, and the budget may be exceeded.
-    pub is_longest: bool,
+    pub is_maximum: bool,
 }
 
 /// Objects of one storage class.
@@ -289,7 +289,7 @@ impl RefreshView {
             interval_seconds: refresh.interval_seconds,
             reason: refresh.reason.as_str().to_owned(),
             next_full_at: refresh.next_full_at,
-            is_longest: refresh.is_longest(),
+            is_maximum: refresh.is_maximum(),
         }
     }
 }

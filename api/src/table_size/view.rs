@@ -91,7 +91,7 @@ pub struct TableView {
     /// Whether the table belongs to the Mendix runtime itself.
     pub is_system: bool,
     /// Whether it is named like the tables that a Mendix runtime makes for a moment.
-    pub is_passing: bool,
+    pub is_transient: bool,
     /// Bytes of the rows, with the free space map and the visibility map; null where they cannot be told apart.
     pub heap_bytes: Option<u64>,
     /// Bytes of out-of-line values with their index; null where the engine has no such thing apart.
@@ -290,7 +290,7 @@ impl TableView {
             association: table.association.clone(),
             module: table.module.clone(),
             is_system: table.is_system,
-            is_passing: table.is_passing,
+            is_transient: table.is_transient,
             heap_bytes: table.heap_bytes,
             toast_bytes: table.toast_bytes,
             index_bytes: table.index_bytes,

@@ -49,6 +49,9 @@ pub struct TableSize {
     pub schema: String,
     /// Table name.
     pub table: String,
+    /// The engine's own number of the table, which a rename keeps and a table of the same name made later does not
+    /// have: PostgreSQL's OID, InnoDB's table id. `None` where it is not known.
+    pub table_id: Option<u64>,
     /// What kind of table it is.
     pub kind: TableKind,
     /// Whether it outlives a crash, and its session.
@@ -64,7 +67,7 @@ pub struct TableSize {
     /// Whether the table belongs to the Mendix runtime itself (`system$…`, `mendixsystem$…`).
     pub is_system: bool,
     /// Whether its name is of the kind that a Mendix runtime gives tables that it drops again soon.
-    pub is_passing: bool,
+    pub is_transient: bool,
     /// Bytes of the rows, with the free space map and the visibility map; `None` where they cannot be told apart.
     pub heap_bytes: Option<u64>,
     /// Bytes of out-of-line values with their index; `None` where the engine has no such thing apart.
@@ -208,6 +211,7 @@ impl TableSize {
         Self {
             schema: schema.into(),
             table: table.into(),
+            table_id: None,
             kind: TableKind::Table,
             persistence: Persistence::Permanent,
             partition_of: None,
@@ -215,7 +219,7 @@ impl TableSize {
             association: None,
             module: None,
             is_system: false,
-            is_passing: false,
+            is_transient: false,
             heap_bytes: None,
             toast_bytes: None,
             index_bytes: None,

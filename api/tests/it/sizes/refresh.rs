@@ -52,7 +52,7 @@ async fn a_bucket_that_is_listed_every_three_days_is_not_stale_after_a_tick() {
     assert_eq!(
         fresh.json()["items"][0]["refresh"],
         json!({"interval_seconds": 259_200, "reason": "budget", "next_full_at": "2026-01-15T10:00:00Z",
-               "is_longest": false})
+               "is_maximum": false})
     );
     assert_eq!(fresh.header("cache-control"), "private, max-age=259200");
     world

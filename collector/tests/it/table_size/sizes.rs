@@ -134,7 +134,7 @@ async fn entities_are_named_if_the_catalogue_can_be_read() {
     assert!(
         table(&size, "aca220e2aca220e2aca220e2aca220e2")
             .unwrap()
-            .is_passing
+            .is_transient
     );
     assert_eq!(size.mendix_catalogue, Some(MendixCatalogue::Read));
     assert_eq!(table(&size, "bi_export_tmp").unwrap().entity, None);

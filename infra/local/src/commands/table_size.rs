@@ -141,7 +141,7 @@ fn kind_mark(table: &TableSize) -> String {
     let marks = [
         (table.kind != TableKind::Table).then(|| table.kind.as_str()),
         (table.persistence != Persistence::Permanent).then(|| table.persistence.as_str()),
-        table.is_passing.then_some("passing"),
+        table.is_transient.then_some("transient"),
     ];
     let marks: Vec<_> = marks.into_iter().flatten().collect();
     if marks.is_empty() {

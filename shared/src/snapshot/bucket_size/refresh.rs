@@ -31,7 +31,7 @@ impl Refresh {
     }
 
     /// Returns whether the interval is the longest there is: the target takes more than its share of the budget.
-    pub fn is_longest(&self) -> bool {
+    pub fn is_maximum(&self) -> bool {
         self.interval_seconds >= LONGEST_INTERVAL.as_secs()
     }
 }

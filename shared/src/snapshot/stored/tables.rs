@@ -2,7 +2,7 @@
 //!
 //! Version 1 knew ordinary tables of PostgreSQL only: it lacks what has a default below, and its three parts are
 //! always there. Version 2 added kinds, partitions, marks, statistics and parts that may be unknown. Version 3 added the
-//! storage of the server.
+//! storage of the server. Version 4 added table ids and renamed the mark of transient tables.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ struct StoredTables {
 struct StoredTable {
     schema: String,
     table: String,
+    /// Absent before version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table_id: Option<u64>,
     /// Absent for an ordinary table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
@@ -57,8 +60,13 @@ struct StoredTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     module: Option<String>,
     is_system: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_passing: bool,
+    /// `is_passing` before version 4.
+    #[serde(
+        default,
+        alias = "is_passing",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    is_transient: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     heap_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +104,7 @@ struct StoredUnsizedTable {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 3;
+    const VERSION: u64 = 4;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -176,6 +184,7 @@ fn store_table(table: &TableSize) -> StoredTable {
     StoredTable {
         schema: table.schema.clone(),
         table: table.table.clone(),
+        table_id: table.table_id,
         kind: not_default(table.kind.as_str(), TableKind::default().as_str()),
         persistence: not_default(table.persistence.as_str(), Persistence::default().as_str()),
         partition_of: table.partition_of.as_ref().map(|parent| StoredTableName {
@@ -186,7 +195,7 @@ fn store_table(table: &TableSize) -> StoredTable {
         association: table.association.clone(),
         module: table.module.clone(),
         is_system: table.is_system,
-        is_passing: table.is_passing,
+        is_transient: table.is_transient,
         heap_bytes: table.heap_bytes,
         toast_bytes: table.toast_bytes,
         index_bytes: table.index_bytes,
@@ -214,6 +223,7 @@ fn read_table(stored: StoredTable) -> Result<TableSize, String> {
     Ok(TableSize {
         schema: stored.schema,
         table: stored.table,
+        table_id: stored.table_id,
         kind: kind.transpose()?.unwrap_or_default(),
         persistence: persistence.transpose()?.unwrap_or_default(),
         partition_of: stored.partition_of.map(|parent| TableName {
@@ -224,7 +234,7 @@ fn read_table(stored: StoredTable) -> Result<TableSize, String> {
         association: stored.association,
         module: stored.module,
         is_system: stored.is_system,
-        is_passing: stored.is_passing,
+        is_transient: stored.is_transient,
         heap_bytes: stored.heap_bytes,
         toast_bytes: stored.toast_bytes,
         index_bytes: stored.index_bytes,
