@@ -1,6 +1,6 @@
-//! Measures one bucket at an endpoint, as the Lambda function does: `list-bucket ENDPOINT BUCKET [PREFIX]`.
+//! Measures one bucket at an endpoint like the Lambda function: `list-bucket ENDPOINT BUCKET [PREFIX]`.
 //!
-//! For the benchmark of listings, which counts its processor time and memory. People use `mrt bucket-size`.
+//! For the listing benchmark, which measures its CPU time and memory. Users run `mrt bucket-size`.
 
 #![allow(clippy::print_stdout, reason = "a tool for the benchmark")]
 

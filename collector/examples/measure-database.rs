@@ -1,8 +1,8 @@
-//! Measures one database, as the Lambda function does: `measure-database ENGINE HOST PORT NAME USER`, its password in
-//! `MRT_BENCH_PASSWORD`. Prints how many tables there are, how many of them are estimates, how many more have no
-//! size, and the bytes of the tables.
+//! Measures one database like the Lambda function: `measure-database ENGINE HOST PORT NAME USER`, with the password in
+//! `MRT_BENCH_PASSWORD`. Prints the number of sized tables, of estimates among them and of tables without a size, and
+//! the bytes of the tables.
 //!
-//! For the benchmark of table sizes, which counts its processor time and memory. People use `mrt table-size`.
+//! For the table benchmark, which measures its CPU time and memory. Users run `mrt table-size`.
 
 #![allow(clippy::print_stdout, reason = "a tool for the benchmark")]
 
@@ -16,7 +16,7 @@ use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine};
 use shared::snapshot::Quality;
 
-/// Variable that holds the password.
+/// Variable with the password.
 const PASSWORD: &str = "MRT_BENCH_PASSWORD";
 
 #[tokio::main(flavor = "current_thread")]

@@ -4,3 +4,4 @@ pub mod cloudwatch;
 pub(crate) mod connector;
 pub(crate) mod rds_storage;
 pub(crate) mod service_error;
+pub(crate) mod signed_request;

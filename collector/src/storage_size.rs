@@ -18,6 +18,7 @@ use shared::fleet::BucketTarget;
 use shared::snapshot::{BucketSize, Good};
 use tokio::time::Instant;
 
+use self::s3::listing::PartBounds;
 use self::s3::{BESIDE_TIMEOUT, daily_metrics, error as failure};
 use crate::error::MeasureError;
 use crate::queue::{Asked, JobKind, Order};
@@ -50,7 +51,7 @@ impl Source for BucketSource {
         target: &BucketTarget,
         progress: &Progress,
     ) -> Result<BucketSize, MeasureError> {
-        match self.part(target, (None, None), progress).await? {
+        match self.part(target, PartBounds::default(), progress).await? {
             Part::Whole(size) => Ok(size),
             Part::Paused(_) => Err(failure::unexpected("an end before its end")),
         }
@@ -67,7 +68,11 @@ impl Source for BucketSource {
         pause_at: Instant,
         progress: &Progress,
     ) -> Result<Part<BucketSize>, MeasureError> {
-        self.part(target, (state, Some(pause_at)), progress).await
+        let bounds = PartBounds {
+            checkpoint: state,
+            pause_at: Some(pause_at),
+        };
+        self.part(target, bounds, progress).await
     }
 
     fn merged(

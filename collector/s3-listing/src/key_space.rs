@@ -1,33 +1,36 @@
-//! Arithmetic on keys: where in the key space a key is likely to lie so many keys ahead of another.
+//! Arithmetic on keys: predicts the key that lies a number of keys ahead of another. No I/O.
 //!
-//! Keys are numbers to it, with one digit for each character. How many symbols a digit has is guessed from the
-//! characters that were seen there: digits, hexadecimal digits, letters; what never changes, such as a slash, is no
-//! digit at all. A guess that is wrong costs a request and never a byte: whatever key comes out, ranges that meet at
-//! it miss nothing and count nothing twice. Every key that comes out is valid UTF-8, of which the bytes are in the
-//! order of the characters, and that is S3's order. No I/O, no state.
+//! Keys are treated as numbers with one digit per character. The number of symbols of a digit is guessed from the
+//! characters seen at its position: digits, hexadecimal digits, letters. A character that never changes, such as a
+//! slash, is not a digit. A wrong guess costs a request and never a byte: ranges that meet at any key miss nothing and
+//! count nothing twice. Every predicted key is valid UTF-8, whose bytes sort like its characters, which is S3's order.
 
 use std::collections::BTreeMap;
 
-/// Longest key in bytes: a limit of S3.
+/// Maximum length of a key in bytes, by S3.
 const MAX_KEY_BYTES: usize = 1024;
-/// Digits behind the first differing one that are looked at: with 10 symbols each, a trillionth of the distance.
+/// Digits after the first differing one that are considered: with 10 symbols each, a trillionth of the distance.
 const DEPTH: usize = 12;
-/// Digits behind the first changed one that a key gets: enough to tell pages of a thousand keys apart.
+/// Digits after the first changed one that a predicted key gets: enough to distinguish pages of a thousand keys.
 const FRACTION_DIGITS: usize = 8;
-/// More than all steps that make sense; a float is exact up to here.
+/// Larger than any useful step; floats are exact up to here.
 const MAX_STEP: f64 = 1e15;
 /// First code point of the scripts with thousands of characters.
 const EAST_ASIAN: u32 = 0x2E80;
-/// The code points that no character has.
+/// Code points that are not characters.
 const SURROGATES: std::ops::RangeInclusive<u32> = 0xD800..=0xDFFF;
+/// Positions that are remembered.
+const MAX_POSITIONS: usize = 128;
+/// Key layouts that are remembered: the first ones; 128 positions of each take 8 KB.
+const MAX_LAYOUTS: usize = 64;
 
-/// The symbols of one position, in order: at most four runs of code points.
+/// The symbols of one position in order: at most four runs of code points.
 #[derive(Debug, Clone, Default)]
 struct Alphabet {
     runs: Vec<(u32, u32)>,
 }
 
-/// Characters that were seen at one position, by kind: the least and the greatest of each.
+/// Characters seen at one position: the lowest and the highest of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Symbols {
     digit: Option<(u32, u32)>,
@@ -45,76 +48,124 @@ impl Symbols {
             _ => &mut self.other,
         };
         let code = u32::from(symbol);
-        let (least, most) = kind.unwrap_or((code, code));
-        *kind = Some((least.min(code), most.max(code)));
+        let (lowest, highest) = kind.unwrap_or((code, code));
+        *kind = Some((lowest.min(code), highest.max(code)));
     }
 
-    fn is_one(&self) -> bool {
+    /// Returns whether at most one character was seen.
+    fn is_constant(&self) -> bool {
         let mut kinds = [self.digit, self.upper, self.lower, self.other]
             .into_iter()
             .flatten();
-        kinds.next().is_none_or(|(least, most)| least == most) && kinds.next().is_none()
+        kinds
+            .next()
+            .is_none_or(|(lowest, highest)| lowest == highest)
+            && kinds.next().is_none()
     }
 }
 
-/// What all keys so far have shown of the positions, for the alphabets of positions that have come round.
+/// What is known about the keys of one listing: their common prefix, and the characters seen at each position.
 ///
-/// Keys with their slashes at the same places are remembered together: others are made in another way.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Memory {
-    forms: BTreeMap<u128, Vec<Symbols>>,
+/// Keys with slashes at the same positions are remembered together, because other keys are built differently.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyModel {
+    prefix_bytes: usize,
+    layouts: BTreeMap<u128, Vec<Symbols>>,
 }
 
-/// Positions that are remembered.
-const REMEMBERED: usize = 128;
-/// Forms of keys that are remembered: the first ones; 128 positions of each are 8 KB.
-const FORMS: usize = 64;
+impl KeyModel {
+    /// Returns the model of keys with a common prefix of `prefix_bytes` bytes.
+    pub(crate) fn new(prefix_bytes: usize) -> Self {
+        Self {
+            prefix_bytes,
+            layouts: BTreeMap::new(),
+        }
+    }
 
-impl Memory {
-    /// Remembers the characters of `key`.
-    pub(crate) fn add(&mut self, key: &[u8]) {
+    /// Adds the characters of `key`.
+    pub(crate) fn learn(&mut self, key: &[u8]) {
         let Some(key) = characters(key) else {
             return;
         };
-        let form = form(&key);
-        if self.forms.len() >= FORMS && !self.forms.contains_key(&form) {
+        let layout = layout(&key);
+        if self.layouts.len() >= MAX_LAYOUTS && !self.layouts.contains_key(&layout) {
             return;
         }
-        let places = self.forms.entry(form).or_default();
-        for (place, symbol) in key.iter().take(REMEMBERED).enumerate() {
-            if places.len() <= place {
-                places.push(Symbols::default());
+        let positions = self.layouts.entry(layout).or_default();
+        for (position, symbol) in key.iter().take(MAX_POSITIONS).enumerate() {
+            if positions.len() <= position {
+                positions.push(Symbols::default());
             }
-            if let Some(symbols) = places.get_mut(place) {
+            if let Some(symbols) = positions.get_mut(position) {
                 symbols.add(*symbol);
             }
         }
     }
+
+    /// Returns the key space around `keys`, using what is known about keys with the layout of the first one.
+    ///
+    /// Returns `None` if a key is not UTF-8.
+    pub(crate) fn space(&self, keys: &[&[u8]], guess: Guess) -> Option<KeySpace> {
+        let keys: Option<Vec<Vec<char>>> = keys.iter().map(|key| characters(key)).collect();
+        let keys = keys?;
+        let longest = keys.iter().map(Vec::len).max().unwrap_or(0);
+        let positions = keys
+            .first()
+            .and_then(|first| self.layouts.get(&layout(first)));
+        let mut has_wrapped = false;
+        let mut alphabets = Vec::with_capacity(longest);
+        for position in 0..longest {
+            let known = positions
+                .and_then(|positions| positions.get(position))
+                .copied()
+                .unwrap_or_default();
+            let mut seen = if has_wrapped {
+                known
+            } else {
+                Symbols::default()
+            };
+            for symbol in keys.iter().filter_map(|key| key.get(position).copied()) {
+                seen.add(symbol);
+            }
+            alphabets.push(Alphabet::estimate(seen, guess, has_wrapped));
+            has_wrapped |= !known.is_constant();
+        }
+        let first = keys.first()?;
+        let mut bytes = 0;
+        let prefix = first.iter().take_while(|symbol| {
+            bytes += symbol.len_utf8();
+            bytes <= self.prefix_bytes
+        });
+        Some(KeySpace {
+            alphabets,
+            prefix_length: prefix.count(),
+        })
+    }
 }
 
-/// Returns where the slashes of a key are.
-fn form(key: &[char]) -> u128 {
-    let slashes = key.iter().take(REMEMBERED).enumerate();
-    slashes.fold(0, |form, (place, symbol)| {
-        form | u128::from(*symbol == '/') << place
+/// Returns the positions of the slashes of a key, as bits.
+fn layout(key: &[char]) -> u128 {
+    let symbols = key.iter().take(MAX_POSITIONS).enumerate();
+    symbols.fold(0, |layout, (position, symbol)| {
+        layout | u128::from(*symbol == '/') << position
     })
 }
 
 impl Alphabet {
-    /// Returns the symbols that a position is likely to have where these were seen.
+    /// Estimates the symbols of a position from the characters `seen` there.
     ///
-    /// Where a position in front of it has changed already it `has_come_round`: then it has no more than were seen.
-    fn of(seen: Symbols, guess: Guess, has_come_round: bool) -> Self {
-        if let (Some((least, most)), Guess::Bold) = (seen.other, guess) {
-            let run = if least > 0x7F {
-                (least & !0xFFF, most | 0xFFF)
+    /// Once an earlier position has changed, this one `has_wrapped`: it has probably shown all its symbols.
+    fn estimate(seen: Symbols, guess: Guess, has_wrapped: bool) -> Self {
+        if let (Some((lowest, highest)), Guess::Bold) = (seen.other, guess) {
+            let run = if lowest > 0x7F {
+                (lowest & !0xFFF, highest | 0xFFF)
             } else {
-                (least.min(0x20), most.max(0x7E))
+                (lowest.min(0x20), highest.max(0x7E))
             };
             return Self { runs: vec![run] };
         }
         let mut runs = Vec::new();
-        if has_come_round {
+        if has_wrapped {
             runs.extend([seen.digit, seen.upper, seen.lower].into_iter().flatten());
         } else {
             if seen.digit.is_some() {
@@ -123,21 +174,21 @@ impl Alphabet {
             for (letters, first, hex, last) in
                 [(seen.upper, 'A', 'F', 'Z'), (seen.lower, 'a', 'f', 'z')]
             {
-                if let Some((_, most)) = letters {
-                    let is_hex = seen.digit.is_some() && most <= u32::from(hex);
+                if let Some((_, highest)) = letters {
+                    let is_hex = seen.digit.is_some() && highest <= u32::from(hex);
                     let last = if is_hex { hex } else { last };
                     runs.push((u32::from(first), u32::from(last)));
                 }
             }
         }
-        if let Some((least, most)) = seen.other {
-            if runs.is_empty() && least != most && least > 0x7F && !has_come_round {
-                // A script: its characters stand together, some thousands of them in East Asia.
-                let block = if least >= EAST_ASIAN { 0xFFF } else { 0xFF };
-                runs.push((least & !block, most | block));
+        if let Some((lowest, highest)) = seen.other {
+            if runs.is_empty() && lowest != highest && lowest > 0x7F && !has_wrapped {
+                // A script: its characters are contiguous, some thousands of them in East Asia.
+                let block = if lowest >= EAST_ASIAN { 0xFFF } else { 0xFF };
+                runs.push((lowest & !block, highest | block));
             } else {
-                runs.retain(|(from, to)| *to < least || *from > most);
-                runs.push((least, most));
+                runs.retain(|(from, to)| *to < lowest || *from > highest);
+                runs.push((lowest, highest));
             }
         }
         runs.sort_unstable();
@@ -149,7 +200,7 @@ impl Alphabet {
         sizes.sum::<u64>().max(1)
     }
 
-    /// Returns how many symbols come before `symbol`, which need not be one of them.
+    /// Returns the number of symbols before `symbol`, which need not be one of them.
     fn rank(&self, symbol: Option<char>) -> u64 {
         let Some(code) = symbol.map(u32::from) else {
             return 0;
@@ -182,141 +233,104 @@ impl Alphabet {
     }
 }
 
-/// How much is guessed from what was seen at a position.
+/// Strategy for positions with a separator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guess {
-    /// A separator that never changes stays.
+    /// A separator that has never changed is constant.
     Careful,
-    /// Where a separator is, any symbol may be: for keys that no careful step leads to.
+    /// Any symbol may take a separator's position: for keys that no careful step reaches.
     Bold,
 }
 
-/// The key space as some keys show it.
+/// The key space around some keys.
 #[derive(Debug)]
-pub(crate) struct Space {
+pub(crate) struct KeySpace {
     alphabets: Vec<Alphabet>,
-    /// Characters at the begin that all keys share because only such are listed.
-    fixed: usize,
+    /// Characters of the common prefix.
+    prefix_length: usize,
 }
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "estimates: alphabets are small, and a float holds them exactly"
 )]
-impl Space {
-    /// Returns the space that `keys` show, all of which begin with the same `fixed` bytes.
-    ///
-    /// What `memory` adds is of keys that look like the first of them.
-    /// `None` when one of them is not UTF-8: then nothing is guessed.
-    pub(crate) fn of(keys: &[&[u8]], fixed: usize, guess: Guess, memory: &Memory) -> Option<Self> {
-        let keys: Option<Vec<Vec<char>>> = keys.iter().map(|key| characters(key)).collect();
-        let keys = keys?;
-        let longest = keys.iter().map(Vec::len).max().unwrap_or(0);
-        let places = keys
-            .first()
-            .and_then(|first| memory.forms.get(&form(first)));
-        let mut has_come_round = false;
-        let mut alphabets = Vec::with_capacity(longest);
-        for place in 0..longest {
-            let known = places
-                .and_then(|places| places.get(place))
-                .copied()
-                .unwrap_or_default();
-            let mut seen = if has_come_round {
-                known
-            } else {
-                Symbols::default()
-            };
-            for symbol in keys.iter().filter_map(|key| key.get(place).copied()) {
-                seen.add(symbol);
-            }
-            alphabets.push(Alphabet::of(seen, guess, has_come_round));
-            has_come_round |= !known.is_one();
-        }
-        let first = keys.first()?;
-        let mut bytes = 0;
-        let fixed = first.iter().take_while(|symbol| {
-            bytes += symbol.len_utf8();
-            bytes <= fixed
-        });
-        Some(Self {
-            alphabets,
-            fixed: fixed.count(),
-        })
-    }
-
-    fn rank(&self, key: &[char], place: usize) -> f64 {
-        let alphabet = self.alphabets.get(place);
+impl KeySpace {
+    fn rank(&self, key: &[char], position: usize) -> f64 {
+        let alphabet = self.alphabets.get(position);
         alphabet.map_or(0.0, |alphabet| {
-            alphabet.rank(key.get(place).copied()) as f64
+            alphabet.rank(key.get(position).copied()) as f64
         })
     }
 
-    fn size(&self, place: usize) -> f64 {
+    fn size(&self, position: usize) -> f64 {
         self.alphabets
-            .get(place)
+            .get(position)
             .map_or(1.0, |alphabet| alphabet.size() as f64)
     }
 
-    /// Returns how far `high` lies above `low`; `None` when it does not, as far as digits can tell.
+    /// Returns the distance from `low` to `high`; `None` if the considered digits show none.
     pub(crate) fn distance(&self, low: &[u8], high: &[u8]) -> Option<Distance> {
         let (low, high) = (characters(low)?, characters(high)?);
-        let place = (0..self.alphabets.len()).find(|place| low.get(*place) != high.get(*place))?;
+        let mut positions = 0..self.alphabets.len();
+        let first = positions.find(|position| low.get(*position) != high.get(*position))?;
         let (mut units, mut weight) = (0.0, 1.0);
-        for place in place..(place + DEPTH).min(self.alphabets.len()) {
-            units += (self.rank(&high, place) - self.rank(&low, place)) * weight;
-            weight /= self.size(place + 1);
+        for position in first..(first + DEPTH).min(self.alphabets.len()) {
+            units += (self.rank(&high, position) - self.rank(&low, position)) * weight;
+            weight /= self.size(position + 1);
         }
-        (units > 0.0).then_some(Distance { place, units })
+        (units > 0.0).then_some(Distance {
+            position: first,
+            units,
+        })
     }
 
-    /// Returns how often `step` goes into `distance`.
+    /// Returns `distance` divided by `step`.
     pub(crate) fn ratio(&self, distance: Distance, step: Distance) -> f64 {
-        let (from, to) = (
-            distance.place.min(step.place),
-            distance.place.max(step.place),
-        );
-        let scale: f64 = (from + 1..=to).map(|place| self.size(place)).product();
-        if step.place > distance.place {
+        let from = distance.position.min(step.position);
+        let to = distance.position.max(step.position);
+        let scale: f64 = (from + 1..=to)
+            .map(|position| self.size(position))
+            .product();
+        if step.position > distance.position {
             distance.units * scale / step.units
         } else {
             distance.units / (scale * step.units)
         }
     }
 
-    /// Returns a key that lies `factor` times `step` above `base`; `None` behind the last of the space.
+    /// Returns the key that lies `factor` times `step` after `base`; `None` beyond the end of the space.
     pub(crate) fn ahead(&self, base: &[u8], step: Distance, factor: f64) -> Option<Vec<u8>> {
         let mut key = characters(base)?;
-        let place = step.place;
-        key.truncate(place + DEPTH);
+        let first = step.position;
+        key.truncate(first + DEPTH);
         let mut fraction = 0.0;
-        let mut weight = 1.0 / self.size(place + 1);
-        for place in place + 1..(place + DEPTH).min(self.alphabets.len()) {
-            fraction += self.rank(&key, place) * weight;
-            weight /= self.size(place + 1);
+        let mut weight = 1.0 / self.size(first + 1);
+        for position in first + 1..(first + DEPTH).min(self.alphabets.len()) {
+            fraction += self.rank(&key, position) * weight;
+            weight /= self.size(position + 1);
         }
         let moved = (fraction + step.units * factor).clamp(0.0, MAX_STEP);
         let mut fraction = moved.fract();
         let mut carry = whole(moved);
-        key.truncate(place + 1);
-        for place in (self.fixed..=place).rev() {
+        key.truncate(first + 1);
+        for position in (self.prefix_length..=first).rev() {
             if carry == 0 {
                 break;
             }
-            let alphabet = self.alphabets.get(place)?;
-            let sum = alphabet.rank(key.get(place).copied()) + carry;
+            let alphabet = self.alphabets.get(position)?;
+            let sum = alphabet.rank(key.get(position).copied()) + carry;
             let symbol = alphabet.symbol(sum % alphabet.size())?;
-            match key.get_mut(place) {
+            match key.get_mut(position) {
                 Some(slot) => *slot = symbol,
-                None => key.resize(place + 1, symbol),
+                None => key.resize(position + 1, symbol),
             }
             carry = sum / alphabet.size();
         }
         if carry > 0 {
             return None;
         }
-        for place in key.len()..(place + 1 + FRACTION_DIGITS) {
-            let Some(alphabet) = self.alphabets.get(place) else {
+        for position in key.len()..(first + 1 + FRACTION_DIGITS) {
+            let Some(alphabet) = self.alphabets.get(position) else {
                 break;
             };
             fraction *= alphabet.size() as f64;
@@ -331,15 +345,15 @@ impl Space {
     }
 }
 
-/// How far one key lies above another, in symbols of the first place where they differ.
+/// Distance between two keys, in symbols of the first position where they differ.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Distance {
-    place: usize,
+    position: usize,
     units: f64,
 }
 
 impl Distance {
-    /// Returns `factor` times the distance.
+    /// Multiplies the distance by `factor`.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self {
             units: self.units * factor,
@@ -355,7 +369,7 @@ fn characters(key: &[u8]) -> Option<Vec<char>> {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "callers keep it between 0 and MAX_STEP"
+    reason = "callers clamp it to 0..=MAX_STEP"
 )]
 fn whole(value: f64) -> u64 {
     value as u64
@@ -365,17 +379,22 @@ fn whole(value: f64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Steps from the last of two neighbouring pages' keys.
+    fn space(keys: &[&[u8]], prefix_bytes: usize) -> KeySpace {
+        let model = KeyModel::new(prefix_bytes);
+        model.space(keys, Guess::Careful).unwrap()
+    }
+
+    /// Returns the key `factor` times as far after the second key as that is after the first.
     fn ahead(keys: [&str; 2], factor: f64) -> Option<String> {
         let [first, last] = keys.map(str::as_bytes);
-        let space = Space::of(&[first, last], 0, Guess::Careful, &Memory::default()).unwrap();
+        let space = space(&[first, last], 0);
         let step = space.distance(first, last).unwrap();
         let key = space.ahead(last, step, factor)?;
         Some(String::from_utf8(key).unwrap())
     }
 
     #[test]
-    fn counters_go_on_counting() {
+    fn counters_continue() {
         let keys = ["file-00000000.bin", "file-00001000.bin"];
 
         assert!(ahead(keys, 4.0).unwrap().starts_with("file-00005000"));
@@ -384,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_overflows_carries_over_separators() {
+    fn an_overflow_carries_across_separators() {
         let keys = ["2026/01/07/80000000", "2026/01/07/c0000000"];
 
         assert!(ahead(keys, 1.0).unwrap().starts_with("2026/01/08/0"));
@@ -392,25 +411,25 @@ mod tests {
     }
 
     #[test]
-    fn scripts_are_stepped_through_in_order() {
+    fn non_latin_scripts_are_stepped_in_order() {
         let key = ahead(["ключ-а", "ключ-в"], 2.0).unwrap();
 
         assert!(key.as_str() > "ключ-в" && key.starts_with("ключ-"), "{key}");
     }
 
     #[test]
-    fn the_listed_prefix_is_never_left() {
+    fn no_step_leaves_the_common_prefix() {
         let [first, last] = ["app9/x1", "app9/x9"].map(str::as_bytes);
-        let space = Space::of(&[first, last], 5, Guess::Careful, &Memory::default()).unwrap();
+        let space = space(&[first, last], 5);
         let step = space.distance(first, last).unwrap();
 
         assert_eq!(space.ahead(last, step, 40.0), None);
     }
 
     #[test]
-    fn distances_on_different_places_compare() {
+    fn distances_at_different_positions_are_comparable() {
         let [low, near, far] = ["k/1000", "k/1010", "k/2000"].map(str::as_bytes);
-        let space = Space::of(&[low, near, far], 0, Guess::Careful, &Memory::default()).unwrap();
+        let space = space(&[low, near, far], 0);
         let step = space.distance(low, near).unwrap();
         let all = space.distance(low, far).unwrap();
 
@@ -419,7 +438,9 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_utf8_are_not_guessed_from() {
-        assert!(Space::of(&[b"a", &[0xFF]], 0, Guess::Careful, &Memory::default()).is_none());
+    fn keys_that_are_not_utf8_have_no_key_space() {
+        let model = KeyModel::new(0);
+
+        assert!(model.space(&[b"a", &[0xFF]], Guess::Careful).is_none());
     }
 }

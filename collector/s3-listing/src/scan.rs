@@ -1,32 +1,33 @@
-//! Scans the pages of a listing as they arrive, for the few fields that a size needs.
+//! Scans the pages of a listing while they arrive and extracts only the fields that a size needs.
 //!
-//! Nothing is built for an object: the text is searched for the tag of its size, and the class is read where S3
-//! writes it, right behind. Keys are only looked at where a range of keys ends within a page, where a target has a
-//! suffix, and at a few places of each page. A page counts when it is whole: its last tag is there, it has as many
-//! objects as it announces, and their order is S3's. Everything else is a fault; no page is ever a little smaller.
+//! No value is built per object. The scanner searches for the tag of the size and reads the storage class where S3
+//! writes it, directly after the size. Keys are decoded only if a range ends within the page, if a suffix must match,
+//! and at a few samples of each page. A page is accepted only if it is complete: it has its closing tag, as many
+//! objects as it announces, and keys in S3's order. Everything else is an error; no page is ever silently smaller.
 //!
-//! What the XML cannot say otherwise is relied on: `<` stands for nothing but a tag, S3 escapes it in all texts.
+//! The scanner relies on one property of XML: a `<` always starts a tag, because S3 escapes it in text.
 
 mod text;
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use memchr::memmem;
 use memchr::memmem::Finder;
 
 use self::text::{between, decoded, field, number};
-use super::ranges::{Cursor, Key, OpenRange, Seen};
-use super::totals::Sums;
+use crate::ranges::{Cursor, Key, OpenRange, PageKeys, Sample};
+use crate::totals::ListingTotals;
 
-/// Bytes that are scanned at a time, and after which a key is looked at: ten times in a page of S3.
-const STRETCH: usize = 32 << 10;
-/// Longest page: 1,000 keys of 1,024 bytes, each byte as three characters, are 3 MB.
+/// Bytes that are scanned as one block, after which a key is sampled: about ten blocks per page of S3.
+const BLOCK_BYTES: usize = 32 << 10;
+/// Longest accepted page: 1,000 keys of 1,024 bytes, each byte as three characters, are 3 MB.
 const MAX_PAGE_BYTES: usize = 16 << 20;
 
-/// Finds the next size: made once, because making it takes as long as finding.
+/// Finds the next size. Built once, because building it takes as long as one search.
 static SIZE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<Size>"));
 
-/// Which listing a page belongs to.
+/// Kind of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing {
     /// `ListObjectsV2`: current objects.
@@ -35,24 +36,36 @@ pub enum Listing {
     Versions,
 }
 
-/// What is wrong with a page.
+/// Why a page cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// It stopped before its end; asking again may bring all of it.
-    Cut(&'static str),
-    /// It says something that cannot be.
-    Odd(&'static str),
-    /// Its keys are not those behind the key that was asked for, not in the order of their bytes, or not to be read.
+pub enum PageError {
+    /// It stops before its end. Another request may return all of it.
+    Truncated(&'static str),
+    /// It contradicts itself or is not S3's XML. The text completes the sentence "the listing has …".
+    Malformed(&'static str),
+    /// Its keys do not follow the requested position, are not in the order of their bytes, or cannot be decoded.
     Unordered,
 }
 
-/// A page that arrived in whole.
+impl fmt::Display for PageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated(reason) => write!(formatter, "the page is truncated: {reason}"),
+            Self::Malformed(what) => write!(formatter, "the listing has {what}"),
+            Self::Unordered => formatter.write_str("the keys are not in the order of their bytes"),
+        }
+    }
+}
+
+impl std::error::Error for PageError {}
+
+/// A complete page.
 #[derive(Debug)]
 pub struct Page {
-    /// Sums of what it counted.
-    pub sums: Sums,
-    /// What it showed of the keys.
-    pub seen: Seen,
+    /// Totals of the entries that count.
+    pub totals: ListingTotals,
+    /// Keys of the page, for the plan.
+    pub keys: PageKeys,
 }
 
 /// Scans one page.
@@ -61,22 +74,24 @@ pub struct Scanner<'a> {
     listing: Listing,
     suffix: &'a str,
     range: &'a OpenRange,
-    /// Whether keys come in the order of their bytes, or in any.
+    /// Whether keys must be in the order of their bytes.
     is_ordered: bool,
-    /// Everything in front of the first entry.
+    /// Everything before the first entry.
     head: Vec<u8>,
-    /// From the end of the last whole entry on.
+    /// Everything after the last complete entry.
     tail: Vec<u8>,
     has_entries: bool,
     is_encoded: bool,
     length: usize,
-    sums: Sums,
+    totals: ListingTotals,
     entries: u64,
-    seen: Seen,
+    keys: PageKeys,
 }
 
 impl<'a> Scanner<'a> {
-    /// Returns a scanner for a page of `range`, of which only keys that end with `suffix` count.
+    /// Returns a scanner for a page of `range` that counts only keys ending in `suffix`.
+    ///
+    /// `is_ordered` is `false` for providers that list keys in an order of their own.
     pub fn new(listing: Listing, suffix: &'a str, range: &'a OpenRange, is_ordered: bool) -> Self {
         Self {
             listing,
@@ -88,26 +103,26 @@ impl<'a> Scanner<'a> {
             has_entries: false,
             is_encoded: false,
             length: 0,
-            sums: Sums::default(),
+            totals: ListingTotals::default(),
             entries: 0,
-            seen: Seen::default(),
+            keys: PageKeys::default(),
         }
     }
 
-    /// Scans the next piece of the page, cut anywhere.
+    /// Scans the next chunk of the page; chunks may end anywhere.
     ///
     /// # Errors
     ///
-    /// See [`Fault`].
-    pub fn feed(&mut self, piece: &[u8]) -> Result<(), Fault> {
-        self.length += piece.len();
+    /// See [`PageError`].
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), PageError> {
+        self.length += chunk.len();
         if self.length > MAX_PAGE_BYTES {
-            return Err(Fault::Odd("a page that is too long"));
+            return Err(PageError::Malformed("a page that is too long"));
         }
         if self.has_entries {
-            return self.feed_entries(piece);
+            return self.feed_entries(chunk);
         }
-        self.head.extend_from_slice(piece);
+        self.head.extend_from_slice(chunk);
         let Some(start) = self.first_entry(&self.head) else {
             return Ok(());
         };
@@ -128,37 +143,37 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn feed_entries(&mut self, piece: &[u8]) -> Result<(), Fault> {
-        let mut piece = piece;
+    fn feed_entries(&mut self, chunk: &[u8]) -> Result<(), PageError> {
+        let mut chunk = chunk;
         if !self.tail.is_empty() {
-            // The entry that the last piece ended in: what is missing of it is put behind its begin.
-            let end = self.first_end(piece).unwrap_or(piece.len());
-            let (rest, next) = piece.split_at(end);
+            // Complete the entry that the previous chunk ended in.
+            let end = self.first_end(chunk).unwrap_or(chunk.len());
+            let (rest, next) = chunk.split_at(end);
             let mut text = std::mem::take(&mut self.tail);
             text.extend_from_slice(rest);
-            let whole = self.last_end(&text).unwrap_or(0);
-            let (entries, begun) = text.split_at(whole);
-            self.stretch(entries)?;
-            self.tail = begun.to_vec();
-            piece = next;
+            let complete = self.last_end(&text).unwrap_or(0);
+            let (entries, partial) = text.split_at(complete);
+            self.scan_block(entries)?;
+            self.tail = partial.to_vec();
+            chunk = next;
             if !self.tail.is_empty() {
-                self.tail.extend_from_slice(piece);
+                self.tail.extend_from_slice(chunk);
                 return Ok(());
             }
         }
-        let whole = self.last_end(piece).unwrap_or(0);
-        let (mut entries, begun) = piece.split_at(whole);
-        while entries.len() > STRETCH {
-            let (stretch, _) = entries.split_at(STRETCH);
-            let Some(end) = self.last_end(stretch) else {
+        let complete = self.last_end(chunk).unwrap_or(0);
+        let (mut entries, partial) = chunk.split_at(complete);
+        while entries.len() > BLOCK_BYTES {
+            let (block, _) = entries.split_at(BLOCK_BYTES);
+            let Some(end) = self.last_end(block) else {
                 break;
             };
-            let (stretch, rest) = entries.split_at(end);
-            self.stretch(stretch)?;
+            let (block, rest) = entries.split_at(end);
+            self.scan_block(block)?;
             entries = rest;
         }
-        self.stretch(entries)?;
-        self.tail.extend_from_slice(begun);
+        self.scan_block(entries)?;
+        self.tail.extend_from_slice(partial);
         Ok(())
     }
 
@@ -181,22 +196,21 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Scans whole entries.
-    fn stretch(&mut self, entries: &[u8]) -> Result<(), Fault> {
+    /// Scans a block of complete entries.
+    fn scan_block(&mut self, entries: &[u8]) -> Result<(), PageError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let odd = Fault::Odd("an entry without a key");
-        let first = between(entries, b"<Key>", b"</Key>").ok_or(odd.clone())?;
+        let first = between(entries, b"<Key>", b"</Key>").ok_or(NO_KEY)?;
         let last = memmem::rfind(entries, b"<Key>").and_then(|start| entries.get(start..));
         let last = last.and_then(|last| between(last, b"<Key>", b"</Key>"));
         let first = decoded(first, self.is_encoded);
-        let last = decoded(last.ok_or(odd)?, self.is_encoded);
+        let last = decoded(last.ok_or(NO_KEY)?, self.is_encoded);
         if self.is_ordered {
             self.check_order(&first, &last)?;
         }
 
-        let is_behind_lower = self
+        let is_after_lower = self
             .range
             .lower
             .as_ref()
@@ -208,43 +222,45 @@ impl<'a> Scanner<'a> {
             .is_none_or(|until| *last <= **until);
         let is_plain = self.listing == Listing::Objects && self.suffix.is_empty();
         let entries_before = self.entries;
-        if is_plain && is_behind_lower && is_up_to_end {
+        if is_plain && is_after_lower && is_up_to_end {
             self.add_all(entries)?;
-            self.seen.counted += self.entries - entries_before;
-            self.seen.last_counted = Some(last.as_ref().into());
+            self.keys.counted += self.entries - entries_before;
+            self.keys.last_counted = Some(last.as_ref().into());
         } else {
             self.add_each(entries)?;
         }
-        let sample: Key = last.as_ref().into();
-        self.seen.samples.push((self.entries, sample));
+        self.keys.samples.push(Sample {
+            entries: self.entries,
+            key: last.as_ref().into(),
+        });
         Ok(())
     }
 
-    /// Checks that keys go on where those before ended.
-    fn check_order(&self, first: &[u8], last: &[u8]) -> Result<(), Fault> {
-        let before = self.seen.samples.last().map(|(_, key)| key);
-        // A page that goes on within the versions of one key begins with that key.
+    /// Checks that the keys of a block continue after the previous block.
+    fn check_order(&self, first: &[u8], last: &[u8]) -> Result<(), PageError> {
+        let previous = self.keys.samples.last().map(|sample| &sample.key);
+        // A page that continues within the versions of one key starts with that key.
         let position = self.range.cursor.as_ref().map(|cursor| &cursor.key);
-        let is_behind = |key: &Key| match self.listing {
+        let is_after = |key: &Key| match self.listing {
             Listing::Objects => *first > **key,
             Listing::Versions => *first >= **key,
         };
-        let is_ordered = match before {
-            Some(before) => is_behind(before),
-            None => position.is_none_or(is_behind),
+        let is_ordered = match previous {
+            Some(previous) => is_after(previous),
+            None => position.is_none_or(is_after),
         };
-        // A provider may begin with the key that it was asked to start behind, but not in front of it.
+        // Some providers include the key that the listing should start after, but none before it may appear.
         let lower = self.range.lower.as_ref();
-        let is_asked_for = lower.is_none_or(|lower| *first >= **lower);
-        if is_ordered && is_asked_for && first <= last {
+        let is_requested = lower.is_none_or(|lower| *first >= **lower);
+        if is_ordered && is_requested && first <= last {
             Ok(())
         } else {
-            Err(Fault::Unordered)
+            Err(PageError::Unordered)
         }
     }
 
-    /// Adds every entry: the hot path, in which no key is looked at.
-    fn add_all(&mut self, entries: &[u8]) -> Result<(), Fault> {
+    /// Adds every entry. This is the hot path: it looks at no key.
+    fn add_all(&mut self, entries: &[u8]) -> Result<(), PageError> {
         let (mut rest, size) = (entries, &*SIZE);
         while let Some(start) = size.find(rest) {
             let (before, from) = rest.split_at(start);
@@ -265,26 +281,26 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn add(&mut self, class: Option<&[u8]>, bytes: u64) -> Result<(), Fault> {
-        if self.sums.current.add(class, bytes) {
+    fn add(&mut self, class: Option<&[u8]>, bytes: u64) -> Result<(), PageError> {
+        if self.totals.current.add(class, bytes) {
             Ok(())
         } else {
-            Err(TOO_MUCH)
+            Err(OVERFLOW)
         }
     }
 
-    /// Adds the entries of which the key belongs to the target and lies in the range.
-    fn add_each(&mut self, entries: &[u8]) -> Result<(), Fault> {
+    /// Adds the entries whose key is in the range and has the suffix.
+    fn add_each(&mut self, entries: &[u8]) -> Result<(), PageError> {
         let mut rest = entries;
         while let Some(start) = self.first_entry(rest) {
             rest = rest.get(start..).unwrap_or_default();
             let end = self
                 .first_end(rest)
-                .ok_or(Fault::Cut("a page ends in an entry"))?;
+                .ok_or(PageError::Truncated("a page ends in an entry"))?;
             let (entry, next) = rest.split_at(end);
             rest = next;
             self.entries += 1;
-            let key = field(entry, "Key").ok_or(Fault::Odd("an entry without a key"))?;
+            let key = field(entry, "Key").ok_or(NO_KEY)?;
             let key = decoded(key, self.is_encoded);
             if self
                 .range
@@ -300,11 +316,11 @@ impl<'a> Scanner<'a> {
                 .as_ref()
                 .is_some_and(|until| *key > **until)
             {
-                self.seen.has_passed_end = true;
+                self.keys.has_passed_end = true;
                 continue;
             }
-            self.seen.counted += 1;
-            self.seen.last_counted = Some(key.as_ref().into());
+            self.keys.counted += 1;
+            self.keys.last_counted = Some(key.as_ref().into());
             if key.ends_with(self.suffix.as_bytes()) {
                 self.add_entry(entry)?;
             }
@@ -312,9 +328,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn add_entry(&mut self, entry: &[u8]) -> Result<(), Fault> {
+    fn add_entry(&mut self, entry: &[u8]) -> Result<(), PageError> {
         if self.listing == Listing::Versions && entry.starts_with(b"<DeleteMarker>") {
-            self.sums.delete_markers += 1;
+            self.totals.delete_markers += 1;
             return Ok(());
         }
         let bytes = field(entry, "Size")
@@ -322,35 +338,33 @@ impl<'a> Scanner<'a> {
             .filter(|(_, rest)| rest.is_empty());
         let (bytes, _) = bytes.ok_or(NO_SIZE)?;
         let class = field(entry, "StorageClass");
-        let tally = match (self.listing, field(entry, "IsLatest")) {
-            (Listing::Objects, _) | (Listing::Versions, Some(b"true")) => &mut self.sums.current,
-            (Listing::Versions, Some(b"false")) => &mut self.sums.noncurrent,
+        let totals = match (self.listing, field(entry, "IsLatest")) {
+            (Listing::Objects, _) | (Listing::Versions, Some(b"true")) => &mut self.totals.current,
+            (Listing::Versions, Some(b"false")) => &mut self.totals.noncurrent,
             (Listing::Versions, _) => {
-                return Err(Fault::Odd(
-                    "a version that does not say whether it is the latest",
-                ));
+                return Err(PageError::Malformed("a version without `IsLatest`"));
             }
         };
-        if tally.add(class, bytes) {
+        if totals.add(class, bytes) {
             Ok(())
         } else {
-            Err(TOO_MUCH)
+            Err(OVERFLOW)
         }
     }
 
-    /// Returns the page when it is whole.
+    /// Returns the page if it is complete.
     ///
     /// # Errors
     ///
-    /// See [`Fault`].
-    pub fn finish(mut self) -> Result<Page, Fault> {
+    /// See [`PageError`].
+    pub fn finish(mut self) -> Result<Page, PageError> {
         let rest = std::mem::take(&mut self.tail);
-        let whole = self
+        let complete = self
             .last_end(&rest)
             .filter(|_| self.has_entries)
             .unwrap_or(0);
-        let (entries, trailer) = rest.split_at(whole);
-        self.stretch(entries)?;
+        let (entries, trailer) = rest.split_at(complete);
+        self.scan_block(entries)?;
         let end: &[u8] = match self.listing {
             Listing::Objects => b"</ListBucketResult>",
             Listing::Versions => b"</ListVersionsResult>",
@@ -361,45 +375,45 @@ impl<'a> Scanner<'a> {
             self.head.as_slice()
         };
         if memmem::rfind(last, end).is_none() {
-            return Err(Fault::Cut("a page has no end"));
+            return Err(PageError::Truncated("a page has no end"));
         }
-        // Said behind the keys, it came too late for reading them. Where nothing hangs on them, that is no fault.
+        // An encoding that is announced after the keys is too late to decode them, unless no key was needed.
         let needs_keys = self.is_ordered || !self.suffix.is_empty();
         let is_late = self.has_entries && !self.is_encoded;
         if is_late && needs_keys && field(trailer, "EncodingType").is_some() {
-            return Err(Fault::Unordered);
+            return Err(PageError::Unordered);
         }
-        let about = |name: &str| field(&self.head, name).or_else(|| field(trailer, name));
+        let metadata = |name: &str| field(&self.head, name).or_else(|| field(trailer, name));
         if self.listing == Listing::Objects {
-            let announced = about("KeyCount").and_then(number);
+            let announced = metadata("KeyCount").and_then(number);
             if announced.map(|(count, _)| count) != Some(self.entries) {
-                return Err(Fault::Cut("a page lacks some of its keys"));
+                return Err(PageError::Truncated("a page lacks some of its keys"));
             }
         }
-        let next = match about("IsTruncated") {
+        let next = match metadata("IsTruncated") {
             Some(b"false") => None,
-            Some(b"true") => Some(self.next(&about)?),
-            _ => return Err(Fault::Cut("a page does not say whether it is the last")),
+            Some(b"true") => Some(self.next(&metadata)?),
+            _ => return Err(PageError::Truncated("a page has no `IsTruncated`")),
         };
-        self.seen.next = next;
+        self.keys.next = next;
         Ok(Page {
-            sums: self.sums,
-            seen: self.seen,
+            totals: self.totals,
+            keys: self.keys,
         })
     }
 
-    /// Returns where a page that is not the last says to go on.
-    fn next<'t>(&self, about: &impl Fn(&str) -> Option<&'t [u8]>) -> Result<Cursor, Fault> {
-        let lost = Fault::Odd("more pages and no way to ask for them");
+    /// Returns the position of the next page.
+    fn next<'t>(&self, metadata: &impl Fn(&str) -> Option<&'t [u8]>) -> Result<Cursor, PageError> {
+        let no_position = PageError::Malformed("more pages but no position to continue from");
         let text = |name| {
-            let text = about(name).filter(|text| !text.is_empty())?;
+            let text = metadata(name).filter(|text| !text.is_empty())?;
             String::from_utf8(text::unescaped(text).into_owned()).ok()
         };
         let old = self.range.cursor.as_ref();
         let cursor = match self.listing {
             Listing::Objects => {
-                let token = text("NextContinuationToken").ok_or(lost)?;
-                let last = self.seen.samples.last().map(|(_, key)| key.clone());
+                let token = text("NextContinuationToken").ok_or(no_position)?;
+                let last = self.keys.samples.last().map(|sample| sample.key.clone());
                 let before = old.map(|old| old.key.clone()).or(self.range.lower.clone());
                 Cursor {
                     key: last.or(before).unwrap_or_else(|| Key::from(&b""[..])),
@@ -407,7 +421,7 @@ impl<'a> Scanner<'a> {
                 }
             }
             Listing::Versions => {
-                let key = about("NextKeyMarker").ok_or(lost)?;
+                let key = metadata("NextKeyMarker").ok_or(no_position)?;
                 let key = decoded(key, self.is_encoded);
                 Cursor {
                     key: key.as_ref().into(),
@@ -420,22 +434,37 @@ impl<'a> Scanner<'a> {
             Listing::Versions => old == Some(&cursor),
         };
         if is_same {
-            return Err(Fault::Odd("a page that names itself as the next"));
+            return Err(PageError::Malformed("a page that names itself as the next"));
         }
         Ok(cursor)
     }
 }
 
-/// Returns code and message of an error answer.
-pub fn code_of(text: &[u8]) -> (Option<&str>, Option<&str>) {
-    let text = |name| std::str::from_utf8(field(text, name)?).ok();
-    (text("Code"), text("Message"))
+/// Code and message of an error response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorResponse<'t> {
+    /// Content of `<Code>`.
+    pub code: Option<&'t str>,
+    /// Content of `<Message>`.
+    pub message: Option<&'t str>,
 }
 
-const NO_SIZE: Fault = Fault::Odd("an object without a valid size");
-const TOO_MUCH: Fault = Fault::Odd("more bytes than 64 bits hold");
+impl<'t> ErrorResponse<'t> {
+    /// Reads the body of an error response; missing or invalid fields are `None`.
+    pub fn parse(body: &'t [u8]) -> Self {
+        let text = |name| std::str::from_utf8(field(body, name)?).ok();
+        Self {
+            code: text("Code"),
+            message: text("Message"),
+        }
+    }
+}
 
-/// Returns the class of the entry whose size stands between `before` and `after`.
+const NO_KEY: PageError = PageError::Malformed("an entry without a key");
+const NO_SIZE: PageError = PageError::Malformed("an object without a valid size");
+const OVERFLOW: PageError = PageError::Malformed("more bytes than 64 bits hold");
+
+/// Returns the storage class of the entry whose size is between `before` and `after`.
 fn class_of<'t>(before: &'t [u8], after: &'t [u8]) -> Option<&'t [u8]> {
     let end = memmem::find(after, b"</Contents>").unwrap_or(after.len());
     let start = memmem::rfind(before, b"<Contents>").unwrap_or(0);

@@ -1,6 +1,6 @@
-//! Sums of a listing: bytes and objects by storage class, kept while pages are scanned. No I/O.
+//! Totals of a listing: bytes and objects by storage class, updated while pages are scanned. No I/O.
 
-/// Class of objects that are listed without one.
+/// Storage class of objects that are listed without one.
 const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
 
 /// Bytes and objects of one storage class.
@@ -12,18 +12,39 @@ pub struct ClassTotals {
     pub objects: u64,
 }
 
-/// Sum of objects by storage class.
+/// Totals of objects by storage class.
 ///
-/// A page has few classes, mostly one, and the same one many times in a row: a list that is searched from where the
-/// last one was found is faster than any map.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+/// A page has few classes, and the same one many times in a row, so a list that is searched from the last match is
+/// faster than a map.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
     classes: Vec<(String, ClassTotals)>,
     latest: usize,
 }
 
-impl Tally {
-    /// Adds one object; `false` when the sum does not fit into 64 bits, and then nothing was added.
+/// Two totals are equal if their classes are, in any order.
+impl PartialEq for Totals {
+    fn eq(&self, other: &Self) -> bool {
+        let has_equal = |(name, totals): &(String, ClassTotals)| other.class(name) == Some(*totals);
+        self.classes.len() == other.classes.len() && self.classes.iter().all(has_equal)
+    }
+}
+
+impl Eq for Totals {}
+
+impl FromIterator<(String, ClassTotals)> for Totals {
+    /// Collects classes, each of which must occur once.
+    fn from_iter<I: IntoIterator<Item = (String, ClassTotals)>>(classes: I) -> Self {
+        Self {
+            classes: classes.into_iter().collect(),
+            latest: 0,
+        }
+    }
+}
+
+impl Totals {
+    /// Adds one object. Returns `false` and adds nothing if the sum exceeds 64 bits.
+    #[must_use]
     pub fn add(&mut self, class: Option<&[u8]>, bytes: u64) -> bool {
         let class = class.unwrap_or(DEFAULT_STORAGE_CLASS.as_bytes());
         let is_latest = |(name, _): &(String, ClassTotals)| name.as_bytes() == class;
@@ -34,77 +55,78 @@ impl Tally {
                 self.classes.len() - 1
             });
         }
-        let Some((_, sum)) = self.classes.get_mut(self.latest) else {
+        let Some((_, totals)) = self.classes.get_mut(self.latest) else {
             return false;
         };
-        match sum.bytes.checked_add(bytes) {
-            Some(total) => {
-                sum.bytes = total;
-                sum.objects += 1;
+        match totals.bytes.checked_add(bytes) {
+            Some(sum) => {
+                totals.bytes = sum;
+                totals.objects += 1;
                 true
             }
             None => false,
         }
     }
 
-    /// Adds another sum; `false` when the result does not fit into 64 bits.
+    /// Adds other totals. Returns `false` if a sum exceeds 64 bits; the totals must not be used then.
+    #[must_use]
     pub fn merge(&mut self, other: &Self) -> bool {
-        for (class, size) in &other.classes {
+        for (class, more) in &other.classes {
             let known = self.classes.iter_mut().find(|(name, _)| name == class);
             match known {
-                Some((_, sum)) => {
-                    let Some(total) = sum.bytes.checked_add(size.bytes) else {
+                Some((_, totals)) => {
+                    let Some(sum) = totals.bytes.checked_add(more.bytes) else {
                         return false;
                     };
-                    sum.bytes = total;
-                    sum.objects += size.objects;
+                    totals.bytes = sum;
+                    totals.objects += more.objects;
                 }
-                None => self.classes.push((class.clone(), *size)),
+                None => self.classes.push((class.clone(), *more)),
             }
         }
         self.total_bytes().is_some()
     }
 
-    /// Returns the classes with their sums.
+    /// Returns the totals of each class, in the order of their first objects.
     pub fn classes(&self) -> impl Iterator<Item = (&str, ClassTotals)> {
         self.classes
             .iter()
-            .map(|(name, size)| (name.as_str(), *size))
+            .map(|(name, totals)| (name.as_str(), *totals))
     }
 
-    /// Returns the sum that `classes` make.
-    pub fn of(classes: impl Iterator<Item = (String, ClassTotals)>) -> Self {
-        Self {
-            classes: classes.collect(),
-            latest: 0,
-        }
+    /// Returns the totals of the class `name`.
+    pub fn class(&self, name: &str) -> Option<ClassTotals> {
+        let found = self.classes.iter().find(|(class, _)| class == name);
+        found.map(|(_, totals)| *totals)
     }
 
-    /// Returns the bytes of all classes; `None` when they do not fit into 64 bits.
+    /// Returns the bytes of all classes; `None` if they exceed 64 bits.
     pub fn total_bytes(&self) -> Option<u64> {
-        let mut sizes = self.classes.iter().map(|(_, size)| size.bytes);
-        sizes.try_fold(0_u64, u64::checked_add)
+        let mut bytes = self.classes.iter().map(|(_, totals)| totals.bytes);
+        bytes.try_fold(0_u64, u64::checked_add)
     }
 
-    /// Returns the objects of all classes.
+    /// Returns the number of objects of all classes.
     pub fn object_count(&self) -> u64 {
-        self.classes.iter().map(|(_, size)| size.objects).sum()
+        let objects = self.classes.iter().map(|(_, totals)| totals.objects);
+        objects.sum()
     }
 }
 
-/// Sums of everything that a listing tells apart.
+/// Totals of a whole listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sums {
+pub struct ListingTotals {
     /// Current objects.
-    pub current: Tally,
+    pub current: Totals,
     /// Noncurrent versions.
-    pub noncurrent: Tally,
-    /// Delete markers, current or not: they have no bytes.
+    pub noncurrent: Totals,
+    /// Number of delete markers, current or not. They have no bytes.
     pub delete_markers: u64,
 }
 
-impl Sums {
-    /// Adds others; `false` when a sum does not fit into 64 bits.
+impl ListingTotals {
+    /// Adds other totals. Returns `false` if a sum exceeds 64 bits; the totals must not be used then.
+    #[must_use]
     pub fn merge(&mut self, other: &Self) -> bool {
         self.delete_markers += other.delete_markers;
         self.current.merge(&other.current) && self.noncurrent.merge(&other.noncurrent)
@@ -116,26 +138,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_are_told_apart_and_the_default_is_standard() {
-        let mut tally = Tally::default();
+    fn classes_are_kept_apart_and_the_default_is_standard() {
+        let mut totals = Totals::default();
 
         for (class, bytes) in [(None, 5), (Some("GLACIER"), 7), (Some("STANDARD"), 1)] {
-            assert!(tally.add(class.map(str::as_bytes), bytes));
+            assert!(totals.add(class.map(str::as_bytes), bytes));
         }
 
         let class = |bytes, objects| ClassTotals { bytes, objects };
-        let found: Vec<_> = tally.classes().collect();
+        let found: Vec<_> = totals.classes().collect();
         assert_eq!(found, [("STANDARD", class(6, 2)), ("GLACIER", class(7, 1))]);
     }
 
     #[test]
-    fn a_sum_beyond_64_bits_is_refused_and_never_a_small_number() {
-        let mut tally = Tally::default();
-        assert!(tally.add(None, u64::MAX - 1));
-        assert!(!tally.add(None, 2));
-        let mut other = Tally::default();
+    fn a_sum_beyond_64_bits_is_rejected_and_never_wraps() {
+        let mut totals = Totals::default();
+        assert!(totals.add(None, u64::MAX - 1));
+        assert!(!totals.add(None, 2));
+        let mut other = Totals::default();
         assert!(other.add(Some(b"GLACIER"), 2));
 
-        assert!(!tally.merge(&other));
+        assert!(!totals.merge(&other));
     }
 }

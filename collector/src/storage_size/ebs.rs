@@ -12,9 +12,9 @@ use std::time::Duration;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::Connector;
-use aws_smithy_runtime_api::client::http::HttpConnector;
+
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use http_body_util::BodyExt;
+use s3_listing::ErrorResponse;
 use shared::aws::{ATTEMPT_TIMEOUT, ATTEMPTS, Aws, SdkConfig};
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
@@ -25,8 +25,8 @@ use self::request::Place;
 use crate::aws::connector::connector;
 use crate::aws::rds_storage::GIB;
 use crate::aws::service_error::Service;
+use crate::aws::signed_request::{self, SendError};
 use crate::error::MeasureError;
-use s3_listing::scan::code_of;
 
 const EC2: Service = Service {
     name: "EC2",
@@ -80,7 +80,8 @@ async fn attempt(
     let request = place.request(id, &credentials, SystemClock.now())?;
     let (status, text) = ask(connector, request).await?;
     if !(200..300).contains(&status) {
-        return Err(EC2.of_answer(status, code_of(&text).0.unwrap_or_default()));
+        let code = ErrorResponse::parse(&text).code.unwrap_or_default();
+        return Err(EC2.of_answer(status, code));
     }
     let volume = response::volume(&text, id).map_err(|what| EC2.unexpected(what))?;
     let volume = volume.ok_or_else(|| EC2.missing())?;
@@ -98,24 +99,17 @@ async fn attempt(
 
 /// Sends a request and reads the answer whole.
 async fn ask(connector: &Connector, request: HttpRequest) -> Result<(u16, Vec<u8>), MeasureError> {
-    let answer = connector.call(request).await;
-    let mut answer = answer.map_err(|error| {
-        let failure = if error.is_timeout() {
-            EC2.timeout()
-        } else {
-            EC2.unreachable()
-        };
-        failure.caused_by(error)
+    let answer = signed_request::send(connector, request).await;
+    let mut answer = answer.map_err(|error| match error {
+        SendError::Timeout(error) => EC2.timeout().caused_by(error),
+        SendError::Unreachable(error) => EC2.unreachable().caused_by(error),
     })?;
     let mut text = Vec::new();
-    while let Some(frame) = answer.body_mut().frame().await {
-        let frame = frame.map_err(|error| EC2.cut().caused_by(error))?;
-        if let Some(piece) = frame.data_ref() {
-            text.extend_from_slice(piece);
-        }
-        if text.len() > MAX_ANSWER_BYTES {
-            return Err(EC2.unexpected("more than the description of a volume"));
-        }
+    signed_request::read_body(&mut answer, MAX_ANSWER_BYTES, &mut text)
+        .await
+        .map_err(|error| EC2.cut().caused_by(error))?;
+    if text.len() > MAX_ANSWER_BYTES {
+        return Err(EC2.unexpected("more than the description of a volume"));
     }
     Ok((answer.status().as_u16(), text))
 }

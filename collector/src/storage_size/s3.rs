@@ -11,18 +11,17 @@ pub(super) mod multipart;
 
 use std::time::Duration;
 
+use s3_listing::{Listing, Totals};
 use shared::fleet::BucketTarget;
 use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
 use tokio::time::{Instant, timeout_at};
 
 use self::error as failure;
-use self::listing::ListedPart;
+use self::listing::{ListedPart, PartBounds};
 use super::{BucketSource, resource};
 use crate::error::MeasureError;
 use crate::run::{Part, Progress};
-use s3_listing::scan::Listing;
-use s3_listing::totals::Tally;
 
 /// Longest time for incomplete uploads after a finished listing, and for CloudWatch's figure where somebody waits for it.
 /// With more it would be the listing that is lost: what is not there in time is unmeasured.
@@ -59,35 +58,35 @@ impl BucketSource {
     pub(super) async fn part(
         &self,
         target: &BucketTarget,
-        (state, pause_at): (Option<&[u8]>, Option<Instant>),
+        bounds: PartBounds<'_>,
         progress: &Progress,
     ) -> Result<Part<BucketSize>, MeasureError> {
         if let Some(size) = resource::measure(&self.aws, target, self.clock.now()).await? {
             progress.add(size.object_count().unwrap_or(0), size.total_bytes());
             return Ok(Part::Whole(size));
         }
-        let (listed, refused) = self.list(target, (state, pause_at), progress).await?;
+        let (listed, refused) = self.list(target, bounds, progress).await?;
         let listed = match listed {
             ListedPart::Paused(state) => return Ok(Part::Paused(state)),
-            ListedPart::Whole(listed) => listed,
+            ListedPart::Complete(listed) => listed,
         };
-        let whole = |tally: &Tally| {
-            let objects = listing::objects(tally);
+        let whole = |totals: &Totals| {
+            let objects = listing::objects(totals);
             objects.ok_or_else(|| failure::unexpected("more bytes than 64 bits hold"))
         };
-        let mut size = BucketSize::of_listing(whole(&listed.sums.current)?);
+        let mut size = BucketSize::of_listing(whole(&listed.totals.current)?);
         match refused {
             Some(error) => size.unmeasured = unmeasured_versions(target, &error),
             None => {
                 if target.measure.noncurrent {
-                    size.noncurrent = Some(whole(&listed.sums.noncurrent)?);
+                    size.noncurrent = Some(whole(&listed.totals.noncurrent)?);
                 }
                 if target.measure.delete_markers {
-                    size.delete_markers = Some(listed.sums.delete_markers);
+                    size.delete_markers = Some(listed.totals.delete_markers);
                 }
             }
         }
-        let upload_requests = self.add_uploads(target, &mut size, pause_at).await;
+        let upload_requests = self.add_uploads(target, &mut size, bounds.pause_at).await;
         // The run that keeps the size knows the times better: it may have begun in another invocation.
         let now = self.clock.now();
         size.listing = Some(ListingRun {
@@ -105,12 +104,12 @@ impl BucketSource {
     async fn list(
         &self,
         target: &BucketTarget,
-        from: (Option<&[u8]>, Option<Instant>),
+        bounds: PartBounds<'_>,
         progress: &Progress,
     ) -> Result<(ListedPart, Option<MeasureError>), MeasureError> {
         let mut refused = None;
         if target.measure.needs_versions() {
-            match listing::list(&self.aws, target, Listing::Versions, from, progress).await {
+            match listing::list(&self.aws, target, Listing::Versions, bounds, progress).await {
                 Ok(listed) => return Ok((listed, None)),
                 // A listing that went on without versions goes on so.
                 Err(error)
@@ -121,7 +120,7 @@ impl BucketSource {
                 Err(error) => return Err(error),
             }
         }
-        let listed = listing::list(&self.aws, target, Listing::Objects, from, progress).await?;
+        let listed = listing::list(&self.aws, target, Listing::Objects, bounds, progress).await?;
         Ok((listed, refused))
     }
 

@@ -1,5 +1,5 @@
-//! Bucket sizes, from an emulator, from a synthetic bucket of any shape, and from a stand-in
-//! for what neither can be made to do.
+//! Bucket sizes from an emulator, from synthetic buckets of any shape, and from a stand-in for responses that neither
+//! gives.
 
 mod content;
 mod emulator;

@@ -1,4 +1,4 @@
-//! The plan against buckets of every shape, in virtual time: all pages take equally long.
+//! Plans for buckets of every shape, in virtual time: all pages take equally long.
 
 use synthetic_s3::{Numbers, SHAPES, keys_of_shape};
 
@@ -6,33 +6,28 @@ use super::*;
 
 /// Milliseconds that a page takes.
 const PAGE_MS: u64 = 30;
-/// Pages at a time.
-const AT_ONCE: usize = 64;
+/// Maximum number of pending pages.
+const CONCURRENCY: usize = 64;
 
-/// What listing a bucket took.
-#[derive(Debug)]
-struct Took {
+/// Cost of a listing.
+#[derive(Debug, Default)]
+struct Cost {
     counted: u64,
     requests: u64,
-    again: u64,
+    repeated: u64,
     milliseconds: u64,
 }
 
-/// Returns the page of `range`: up to 1,000 keys behind its position.
-fn page(keys: &[String], range: &OpenRange) -> Seen {
-    page_of(keys, range, 1000).1
+/// Returns the index of the first key of the next page of `range`.
+fn page_start(keys: &[String], range: &OpenRange) -> usize {
+    range.position().map_or(0, |after| {
+        keys.partition_point(|key| key.as_bytes() <= &**after)
+    })
 }
 
-/// Returns the page of `range` with up to `length` keys, and the place of its first.
-fn page_of(keys: &[String], range: &OpenRange, length: usize) -> (usize, Seen) {
-    let position = range
-        .cursor
-        .as_ref()
-        .map(|cursor| &cursor.key)
-        .or(range.lower.as_ref());
-    let from = position.map_or(0, |after| {
-        keys.partition_point(|key| key.as_bytes() <= &**after)
-    });
+/// Returns the next page of `range` with up to `length` keys.
+fn page(keys: &[String], range: &OpenRange, length: usize) -> PageKeys {
+    let from = page_start(keys, range);
     let listed = &keys[from..keys.len().min(from + length)];
     let in_range = range.until.as_ref().map_or(listed.len(), |until| {
         listed.partition_point(|key| key.as_bytes() <= &**until)
@@ -42,11 +37,14 @@ fn page_of(keys: &[String], range: &OpenRange, length: usize) -> (usize, Seen) {
     for part in 1..=8 {
         let index = listed.len() * part / 8;
         if index > 0 {
-            samples.push((index as u64, key(index - 1)));
+            samples.push(Sample {
+                entries: index as u64,
+                key: key(index - 1),
+            });
         }
     }
     samples.dedup();
-    let seen = Seen {
+    PageKeys {
         counted: in_range as u64,
         samples,
         last_counted: (in_range > 0).then(|| key(in_range - 1)),
@@ -55,40 +53,36 @@ fn page_of(keys: &[String], range: &OpenRange, length: usize) -> (usize, Seen) {
             key: key(listed.len() - 1),
             token: None,
         }),
-    };
-    (from, seen)
+    }
 }
 
-/// Lists `keys` with pages that all take equally long, some at a time.
-fn list(keys: &[String], mut plan: Plan, at_once: usize) -> Took {
-    let mut took = Took {
-        counted: 0,
-        requests: 0,
-        again: 0,
-        milliseconds: 0,
-    };
-    let mut under_way = std::collections::VecDeque::new();
+/// Lists `keys` with concurrent requests that all take equally long.
+fn list(keys: &[String], mut plan: Plan) -> Cost {
+    let mut cost = Cost::default();
+    let mut pending = std::collections::VecDeque::new();
     while !plan.is_finished() {
-        while under_way.len() < at_once {
-            let Some(ask) = plan.next_page() else { break };
-            under_way.push_back((took.milliseconds + PAGE_MS, ask));
+        while pending.len() < CONCURRENCY {
+            let Some(request) = plan.next_page() else {
+                break;
+            };
+            pending.push_back((cost.milliseconds + PAGE_MS, request));
         }
-        let (done_at, ask) = under_way.pop_front().unwrap();
-        took.milliseconds = done_at;
-        took.requests += 1;
-        let seen = page(keys, &ask.open);
-        match plan.settle(ask.range, &seen) {
-            Settled::Counted => took.counted += seen.counted,
-            Settled::Again => took.again += 1,
+        let (done_at, request) = pending.pop_front().unwrap();
+        cost.milliseconds = done_at;
+        cost.requests += 1;
+        let keys = page(keys, &request.open, 1000);
+        match plan.complete(request.range, &keys) {
+            Completion::Counted => cost.counted += keys.counted,
+            Completion::Repeat => cost.repeated += 1,
         }
     }
-    took
+    cost
 }
 
-/// Requests and virtual time of the shapes that buckets have. The bounds are those of the README.
+/// Requests and virtual time for the shapes that buckets have. The bounds are those of the README.
 #[test]
-fn every_shape_is_listed_at_once_with_few_more_requests_than_one_after_the_other() {
-    for (name, count, most_milliseconds) in [
+fn every_shape_is_listed_concurrently_with_few_extra_requests() {
+    for (name, count, max_milliseconds) in [
         ("sequential", 200_000, 900),
         ("uuid", 200_000, 900),
         ("mendix", 200_000, 900),
@@ -103,83 +97,86 @@ fn every_shape_is_listed_at_once_with_few_more_requests_than_one_after_the_other
     ] {
         let keys = keys_of_shape(name, count);
 
-        let took = list(&keys, Plan::new(0, true), AT_ONCE);
+        let cost = list(&keys, Plan::new(0, true));
 
-        let least = keys.len().div_ceil(1000) as u64;
-        assert_eq!(took.counted, keys.len() as u64, "{name}");
-        assert!(took.requests * 10 <= least * 13, "{name}: {took:?}");
-        assert!(took.milliseconds <= most_milliseconds, "{name}: {took:?}");
+        let min_requests = keys.len().div_ceil(1000) as u64;
+        assert_eq!(cost.counted, keys.len() as u64, "{name}");
+        assert!(cost.requests * 10 <= min_requests * 13, "{name}: {cost:?}");
+        assert!(cost.milliseconds <= max_milliseconds, "{name}: {cost:?}");
     }
 }
 
 #[test]
-fn a_small_bucket_costs_what_it_costs_serially() {
+fn a_small_bucket_costs_no_extra_request() {
     for count in [0, 1, 999, 1000, 1001, 2000, 3000] {
         for name in SHAPES {
             let keys = keys_of_shape(name, count);
-            let least = keys.len().div_ceil(1000).max(1) as u64;
+            let min_requests = keys.len().div_ceil(1000).max(1) as u64;
 
-            let took = list(&keys, Plan::new(0, true), AT_ONCE);
+            let cost = list(&keys, Plan::new(0, true));
 
-            assert_eq!(took.counted, keys.len() as u64, "{name}");
-            assert_eq!(took.requests, least, "{name} {count}: {took:?}");
+            assert_eq!(cost.counted, keys.len() as u64, "{name}");
+            assert_eq!(cost.requests, min_requests, "{name} {count}: {cost:?}");
         }
     }
 }
 
 #[test]
-fn a_plan_that_may_not_split_lists_one_page_after_the_other() {
+fn a_plan_that_may_not_split_lists_sequentially() {
     let keys = keys_of_shape("uuid", 20_000);
 
-    let took = list(&keys, Plan::new(0, false), AT_ONCE);
+    let cost = list(&keys, Plan::new(0, false));
 
     assert_eq!(
-        (took.counted, took.requests, took.milliseconds),
+        (cost.counted, cost.requests, cost.milliseconds),
         (20_000, 20, 600)
     );
 }
 
-/// Cuts at random keys, many of them equal to keys of the bucket, settled in random order, with pages of random
-/// length, paused and resumed at random: every key is counted exactly once.
+/// Splits at random keys, many of them equal to keys of the bucket; completes pages of random length in random order;
+/// pauses and resumes at random.
 #[test]
-fn whatever_is_cut_and_in_whatever_order_every_key_counts_once() {
+fn every_key_counts_once_whatever_the_splits_and_the_order_of_pages() {
     for seed in 0..400 {
         let mut numbers = Numbers(seed);
         let keys = random_keys(&mut numbers);
         let mut plan = Plan::new(0, true);
         let mut counted = vec![0_u8; keys.len()];
-        let mut under_way: Vec<Ask> = Vec::new();
+        let mut pending: Vec<PageRequest> = Vec::new();
         while !plan.is_finished() {
             if numbers.below(3) == 0 {
-                cut_anywhere(&mut plan, &keys, &mut numbers);
+                split_anywhere(&mut plan, &keys, &mut numbers);
             }
             if numbers.below(20) == 0 {
-                // As after a checkpoint: what was under way is lost, and tokens may be.
-                let mut open = plan.open();
+                // As after a checkpoint: pending pages and tokens are lost.
+                let mut open = plan.open_ranges();
                 for range in &mut open {
                     if let Some(cursor) = &mut range.cursor {
                         cursor.token = None;
                     }
                 }
-                plan = Plan::resume(0, true, open, (plan.pages, plan.entries));
-                under_way.clear();
+                plan = Plan::resume(0, true, open, plan.counts());
+                pending.clear();
             }
-            while under_way.len() < 1 + numbers.below(8) {
-                let Some(ask) = plan.next_page() else { break };
-                under_way.push(ask);
+            while pending.len() < 1 + numbers.below(8) {
+                let Some(request) = plan.next_page() else {
+                    break;
+                };
+                pending.push(request);
             }
-            if under_way.is_empty() {
+            if pending.is_empty() {
                 continue;
             }
-            let ask = under_way.swap_remove(numbers.below(under_way.len()));
+            let request = pending.swap_remove(numbers.below(pending.len()));
             let length = 1 + numbers.below(6);
-            let (from, seen) = page_of(&keys, &ask.open, length);
-            if plan.settle(ask.range, &seen) == Settled::Counted {
-                let lower = ask.open.lower.as_ref();
-                let listed = keys.iter().enumerate().skip(from);
+            let page = page(&keys, &request.open, length);
+            if plan.complete(request.range, &page) == Completion::Counted {
+                let lower = request.open.lower.as_ref();
+                let listed = keys.iter().enumerate();
+                let listed = listed.skip(page_start(&keys, &request.open));
                 let in_range =
                     listed.filter(|(_, key)| lower.is_none_or(|lower| key.as_bytes() > &**lower));
-                for (index, _) in in_range.take(usize::try_from(seen.counted).unwrap()) {
+                for (index, _) in in_range.take(usize::try_from(page.counted).unwrap()) {
                     counted[index] += 1;
                 }
             }
@@ -205,8 +202,8 @@ fn random_keys(numbers: &mut Numbers) -> Vec<String> {
     keys.into_iter().collect()
 }
 
-/// Cuts a range at a key of the bucket, or beside one.
-fn cut_anywhere(plan: &mut Plan, keys: &[String], numbers: &mut Numbers) {
+/// Splits a range at or next to a random key of the bucket.
+fn split_anywhere(plan: &mut Plan, keys: &[String], numbers: &mut Numbers) {
     if keys.is_empty() {
         return;
     }
@@ -218,20 +215,22 @@ fn cut_anywhere(plan: &mut Plan, keys: &[String], numbers: &mut Numbers) {
     }
     let key = Key::from(key.as_bytes());
     let range = plan.ranges.iter().find(|(_, range)| {
-        let is_behind = range.position().is_none_or(|position| key > position);
-        is_behind && range.open.until.as_ref().is_none_or(|until| key < *until)
+        let position = range.open.position();
+        let is_after = position.is_none_or(|position| key > *position);
+        is_after && range.open.until.as_ref().is_none_or(|until| key < *until)
     });
     let Some((id, _)) = range else { return };
-    plan.cut_at(*id, key, 1.0, None);
+    let point = SplitPoint { key, distance: 1.0 };
+    plan.split_at(*id, point, None);
 }
 
-/// A listing that no memory holds, in virtual time: keys are computed, pages take 75 ms as those of S3 do, 128 are
-/// listed at a time, and the run is paused every ten seconds, when what is under way is lost.
+/// A listing too large for memory, in virtual time: keys are computed, pages take 75 ms as on S3, 128 requests are
+/// pending, and the run pauses every ten seconds, which loses all pending pages.
 ///
-/// A billion objects where the compiler optimises (`cargo test --release -p collector billion -- --nocapture` shows
-/// requests, time, parts and cost), a tenth of that elsewhere.
+/// Lists a billion objects in release builds (`cargo test --release -p s3-listing billion -- --nocapture` prints
+/// requests, time, parts and cost), and a tenth of that in debug builds.
 #[test]
-fn a_billion_objects_take_few_requests_more_than_they_must() {
+fn a_billion_objects_take_few_extra_requests() {
     const DELAY_MS: u64 = 75;
     let count = if cfg!(debug_assertions) {
         100_000_000
@@ -240,74 +239,74 @@ fn a_billion_objects_take_few_requests_more_than_they_must() {
     };
     let mut plan = Plan::new(0, true);
     let (mut counted, mut requests, mut now_ms, mut parts) = (0, 0_u64, 0, 1);
-    let mut under_way = std::collections::VecDeque::new();
-    let (mut most_open, mut pause_ms) = (0, 10_000);
+    let mut pending = std::collections::VecDeque::new();
+    let (mut max_open, mut pause_ms) = (0, 10_000);
     while !plan.is_finished() {
         if now_ms >= pause_ms {
-            plan = Plan::resume(0, true, plan.open(), plan.seen());
-            under_way.clear();
+            plan = Plan::resume(0, true, plan.open_ranges(), plan.counts());
+            pending.clear();
             parts += 1;
             pause_ms += 10_000;
         }
-        while under_way.len() < 128 {
-            let Some(ask) = plan.next_page() else { break };
+        while pending.len() < 128 {
+            let Some(request) = plan.next_page() else {
+                break;
+            };
             requests += 1;
-            under_way.push_back((now_ms + DELAY_MS, ask));
+            pending.push_back((now_ms + DELAY_MS, request));
         }
-        let (done_at, ask) = under_way.pop_front().unwrap();
+        let (done_at, request) = pending.pop_front().unwrap();
         now_ms = done_at;
-        most_open = most_open.max(plan.ranges.len());
-        let seen = computed_page(count, &ask.open);
-        if plan.settle(ask.range, &seen) == Settled::Counted {
-            counted += seen.counted;
+        max_open = max_open.max(plan.ranges.len());
+        let keys = computed_page(count, &request.open);
+        if plan.complete(request.range, &keys) == Completion::Counted {
+            counted += keys.counted;
         }
     }
 
-    let least = count / 1000;
+    let min_requests = count / 1000;
     println!(
-        "{count} objects: {requests} requests ({least} are the least), {} s in {parts} parts, ${}.{:03}",
+        "{count} objects: {requests} requests (minimum {min_requests}), {} s in {parts} parts, ${}.{:03}",
         now_ms / 1000,
         requests / 200_000,
         requests % 200_000 / 200
     );
     assert_eq!(counted, count);
-    assert!(requests < least * 106 / 100, "{requests}");
-    assert!(most_open <= MAX_RANGES);
-    assert!(now_ms < DELAY_MS * least / 128 * 12 / 10, "{now_ms}");
+    assert!(requests < min_requests * 106 / 100, "{requests}");
+    assert!(max_open <= MAX_RANGES);
+    assert!(now_ms < DELAY_MS * min_requests / 128 * 12 / 10, "{now_ms}");
 }
 
-/// The page of a bucket whose keys are the numbers below `count` with ten digits.
-fn computed_page(count: u64, range: &OpenRange) -> Seen {
-    let number_behind = |key: &Key| {
+/// Returns a page of a bucket whose keys are the ten-digit numbers below `count`.
+fn computed_page(count: u64, range: &OpenRange) -> PageKeys {
+    let number_after = |key: &Key| {
         let digits: String = String::from_utf8_lossy(key).chars().take(10).collect();
         let number: u64 = format!("{digits:0<10}").parse().unwrap();
-        // A key that is longer or shorter than ten digits lies between two numbers.
+        // A key with more or fewer than ten digits lies between two numbers.
         if digits.len() < 10 {
             number
         } else {
             number + 1
         }
     };
-    let position = range
-        .cursor
-        .as_ref()
-        .map(|cursor| &cursor.key)
-        .or(range.lower.as_ref());
-    let from = position.map_or(0, number_behind).min(count);
+    let from = range.position().map_or(0, number_after).min(count);
     let to = (from + 1000).min(count);
     let end = range
         .until
         .as_ref()
-        .map_or(to, number_behind)
+        .map_or(to, number_after)
         .clamp(from, to);
     let key = |number: u64| Key::from(format!("{number:010}").as_bytes());
-    Seen {
+    PageKeys {
         counted: end - from,
         samples: [1, 7, 8]
             .into_iter()
             .map(|part| (to - from) * part / 8)
             .filter(|entries| *entries > 0)
-            .map(|entries| (entries, key(from + entries - 1)))
+            .map(|entries| Sample {
+                entries,
+                key: key(from + entries - 1),
+            })
             .collect(),
         last_counted: (end > from).then(|| key(end - 1)),
         has_passed_end: end < to,

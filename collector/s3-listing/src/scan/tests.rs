@@ -1,19 +1,19 @@
-//! Pages cut anywhere, against sums that were made with the keys themselves.
+//! Pages in chunks of every size, compared with totals that are computed from the objects.
 
 use super::*;
 
-/// An object of a made page.
-struct Made {
+/// An object of a generated page.
+struct Object {
     key: String,
     bytes: u64,
     class: Option<&'static str>,
 }
 
-fn made(keys: &[&str]) -> Vec<Made> {
+fn objects(keys: &[&str]) -> Vec<Object> {
     let classes = [Some("STANDARD"), None, Some("GLACIER"), Some("STANDARD")];
     let objects = keys.iter().zip(classes.iter().cycle()).enumerate();
     objects
-        .map(|(number, (key, class))| Made {
+        .map(|(number, (key, class))| Object {
             key: (*key).to_owned(),
             bytes: number as u64 * 1_000 + 1,
             class: *class,
@@ -25,8 +25,8 @@ fn encoded(key: &str) -> String {
     percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// The document as S3 writes it, or with fields in another order as others do.
-fn document(objects: &[Made], token: Option<&str>, is_odd: bool) -> String {
+/// Returns the XML as S3 writes it, or with fields in another order as other providers do.
+fn document(objects: &[Object], token: Option<&str>, is_reordered: bool) -> String {
     let mut text = format!(
         "<?xml version=\"1.0\"?>\n<ListBucketResult><Name>b</Name><Prefix></Prefix><KeyCount>{}</KeyCount>\
          <MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType><IsTruncated>{}</IsTruncated>",
@@ -36,12 +36,12 @@ fn document(objects: &[Made], token: Option<&str>, is_odd: bool) -> String {
     if let Some(token) = token {
         text += &format!("<NextContinuationToken>{token}</NextContinuationToken>");
     }
-    for Made { key, bytes, class } in objects {
+    for Object { key, bytes, class } in objects {
         let key = encoded(key);
         let class = class.map_or(String::new(), |class| {
             format!("<StorageClass>{class}</StorageClass>")
         });
-        text += &if is_odd {
+        text += &if is_reordered {
             format!(
                 "\n <Contents>\n{class}<Size>{bytes}</Size>\n<ETag>&quot;0&quot;</ETag><Key>{key}</Key></Contents>"
             )
@@ -63,11 +63,11 @@ fn range(lower: Option<&str>, until: Option<&str>) -> OpenRange {
     }
 }
 
-/// Scans `text` in pieces of `size` bytes.
-fn scan(text: &str, range: &OpenRange, suffix: &str, size: usize) -> Result<Page, Fault> {
+/// Scans `text` in chunks of `size` bytes.
+fn scan(text: &str, range: &OpenRange, suffix: &str, size: usize) -> Result<Page, PageError> {
     let mut scanner = Scanner::new(Listing::Objects, suffix, range, true);
-    for piece in text.as_bytes().chunks(size) {
-        scanner.feed(piece)?;
+    for chunk in text.as_bytes().chunks(size) {
+        scanner.feed(chunk)?;
     }
     scanner.finish()
 }
@@ -85,25 +85,21 @@ const KEYS: [&str; 9] = [
 ];
 
 #[test]
-fn pieces_of_every_size_give_the_same_sums() {
-    for is_odd in [false, true] {
-        let objects = made(&KEYS);
-        let text = document(&objects, Some("t"), is_odd);
+fn chunks_of_every_size_give_the_same_totals() {
+    for is_reordered in [false, true] {
+        let objects = objects(&KEYS);
+        let text = document(&objects, Some("t"), is_reordered);
         for size in 1..text.len() + 1 {
             let page = scan(&text, &range(None, None), "", size).unwrap();
 
-            let current = &page.sums.current;
+            let current = &page.totals.current;
             assert_eq!(
                 (current.object_count(), current.total_bytes()),
                 (9, Some(36_009))
             );
-            let glacier = current
-                .classes()
-                .find(|(name, _)| *name == "GLACIER")
-                .unwrap()
-                .1;
+            let glacier = current.class("GLACIER").unwrap();
             assert_eq!((glacier.objects, glacier.bytes), (2, 8_002));
-            let next = page.seen.next.unwrap();
+            let next = page.keys.next.unwrap();
             assert_eq!(
                 (&*next.key, next.token.as_deref()),
                 ("表/é.pdf".as_bytes(), Some("t"))
@@ -133,8 +129,8 @@ fn only_keys_of_the_range_and_with_the_suffix_count() {
         {
             continue;
         }
-        // As a provider answers for which the key to start behind is the first: it must not count twice.
-        let mut objects = made(&KEYS);
+        // Like a provider that includes the key to start after: it must not count twice.
+        let mut objects = objects(&KEYS);
         objects.retain(|object| lower.is_none_or(|lower| *object.key >= *lower));
         let text = document(&objects, None, false);
         let is_in = |key: &str| {
@@ -149,45 +145,45 @@ fn only_keys_of_the_range_and_with_the_suffix_count() {
         let page = scan(&text, &range(lower, until), suffix, 37).unwrap();
 
         let case = format!("{lower:?} {until:?} {suffix}");
-        assert_eq!(page.sums.current.total_bytes(), Some(expected), "{case}");
-        assert_eq!(page.seen.counted, in_range.len() as u64, "{case}");
-        let is_behind = |object: &Made| until.is_some_and(|until| *object.key > *until);
+        assert_eq!(page.totals.current.total_bytes(), Some(expected), "{case}");
+        assert_eq!(page.keys.counted, in_range.len() as u64, "{case}");
+        let is_after_end = |object: &Object| until.is_some_and(|until| *object.key > *until);
         assert_eq!(
-            page.seen.has_passed_end,
-            objects.iter().any(is_behind),
+            page.keys.has_passed_end,
+            objects.iter().any(is_after_end),
             "{case}"
         );
         let last = in_range.last().map(|object| object.key.as_bytes());
-        assert_eq!(page.seen.last_counted.as_deref(), last, "{case}");
+        assert_eq!(page.keys.last_counted.as_deref(), last, "{case}");
     }
 }
 
 #[test]
-fn a_page_that_stops_anywhere_is_cut_and_never_smaller() {
-    let objects = made(&KEYS);
+fn a_page_that_stops_anywhere_is_an_error_and_never_smaller() {
+    let objects = objects(&KEYS);
     let text = document(&objects, None, false);
     for end in 0..text.len() - 1 {
         let Some(part) = text.get(..end) else {
             continue;
         };
 
-        let fault = scan(part, &range(None, None), "", 50).unwrap_err();
+        let error = scan(part, &range(None, None), "", 50).unwrap_err();
 
         assert!(
-            matches!(fault, Fault::Cut(_) | Fault::Odd(_)),
-            "{end}: {fault:?}"
+            matches!(error, PageError::Truncated(_) | PageError::Malformed(_)),
+            "{end}: {error:?}"
         );
     }
     let without_size = text.replacen("<Size>1001</Size>", "", 1);
     assert_eq!(
         scan(&without_size, &range(None, None), "", 50).unwrap_err(),
-        Fault::Cut("a page lacks some of its keys")
+        PageError::Truncated("a page lacks some of its keys")
     );
 }
 
 #[test]
-fn what_cannot_be_is_a_fault() {
-    let objects = made(&["a", "b"]);
+fn impossible_values_are_malformed() {
+    let objects = objects(&["a", "b"]);
     let text = document(&objects, Some("t"), false);
     for (from, to) in [
         ("<Size>1</Size>", "<Size>-1</Size>"),
@@ -200,38 +196,40 @@ fn what_cannot_be_is_a_fault() {
             .replace(from, to)
             .replace("<StorageClass>STANDARD</StorageClass>", "");
 
-        let fault = scan(&changed, &range(None, None), "", 64).unwrap_err();
+        let error = scan(&changed, &range(None, None), "", 64).unwrap_err();
 
-        assert!(matches!(fault, Fault::Odd(_)), "{to}: {fault:?}");
+        assert!(matches!(error, PageError::Malformed(_)), "{to}: {error:?}");
     }
 }
 
 #[test]
-fn another_order_than_that_of_bytes_is_noticed() {
-    let objects = made(&["b", "a"]);
-    let text = document(&objects, None, false);
+fn keys_out_of_order_are_detected() {
+    let text = document(&objects(&["b", "a"]), None, false);
     assert_eq!(
         scan(&text, &range(None, None), "", 10).unwrap_err(),
-        Fault::Unordered
+        PageError::Unordered
     );
 
-    let text = document(&made(&["a", "b"]), None, false);
+    let text = document(&objects(&["a", "b"]), None, false);
     assert_eq!(
         scan(&text, &range(Some("c"), None), "", 99).unwrap_err(),
-        Fault::Unordered
+        PageError::Unordered
     );
-    let mut behind = range(None, None);
-    behind.cursor = Some(Cursor {
+    let mut resumed = range(None, None);
+    resumed.cursor = Some(Cursor {
         key: Key::from(&b"a"[..]),
         token: Some("x".into()),
     });
-    assert_eq!(scan(&text, &behind, "", 99).unwrap_err(), Fault::Unordered);
+    assert_eq!(
+        scan(&text, &resumed, "", 99).unwrap_err(),
+        PageError::Unordered
+    );
 }
 
-/// The S3 stand-in of the demo does so.
+/// The `s3s` server does so.
 #[test]
-fn an_encoding_that_is_said_behind_the_keys_is_asked_for_in_another_way() {
-    let text = document(&made(&["a", "b"]), None, false);
+fn an_encoding_that_is_announced_after_the_keys_is_unordered_if_keys_are_needed() {
+    let text = document(&objects(&["a", "b"]), None, false);
     let field = "<EncodingType>url</EncodingType>";
     let end = "</ListBucketResult>";
     let text = text
@@ -244,13 +242,27 @@ fn an_encoding_that_is_said_behind_the_keys_is_asked_for_in_another_way() {
         scanner.finish()
     };
 
-    assert_eq!(of("", true).unwrap_err(), Fault::Unordered);
-    assert_eq!(of("b", false).unwrap_err(), Fault::Unordered);
-    assert_eq!(of("", false).unwrap().seen.counted, 2);
+    assert_eq!(of("", true).unwrap_err(), PageError::Unordered);
+    assert_eq!(of("b", false).unwrap_err(), PageError::Unordered);
+    assert_eq!(of("", false).unwrap().keys.counted, 2);
 }
 
 #[test]
-fn versions_are_told_apart() {
+fn error_responses_have_a_code_and_a_message() {
+    let body = b"<Error><Code>SlowDown</Code><Message>Please wait</Message></Error>";
+
+    let error = ErrorResponse::parse(body);
+
+    assert_eq!(
+        (error.code, error.message),
+        (Some("SlowDown"), Some("Please wait"))
+    );
+    let empty = ErrorResponse::parse(b"");
+    assert_eq!((empty.code, empty.message), (None, None));
+}
+
+#[test]
+fn versions_and_delete_markers_are_kept_apart() {
     let text = "<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
         <NextKeyMarker>b%2F</NextKeyMarker><NextVersionIdMarker>v&amp;2</NextVersionIdMarker>\
         <Version><Key>a</Key><VersionId>v1</VersionId><IsLatest>true</IsLatest><Size>5</Size></Version>\
@@ -262,16 +274,16 @@ fn versions_are_told_apart() {
     let open = range(None, None);
     for size in 1..text.len() + 1 {
         let mut scanner = Scanner::new(Listing::Versions, "", &open, true);
-        for piece in text.as_bytes().chunks(size) {
-            scanner.feed(piece).unwrap();
+        for chunk in text.as_bytes().chunks(size) {
+            scanner.feed(chunk).unwrap();
         }
         let page = scanner.finish().unwrap();
 
-        let Sums {
+        let ListingTotals {
             current,
             noncurrent,
             delete_markers,
-        } = &page.sums;
+        } = &page.totals;
         assert_eq!(
             (current.object_count(), current.total_bytes()),
             (1, Some(5))
@@ -281,7 +293,7 @@ fn versions_are_told_apart() {
             (2, Some(18))
         );
         assert_eq!(*delete_markers, 1);
-        let next = page.seen.next.unwrap();
+        let next = page.keys.next.unwrap();
         assert_eq!(
             (&*next.key, next.token.as_deref()),
             (&b"b/"[..], Some("v&2"))

@@ -1,11 +1,11 @@
-//! Texts between tags, and what S3 does to keys that XML cannot hold. No state.
+//! Reads text between tags and decodes keys. No state.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
 
-/// Returns the text of the first element `name` in `text`; `None` when it is absent or not closed.
+/// Returns the text of the first element `name` in `text`; `None` if it is absent or not closed.
 pub(super) fn field<'t>(text: &'t [u8], name: &str) -> Option<&'t [u8]> {
     let mut rest = text;
     loop {
@@ -24,14 +24,14 @@ pub(super) fn field<'t>(text: &'t [u8], name: &str) -> Option<&'t [u8]> {
     }
 }
 
-/// Returns what stands between two tags.
+/// Returns the text between two tags.
 pub(super) fn between<'t>(text: &'t [u8], open: &[u8], close: &[u8]) -> Option<&'t [u8]> {
     let start = memmem::find(text, open)? + open.len();
     let inside = text.get(start..)?;
     inside.get(..memmem::find(inside, close)?)
 }
 
-/// Returns the whole number at the begin of `text`, and what follows; `None` without one, or above 64 bits.
+/// Returns the integer at the start of `text` and the remaining text; `None` without one, or above 64 bits.
 pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     let mut length = 0;
@@ -45,7 +45,7 @@ pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     (length > 0).then(|| (value, text.get(length..).unwrap_or_default()))
 }
 
-/// Returns a key as it is: percent-encoded by S3 with `+` for a blank, or else escaped as XML text.
+/// Decodes a key: percent-encoded by S3 with `+` for a space, or escaped as XML text.
 pub(super) fn decoded(key: &[u8], is_encoded: bool) -> Cow<'_, [u8]> {
     if !is_encoded {
         return unescaped(key);
@@ -53,14 +53,14 @@ pub(super) fn decoded(key: &[u8], is_encoded: bool) -> Cow<'_, [u8]> {
     if memchr(b'+', key).is_none() {
         return percent_decode(key).into();
     }
-    let blanks: Vec<u8> = key
+    let with_spaces: Vec<u8> = key
         .iter()
         .map(|byte| if *byte == b'+' { b' ' } else { *byte })
         .collect();
-    Cow::Owned(percent_decode(&blanks).collect())
+    Cow::Owned(percent_decode(&with_spaces).collect())
 }
 
-/// Returns XML text with its entities replaced; what is none stays as it is.
+/// Replaces the entities of XML text; invalid ones stay unchanged.
 pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr(b'&', text).is_none() {
         return Cow::Borrowed(text);
@@ -122,19 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_encoded_are_xml_text() {
+    fn keys_without_encoding_are_xml_text() {
         for (escaped, key) in [
             ("a+b%20c", "a+b%20c"),
             ("a&lt;b&gt;&amp;amp;&quot;&apos;", "a<b>&amp;\"'"),
             ("tab&#9;&#x1F980;", "tab\t🦀"),
-            ("odd & &nbsp; &#xZZ; end&", "odd & &nbsp; &#xZZ; end&"),
+            ("bad & &nbsp; &#xZZ; end&", "bad & &nbsp; &#xZZ; end&"),
         ] {
             assert_eq!(*decoded(escaped.as_bytes(), false), *key.as_bytes());
         }
     }
 
     #[test]
-    fn fields_are_whole_elements() {
+    fn only_complete_elements_are_fields() {
         let text =
             b"<KeyCount>7</KeyCount><NextKeyMarker>a</NextKeyMarker><Key>b</Key><Open>c<Empty/>";
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_fit_into_64_bits_or_are_none() {
+    fn numbers_beyond_64_bits_are_rejected() {
         assert_eq!(number(b"12</"), Some((12, &b"</"[..])));
         assert_eq!(number(b"18446744073709551615"), Some((u64::MAX, &b""[..])));
         assert_eq!(number(b"18446744073709551616"), None);

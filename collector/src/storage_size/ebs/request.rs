@@ -2,15 +2,13 @@
 
 use aws_credential_types::Credentials;
 use aws_sdk_cloudwatch::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::aws::SdkConfig;
 
 use super::EC2;
+use crate::aws::signed_request::{SigningRules, SigningScope, UnsignedRequest};
 use crate::error::MeasureError;
 
 /// Version of EC2's interface: the one and only since 2016.
@@ -56,33 +54,19 @@ impl Place {
     ) -> Result<HttpRequest, MeasureError> {
         let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
         let form = format!("Action=DescribeVolumes&Version={VERSION}&VolumeId.1={id}");
-        let identity = credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("ec2")
-            .time(now.into())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| not_made().caused_by(error))?;
-        let body = SignableBody::Bytes(form.as_bytes());
-        let signable = SignableRequest::new("POST", self.url.as_str(), [FORM].into_iter(), body);
-        let signable = signable.map_err(|error| not_made().caused_by(error))?;
-        let signed = sign(signable, &params.into());
-        let signed = signed.map_err(|error| not_made().caused_by(error))?;
-        let (instructions, _) = signed.into_parts();
-
-        let mut request = HttpRequest::new(SdkBody::from(form));
-        let made = request.set_method("POST");
-        made.map_err(|error| not_made().caused_by(error))?;
-        let made = request.set_uri(self.url.as_str());
-        made.map_err(|error| not_made().caused_by(error))?;
-        for (name, value) in instructions.headers().chain([FORM]) {
-            let headers = request.headers_mut();
-            let inserted = headers.try_insert(name.to_owned(), value.to_owned());
-            inserted.map_err(|error| not_made().caused_by(error))?;
-        }
-        Ok(request)
+        let request = UnsignedRequest {
+            method: "POST",
+            url: self.url.clone(),
+            header: Some(FORM),
+            body: form,
+        };
+        let scope = SigningScope {
+            service: "ec2",
+            region: &self.region,
+            rules: SigningRules::Standard,
+        };
+        let signed = request.sign(scope, credentials, now);
+        signed.map_err(|error| not_made().caused_by(error))
     }
 }
 

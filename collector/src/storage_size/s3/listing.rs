@@ -1,9 +1,8 @@
-//! Lists a bucket: many ranges of keys at a time where that is possible, one page after the other where it is not.
+//! Lists a bucket: in concurrent ranges of keys where possible, and page by page where not.
 //!
-//! What each part is for: `split` decides which pages, `keys` where to cut, `adapt` how many at a time, `page`
-//! fetches one, `scan` reads it, `tally` adds up, `state` is
-//! what a listing in parts goes on from. `serial` is the SDK's own client, for buckets that only it can
-//! list, and what tests hold the rest against. No page is counted before it has arrived in whole.
+//! The crate `s3-listing` plans the pages, reads them and adds them up. Here, `page` fetches them, `checkpoint` stores a
+//! paused listing, and `sequential` lists with the SDK's own client, for buckets that nothing else can list and as the
+//! reference in tests. A page counts only once it has arrived completely.
 
 mod checkpoint;
 mod listed;
@@ -12,103 +11,89 @@ mod sequential;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use s3_listing::{Completion, ConcurrencyLimit, Listing, ListingTotals, Page, PageRequest, Plan};
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 use tokio::time::{Instant, timeout_at};
 
-pub(super) use self::listed::{Listed, objects};
-use self::page::{PageError, Pages};
-use super::error as failure;
+pub(super) use self::listed::{Listed, ListedPart, objects};
+use self::page::{FetchError, PageClient};
+use super::error as s3_error;
 use crate::error::MeasureError;
 use crate::run::Progress;
-use s3_listing::concurrency::Limit;
-use s3_listing::ranges::{Ask, Plan, Settled};
-use s3_listing::scan::{Listing, Page};
-use s3_listing::totals::Sums;
 
-/// What a part of a listing came to.
-#[derive(Debug)]
-pub(super) enum ListedPart {
-    /// Everything is listed.
-    Whole(Listed),
-    /// There was no time for the rest: the state goes on from here.
-    Paused(Vec<u8>),
+/// Where one part of a listing starts and ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::storage_size) struct PartBounds<'a> {
+    /// Checkpoint of the previous part; `None` in the first one.
+    pub(in crate::storage_size) checkpoint: Option<&'a [u8]>,
+    /// When to pause; `None` to list to the end.
+    pub(in crate::storage_size) pause_at: Option<Instant>,
 }
 
-/// Lists all of `target`, or what is left of it after `state`, until `pause_at`.
+/// Lists all of `target`, or what remains after the checkpoint, until it must pause.
 ///
-/// Buckets that only the SDK's client can list do not pause: what is not listed by then has failed with `timeout`.
+/// Buckets that only the SDK's client can list do not pause: if they take longer, they fail with `timeout`.
 ///
 /// # Errors
 ///
-/// See [`MeasureError`]: a listing is whole or it is a failure. `unsupported` for versions of a bucket that only the
-/// SDK's client can list: that lists objects alone.
+/// See [`MeasureError`]; a listing is complete or an error. `unsupported` for versions of a bucket that only the SDK's
+/// client can list, because that lists current objects only.
 pub(super) async fn list(
     aws: &Aws,
     target: &BucketTarget,
     listing: Listing,
-    (state, pause_at): (Option<&[u8]>, Option<Instant>),
+    PartBounds {
+        checkpoint,
+        pause_at,
+    }: PartBounds<'_>,
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
-    let Some(pages) = Pages::new(aws, target, listing).await? else {
+    let Some(mut client) = PageClient::new(aws, target, listing).await? else {
         if listing == Listing::Versions && !is_directory_bucket(&target.bucket) {
-            return Err(failure::no_versions());
+            return Err(s3_error::no_versions());
         }
-        return in_turn(aws, target, pause_at, progress).await;
+        return list_sequentially(aws, target, pause_at, progress).await;
     };
-    let mut work = match state {
-        Some(state) => Work::of(state, target, listing)?,
-        None => Work::new(target, listing, true),
+    let mut active = match checkpoint {
+        Some(checkpoint) => ActiveListing::resume(checkpoint, target, listing)?,
+        None => ActiveListing::new(target, listing, true),
     };
-    let pages = if work.is_ordered {
-        pages
-    } else {
-        pages.without_order()
-    };
-    match work.run(&pages, pause_at, progress).await {
-        Ok(()) => Ok(work.part(pages.requests())?),
-        Err(Stopped::Failed(failure)) => Err(failure),
-        // Nothing of what was counted is used: where order means nothing, ranges do not either.
-        Err(Stopped::MustBeSerial) if work.is_ordered => {
-            let pages = pages.without_order();
-            let mut work = Work::new(target, listing, false);
-            match work.run(&pages, pause_at, progress).await {
-                Ok(()) => Ok(work.part(pages.requests())?),
-                Err(Stopped::Failed(failure)) => Err(failure),
-                Err(Stopped::MustBeSerial) => {
-                    by_sdk(aws, (target, listing), pause_at, progress).await
-                }
+    if !active.is_ordered {
+        client = client.without_order();
+    }
+    loop {
+        match active.run(&client, pause_at, progress).await {
+            Ok(()) => return active.into_part(client.requests()),
+            Err(Stopped::Failed(error)) => return Err(error),
+            // Without S3's order ranges are meaningless, so nothing that was counted is used.
+            Err(Stopped::MustBeSequential) if active.is_ordered => {
+                client = client.without_order();
+                active = ActiveListing::new(target, listing, false);
+            }
+            Err(Stopped::MustBeSequential) if listing == Listing::Versions => {
+                return Err(s3_error::unexpected("keys in another order"));
+            }
+            // The SDK's client reads a page whatever the order of its fields.
+            Err(Stopped::MustBeSequential) => {
+                return list_sequentially(aws, target, pause_at, progress).await;
             }
         }
-        Err(Stopped::MustBeSerial) => by_sdk(aws, (target, listing), pause_at, progress).await,
     }
 }
 
-/// Returns whether `bucket` is a directory bucket, or an access point of one: those never keep versions, so objects are
-/// all that there is. The endings are S3's own, no other bucket may have them.
+/// Returns whether `bucket` is a directory bucket or an access point of one. Those never keep versions, so their
+/// objects are all versions. S3 reserves these suffixes.
 fn is_directory_bucket(bucket: &str) -> bool {
     ["--x-s3", "--xa-s3"]
         .iter()
-        .any(|ending| bucket.ends_with(ending))
+        .any(|suffix| bucket.ends_with(suffix))
 }
 
-/// Lists all of `target` with the SDK's client, which reads a page whatever the order of its fields is.
-async fn by_sdk(
-    aws: &Aws,
-    (target, listing): (&BucketTarget, Listing),
-    pause_at: Option<Instant>,
-    progress: &Progress,
-) -> Result<ListedPart, MeasureError> {
-    if listing == Listing::Versions {
-        return Err(failure::unexpected("keys in another order"));
-    }
-    in_turn(aws, target, pause_at, progress).await
-}
-
-/// Lists all of `target` one page after the other, until `pause_at` at most: it cannot pause.
+/// Lists all of `target` page by page, until `pause_at` at most: it cannot pause.
 ///
-/// A bucket that is too large for that stays so, and trying it again would cost the same once more.
-async fn in_turn(
+/// A time-out is permanent: the bucket stays too large, and another attempt would cost as much again.
+async fn list_sequentially(
     aws: &Aws,
     target: &BucketTarget,
     pause_at: Option<Instant>,
@@ -119,37 +104,37 @@ async fn in_turn(
         Some(pause_at) => timeout_at(pause_at, listing).await.unwrap_or_else(|_| {
             Err(MeasureError::permanent(
                 "timeout",
-                "the bucket can only be listed one page after the other, and one run is too short for it; name its \
-                 prefixes as entries of their own",
+                "the bucket can only be listed page by page, and one run is too short for that; add its prefixes as \
+                 separate entries",
             ))
         }),
         None => listing.await,
     };
-    Ok(ListedPart::Whole(listed?))
+    Ok(ListedPart::Complete(listed?))
 }
 
-/// Why a run over ranges ended early.
+/// Why a listing in ranges stopped.
 #[derive(Debug)]
 enum Stopped {
     Failed(MeasureError),
-    /// The provider or a policy allows one page after the other only.
-    MustBeSerial,
+    /// The provider or a policy allows sequential listings only.
+    MustBeSequential,
 }
 
-/// A listing on its way: what is left and what was counted. Both change together, when a page is settled.
+/// A listing in progress: the remaining ranges and the totals. Both change together, when a page is complete.
 #[derive(Debug)]
-struct Work {
+struct ActiveListing {
     listing: Listing,
     prefix: String,
     suffix: String,
     is_ordered: bool,
     plan: Plan,
-    sums: Sums,
-    /// Requests of the parts before.
+    totals: ListingTotals,
+    /// Requests of the previous parts.
     requests: u64,
 }
 
-impl Work {
+impl ActiveListing {
     fn new(target: &BucketTarget, listing: Listing, is_ordered: bool) -> Self {
         Self {
             listing,
@@ -157,22 +142,22 @@ impl Work {
             suffix: target.suffix.clone(),
             is_ordered,
             plan: Plan::new(target.prefix.len(), is_ordered),
-            sums: Sums::default(),
+            totals: ListingTotals::default(),
             requests: 0,
         }
     }
 
-    /// Lists what the plan wants, as many pages at a time as bring more, to the end or until `pause_at`.
+    /// Lists the pages of the plan concurrently, to the end or until `pause_at`.
     ///
-    /// At least one page is listed whatever the time is: parts that did nothing could go on for ever.
+    /// Lists at least one page whatever the time is, because parts without progress could repeat for ever.
     async fn run(
         &mut self,
-        pages: &Pages<'_>,
+        client: &PageClient<'_>,
         pause_at: Option<Instant>,
         progress: &Progress,
     ) -> Result<(), Stopped> {
-        let mut limit = Limit::default();
-        let mut under_way = FuturesUnordered::new();
+        let mut limit = ConcurrencyLimit::default();
+        let mut pending = FuturesUnordered::new();
         let pause = async {
             match pause_at {
                 Some(pause_at) => tokio::time::sleep_until(pause_at).await,
@@ -182,73 +167,80 @@ impl Work {
         let mut pause = std::pin::pin!(pause);
         let mut has_advanced = false;
         loop {
-            while under_way.len() < limit.now() {
-                let Some(ask) = self.plan.next_page() else {
+            while pending.len() < limit.current() {
+                let Some(request) = self.plan.next_page() else {
                     break;
                 };
-                under_way.push(fetch(pages, ask));
+                pending.push(fetch(client, request));
             }
-            let settled = tokio::select! {
+            let fetched = tokio::select! {
                 biased;
-                // What is under way is dropped; it is not counted, and the state begins in front of it.
+                // Pending pages are dropped. They do not count, and the checkpoint is before them.
                 () = pause.as_mut(), if has_advanced => return Ok(()),
-                settled = under_way.next() => settled,
+                fetched = pending.next() => fetched,
             };
-            let Some((ask, fetched)) = settled else {
+            let Some(Fetched { request, result }) = fetched else {
                 return Ok(());
             };
-            let page = match fetched {
-                Ok(page) => page,
-                Err(PageError::Unordered) => return Err(Stopped::MustBeSerial),
-                Err(PageError::Failed(failure)) => {
-                    // A policy may allow a listing and refuse a range of it.
-                    let is_cut = ask.open.cursor.is_none() && ask.open.lower.is_some();
-                    return Err(match failure.code {
-                        "access_denied" if is_cut => Stopped::MustBeSerial,
-                        _ => Stopped::Failed(failure),
-                    });
-                }
-            };
-            if self.plan.settle(ask.range, &page.seen) == Settled::Counted {
+            let page = result.map_err(|error| Stopped::by(error, &request))?;
+            if self.plan.complete(request.range, &page.keys) == Completion::Counted {
                 self.count(&page, progress)?;
                 has_advanced = true;
                 progress.expect(self.plan.entries_left());
             }
-            limit.page(
-                Instant::now().into_std(),
-                under_way.len(),
-                pages.throttled(),
-            );
+            let now = Instant::now().into_std();
+            limit.record_page(now, pending.len(), client.throttled());
         }
     }
 
     fn count(&mut self, page: &Page, progress: &Progress) -> Result<(), Stopped> {
-        if !self.sums.merge(&page.sums) {
-            let failure = failure::unexpected("more bytes than 64 bits hold");
-            return Err(Stopped::Failed(failure));
+        if !self.totals.merge(&page.totals) {
+            let error = s3_error::unexpected("more bytes than 64 bits hold");
+            return Err(Stopped::Failed(error));
         }
-        let tallies = [&page.sums.current, &page.sums.noncurrent];
-        let bytes = tallies.map(|tally| tally.total_bytes().unwrap_or(0));
-        progress.add(page.seen.counted, bytes.iter().sum());
+        let totals = [&page.totals.current, &page.totals.noncurrent];
+        let bytes = totals.map(|totals| totals.total_bytes().unwrap_or(0));
+        progress.add(page.keys.counted, bytes.iter().sum());
         Ok(())
     }
 
-    /// Returns what this part came to, after `requests` of its own.
-    fn part(mut self, requests: u64) -> Result<ListedPart, MeasureError> {
+    /// Returns the result of this part, which took `requests`.
+    fn into_part(mut self, requests: u64) -> Result<ListedPart, MeasureError> {
         self.requests += requests;
         if self.plan.is_finished() {
-            return Ok(ListedPart::Whole(Listed {
-                sums: self.sums,
+            return Ok(ListedPart::Complete(Listed {
+                totals: self.totals,
                 requests: self.requests,
             }));
         }
-        Ok(ListedPart::Paused(self.state()?))
+        Ok(ListedPart::Paused(self.checkpoint()?))
     }
 }
 
-async fn fetch(pages: &Pages<'_>, ask: Ask) -> (Ask, Result<Page, PageError>) {
-    let fetched = pages.page(&ask.open).await;
-    (ask, fetched)
+impl Stopped {
+    fn by(error: FetchError, request: &PageRequest) -> Self {
+        match error {
+            FetchError::Unordered => Self::MustBeSequential,
+            FetchError::Failed(error) => {
+                // A policy may allow a listing but deny its ranges.
+                let is_split = request.open.cursor.is_none() && request.open.lower.is_some();
+                match error.code {
+                    "access_denied" if is_split => Self::MustBeSequential,
+                    _ => Self::Failed(error),
+                }
+            }
+        }
+    }
+}
+
+struct Fetched {
+    request: PageRequest,
+    result: Result<Page, FetchError>,
+}
+
+async fn fetch(client: &PageClient<'_>, request: PageRequest) -> Fetched {
+    let result = client.page(&request.open).await;
+    Fetched { request, result }
 }
 
 #[cfg(test)]

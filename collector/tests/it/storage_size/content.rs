@@ -1,4 +1,4 @@
-//! Uploads and versions that break off, are refused or contradict themselves: what no emulator can be made to do.
+//! Uploads and versions that are cut off, denied or contradictory: responses that no emulator gives.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ fn parts(sizes: &[u64], next: Option<&str>) -> Answer {
     )
 }
 
-/// Starts a bucket with one object, whose uploads are answered by `answer`.
+/// Starts a bucket with one object, whose uploads and parts are listed by `answer`.
 async fn with_uploads(
     answer: impl Fn(&str, Option<&str>) -> Answer + Send + Sync + 'static,
 ) -> StandIn {
@@ -78,7 +78,7 @@ async fn measured(s3: &StandIn) -> BucketSize {
 }
 
 #[tokio::test]
-async fn pages_of_uploads_and_of_parts_are_followed_to_the_last() {
+async fn all_pages_of_uploads_and_parts_are_listed() {
     let s3 = with_uploads(|id, marker| match (id, marker) {
         ("", None) => uploads(&["one", "two"], Some("two")),
         ("", Some("two")) => uploads(&["three"], None),
@@ -101,7 +101,7 @@ async fn pages_of_uploads_and_of_parts_are_followed_to_the_last() {
 }
 
 #[tokio::test]
-async fn an_upload_that_ends_in_the_middle_is_left_out_with_all_its_parts() {
+async fn an_upload_that_ends_during_the_measurement_is_omitted_with_all_its_parts() {
     let s3 = with_uploads(|id, marker| match (id, marker) {
         ("", _) => uploads(&["gone", "ends", "stays"], None),
         ("ends", None) => parts(&[100], Some("1")),
@@ -121,7 +121,7 @@ async fn an_upload_that_ends_in_the_middle_is_left_out_with_all_its_parts() {
 }
 
 #[tokio::test]
-async fn whatever_is_in_the_way_of_uploads_makes_them_unmeasured_and_never_zero() {
+async fn uploads_that_cannot_be_listed_are_unmeasured_and_never_zero() {
     type Case = (fn(&str, Option<&str>) -> Answer, &'static str, &'static str);
     let cases: [Case; 6] = [
         (
@@ -186,23 +186,16 @@ async fn whatever_is_in_the_way_of_uploads_makes_them_unmeasured_and_never_zero(
             unmeasured.reason
         );
         assert_eq!(size.completeness(), Completeness::Partial);
-        assert_eq!(size.total_bytes(), 1, "the listing is whole");
+        assert_eq!(size.total_bytes(), 1, "the listing is complete");
     }
 }
 
 #[tokio::test]
-async fn where_versions_are_refused_the_objects_are_listed_beside_the_refusal() {
-    for (status, refusal, code, reason) in [
-        (
-            403,
-            "AccessDenied",
-            "access_denied",
-            "s3:ListBucketVersions",
-        ),
-        (501, "NotImplemented", "unsupported", "does not know"),
-    ] {
-        versions_are_unmeasured((status, refusal), (code, reason)).await;
-    }
+async fn if_versions_are_denied_the_objects_are_still_listed() {
+    let denied = Answer::error(403, "AccessDenied");
+    assert_versions_unmeasured(denied, "access_denied", "s3:ListBucketVersions").await;
+    let unknown = Answer::error(501, "NotImplemented");
+    assert_versions_unmeasured(unknown, "unsupported", "does not know").await;
 }
 
 /// Measures the bucket `name` with its noncurrent versions and delete markers.
@@ -218,17 +211,15 @@ async fn measure_versions(s3: &StandIn, name: &str) -> BucketSize {
     measured.await.unwrap()
 }
 
-async fn versions_are_unmeasured(
-    (status, refusal): (u16, &'static str),
-    (code, reason): (&str, &str),
-) {
+/// Asserts that a bucket that gives `answer` for its versions has objects, and that its versions are unmeasured.
+async fn assert_versions_unmeasured(answer: Answer, code: &str, reason: &str) {
     let s3 = StandIn::start(move |_, asked| {
         let is_versions = asked
             .path
             .split(['?', '&'])
             .any(|word| word.starts_with("versions"));
         if is_versions {
-            Answer::error(status, refusal)
+            answer.clone()
         } else {
             objects()
         }
@@ -241,15 +232,15 @@ async fn versions_are_unmeasured(
         (1, Completeness::Partial)
     );
     assert_eq!((size.noncurrent, size.delete_markers), (None, None));
-    let refused: Vec<_> = size.unmeasured.iter().map(|one| one.part).collect();
-    assert_eq!(refused, [Part::Noncurrent, Part::DeleteMarkers]);
+    let parts: Vec<_> = size.unmeasured.iter().map(|one| one.part).collect();
+    assert_eq!(parts, [Part::Noncurrent, Part::DeleteMarkers]);
     for unmeasured in &size.unmeasured {
         assert_eq!(unmeasured.code, code);
         assert!(unmeasured.reason.contains(reason), "{}", unmeasured.reason);
     }
 }
 
-/// They never keep versions: objects are all that there is, and 0 is true.
+/// Directory buckets never keep versions, so 0 is correct.
 #[tokio::test]
 async fn a_directory_bucket_has_no_versions() {
     let s3 = StandIn::start(|_, asked| {

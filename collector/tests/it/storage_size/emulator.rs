@@ -1,4 +1,4 @@
-//! Real listings of an S3 emulator, each test in an account of its own.
+//! Listings of an S3 emulator. Each test has its own account.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use shared::testing;
 use crate::services;
 use crate::support::bucket;
 
-/// Puts at a time.
-const AT_ONCE: usize = 16;
+/// Maximum number of concurrent puts.
+const CONCURRENCY: usize = 16;
 
 struct Emulated {
     aws: Arc<Aws>,
@@ -24,7 +24,7 @@ struct Emulated {
 }
 
 impl Emulated {
-    /// Returns an empty bucket; `None` when the test is to be skipped.
+    /// Returns an empty bucket; `None` if the test is skipped.
     async fn bucket() -> Option<Self> {
         let url = testing::service(testing::MINISTACK)?;
         let account = services::unique_account();
@@ -73,7 +73,7 @@ async fn a_bucket_of_several_pages_is_counted_to_the_last_object() {
         })
         .collect();
     stream::iter(puts)
-        .for_each_concurrent(AT_ONCE, |put| put)
+        .for_each_concurrent(CONCURRENCY, |put| put)
         .await;
     let progress = Progress::default();
 
@@ -81,7 +81,7 @@ async fn a_bucket_of_several_pages_is_counted_to_the_last_object() {
         .await
         .unwrap();
 
-    // 334 whole rounds of 0 + 1 + 2 bytes, and one more object of 0 bytes.
+    // 334 times 0 + 1 + 2 bytes, and one more object of 0 bytes.
     assert_eq!(
         (size.object_count(), size.total_bytes()),
         (Some(1_003), 1_002)
@@ -90,7 +90,7 @@ async fn a_bucket_of_several_pages_is_counted_to_the_last_object() {
 }
 
 #[tokio::test]
-async fn odd_keys_count_like_any_other() {
+async fn unusual_keys_count_like_any_other() {
     let Some(s3) = Emulated::bucket().await else {
         return;
     };
@@ -118,7 +118,7 @@ async fn odd_keys_count_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_prefix_and_a_suffix_hold_together() {
+async fn a_prefix_and_a_suffix_apply_together() {
     let Some(s3) = Emulated::bucket().await else {
         return;
     };
@@ -140,7 +140,7 @@ async fn a_prefix_and_a_suffix_hold_together() {
 }
 
 #[tokio::test]
-async fn storage_classes_are_told_apart() {
+async fn storage_classes_are_kept_apart() {
     let Some(s3) = Emulated::bucket().await else {
         return;
     };
@@ -175,7 +175,7 @@ async fn an_empty_bucket_is_zero_and_not_an_error() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_does_not_exist_is_missing_for_good() {
+async fn a_missing_bucket_is_a_permanent_error() {
     let Some(s3) = Emulated::bucket().await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Listings in parts: paused, killed, delivered twice, and in the end the exact number once.
+//! Listings in parts: paused, killed, delivered twice, and finally the exact size once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,60 +16,60 @@ use shared::clock::Clock;
 use shared::fleet::TargetId;
 use shared::snapshot::bucket_size::{Refresh, RefreshReason};
 use shared::snapshot::{BucketSize, Latest};
-use synthetic_s3::{Answer, Bucket, Numbers, Server};
+use synthetic_s3::{Bucket, Numbers, Response, Server};
 use tokio::sync::Notify;
 
 use crate::support::{FleetFile, World};
 
 const KEYS: usize = 25_000;
-/// What a collector leaves of its time for pausing and writing; the rest is time for listing.
+/// Time that a collector reserves for pausing and writing; the rest is for listing.
 const RESERVES: Duration = Duration::from_secs(15);
 
-/// What a queue does with the next message.
+/// Reaction of the queue to the next message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Mood {
+enum Reaction {
     #[default]
-    Takes,
-    Refuses,
-    /// Takes it and never says so: the moment for a kill between a queued message and its answer.
-    TakesInSilence,
-    /// Does not even take it: the moment for a kill between a checkpoint and its message.
+    Accepts,
+    Rejects,
+    /// Accepts it without a response: a kill between a queued message and its response.
+    AcceptsSilently,
+    /// Does not accept it: a kill between a checkpoint and its message.
     Hangs,
 }
 
-/// A queue that hands its messages back to the test.
+/// A queue that returns its messages to the test.
 #[derive(Default)]
-struct Waiting {
+struct TestQueue {
     messages: Mutex<Vec<CollectMessage>>,
-    mood: Mutex<Mood>,
-    /// Told when an invocation is to be killed.
+    reaction: Mutex<Reaction>,
+    /// Notified when an invocation must be killed.
     kill: Notify,
 }
 
-impl Waiting {
+impl TestQueue {
     fn take(&self) -> Vec<CollectMessage> {
         std::mem::take(&mut self.messages.lock().unwrap())
     }
 }
 
 #[async_trait]
-impl TargetQueue for Waiting {
+impl TargetQueue for TestQueue {
     async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
         assert_eq!(kind, JobKind::Bucket);
-        let mood = *self.mood.lock().unwrap();
+        let reaction = *self.reaction.lock().unwrap();
         let count = messages.len();
-        if matches!(mood, Mood::Takes | Mood::TakesInSilence) {
+        if matches!(reaction, Reaction::Accepts | Reaction::AcceptsSilently) {
             self.messages.lock().unwrap().extend(messages);
         }
-        match mood {
-            Mood::Takes => Ok(()),
-            Mood::Refuses => Err(QueueError {
+        match reaction {
+            Reaction::Accepts => Ok(()),
+            Reaction::Rejects => Err(QueueError {
                 kind,
                 refused: count,
                 of: count,
                 source: "down".into(),
             }),
-            Mood::TakesInSilence | Mood::Hangs => {
+            Reaction::AcceptsSilently | Reaction::Hangs => {
                 self.kill.notify_one();
                 std::future::pending().await
             }
@@ -77,13 +77,13 @@ impl TargetQueue for Waiting {
     }
 }
 
-/// A collector of one bucket whose pages take a while.
+/// A collector of one bucket with slow pages.
 struct Scene {
     world: World,
     server: Server,
     /// Number of the request at which an invocation is killed.
     kill_at: Arc<AtomicUsize>,
-    queue: Arc<Waiting>,
+    queue: Arc<TestQueue>,
     fleet: FleetFile,
     target: TargetId,
 }
@@ -91,15 +91,15 @@ struct Scene {
 impl Scene {
     fn of_shape(shape: &str) -> Self {
         let bucket = Bucket::of_shape(shape, KEYS);
-        let queue: Arc<Waiting> = Arc::default();
-        let (kill_at, queue_to_tell) = (Arc::new(AtomicUsize::new(usize::MAX)), queue.clone());
-        let kill_when = kill_at.clone();
-        let server = Server::start(bucket, 0, Duration::from_millis(1), move |asked| {
-            if asked.number >= kill_when.load(Ordering::SeqCst) {
+        let queue: Arc<TestQueue> = Arc::default();
+        let kill_at = Arc::new(AtomicUsize::new(usize::MAX));
+        let (kill_when, queue_to_notify) = (kill_at.clone(), queue.clone());
+        let server = Server::start(bucket, 0, Duration::from_millis(1), move |request| {
+            if request.number >= kill_when.load(Ordering::SeqCst) {
                 kill_when.store(usize::MAX, Ordering::SeqCst);
-                queue_to_tell.kill.notify_one();
+                queue_to_notify.kill.notify_one();
             }
-            Answer::Good
+            Response::Page
         });
         Self {
             kill_at,
@@ -125,7 +125,7 @@ impl Scene {
         Collector::of_buckets(ports, Arc::new(Aws::at(&self.server.url(), "test", "test")))
     }
 
-    /// Handles one message with so much time for listing; returns whether it must be delivered again.
+    /// Handles one message with `time` for listing; returns whether it must be delivered again.
     async fn handle(&self, message: &CollectMessage, time: Duration) -> bool {
         let body = message.to_json().unwrap();
         let event: SqsEvent = serde_json::from_value(json!({
@@ -144,8 +144,8 @@ impl Scene {
             .unwrap()
     }
 
-    /// Holds the snapshot against the bucket itself.
-    async fn assert_exact(&self, began_at: DateTime<Utc>) {
+    /// Asserts that the snapshot equals the bucket's content and was started at `started_at`.
+    async fn assert_exact(&self, started_at: DateTime<Utc>) {
         let latest = self.latest().await.unwrap();
         assert_eq!(latest.last_failure, None);
         let good = latest.good.unwrap();
@@ -154,14 +154,14 @@ impl Scene {
             good.summary.object_count().unwrap(),
         );
         assert_eq!(found, self.server.bucket().sum("", ""));
-        assert_eq!(good.run.taken_at, began_at);
+        assert_eq!(good.run.taken_at, started_at);
     }
 }
 
 #[tokio::test]
-async fn a_listing_that_one_invocation_is_too_short_for_goes_on_in_the_next() {
+async fn a_listing_that_exceeds_one_invocation_continues_in_the_next() {
     let scene = Scene::of_shape("mendix");
-    let began_at = scene.world.clock.now();
+    let started_at = scene.world.clock.now();
     let mut waiting = vec![scene.message()];
     let mut parts = 0;
 
@@ -169,37 +169,37 @@ async fn a_listing_that_one_invocation_is_too_short_for_goes_on_in_the_next() {
         assert!(!scene.handle(&message, Duration::ZERO).await);
         parts += 1;
         waiting.extend(scene.queue.take());
-        // Until the last range is done there is nothing to serve.
+        // Nothing is published before the last range is complete.
         assert_eq!(scene.latest().await.is_none(), !waiting.is_empty());
         scene.world.clock.advance(Duration::from_secs(900));
     }
 
     assert!(parts > 1, "{parts}");
-    scene.assert_exact(began_at).await;
+    scene.assert_exact(started_at).await;
     let good = scene.latest().await.unwrap().good.unwrap();
     assert_eq!(good.run.duration, Duration::from_secs(900 * (parts - 1)));
 }
 
-/// Invocations die at random requests, between a checkpoint and its message and between that and its answer; messages
-/// come twice and at the same time, and are delivered again when nobody answered for them.
+/// Invocations are killed at random requests, between a checkpoint and its message, and between that and its response.
+/// Messages arrive twice and concurrently, and are delivered again if they were not acknowledged.
 #[tokio::test]
 async fn a_kill_at_any_moment_loses_nothing_and_counts_nothing_twice() {
     for (seed, shape) in [(1, "uuid"), (2, "dates"), (3, "skewed"), (4, "unicode")] {
         let scene = Scene::of_shape(shape);
-        let began_at = scene.world.clock.now();
+        let started_at = scene.world.clock.now();
         let mut numbers = Numbers(seed);
         let mut waiting = vec![scene.message()];
         let mut kills = 0;
 
         while let Some(message) = waiting.pop() {
-            let moods = [
-                Mood::Takes,
-                Mood::Takes,
-                Mood::Refuses,
-                Mood::TakesInSilence,
-                Mood::Hangs,
+            let reactions = [
+                Reaction::Accepts,
+                Reaction::Accepts,
+                Reaction::Rejects,
+                Reaction::AcceptsSilently,
+                Reaction::Hangs,
             ];
-            *scene.queue.mood.lock().unwrap() = moods[numbers.below(moods.len())];
+            *scene.queue.reaction.lock().unwrap() = reactions[numbers.below(reactions.len())];
             if numbers.below(2) == 0 {
                 let at = scene.server.requests() + numbers.below(4);
                 scene.kill_at.store(at, Ordering::SeqCst);
@@ -228,14 +228,14 @@ async fn a_kill_at_any_moment_loses_nothing_and_counts_nothing_twice() {
         }
 
         assert!(kills > 0, "{shape}: nothing was killed");
-        scene.assert_exact(began_at).await;
+        scene.assert_exact(started_at).await;
     }
 }
 
 #[tokio::test]
-async fn the_next_tick_does_not_list_beside_a_run_under_way_and_takes_over_an_abandoned_one() {
+async fn the_next_tick_skips_an_active_run_and_takes_over_an_abandoned_one() {
     let scene = Scene::of_shape("uuid");
-    let began_at = scene.world.clock.now();
+    let started_at = scene.world.clock.now();
     assert!(!scene.handle(&scene.message(), Duration::ZERO).await);
     assert_eq!(scene.queue.take().len(), 1);
     let requests = scene.server.requests();
@@ -255,13 +255,13 @@ async fn the_next_tick_does_not_list_beside_a_run_under_way_and_takes_over_an_ab
             .await
     );
 
-    scene.assert_exact(began_at).await;
+    scene.assert_exact(started_at).await;
     let good = scene.latest().await.unwrap().good.unwrap();
     assert_eq!(good.run.scheduled_at, scene.world.clock.now());
 }
 
 #[tokio::test]
-async fn a_message_that_comes_after_the_end_lists_nothing_again() {
+async fn a_message_that_is_redelivered_after_the_end_lists_nothing() {
     let scene = Scene::of_shape("uuid");
     let message = scene.message();
     assert!(!scene.handle(&message, Duration::ZERO).await);
@@ -281,7 +281,7 @@ async fn what_is_added_while_a_listing_is_under_way_is_kept_with_its_numbers() {
     let first = scene.message();
     assert!(!scene.handle(&first, Duration::from_secs(60)).await);
     scene.world.clock.advance(Duration::from_secs(3600));
-    let began_at = scene.world.clock.now();
+    let started_at = scene.world.clock.now();
     assert!(!scene.handle(&scene.message(), Duration::ZERO).await);
     let requests = scene.server.requests();
 
@@ -309,9 +309,9 @@ async fn what_is_added_while_a_listing_is_under_way_is_kept_with_its_numbers() {
         assert!(!scene.handle(&message, Duration::from_millis(20)).await);
         waiting.extend(scene.queue.take());
     }
-    scene.assert_exact(began_at).await;
+    scene.assert_exact(started_at).await;
     let after = scene.latest().await.unwrap().good.unwrap();
-    assert_eq!(after.summary.listing.unwrap().scheduled_at, began_at);
+    assert_eq!(after.summary.listing.unwrap().scheduled_at, started_at);
 
     // Delivered again after the newer listing, it changes nothing.
     assert!(!scene.handle(&told, Duration::from_secs(60)).await);

@@ -1,4 +1,4 @@
-//! What S3 does only on a bad day.
+//! Rare responses of S3.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn failed(s3: &StandIn) -> MeasureError {
 }
 
 #[tokio::test]
-async fn pages_are_followed_to_the_last() {
+async fn all_pages_are_listed() {
     let s3 = StandIn::start(|_, asked| match asked.query("continuation-token") {
         None => page(&[("a", 1), ("b/", 0)], Some("two")),
         Some("two") => page(&[], Some("three")),
@@ -72,7 +72,7 @@ async fn pages_are_followed_to_the_last() {
 }
 
 #[tokio::test]
-async fn a_failure_on_a_later_page_is_never_a_smaller_total() {
+async fn an_error_on_a_later_page_is_never_a_smaller_total() {
     let s3 = StandIn::start(|_, asked| match asked.query("continuation-token") {
         None => page(&[("a", 1)], Some("two")),
         Some(_) => Answer::error(403, "AccessDenied"),
@@ -85,18 +85,18 @@ async fn a_failure_on_a_later_page_is_never_a_smaller_total() {
 }
 
 #[tokio::test]
-async fn a_page_that_leads_to_itself_is_an_error_and_not_an_end() {
+async fn a_page_that_names_itself_as_the_next_is_an_error_and_not_the_end() {
     let s3 = StandIn::start(|_, _| page(&[("a", 1)], Some("again"))).await;
 
     let error = failed(&s3).await;
 
     assert_eq!(error.code, "unexpected_answer");
-    // Twice to see that it does not go on, and twice more without relying on the order of keys.
+    // Two requests to detect the loop, and two more without relying on the order of keys.
     assert_eq!(s3.asked().len(), 4);
 }
 
 #[tokio::test]
-async fn more_pages_without_a_way_to_them_are_an_error_and_not_an_end() {
+async fn more_pages_without_a_token_are_an_error_and_not_the_end() {
     let s3 = StandIn::start(|_, _| {
         Answer::new(
             200,
@@ -109,7 +109,7 @@ async fn more_pages_without_a_way_to_them_are_an_error_and_not_an_end() {
 }
 
 #[tokio::test]
-async fn the_right_region_is_named() {
+async fn the_error_names_the_buckets_region() {
     let s3 = StandIn::start(|_, _| {
         let mut redirect = Answer::error(301, "PermanentRedirect");
         redirect.headers = vec![("x-amz-bucket-region", "eu-central-1".to_owned())];
@@ -124,7 +124,7 @@ async fn the_right_region_is_named() {
 }
 
 #[tokio::test]
-async fn throttling_that_ends_in_time_is_not_seen() {
+async fn short_throttling_is_retried() {
     let s3 = StandIn::start(|number, _| match number {
         0 | 1 => Answer::error(503, "SlowDown"),
         _ => page(&[("a", 7)], None),
@@ -138,7 +138,7 @@ async fn throttling_that_ends_in_time_is_not_seen() {
 }
 
 #[tokio::test]
-async fn throttling_without_an_end_may_pass_by_itself() {
+async fn endless_throttling_is_a_transient_error() {
     let s3 = StandIn::start(|_, _| Answer::error(503, "SlowDown")).await;
 
     let error = failed(&s3).await;
@@ -147,7 +147,7 @@ async fn throttling_without_an_end_may_pass_by_itself() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_within_a_page_is_no_page() {
+async fn a_connection_that_ends_within_a_page_is_an_error() {
     let s3 = StandIn::start(|_, _| Answer {
         missing_bytes: 100,
         ..page(&[("a", 1)], None)
@@ -159,9 +159,9 @@ async fn a_connection_that_ends_within_a_page_is_no_page() {
     assert_eq!((error.code, error.is_transient), ("connection_cut", true));
 }
 
-/// Without a length the end of the connection is the end of the answer, and only the page itself can tell.
+/// The HTTP response is complete, so only the page itself shows that it is truncated.
 #[tokio::test]
-async fn a_page_that_stops_between_two_objects_is_no_page() {
+async fn a_page_that_stops_between_two_objects_is_an_error() {
     let whole = page(&[("a", 1), ("b", 2)], None).body;
     let half = whole.split("<Contents><Key>b").next().unwrap().to_owned();
     let s3 = StandIn::start(move |_, _| Answer::new(200, half.clone())).await;
@@ -183,14 +183,14 @@ async fn a_negative_size_is_an_error() {
 }
 
 #[tokio::test]
-async fn keys_that_xml_cannot_hold_are_counted() {
+async fn keys_that_are_invalid_in_xml_are_counted() {
     let s3 = StandIn::start(|_, _| page(&[("a%01b", 1), ("c+d", 2)], None)).await;
 
     assert_eq!(measured(&s3).await.unwrap().total_bytes(), 3);
 }
 
 #[tokio::test]
-async fn a_closed_port_may_open_again() {
+async fn a_closed_port_is_a_transient_error() {
     let aws = Arc::new(Aws::at(NOWHERE, "test", "test"));
 
     let error = measure_bucket(aws, &bucket("files"), &Progress::default())
@@ -201,9 +201,9 @@ async fn a_closed_port_may_open_again() {
     assert!(!error.reason.contains("127.0.0.1"), "{}", error.reason);
 }
 
-/// The role cannot be assumed, because the stand-in refuses that too: no request for the bucket is ever made.
+/// The stand-in denies `AssumeRole`, so no request for the bucket is ever sent.
 #[tokio::test]
-async fn a_role_that_is_refused_is_missing_credentials() {
+async fn a_role_that_cannot_be_assumed_is_reported_as_missing_credentials() {
     let s3 = StandIn::start(|_, asked| {
         assert!(asked.body.contains("AssumeRole"), "{asked:?}");
         Answer::new(
@@ -226,10 +226,10 @@ async fn a_role_that_is_refused_is_missing_credentials() {
     assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
 }
 
-/// Such a listing cannot pause: it used to run into the time-out of its run, and was tried again for nothing.
+/// A sequential listing cannot pause. A retry would run into the same time limit.
 #[tokio::test]
-async fn a_bucket_that_is_listed_in_turn_and_does_not_end_in_time_has_failed_for_good() {
-    // The encoding of keys that a suffix is held against comes behind them: only the SDK's client reads such pages.
+async fn a_sequential_listing_that_exceeds_its_time_is_a_permanent_error() {
+    // A suffix requires decoded keys, but the encoding is announced after them: only the SDK's client reads such pages.
     let s3 = StandIn::start(|number, _| {
         Answer::new(
             200,
@@ -254,10 +254,6 @@ async fn a_bucket_that_is_listed_in_turn_and_does_not_end_in_time_has_failed_for
 
     let error = part.unwrap_err();
     assert_eq!((error.code, error.is_transient), ("timeout", false));
-    assert!(
-        error.reason.contains("one page after the other"),
-        "{}",
-        error.reason
-    );
-    assert!(s3.asked().len() > 5, "it was under way");
+    assert!(error.reason.contains("page by page"), "{}", error.reason);
+    assert!(s3.asked().len() > 5, "the listing was in progress");
 }

@@ -1,4 +1,4 @@
-//! Buckets of every shape over HTTP, and faults in the middle of them: the exact number or a named failure.
+//! Buckets of every shape over HTTP, with faults during the listing: the exact size or an error, never a wrong size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,18 +8,21 @@ use collector::{MeasureError, Progress, measure_bucket};
 use shared::aws::Aws;
 use shared::fleet::{BucketTarget, Measured};
 use shared::snapshot::BucketSize;
-use synthetic_s3::{Answer, Asked, Bucket, Numbers, SHAPES, Server};
+use synthetic_s3::{Bucket, Numbers, Request, Response, SHAPES, Server};
 
 use crate::support::bucket;
 
-/// Keys of a bucket that is listed in ranges.
+/// Number of keys of a bucket that is listed in ranges.
 const MANY: usize = 30_000;
 
-fn serve(bucket: Bucket, behaviour: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
-    Server::start(bucket, 0, Duration::from_millis(1), behaviour)
+fn serve(
+    bucket: Bucket,
+    behavior: impl Fn(&Request) -> Response + Send + Sync + 'static,
+) -> Server {
+    Server::start(bucket, 0, Duration::from_millis(1), behavior)
 }
 
-/// Returns the target that is all current objects of the served bucket with this prefix and suffix.
+/// Returns the target of all current objects with this prefix and suffix.
 fn target(prefix: &str, suffix: &str) -> BucketTarget {
     BucketTarget {
         prefix: prefix.into(),
@@ -34,7 +37,7 @@ async fn measure(server: &Server, target: &BucketTarget) -> Result<BucketSize, M
     measure_bucket(aws, target, &Progress::default()).await
 }
 
-/// Measures everything and holds it against the bucket itself.
+/// Measures the whole bucket and compares the result with its content.
 async fn assert_exact(server: &Server) {
     let size = measure(server, &target("", "")).await.unwrap();
 
@@ -44,7 +47,7 @@ async fn assert_exact(server: &Server) {
     );
 }
 
-/// Measures what cannot be measured.
+/// Measures a bucket that must fail and returns the error.
 async fn failure(server: &Server) -> MeasureError {
     let error = measure(server, &target("", "")).await.unwrap_err();
     assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
@@ -52,9 +55,9 @@ async fn failure(server: &Server) -> MeasureError {
 }
 
 #[tokio::test]
-async fn every_shape_is_exact_by_bytes_objects_and_classes() {
+async fn every_shape_has_exact_bytes_objects_and_classes() {
     for shape in SHAPES {
-        let server = serve(Bucket::of_shape(shape, 7_000), |_| Answer::Good);
+        let server = serve(Bucket::of_shape(shape, 7_000), |_| Response::Page);
 
         let size = measure(&server, &target("", "")).await.unwrap();
 
@@ -75,8 +78,8 @@ async fn every_shape_is_exact_by_bytes_objects_and_classes() {
 }
 
 #[tokio::test]
-async fn prefixes_and_suffixes_hold_in_ranges_too() {
-    let server = serve(Bucket::of_shape("mendix", MANY), |_| Answer::Good);
+async fn prefixes_and_suffixes_apply_in_ranges_too() {
+    let server = serve(Bucket::of_shape("mendix", MANY), |_| Response::Page);
 
     for (prefix, suffix) in [("1", ""), ("", "a"), ("f", "0"), ("00/", ""), ("none", "")] {
         let size = measure(&server, &target(prefix, suffix)).await.unwrap();
@@ -91,16 +94,16 @@ async fn prefixes_and_suffixes_hold_in_ranges_too() {
 }
 
 #[tokio::test]
-async fn a_large_bucket_is_listed_in_ranges_and_a_small_one_like_a_file() {
-    let large = serve(Bucket::of_shape("uuid", MANY), |_| Answer::Good);
-    let small = serve(Bucket::of_shape("uuid", 2_500), |_| Answer::Good);
-    let folders = serve(Bucket::of_shape("folders", 10_000), |_| Answer::Good);
+async fn a_large_bucket_is_listed_in_ranges_and_a_small_one_without_extra_requests() {
+    let large = serve(Bucket::of_shape("uuid", MANY), |_| Response::Page);
+    let small = serve(Bucket::of_shape("uuid", 2_500), |_| Response::Page);
+    let folders = serve(Bucket::of_shape("folders", 10_000), |_| Response::Page);
 
     for server in [&large, &small, &folders] {
         assert_exact(server).await;
     }
 
-    assert!(large.most_under_way() > 1);
+    assert!(large.max_concurrent() > 1);
     assert!(
         large.requests() <= MANY / 1000 * 13 / 10,
         "{}",
@@ -112,10 +115,10 @@ async fn a_large_bucket_is_listed_in_ranges_and_a_small_one_like_a_file() {
 
 #[tokio::test]
 async fn a_burst_of_slow_downs_changes_nothing() {
-    let server = serve(Bucket::of_shape("dates", MANY), |asked| {
-        match asked.number {
-            8..20 => Answer::Refused(503, "SlowDown", ""),
-            _ => Answer::Good,
+    let server = serve(Bucket::of_shape("dates", MANY), |request| {
+        match request.number {
+            8..20 => Response::error(503, "SlowDown"),
+            _ => Response::Page,
         }
     });
 
@@ -123,12 +126,12 @@ async fn a_burst_of_slow_downs_changes_nothing() {
 }
 
 #[tokio::test]
-async fn pages_that_break_off_now_and_then_are_asked_for_again() {
-    let server = serve(Bucket::of_shape("skewed", MANY), |asked| {
-        match asked.number % 7 {
-            3 => Answer::Cut(0.7),
-            5 => Answer::Refused(500, "InternalError", ""),
-            _ => Answer::Good,
+async fn pages_that_fail_occasionally_are_requested_again() {
+    let server = serve(Bucket::of_shape("skewed", MANY), |request| {
+        match request.number % 7 {
+            3 => Response::Truncated(0.7),
+            5 => Response::error(500, "InternalError"),
+            _ => Response::Page,
         }
     });
 
@@ -136,13 +139,13 @@ async fn pages_that_break_off_now_and_then_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_page_that_always_breaks_off_is_a_failure() {
+async fn a_page_that_is_always_cut_off_is_an_error() {
     for share in [0.2, 0.999] {
-        let server = serve(Bucket::of_shape("uuid", MANY), move |asked| {
-            if asked.number < 5 {
-                Answer::Good
+        let server = serve(Bucket::of_shape("uuid", MANY), move |request| {
+            if request.number < 5 {
+                Response::Page
             } else {
-                Answer::Cut(share)
+                Response::Truncated(share)
             }
         });
 
@@ -153,13 +156,13 @@ async fn a_page_that_always_breaks_off_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_refusal_on_any_page_is_a_failure_and_never_a_smaller_number() {
+async fn access_denied_on_any_page_is_an_error_and_never_a_smaller_size() {
     for allowed in [0, 1, 2, 7, 15] {
-        let server = serve(Bucket::of_shape("uuid", MANY), move |asked| {
-            if asked.number < allowed {
-                Answer::Good
+        let server = serve(Bucket::of_shape("uuid", MANY), move |request| {
+            if request.number < allowed {
+                Response::Page
             } else {
-                Answer::Refused(403, "AccessDenied", "")
+                Response::error(403, "AccessDenied")
             }
         });
 
@@ -170,12 +173,12 @@ async fn a_refusal_on_any_page_is_a_failure_and_never_a_smaller_number() {
 }
 
 #[tokio::test]
-async fn where_ranges_are_refused_the_pages_are_listed_in_turn() {
-    let server = serve(Bucket::of_shape("uuid", MANY), |asked| {
-        if asked.is_for_a_range() {
-            Answer::Refused(403, "AccessDenied", "")
+async fn a_bucket_whose_ranges_are_denied_is_listed_sequentially() {
+    let server = serve(Bucket::of_shape("uuid", MANY), |request| {
+        if request.starts_range() {
+            Response::error(403, "AccessDenied")
         } else {
-            Answer::Good
+            Response::Page
         }
     });
 
@@ -183,29 +186,37 @@ async fn where_ranges_are_refused_the_pages_are_listed_in_turn() {
 }
 
 #[tokio::test]
-async fn where_the_start_is_ignored_the_pages_are_listed_in_turn() {
-    let server = serve(Bucket::of_shape("uuid", MANY), |_| Answer::FromTheStart);
+async fn a_provider_that_ignores_start_after_is_listed_sequentially() {
+    let server = serve(Bucket::of_shape("uuid", MANY), |_| Response::FromStart);
 
     assert_exact(&server).await;
 }
 
 #[tokio::test]
-async fn a_truncated_page_without_a_token_is_a_failure() {
-    let server = serve(Bucket::of_shape("uuid", MANY), |asked| match asked.number {
-        6 => Answer::Changed("<NextContinuationToken>t", "<Other>t"),
-        _ => Answer::Good,
+async fn a_truncated_page_without_a_token_is_an_error() {
+    let server = serve(Bucket::of_shape("uuid", MANY), |request| {
+        match request.number {
+            6 => Response::Replaced {
+                from: "<NextContinuationToken>t",
+                to: "<Other>t",
+            },
+            _ => Response::Page,
+        }
     });
 
     assert_eq!(failure(&server).await.code, "unexpected_answer");
 }
 
 #[tokio::test]
-async fn a_page_with_fewer_keys_than_it_announces_is_a_failure() {
-    let server = serve(Bucket::of_shape("uuid", MANY), |asked| {
-        if asked.number < 6 {
-            Answer::Good
+async fn a_page_with_fewer_keys_than_it_announces_is_an_error() {
+    let server = serve(Bucket::of_shape("uuid", MANY), |request| {
+        if request.number < 6 {
+            Response::Page
         } else {
-            Answer::Changed("<KeyCount>1000<", "<KeyCount>1001<")
+            Response::Replaced {
+                from: "<KeyCount>1000<",
+                to: "<KeyCount>1001<",
+            }
         }
     });
 
@@ -213,14 +224,14 @@ async fn a_page_with_fewer_keys_than_it_announces_is_a_failure() {
 }
 
 #[tokio::test]
-async fn credentials_that_expire_in_the_middle_are_fetched_again() {
-    let refusals = AtomicUsize::new(0);
-    let server = serve(Bucket::of_shape("uuid", MANY), move |asked| {
-        let is_late = (10..14).contains(&asked.number);
-        if is_late && refusals.fetch_add(1, Ordering::SeqCst) < 2 {
-            Answer::Refused(400, "ExpiredToken", "")
+async fn credentials_that_expire_during_a_listing_are_replaced() {
+    let rejected = AtomicUsize::new(0);
+    let server = serve(Bucket::of_shape("uuid", MANY), move |request| {
+        let is_late = (10..14).contains(&request.number);
+        if is_late && rejected.fetch_add(1, Ordering::SeqCst) < 2 {
+            Response::error(400, "ExpiredToken")
         } else {
-            Answer::Good
+            Response::Page
         }
     });
 
@@ -228,9 +239,9 @@ async fn credentials_that_expire_in_the_middle_are_fetched_again() {
 }
 
 #[tokio::test]
-async fn credentials_that_stay_refused_are_a_failure() {
+async fn credentials_that_are_always_rejected_are_an_error() {
     let server = serve(Bucket::of_shape("uuid", 3_000), |_| {
-        Answer::Refused(400, "ExpiredToken", "")
+        Response::error(400, "ExpiredToken")
     });
 
     let error = failure(&server).await;
@@ -243,16 +254,16 @@ async fn credentials_that_stay_refused_are_a_failure() {
 }
 
 #[tokio::test]
-async fn a_bucket_in_another_region_is_followed_there() {
-    let server = serve(Bucket::of_shape("uuid", 2_500), |asked| {
-        if asked.head.contains("/eu-north-1/s3/aws4_request") {
-            Answer::Good
+async fn a_bucket_in_another_region_is_listed_there() {
+    let server = serve(Bucket::of_shape("uuid", 2_500), |request| {
+        if request.head.contains("/eu-north-1/s3/aws4_request") {
+            Response::Page
         } else {
-            Answer::Refused(
-                301,
-                "PermanentRedirect",
-                "x-amz-bucket-region: eu-north-1\r\n",
-            )
+            Response::Error {
+                status: 301,
+                code: "PermanentRedirect",
+                headers: "x-amz-bucket-region: eu-north-1\r\n",
+            }
         }
     });
 
@@ -261,12 +272,12 @@ async fn a_bucket_in_another_region_is_followed_there() {
 }
 
 #[tokio::test]
-async fn who_agrees_to_pay_says_so_on_every_page() {
-    let server = serve(Bucket::of_shape("uuid", 3_000), |asked| {
-        if asked.head.contains("x-amz-request-payer: requester") {
-            Answer::Good
+async fn requester_pays_is_sent_with_every_page() {
+    let server = serve(Bucket::of_shape("uuid", 3_000), |request| {
+        if request.head.contains("x-amz-request-payer: requester") {
+            Response::Page
         } else {
-            Answer::Refused(403, "AccessDenied", "")
+            Response::error(403, "AccessDenied")
         }
     });
     let mut payer = target("", "");
@@ -281,22 +292,25 @@ async fn who_agrees_to_pay_says_so_on_every_page() {
     );
 }
 
-/// Random faults on random requests of random shapes: the exact number, or a failure with a name.
+/// Random faults on random requests of random shapes: the exact size or a known error.
 #[tokio::test]
-async fn whatever_goes_wrong_no_number_is_wrong() {
+async fn random_faults_never_lead_to_a_wrong_size() {
     for seed in 0..12 {
         let mut numbers = Numbers(seed);
         let shape = SHAPES[numbers.below(SHAPES.len())];
-        let server = serve(Bucket::of_shape(shape, 9_000), move |asked| {
-            let mut numbers = Numbers(seed * 7_919 + asked.number as u64);
+        let server = serve(Bucket::of_shape(shape, 9_000), move |request| {
+            let mut numbers = Numbers(seed * 7_919 + request.number as u64);
             match numbers.below(30) {
-                0 => Answer::Refused(503, "SlowDown", ""),
-                1 => Answer::Refused(500, "InternalError", ""),
-                2 => Answer::Cut(0.5),
-                3 => Answer::Changed("</ListBucketResult>", ""),
-                4 => Answer::Silence(Duration::from_millis(30)),
-                5 if seed % 3 == 0 => Answer::Refused(403, "AccessDenied", ""),
-                _ => Answer::Good,
+                0 => Response::error(503, "SlowDown"),
+                1 => Response::error(500, "InternalError"),
+                2 => Response::Truncated(0.5),
+                3 => Response::Replaced {
+                    from: "</ListBucketResult>",
+                    to: "",
+                },
+                4 => Response::Delayed(Duration::from_millis(30)),
+                5 if seed % 3 == 0 => Response::error(403, "AccessDenied"),
+                _ => Response::Page,
             }
         });
 
@@ -306,14 +320,14 @@ async fn whatever_goes_wrong_no_number_is_wrong() {
                 assert_eq!(found, server.bucket().sum("", ""), "{shape} {seed}");
             }
             Err(error) => {
-                let named = [
+                let expected = [
                     "throttled",
                     "unavailable",
                     "connection_cut",
                     "access_denied",
                     "timeout",
                 ];
-                assert!(named.contains(&error.code), "{shape} {seed}: {error:?}");
+                assert!(expected.contains(&error.code), "{shape} {seed}: {error:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Versions, delete markers and incomplete uploads in two emulators, each held against a plain listing by the SDK.
+//! Versions, delete markers and incomplete uploads in two emulators, compared with a plain listing by the SDK.
 
 mod plain;
 
@@ -14,11 +14,11 @@ use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::Part;
 use shared::testing;
 
-use self::plain::Sums;
+use self::plain::{Counted, Sums, UploadSums};
 use crate::services;
 use crate::support::bucket;
 
-/// Bytes of a part that S3 would take anywhere but at the end.
+/// Minimum bytes of a part that is not the last one.
 const PART: usize = 5 << 20;
 
 const EVERYTHING: Measured = Measured {
@@ -32,12 +32,12 @@ struct Emulated {
     aws: Arc<Aws>,
     client: Client,
     bucket: String,
-    /// Whether its list of parts is called as S3 calls it: the SDK reads no other, and moto's is not.
+    /// Whether its list of parts has S3's element name, which the SDK requires and moto does not use.
     lists_parts: bool,
 }
 
 impl Emulated {
-    /// Returns an empty bucket in each emulator; none when the tests are to be skipped.
+    /// Returns an empty bucket in each emulator; none if the tests are skipped.
     async fn buckets() -> Vec<Self> {
         let mut buckets = Vec::new();
         for variable in [testing::MINISTACK, testing::MOTO] {
@@ -84,8 +84,8 @@ impl Emulated {
             .unwrap();
     }
 
-    /// Begins an upload of parts with these bytes and returns its id.
-    async fn begin(&self, key: &str, parts: &[usize]) -> String {
+    /// Starts an upload with parts of these sizes and returns its id.
+    async fn start_upload(&self, key: &str, parts: &[usize]) -> String {
         let request = self.client.create_multipart_upload().bucket(&self.bucket);
         let request = request.key(key).storage_class(StorageClass::Standard);
         let id = request.send().await.unwrap().upload_id.unwrap();
@@ -110,27 +110,27 @@ impl Emulated {
             .unwrap()
     }
 
-    /// Asserts that all parts are those of the plain listing, and returns them.
+    /// Asserts that the measurement equals the plain listing, and returns it.
     async fn assert_as_plain(&self, prefix: &str) -> Sums {
         let size = self.measure(EVERYTHING, prefix, "").await;
         let measured = Sums::of(&size);
         let plain = plain::list(&self.client, &self.bucket, prefix).await;
         assert_eq!(measured, plain, "{} {prefix:?}", self.bucket);
-        let refused = size
+        let unmeasured = size
             .unmeasured
             .iter()
             .map(|one| (one.part, one.code.as_str()));
-        let refused: Vec<_> = refused.collect();
+        let unmeasured: Vec<_> = unmeasured.collect();
         match measured.uploads {
-            Some(_) => assert_eq!(refused, []),
-            None => assert_eq!(refused, [(Part::Multipart, "unexpected_answer")]),
+            Some(_) => assert_eq!(unmeasured, []),
+            None => assert_eq!(unmeasured, [(Part::Multipart, "unexpected_answer")]),
         }
         measured
     }
 }
 
 #[tokio::test]
-async fn versions_and_delete_markers_are_parts_of_their_own() {
+async fn versions_and_delete_markers_are_measured_separately() {
     for s3 in Emulated::buckets().await {
         s3.put("before", 1).await;
         s3.keep_versions().await;
@@ -144,20 +144,21 @@ async fn versions_and_delete_markers_are_parts_of_their_own() {
         let part = s3.measure(EVERYTHING, "b/", ".pdf").await;
         let current = s3.measure(Measured::default(), "", "").await;
 
+        let counted = |bytes, count| Counted { bytes, count };
         let expected = Sums {
-            current: (3_001, 2),
-            noncurrent: (40_210, 3),
+            current: counted(3_001, 2),
+            noncurrent: counted(40_210, 3),
             delete_markers: 1,
-            uploads: Some((0, 0, 0)),
+            uploads: Some(UploadSums::default()),
         };
         assert_eq!(all, expected);
         let expected = Sums {
-            current: (0, 0),
-            noncurrent: (40_000, 1),
+            current: counted(0, 0),
+            noncurrent: counted(40_000, 1),
             ..expected
         };
         assert_eq!(Sums::of(&part), expected);
-        // The same objects by the other listing, and what it does not see is null.
+        // The listing of objects finds the same objects, and reports versions as unknown.
         assert_eq!(
             (current.total_bytes(), current.object_count()),
             (3_001, Some(2))
@@ -166,8 +167,8 @@ async fn versions_and_delete_markers_are_parts_of_their_own() {
     }
 }
 
-/// Pages that end among the versions of one key: the next has to begin behind a version and not behind a key. Only
-/// moto's pages are small enough for a test to fill them, with 100 entries.
+/// Pages end among the versions of one key, so the next page must start after a version and not after a key. Only
+/// moto's pages, of 100 entries, are small enough for that.
 #[tokio::test]
 async fn a_page_that_ends_among_the_versions_of_a_key_loses_and_repeats_none() {
     let Some(s3) = Emulated::bucket(testing::MOTO).await else {
@@ -175,7 +176,7 @@ async fn a_page_that_ends_among_the_versions_of_a_key_loses_and_repeats_none() {
     };
     s3.keep_versions().await;
     let keys = ["a/ünï", "a/b+c%20d", "b&<c>", "y"];
-    // At the same time for different keys only: the emulator loses versions of one key otherwise.
+    // Concurrent for different keys only, because the emulator loses concurrent versions of one key.
     let puts = keys.map(|key| {
         let s3 = &s3;
         async move {
@@ -192,20 +193,20 @@ async fn a_page_that_ends_among_the_versions_of_a_key_loses_and_repeats_none() {
     let part = s3.assert_as_plain("a/").await;
 
     let of_key = (1..=60).sum::<u64>();
-    assert_eq!(all.current.0 + all.noncurrent.0, 4 * of_key + 7);
-    assert_eq!((all.current.1, all.noncurrent.1), (4, 237));
-    assert_eq!((part.current.1, part.noncurrent.1), (1, 119));
+    assert_eq!(all.current.bytes + all.noncurrent.bytes, 4 * of_key + 7);
+    assert_eq!((all.current.count, all.noncurrent.count), (4, 237));
+    assert_eq!((part.current.count, part.noncurrent.count), (1, 119));
     assert_eq!((all.delete_markers, part.delete_markers), (1, 1));
 }
 
 #[tokio::test]
-async fn incomplete_uploads_are_sized_by_their_parts_and_ended_ones_are_not() {
+async fn incomplete_uploads_are_measured_and_aborted_ones_are_not() {
     for s3 in Emulated::buckets().await {
         s3.put("object", 7).await;
-        s3.begin("a/first video.mp4", &[PART, 100]).await;
-        s3.begin("a/without-parts", &[]).await;
-        s3.begin("b/other.bin", &[50]).await;
-        let aborted = s3.begin("a/aborted", &[60]).await;
+        s3.start_upload("a/first video.mp4", &[PART, 100]).await;
+        s3.start_upload("a/without-parts", &[]).await;
+        s3.start_upload("b/other.bin", &[50]).await;
+        let aborted = s3.start_upload("a/aborted", &[60]).await;
         let request = s3.client.abort_multipart_upload().bucket(&s3.bucket);
         let request = request.key("a/aborted").upload_id(aborted);
         request.send().await.unwrap();
@@ -216,17 +217,24 @@ async fn incomplete_uploads_are_sized_by_their_parts_and_ended_ones_are_not() {
         let whole = s3.measure(Measured::default(), "", "").await;
         let none = s3.measure(Measured::current(), "", "").await;
 
-        // What the SDK cannot read is no upload less: it is unmeasured.
+        // Uploads that the SDK cannot read are unmeasured and not missing.
         assert_eq!(all.uploads.is_some(), s3.lists_parts);
         if s3.lists_parts {
-            assert_eq!(all.uploads, Some((3, 3, PART as u64 + 150)));
-            assert_eq!(part.uploads, Some((2, 2, PART as u64 + 100)));
-            assert_eq!(Sums::of(&video).uploads, Some((1, 2, PART as u64 + 100)));
+            let sums = |uploads, parts, bytes| {
+                Some(UploadSums {
+                    uploads,
+                    parts,
+                    bytes: PART as u64 + bytes,
+                })
+            };
+            assert_eq!(all.uploads, sums(3, 3, 150));
+            assert_eq!(part.uploads, sums(2, 2, 100));
+            assert_eq!(Sums::of(&video).uploads, sums(1, 2, 100));
             let uploads = whole.multipart.as_ref().unwrap();
             assert_eq!(uploads.by_storage_class["STANDARD"], PART as u64 + 150);
             assert!(uploads.oldest_initiated_at.is_some());
         }
-        // Parts are in no sum of objects.
+        // Parts do not count as objects.
         assert_eq!((whole.total_bytes(), whole.object_count()), (7, Some(1)));
         assert_eq!(none.multipart, None);
     }

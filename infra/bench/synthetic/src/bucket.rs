@@ -1,10 +1,10 @@
-//! The content of a bucket: keys in order, each with what a listing says of it. No I/O.
+//! The content of a bucket: keys in order, each with its size and storage class. No I/O.
 
 use std::ops::Range;
 
 use crate::shapes::keys_of_shape;
 
-/// Storage classes in turn; `None` is how S3 lists the default in some answers.
+/// Storage classes that objects cycle through; `None` is how S3 lists the default class in some responses.
 const CLASSES: [Option<&str>; 7] = [
     Some("STANDARD"),
     Some("STANDARD"),
@@ -19,11 +19,11 @@ const CLASSES: [Option<&str>; 7] = [
 #[derive(Debug, Clone, Default)]
 pub struct Bucket {
     keys: Vec<String>,
-    /// Versions of each key: the current one and noncurrent ones.
+    /// Number of versions of each key, including the current one.
     pub versions_per_key: usize,
 }
 
-/// What is listed of one key.
+/// An object as it is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Object<'b> {
     /// Its key.
@@ -35,8 +35,8 @@ pub struct Object<'b> {
 }
 
 impl Bucket {
-    /// Returns a bucket with one version of each of `keys`, in any order, each once.
-    pub fn of(mut keys: Vec<String>) -> Self {
+    /// Returns a bucket with one version of each of `keys`, which may be in any order.
+    pub fn new(mut keys: Vec<String>) -> Self {
         keys.sort_unstable();
         keys.dedup();
         Self {
@@ -47,7 +47,7 @@ impl Bucket {
 
     /// Returns a bucket with about `count` keys of a shape.
     pub fn of_shape(shape: &str, count: usize) -> Self {
-        Self::of(keys_of_shape(shape, count))
+        Self::new(keys_of_shape(shape, count))
     }
 
     /// Returns its keys in order.
@@ -55,7 +55,7 @@ impl Bucket {
         &self.keys
     }
 
-    /// Returns the object at a place in the order of keys.
+    /// Returns the object at an index in the order of keys.
     pub fn object(&self, index: usize) -> Object<'_> {
         let key = self.keys[index].as_str();
         let number = key.bytes().fold(index as u64, |hash, byte| {
@@ -68,14 +68,14 @@ impl Bucket {
         }
     }
 
-    /// Returns the places of all keys that begin with `prefix`.
+    /// Returns the indexes of all keys that start with `prefix`.
     pub fn with_prefix(&self, prefix: &str) -> Range<usize> {
         let start = self.keys.partition_point(|key| key.as_str() < prefix);
         let length = self.keys[start..].partition_point(|key| key.starts_with(prefix));
         start..start + length
     }
 
-    /// Returns bytes and number of the objects whose key begins with `prefix` and ends with `suffix`.
+    /// Returns the bytes and the number of the objects whose keys start with `prefix` and end with `suffix`.
     pub fn sum(&self, prefix: &str, suffix: &str) -> (u64, u64) {
         let objects = self.with_prefix(prefix).map(|index| self.object(index));
         objects
@@ -85,8 +85,8 @@ impl Bucket {
             })
     }
 
-    /// Returns the place of the first key behind `key`.
-    pub fn behind(&self, key: &str) -> usize {
+    /// Returns the index of the first key after `key`.
+    pub fn after(&self, key: &str) -> usize {
         self.keys.partition_point(|other| other.as_str() <= key)
     }
 }

@@ -1,44 +1,51 @@
-//! The XML of one page, byte for byte in S3's order of fields. No I/O.
+//! The XML of one page, with the fields in S3's order. No I/O.
 
 use std::fmt::Write;
 
 use crate::bucket::{Bucket, Object};
-use crate::server::Asked;
+use crate::request::Request;
 
-/// Most entries of a page.
+/// Maximum number of entries of a page.
 const PAGE: usize = 1000;
 
-/// Returns what S3 answers to a listing.
-pub(crate) fn listing(bucket: &Bucket, asked: &Asked, may_start: bool) -> String {
-    if asked.query("versions").is_some() {
-        versions(bucket, asked, may_start)
+/// Where a listing without a token starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// After the requested key.
+    Requested,
+    /// At the first key, whatever was requested.
+    OfBucket,
+}
+
+/// Returns S3's response to a listing request.
+pub(crate) fn listing(bucket: &Bucket, request: &Request, start: Start) -> String {
+    if request.query("versions").is_some() {
+        versions(bucket, request, start)
     } else {
-        objects(bucket, asked, may_start)
+        objects(bucket, request, start)
     }
 }
 
-fn limit(asked: &Asked) -> usize {
-    let limit = asked.query("max-keys").and_then(|text| text.parse().ok());
+fn limit(request: &Request) -> usize {
+    let limit = request.query("max-keys").and_then(|text| text.parse().ok());
     limit.unwrap_or(PAGE).min(PAGE)
 }
 
-fn objects(bucket: &Bucket, asked: &Asked, may_start: bool) -> String {
-    let prefix = asked.query("prefix").unwrap_or_default();
-    let places = bucket.with_prefix(&prefix);
-    let start = match (
-        asked.query("continuation-token"),
-        asked.query("start-after"),
-    ) {
+fn objects(bucket: &Bucket, request: &Request, start: Start) -> String {
+    let prefix = request.query("prefix").unwrap_or_default();
+    let indexes = bucket.with_prefix(&prefix);
+    let start_after = request.query("start-after");
+    let first = match (request.query("continuation-token"), start_after) {
         (Some(token), _) => token.strip_prefix('t').unwrap().parse().unwrap(),
-        (None, Some(key)) if may_start => bucket.behind(&key).max(places.start),
-        _ => places.start,
+        (None, Some(key)) if start == Start::Requested => bucket.after(&key).max(indexes.start),
+        _ => indexes.start,
     };
-    let is_encoded = asked.query("encoding-type").is_some();
-    let delimiter = asked.query("delimiter").unwrap_or_default();
-    let limit = limit(asked);
-    let (mut body, mut count, mut index) = (String::with_capacity(400 << 10), 0, start);
+    let is_encoded = request.query("encoding-type").is_some();
+    let delimiter = request.query("delimiter").unwrap_or_default();
+    let limit = limit(request);
+    let (mut body, mut count, mut index) = (String::with_capacity(400 << 10), 0, first);
     let mut folders = String::new();
-    while index < places.end && count < limit {
+    while index < indexes.end && count < limit {
         let object = bucket.object(index);
         let rest = &object.key[prefix.len()..];
         match rest.find(&*delimiter).filter(|_| !delimiter.is_empty()) {
@@ -47,8 +54,8 @@ fn objects(bucket: &Bucket, asked: &Asked, may_start: bool) -> String {
                 folders.push_str("<CommonPrefixes><Prefix>");
                 push_key(&mut folders, folder, is_encoded);
                 folders.push_str("</Prefix></CommonPrefixes>");
-                index +=
-                    bucket.keys()[index..places.end].partition_point(|key| key.starts_with(folder));
+                index += bucket.keys()[index..indexes.end]
+                    .partition_point(|key| key.starts_with(folder));
             }
             None => {
                 push_object(&mut body, object, is_encoded);
@@ -64,7 +71,7 @@ fn objects(bucket: &Bucket, asked: &Asked, may_start: bool) -> String {
     head.push_str("<Prefix>");
     push_key(&mut head, &prefix, is_encoded);
     head.push_str("</Prefix>");
-    let is_truncated = index < places.end;
+    let is_truncated = index < indexes.end;
     if is_truncated {
         write!(
             head,
@@ -101,27 +108,28 @@ fn push_object(body: &mut String, object: Object<'_>, is_encoded: bool) {
     body.push_str("</Contents>");
 }
 
-/// Versions are numbered from the newest, 0, which is current; each older one has a byte more.
-fn versions(bucket: &Bucket, asked: &Asked, may_start: bool) -> String {
-    let prefix = asked.query("prefix").unwrap_or_default();
-    let places = bucket.with_prefix(&prefix);
+/// Versions are numbered from the newest, 0, which is current. Each older one has one byte more.
+fn versions(bucket: &Bucket, request: &Request, start: Start) -> String {
+    let prefix = request.query("prefix").unwrap_or_default();
+    let indexes = bucket.with_prefix(&prefix);
     let each = bucket.versions_per_key;
-    let marker = asked.query("key-marker").filter(|_| may_start);
-    let start = match (marker, asked.query("version-id-marker")) {
+    let marker = request.query("key-marker");
+    let marker = marker.filter(|_| start == Start::Requested);
+    let first = match (marker, request.query("version-id-marker")) {
         (Some(key), Some(version)) => {
             let version: usize = version.strip_prefix('v').unwrap().parse().unwrap();
-            (bucket.behind(&key) - 1) * each + version + 1
+            (bucket.after(&key) - 1) * each + version + 1
         }
-        (Some(key), None) => bucket.behind(&key).max(places.start) * each,
-        (None, _) => places.start * each,
+        (Some(key), None) => bucket.after(&key).max(indexes.start) * each,
+        (None, _) => indexes.start * each,
     };
-    let end = (start + limit(asked)).min(places.end * each).max(start);
-    let is_encoded = asked.query("encoding-type").is_some();
+    let end = (first + limit(request)).min(indexes.end * each).max(first);
+    let is_encoded = request.query("encoding-type").is_some();
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
          <Name>files</Name>",
     );
-    let is_truncated = end < places.end * each;
+    let is_truncated = end < indexes.end * each;
     if is_truncated {
         text.push_str("<NextKeyMarker>");
         push_key(&mut text, bucket.object((end - 1) / each).key, is_encoded);
@@ -136,7 +144,7 @@ fn versions(bucket: &Bucket, asked: &Asked, may_start: bool) -> String {
         text.push_str("<EncodingType>url</EncodingType>");
     }
     write!(text, "<IsTruncated>{is_truncated}</IsTruncated>").unwrap();
-    for entry in start..end {
+    for entry in first..end {
         let (object, version) = (bucket.object(entry / each), entry % each);
         let is_latest = version == 0;
         // The oldest version of every third key is a delete marker.
@@ -176,7 +184,7 @@ fn push_key(text: &mut String, key: &str, is_encoded: bool) {
     }
 }
 
-/// Appends what is left of a key that is not encoded: what was appended of it already is taken back.
+/// Appends the rest of a key as escaped XML text, from its first special character on.
 fn push_escaped(text: &mut String, key: &str) {
     let done = key
         .bytes()

@@ -1,8 +1,8 @@
-//! A server that answers S3's listings of a bucket that does not exist, fast, slowly or wrongly.
+//! A server that answers S3's listing requests for a generated bucket: quickly, slowly, or with faults.
 //!
-//! It lists objects (version 2) and versions, page by page, by prefix, start-after, tokens and markers, delimiter
-//! included. It knows no signatures, stores nothing and is no emulator: what else is asked for gets an empty answer.
-//! Tests and the benchmark use it; nothing that is shipped does.
+//! Lists objects (version 2) and versions page by page, with prefix, delimiter, start-after, tokens and markers. It is
+//! not an emulator: it checks no signatures, stores nothing, and answers all other requests with an empty response. For
+//! tests and benchmarks only.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,14 +10,16 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::disallowed_methods,
-    reason = "a tool for tests: what goes wrong must be seen at once"
+    reason = "a tool for tests: an error must be visible at once"
 )]
 
 mod bucket;
 mod document;
+mod request;
 mod server;
 mod shapes;
 
 pub use bucket::{Bucket, Object};
-pub use server::{Answer, Asked, Server};
+pub use request::Request;
+pub use server::{Response, Server};
 pub use shapes::{Numbers, SHAPES, keys_of_shape};

@@ -1,7 +1,7 @@
-//! Serves listings of one bucket until it is ended: `synthetic-s3 SHAPE KEYS DELAY_MS [PORT]`.
+//! Serves listings of one bucket until it is killed: `synthetic-s3 SHAPE KEYS DELAY_MS [PORT]`.
 //!
-//! Prints the URL, the number of keys and the sum of their bytes on one line. `GET /_requests` gives the number of
-//! listings since the last such question and the most of them at a time.
+//! Prints the URL, the number of keys and the sum of their bytes on one line. `GET /_requests` returns and resets the
+//! number of listing requests and the maximum of concurrent ones.
 
 #![allow(
     clippy::print_stdout,
@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use synthetic_s3::{Answer, Bucket, Server};
+use synthetic_s3::{Bucket, Response, Server};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -23,7 +23,9 @@ fn main() {
     let bucket = Bucket::of_shape(argument(1), count);
     let (bytes, keys) = bucket.sum("", "");
     let port = argument(4).parse().unwrap_or(0);
-    let server = Server::start(bucket, port, Duration::from_millis(delay), |_| Answer::Good);
+    let server = Server::start(bucket, port, Duration::from_millis(delay), |_| {
+        Response::Page
+    });
     println!("{} {keys} {bytes}", server.url());
     loop {
         std::thread::park();

@@ -1,4 +1,4 @@
-//! The server: a thread for each connection, on a port of the loopback.
+//! The server: one thread per connection, on a loopback port.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,86 +8,58 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bucket::Bucket;
-use crate::document;
+use crate::document::{self, Start};
+use crate::request::Request;
 
-/// One request.
+/// Response to a listing request.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    /// Path with its query, encoded.
-    pub path: String,
-    /// Whole head of the request.
-    pub head: String,
-    /// How many listings were asked for before it.
-    pub number: usize,
+pub enum Response {
+    /// As S3 answers.
+    Page,
+    /// An error response.
+    Error {
+        /// HTTP status.
+        status: u16,
+        /// S3's error code.
+        code: &'static str,
+        /// More headers, each with its line end.
+        headers: &'static str,
+    },
+    /// A page of which only this share of the bytes is sent before the connection ends.
+    Truncated(f64),
+    /// A page in which one text is replaced.
+    Replaced {
+        /// Text to replace.
+        from: &'static str,
+        /// Text in its place.
+        to: &'static str,
+    },
+    /// A page after this pause.
+    Delayed(Duration),
+    /// A page from the start of the bucket, as from a provider that ignores the key to start after.
+    FromStart,
 }
 
-impl Asked {
-    /// Returns a parameter of the query, decoded.
-    pub fn query(&self, name: &str) -> Option<String> {
-        let (_, query) = self.path.split_once('?')?;
-        let value = query.split('&').find_map(|pair| {
-            let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (found == name).then_some(value)
-        })?;
-        Some(decoded(value))
-    }
-
-    /// Returns whether it asks for keys behind a given one, as only a listing in ranges does.
-    pub fn is_for_a_range(&self) -> bool {
-        let is_first_of_range =
-            self.query("key-marker").is_some() && self.query("version-id-marker").is_none();
-        self.query("start-after").is_some() || is_first_of_range
-    }
-}
-
-fn decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((first, next)) = rest.split_first() {
-        let hex = next.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &next[2..];
-            }
-            (b'+', _) => {
-                bytes.push(b' ');
-                rest = next;
-            }
-            _ => {
-                bytes.push(*first);
-                rest = next;
-            }
+impl Response {
+    /// Returns an error response without more headers.
+    pub fn error(status: u16, code: &'static str) -> Self {
+        Self::Error {
+            status,
+            code,
+            headers: "",
         }
     }
-    String::from_utf8(bytes).unwrap()
 }
 
-/// How a listing is answered.
-#[derive(Debug, Clone)]
-pub enum Answer {
-    /// As S3 does.
-    Good,
-    /// An error answer with status, code and more headers.
-    Refused(u16, &'static str, &'static str),
-    /// A good answer of which only a share of the bytes comes before the connection ends.
-    Cut(f64),
-    /// A good answer in which one text stands for another.
-    Changed(&'static str, &'static str),
-    /// Nothing, for so long.
-    Silence(Duration),
-    /// As a provider does that ignores the key to start behind.
-    FromTheStart,
-}
-
-type Behaviour = dyn Fn(&Asked) -> Answer + Send + Sync;
+type Behavior = dyn Fn(&Request) -> Response + Send + Sync;
 
 struct Shared {
     bucket: Bucket,
-    behaviour: Box<Behaviour>,
+    behavior: Box<Behavior>,
     delay: Duration,
     requests: AtomicUsize,
-    under_way: AtomicUsize,
-    most_under_way: AtomicUsize,
+    concurrent: AtomicUsize,
+    max_concurrent: AtomicUsize,
     is_stopped: AtomicBool,
 }
 
@@ -98,22 +70,22 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server for `bucket` on `port`, 0 for any; each page takes `delay` longer than it needs.
+    /// Starts a server for `bucket` on `port`, 0 for any. Each page takes at least `delay`.
     pub fn start(
         bucket: Bucket,
         port: u16,
         delay: Duration,
-        behaviour: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        behavior: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             bucket,
-            behaviour: Box::new(behaviour),
+            behavior: Box::new(behavior),
             delay,
             requests: AtomicUsize::new(0),
-            under_way: AtomicUsize::new(0),
-            most_under_way: AtomicUsize::new(0),
+            concurrent: AtomicUsize::new(0),
+            max_concurrent: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -123,7 +95,7 @@ impl Server {
                     return;
                 }
                 let serving = Arc::clone(&accepting);
-                // An error is a client that left, which is its right.
+                // An error means that the client disconnected, which it may.
                 thread::spawn(move || drop(serving.serve(connection)));
             }
         });
@@ -140,21 +112,21 @@ impl Server {
         &self.shared.bucket
     }
 
-    /// Returns how many listings were asked for.
+    /// Returns the number of listing requests.
     pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
-    /// Returns the most listings that were under way at a time.
-    pub fn most_under_way(&self) -> usize {
-        self.shared.most_under_way.load(Ordering::SeqCst)
+    /// Returns the maximum number of concurrent listing requests.
+    pub fn max_concurrent(&self) -> usize {
+        self.shared.max_concurrent.load(Ordering::SeqCst)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.is_stopped.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts; when it is gone already, all is well.
+        // Wakes the accepting thread, if it still exists.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -171,16 +143,15 @@ impl Shared {
                 let text = format!(
                     "{} {}",
                     self.requests.swap(0, Ordering::SeqCst),
-                    self.most_under_way.swap(0, Ordering::SeqCst)
+                    self.max_concurrent.swap(0, Ordering::SeqCst)
                 );
-                respond(&mut connection, 200, "", text.as_bytes(), 1.0)?;
+                Message::page(text).send(&mut connection)?;
             } else if !is_listing {
-                let body: &[u8] = if method == "HEAD" {
-                    b""
-                } else {
-                    b"<LocationConstraint/>"
+                let body = match method.as_str() {
+                    "HEAD" => "",
+                    _ => "<LocationConstraint/>",
                 };
-                respond(&mut connection, 200, "", body, 1.0)?;
+                Message::page(body.to_owned()).send(&mut connection)?;
             } else if !self.list(&mut connection, path, head)? {
                 return Ok(());
             }
@@ -188,7 +159,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Answers a listing; returns whether the connection goes on.
+    /// Answers a listing request; returns whether the connection stays open.
     fn list(
         &self,
         connection: &mut TcpStream,
@@ -197,30 +168,81 @@ impl Shared {
     ) -> std::io::Result<bool> {
         let started = Instant::now();
         let number = self.requests.fetch_add(1, Ordering::SeqCst);
-        let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_under_way.fetch_max(under_way, Ordering::SeqCst);
-        let asked = Asked { path, head, number };
-        let answer = (self.behaviour)(&asked);
-        let page = |may_start| document::listing(&self.bucket, &asked, may_start);
-        let (status, headers, body, share) = match &answer {
-            Answer::Good => (200, "", page(true), 1.0),
-            Answer::FromTheStart => (200, "", page(false), 1.0),
-            Answer::Changed(from, to) => (200, "", page(true).replace(from, to), 1.0),
-            Answer::Cut(share) => (200, "", page(true), *share),
-            Answer::Silence(time) => {
-                thread::sleep(*time);
-                (200, "", page(true), 1.0)
+        let concurrent = self.concurrent.fetch_add(1, Ordering::SeqCst) + 1;
+        self.max_concurrent.fetch_max(concurrent, Ordering::SeqCst);
+        let request = Request { path, head, number };
+        let page = || document::listing(&self.bucket, &request, Start::Requested);
+        let message = match (self.behavior)(&request) {
+            Response::Page => Message::page(page()),
+            Response::FromStart => {
+                let page = document::listing(&self.bucket, &request, Start::OfBucket);
+                Message::page(page)
             }
-            Answer::Refused(status, code, headers) => {
-                let body =
-                    format!("<Error><Code>{code}</Code><Message>NEVERLEAK</Message></Error>");
-                (*status, *headers, body, 1.0)
+            Response::Replaced { from, to } => Message::page(page().replace(from, to)),
+            Response::Truncated(share) => Message {
+                share,
+                ..Message::page(page())
+            },
+            Response::Delayed(time) => {
+                thread::sleep(time);
+                Message::page(page())
             }
+            Response::Error {
+                status,
+                code,
+                headers,
+            } => Message {
+                status,
+                headers,
+                ..Message::page(format!(
+                    "<Error><Code>{code}</Code><Message>NEVERLEAK</Message></Error>"
+                ))
+            },
         };
         thread::sleep(self.delay.saturating_sub(started.elapsed()));
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
-        respond(connection, status, headers, body.as_bytes(), share)?;
-        Ok(share >= 1.0)
+        self.concurrent.fetch_sub(1, Ordering::SeqCst);
+        message.send(connection)?;
+        Ok(message.share >= 1.0)
+    }
+}
+
+/// An HTTP response.
+struct Message {
+    status: u16,
+    /// More headers, each with its line end.
+    headers: &'static str,
+    body: String,
+    /// Share of the body that is sent.
+    share: f64,
+}
+
+impl Message {
+    fn page(body: String) -> Self {
+        Self {
+            status: 200,
+            headers: "",
+            body,
+            share: 1.0,
+        }
+    }
+
+    fn send(&self, connection: &mut TcpStream) -> std::io::Result<()> {
+        let Self {
+            status, headers, ..
+        } = self;
+        let body = self.body.as_bytes();
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a page"
+        )]
+        let sent = (length as f64 * self.share) as usize;
+        connection.write_all(&[head.as_bytes(), &body[..sent]].concat())
     }
 }
 
@@ -231,32 +253,11 @@ fn read_head(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Resul
             buffer.drain(..end + 4);
             return Ok(Some(head));
         }
-        let mut piece = [0; 8192];
-        let read = connection.read(&mut piece)?;
+        let mut chunk = [0; 8192];
+        let read = connection.read(&mut chunk)?;
         if read == 0 {
             return Ok(None);
         }
-        buffer.extend_from_slice(&piece[..read]);
+        buffer.extend_from_slice(&chunk[..read]);
     }
-}
-
-fn respond(
-    connection: &mut TcpStream,
-    status: u16,
-    headers: &str,
-    body: &[u8],
-    share: f64,
-) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n{headers}\r\n",
-        body.len()
-    );
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a share of a page"
-    )]
-    let sent = (body.len() as f64 * share) as usize;
-    connection.write_all(&[head.as_bytes(), &body[..sent]].concat())
 }

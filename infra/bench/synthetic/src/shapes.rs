@@ -1,8 +1,8 @@
-//! Keys as buckets have them: the same shape and count are the same keys on every machine. No I/O.
+//! Keys as real buckets have them. A shape and a count give the same keys on every machine. No I/O.
 
 use std::collections::BTreeSet;
 
-/// A small generator of numbers: the same seed, the same numbers.
+/// A deterministic random number generator.
 #[derive(Debug)]
 pub struct Numbers(pub u64);
 

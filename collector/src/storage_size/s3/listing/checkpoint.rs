@@ -1,26 +1,26 @@
-//! A listing between two of its parts, as bytes: what is left of it and what was counted so far.
+//! Encodes a paused listing as bytes: its remaining ranges and its totals so far.
 //!
-//! It belongs to one target and one way of listing; the state of another is refused. Its size is bounded by the
-//! number of ranges, whatever the bucket's size is. The tokens of pages are left out where a listing is in order:
-//! the last key says the same for ever.
+//! A checkpoint belongs to one target and one kind of listing; any other is rejected. Its size is limited by the number
+//! of ranges, whatever the size of the bucket. Continuation tokens are omitted from ordered listings, where the last key
+//! gives the same position and does not expire.
 
 use std::collections::BTreeMap;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use s3_listing::{
+    ClassTotals, Cursor, Key, Listing, ListingTotals, OpenRange, Plan, PlanCounts, Totals,
+};
 use serde::{Deserialize, Serialize};
 use shared::fleet::BucketTarget;
 
-use super::Work;
+use super::ActiveListing;
 use crate::error::MeasureError;
-use s3_listing::ranges::{Cursor, Key, OpenRange, Plan};
-use s3_listing::scan::Listing;
-use s3_listing::totals::{ClassTotals, Sums, Tally};
 
-/// The version that is written; a run whose state has another one starts again.
+/// Version that is written; a run whose checkpoint has another version starts again.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct StoredWork {
+struct StoredListing {
     version: u32,
     is_of_versions: bool,
     prefix: String,
@@ -29,16 +29,16 @@ struct StoredWork {
     requests: u64,
     pages: u64,
     entries: u64,
-    current: StoredTally,
-    noncurrent: StoredTally,
+    current: StoredTotals,
+    noncurrent: StoredTotals,
     delete_markers: u64,
     open: Vec<StoredRange>,
 }
 
 /// Bytes and objects by storage class.
-type StoredTally = BTreeMap<String, (u64, u64)>;
+type StoredTotals = BTreeMap<String, (u64, u64)>;
 
-/// Keys are percent-encoded: not every key is text that JSON can hold.
+/// Keys are percent-encoded, because some are not valid in JSON.
 #[derive(Serialize, Deserialize)]
 struct StoredRange {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,13 +51,13 @@ struct StoredRange {
     token: Option<String>,
 }
 
-impl Work {
-    /// Returns its state.
-    pub(super) fn state(&self) -> Result<Vec<u8>, MeasureError> {
-        let (pages, entries) = self.plan.seen();
+impl ActiveListing {
+    /// Encodes the listing.
+    pub(super) fn checkpoint(&self) -> Result<Vec<u8>, MeasureError> {
+        let PlanCounts { pages, entries } = self.plan.counts();
         let keeps_token = !self.is_ordered || self.listing == Listing::Versions;
-        let open = self.plan.open();
-        let stored = StoredWork {
+        let open = self.plan.open_ranges();
+        let stored = StoredListing {
             version: VERSION,
             is_of_versions: self.listing == Listing::Versions,
             prefix: self.prefix.clone(),
@@ -66,9 +66,9 @@ impl Work {
             requests: self.requests,
             pages,
             entries,
-            current: stored_tally(&self.sums.current),
-            noncurrent: stored_tally(&self.sums.noncurrent),
-            delete_markers: self.sums.delete_markers,
+            current: stored_totals(&self.totals.current),
+            noncurrent: stored_totals(&self.totals.noncurrent),
+            delete_markers: self.totals.delete_markers,
             open: open
                 .into_iter()
                 .map(|range| StoredRange {
@@ -85,18 +85,18 @@ impl Work {
         serde_json::to_vec(&stored).map_err(|error| bad_checkpoint().caused_by(error))
     }
 
-    /// Returns the listing of `target` that goes on from `state`.
+    /// Returns the listing of `target` that continues from `checkpoint`.
     ///
     /// # Errors
     ///
-    /// `bad_checkpoint` when the state is not of this target, this way of listing and this form.
-    pub(super) fn of(
-        state: &[u8],
+    /// `bad_checkpoint` if the checkpoint has another target, kind of listing or version.
+    pub(super) fn resume(
+        checkpoint: &[u8],
         target: &BucketTarget,
         listing: Listing,
     ) -> Result<Self, MeasureError> {
-        let stored: StoredWork =
-            serde_json::from_slice(state).map_err(|error| bad_checkpoint().caused_by(error))?;
+        let stored: StoredListing = serde_json::from_slice(checkpoint)
+            .map_err(|error| bad_checkpoint().caused_by(error))?;
         let is_ours = stored.version == VERSION
             && stored.is_of_versions == (listing == Listing::Versions)
             && stored.prefix == target.prefix
@@ -112,17 +112,21 @@ impl Work {
                 token: range.token,
             }),
         });
-        let seen = (stored.pages, stored.entries);
-        let plan = Plan::resume(target.prefix.len(), stored.is_ordered, open.collect(), seen);
+        let counts = PlanCounts {
+            pages: stored.pages,
+            entries: stored.entries,
+        };
+        let prefix_bytes = target.prefix.len();
+        let plan = Plan::resume(prefix_bytes, stored.is_ordered, open.collect(), counts);
         Ok(Self {
             listing,
             prefix: stored.prefix,
             suffix: stored.suffix,
             is_ordered: stored.is_ordered,
             plan,
-            sums: Sums {
-                current: read_tally(stored.current),
-                noncurrent: read_tally(stored.noncurrent),
+            totals: ListingTotals {
+                current: read_totals(stored.current),
+                noncurrent: read_totals(stored.noncurrent),
                 delete_markers: stored.delete_markers,
             },
             requests: stored.requests,
@@ -130,27 +134,26 @@ impl Work {
     }
 }
 
-/// It passes by itself: what cannot be gone on from is started again.
+/// Builds the error for a checkpoint that cannot be used. The next run starts without one.
 fn bad_checkpoint() -> MeasureError {
     MeasureError::permanent(
         "bad_checkpoint",
-        "the listing cannot go on from its checkpoint; the next run starts again",
+        "the listing cannot continue from its checkpoint; the next run starts again",
     )
 }
 
-fn stored_tally(tally: &Tally) -> StoredTally {
-    let classes = tally.classes();
+fn stored_totals(totals: &Totals) -> StoredTotals {
+    let classes = totals.classes();
     classes
-        .map(|(name, size)| (name.to_owned(), (size.bytes, size.objects)))
+        .map(|(name, class)| (name.to_owned(), (class.bytes, class.objects)))
         .collect()
 }
 
-fn read_tally(stored: StoredTally) -> Tally {
-    Tally::of(
-        stored
-            .into_iter()
-            .map(|(name, (bytes, objects))| (name, ClassTotals { bytes, objects })),
-    )
+fn read_totals(stored: StoredTotals) -> Totals {
+    let classes = stored.into_iter();
+    classes
+        .map(|(name, (bytes, objects))| (name, ClassTotals { bytes, objects }))
+        .collect()
 }
 
 fn encoded(key: &[u8]) -> String {
@@ -163,11 +166,19 @@ fn decoded(text: &str) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use s3_listing::MAX_RANGES;
+
     use super::*;
     use crate::storage_size::tests::target;
 
-    fn work(listing: Listing, is_ordered: bool) -> Work {
-        let mut work = Work::new(&target("a/", ".pdf"), listing, is_ordered);
+    /// Counts of the checkpoints in these tests.
+    const COUNTS: PlanCounts = PlanCounts {
+        pages: 7,
+        entries: 6_500,
+    };
+
+    fn active(listing: Listing, is_ordered: bool) -> ActiveListing {
+        let mut active = ActiveListing::new(&target("a/", ".pdf"), listing, is_ordered);
         let open = OpenRange {
             lower: Some(Key::from(&b"a/\x01\xff"[..])),
             until: Some(Key::from("a/é%".as_bytes())),
@@ -176,36 +187,37 @@ mod tests {
                 token: Some("token".to_owned()),
             }),
         };
-        work.plan = Plan::resume(2, is_ordered, vec![open], (7, 6_500));
-        assert!(work.sums.current.add(Some(b"GLACIER"), 5));
-        assert!(work.sums.noncurrent.add(None, 9));
-        work.sums.delete_markers = 3;
-        work.requests = 8;
-        work
+        active.plan = Plan::resume(2, is_ordered, vec![open], COUNTS);
+        assert!(active.totals.current.add(Some(b"GLACIER"), 5));
+        assert!(active.totals.noncurrent.add(None, 9));
+        active.totals.delete_markers = 3;
+        active.requests = 8;
+        active
     }
 
     #[test]
-    fn a_listing_goes_on_as_it_was_without_the_tokens_of_pages() {
+    fn a_listing_continues_unchanged_except_for_tokens_of_ordered_objects() {
         for (listing, is_ordered, keeps_token) in [
             (Listing::Objects, true, false),
             (Listing::Objects, false, true),
             (Listing::Versions, true, true),
         ] {
-            let before = work(listing, is_ordered);
+            let before = active(listing, is_ordered);
+            let checkpoint = before.checkpoint().unwrap();
 
-            let after = Work::of(&before.state().unwrap(), &target("a/", ".pdf"), listing).unwrap();
+            let after = ActiveListing::resume(&checkpoint, &target("a/", ".pdf"), listing).unwrap();
 
-            assert_eq!(after.sums, before.sums);
-            assert_eq!((after.requests, after.plan.seen()), (8, (7, 6_500)));
-            let mut expected = before.plan.open();
+            assert_eq!(after.totals, before.totals);
+            assert_eq!((after.requests, after.plan.counts()), (8, COUNTS));
+            let mut expected = before.plan.open_ranges();
             if !keeps_token {
                 expected[0].cursor.as_mut().unwrap().token = None;
             }
-            assert_eq!(after.plan.open(), expected);
+            assert_eq!(after.plan.open_ranges(), expected);
         }
     }
 
-    /// The states of version 1 that are in stores already. Their files are never changed.
+    /// Checkpoints of version 1, as they are stored already. These files never change.
     const GOLDEN: [(&str, Listing, bool); 3] = [
         (
             include_str!("checkpoint/objects-v1.json"),
@@ -225,53 +237,55 @@ mod tests {
     ];
 
     #[test]
-    fn the_first_form_is_what_is_written_and_goes_on_as_it_was() {
+    fn version_1_is_written_and_read_unchanged() {
         for (golden, listing, is_ordered) in GOLDEN {
-            let before = work(listing, is_ordered);
+            let before = active(listing, is_ordered);
             let json = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
             assert_eq!(
-                json(&before.state().unwrap()),
+                json(&before.checkpoint().unwrap()),
                 json(golden.as_bytes()),
                 "{listing:?}"
             );
 
-            let after = Work::of(golden.as_bytes(), &target("a/", ".pdf"), listing).unwrap();
+            let after =
+                ActiveListing::resume(golden.as_bytes(), &target("a/", ".pdf"), listing).unwrap();
 
             assert_eq!(
-                (after.sums, after.requests, after.plan.seen()),
-                (before.sums, 8, (7, 6_500))
+                (after.totals, after.requests, after.plan.counts()),
+                (before.totals, 8, COUNTS)
             );
-            let mut open = before.plan.open();
+            let mut open = before.plan.open_ranges();
             if listing == Listing::Objects && is_ordered {
                 open[0].cursor.as_mut().unwrap().token = None;
             }
-            assert_eq!(after.plan.open(), open);
+            assert_eq!(after.plan.open_ranges(), open);
         }
     }
 
     #[test]
-    fn the_state_of_something_else_is_refused() {
-        let state = work(Listing::Objects, true).state().unwrap();
+    fn a_checkpoint_of_another_listing_is_rejected() {
+        let checkpoint = active(Listing::Objects, true).checkpoint().unwrap();
 
         for (prefix, suffix, listing) in [
             ("b/", ".pdf", Listing::Objects),
             ("a/", "", Listing::Objects),
             ("a/", ".pdf", Listing::Versions),
         ] {
-            let error = Work::of(&state, &target(prefix, suffix), listing).unwrap_err();
+            let error =
+                ActiveListing::resume(&checkpoint, &target(prefix, suffix), listing).unwrap_err();
             assert_eq!(error.code, "bad_checkpoint");
         }
-        let newer = String::from_utf8(state)
+        let newer = String::from_utf8(checkpoint)
             .unwrap()
             .replace("\"version\":1", "\"version\":2");
-        let error =
-            Work::of(newer.as_bytes(), &target("a/", ".pdf"), Listing::Objects).unwrap_err();
+        let target = target("a/", ".pdf");
+        let error = ActiveListing::resume(newer.as_bytes(), &target, Listing::Objects).unwrap_err();
         assert_eq!(error.code, "bad_checkpoint");
     }
 
-    /// 128 ranges of the longest keys there are, of random characters: the state fits into one item.
+    /// All ranges have keys of the maximum length and of random characters, which hardly compress.
     #[test]
-    fn the_longest_state_fits_into_one_item() {
+    fn the_longest_checkpoint_fits_into_one_item() {
         let mut numbers = synthetic_s3::Numbers(1);
         let mut key = || {
             let symbols = (0..341).map(|_| {
@@ -281,7 +295,7 @@ mod tests {
             Key::from(symbols.collect::<String>().as_bytes())
         };
         let mut lower = key();
-        let open: Vec<_> = (0..s3_listing::ranges::MAX_RANGES)
+        let open: Vec<_> = (0..MAX_RANGES)
             .map(|_| {
                 let until = key();
                 let position = key();
@@ -295,12 +309,12 @@ mod tests {
                 }
             })
             .collect();
-        let mut work = work(Listing::Objects, true);
-        work.plan = Plan::resume(0, true, open, (0, 0));
+        let mut active = active(Listing::Objects, true);
+        active.plan = Plan::resume(0, true, open, PlanCounts::default());
 
-        let state = work.state().unwrap();
+        let checkpoint = active.checkpoint().unwrap();
 
-        let packed = shared::store::packed_bytes(&state).unwrap();
+        let packed = shared::store::packed_bytes(&checkpoint).unwrap();
         assert!(
             packed < shared::store::ITEM_LIMIT_BYTES - 10_000,
             "{packed}"

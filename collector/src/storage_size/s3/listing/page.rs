@@ -1,9 +1,9 @@
-//! One page of a listing over HTTP: endpoint rules, credentials and signature are the AWS SDK's, the rest is not.
+//! Fetches one page of a listing: endpoint rules, credentials and signature from the AWS SDK, the rest is ours.
 //!
-//! The SDK's own client reads a page whole, builds a value for each object and spends most of a scan's time with
-//! that. Here a signed request goes out over the SDK's HTTP connector, and what comes back is scanned as it arrives.
-//! What may pass by itself is tried again, expired credentials are fetched again, and a bucket in another region is
-//! followed there; see [`retry`] for how often.
+//! The SDK's own client buffers a page and builds a value for each object, which takes most of the CPU time of a
+//! listing. Here, a signed request is sent through the SDK's HTTP connector, and the response is scanned while it
+//! arrives. Transient errors are retried, expired credentials are replaced, and a bucket in another region is followed
+//! there; [`retry`] limits all three.
 
 mod request;
 mod retry;
@@ -14,58 +14,57 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Connector;
-use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
+use s3_listing::{Listing, OpenRange, Page, PageError, Scanner};
 use shared::aws::{ATTEMPT_TIMEOUT, Aws};
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use self::request::Place;
-use self::retry::{Attempts, Trouble};
+use self::request::Endpoint;
+use self::retry::{AttemptError, Attempts};
 use crate::aws::connector::connector;
+use crate::aws::signed_request::{self, SendError};
 use crate::error::MeasureError;
-use crate::storage_size::s3::error as failure;
-use s3_listing::ranges::OpenRange;
-use s3_listing::scan::{Fault, Listing, Page, Scanner};
+use crate::storage_size::s3::error as s3_error;
 
-/// Credentials that live shorter than this are fetched again before they are used.
+/// Minimum remaining lifetime of credentials; others are replaced before they are used.
 const CREDENTIALS_RESERVE: Duration = Duration::from_secs(120);
-/// Longest error answer that is read.
+/// Longest error response that is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// Why a page did not come.
+/// Why a page could not be fetched.
 #[derive(Debug)]
-pub(crate) enum PageError {
-    /// The measurement fails with it.
+pub(crate) enum FetchError {
+    /// The measurement fails.
     Failed(MeasureError),
-    /// The provider does not list in the order of keys, or ignores where to start.
+    /// The provider does not list in the order of keys, or ignores the start position.
     Unordered,
 }
 
-/// Fetches pages of one target.
+/// Fetches the pages of one target.
 #[derive(Debug)]
-pub(crate) struct Pages<'a> {
+pub(crate) struct PageClient<'a> {
     target: &'a BucketTarget,
     listing: Listing,
     is_ordered: bool,
     connector: Connector,
-    place: Mutex<Place>,
+    endpoint: Mutex<Endpoint>,
     provider: Option<SharedCredentialsProvider>,
     credentials: Mutex<Option<Credentials>>,
     requests: AtomicU64,
     throttled: AtomicU64,
 }
 
-impl<'a> Pages<'a> {
-    /// Returns the pages of `target`; `None` where only the SDK's client can ask for them, as in directory buckets.
+impl<'a> PageClient<'a> {
+    /// Returns the client for `target`; `None` if only the SDK can sign its requests, as for directory buckets.
     ///
     /// # Errors
     ///
-    /// `bucket_failed` when the bucket's name has no endpoint.
+    /// `bucket_failed` if the bucket's name has no endpoint.
     pub(crate) async fn new(
         aws: &Aws,
         target: &'a BucketTarget,
@@ -74,7 +73,7 @@ impl<'a> Pages<'a> {
         let config = aws
             .config_for(target.region.as_deref(), target.role_arn.as_deref())
             .await;
-        let Some(place) = Place::of(aws, &config, target, None).await? else {
+        let Some(endpoint) = Endpoint::resolve(aws, &config, target, None).await? else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -82,7 +81,7 @@ impl<'a> Pages<'a> {
             listing,
             is_ordered: true,
             connector: connector(aws, &config),
-            place: Mutex::new(place),
+            endpoint: Mutex::new(endpoint),
             provider: config.credentials_provider(),
             credentials: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -90,7 +89,7 @@ impl<'a> Pages<'a> {
         }))
     }
 
-    /// Returns the same pages for a provider whose order means nothing.
+    /// Returns the same client for a provider that does not list in S3's order.
     pub(crate) fn without_order(self) -> Self {
         Self {
             is_ordered: false,
@@ -98,12 +97,12 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// Returns how many requests were made, failed ones included.
+    /// Returns the number of requests, failed ones included.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Returns how many answers asked for fewer requests.
+    /// Returns the number of throttled responses.
     pub(crate) fn throttled(&self) -> u64 {
         self.throttled.load(Ordering::Relaxed)
     }
@@ -112,46 +111,54 @@ impl<'a> Pages<'a> {
     ///
     /// # Errors
     ///
-    /// See [`PageError`]; what may pass by itself was tried again before.
-    pub(crate) async fn page(&self, range: &OpenRange) -> Result<Page, PageError> {
+    /// See [`FetchError`]; transient errors have been retried before.
+    pub(crate) async fn page(&self, range: &OpenRange) -> Result<Page, FetchError> {
         let mut attempts = Attempts::default();
         loop {
-            let place = self.place.lock().await.clone();
+            let endpoint = self.endpoint.lock().await.clone();
             let credentials = self
-                .credentials(attempts.refused_key())
+                .credentials(attempts.rejected_key())
                 .await
-                .map_err(PageError::Failed)?;
-            let trouble =
-                match timeout(ATTEMPT_TIMEOUT, self.attempt(range, &place, &credentials)).await {
-                    Ok(Ok(page)) => return Ok(page),
-                    Ok(Err(Trouble::Unordered)) => return Err(PageError::Unordered),
-                    Ok(Err(trouble)) => trouble,
-                    Err(_) => Trouble::Broken(failure::timeout()),
-                };
-            if matches!(trouble, Trouble::Throttled(_)) {
+                .map_err(FetchError::Failed)?;
+            let attempt = self.attempt(range, &endpoint, &credentials);
+            let error = match timeout(ATTEMPT_TIMEOUT, attempt).await {
+                Ok(Ok(page)) => return Ok(page),
+                Ok(Err(AttemptError::Unordered)) => return Err(FetchError::Unordered),
+                Ok(Err(error)) => error,
+                Err(_) => AttemptError::Transient(s3_error::timeout()),
+            };
+            if matches!(error, AttemptError::Throttled(_)) {
                 self.throttled.fetch_add(1, Ordering::Relaxed);
             }
-            if let Trouble::Elsewhere { region, .. } = &trouble {
-                let mut current = self.place.lock().await;
-                if current.region() == place.region() {
-                    *current = place.moved_to(region).await.map_err(PageError::Failed)?;
-                }
+            if let AttemptError::WrongRegion { region, .. } = &error {
+                self.redirect(&endpoint, region)
+                    .await
+                    .map_err(FetchError::Failed)?;
             }
             let key = credentials.access_key_id().to_owned();
             let pause = attempts
-                .pause_after(trouble, key)
-                .map_err(PageError::Failed)?;
+                .pause_after(error, key)
+                .map_err(FetchError::Failed)?;
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Sends later requests to `region`, unless another request has already left `endpoint`'s region.
+    async fn redirect(&self, endpoint: &Endpoint, region: &str) -> Result<(), MeasureError> {
+        let mut current = self.endpoint.lock().await;
+        if current.region() == endpoint.region() {
+            *current = endpoint.in_region(region).await?;
+        }
+        Ok(())
     }
 
     async fn attempt(
         &self,
         range: &OpenRange,
-        place: &Place,
+        endpoint: &Endpoint,
         credentials: &Credentials,
-    ) -> Result<Page, Trouble> {
-        let request = place
+    ) -> Result<Page, AttemptError> {
+        let request = endpoint
             .request(
                 self.target,
                 self.listing,
@@ -159,75 +166,70 @@ impl<'a> Pages<'a> {
                 credentials,
                 SystemClock.now(),
             )
-            .map_err(Trouble::Final)?;
+            .map_err(AttemptError::Permanent)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.connector.call(request).await;
-        let mut answer = answer.map_err(|error| {
-            let failure = if error.is_timeout() {
-                failure::timeout()
-            } else {
-                failure::unreachable()
-            };
-            Trouble::Broken(failure.caused_by(error))
+        let response = signed_request::send(&self.connector, request).await;
+        let mut response = response.map_err(|error| {
+            AttemptError::Transient(match error {
+                SendError::Timeout(error) => s3_error::timeout().caused_by(error),
+                SendError::Unreachable(error) => s3_error::unreachable().caused_by(error),
+            })
         })?;
-        if !answer.status().is_success() {
-            return Err(refused(answer).await);
+        if !response.status().is_success() {
+            return Err(error_response(response).await);
         }
         let mut scanner = Scanner::new(self.listing, &self.target.suffix, range, self.is_ordered);
-        while let Some(frame) = answer.body_mut().frame().await {
+        while let Some(frame) = response.body_mut().frame().await {
             let frame = frame.map_err(|error| {
-                Trouble::Broken(failure::cut("the connection ended early").caused_by(error))
+                let cut = s3_error::cut("the connection ended early");
+                AttemptError::Transient(cut.caused_by(error))
             })?;
-            if let Some(piece) = frame.data_ref() {
-                scanner.feed(piece).map_err(of_fault)?;
+            if let Some(chunk) = frame.data_ref() {
+                scanner.feed(chunk)?;
             }
         }
-        scanner.finish().map_err(of_fault)
+        Ok(scanner.finish()?)
     }
 
-    /// Returns credentials that are not about to expire and not those that were `refused`.
-    async fn credentials(&self, refused: Option<&str>) -> Result<Credentials, MeasureError> {
+    /// Returns credentials that do not expire soon and do not have the `rejected` access key.
+    async fn credentials(&self, rejected: Option<&str>) -> Result<Credentials, MeasureError> {
         let mut cached = self.credentials.lock().await;
         let soon = SystemClock.now() + CREDENTIALS_RESERVE;
-        let is_good = |credentials: &&Credentials| {
-            let lives = credentials
+        let is_usable = |credentials: &&Credentials| {
+            let is_fresh = credentials
                 .expiry()
                 .is_none_or(|expiry| DateTime::<Utc>::from(expiry) > soon);
-            lives && refused != Some(credentials.access_key_id())
+            is_fresh && rejected != Some(credentials.access_key_id())
         };
-        if let Some(credentials) = cached.as_ref().filter(is_good) {
+        if let Some(credentials) = cached.as_ref().filter(is_usable) {
             return Ok(credentials.clone());
         }
         let Some(provider) = &self.provider else {
-            return Err(failure::no_credentials());
+            return Err(s3_error::no_credentials());
         };
         let fresh = provider.provide_credentials().await;
-        let fresh = fresh.map_err(failure::of_credentials)?;
+        let fresh = fresh.map_err(s3_error::of_credentials)?;
         *cached = Some(fresh.clone());
         Ok(fresh)
     }
 }
 
-/// Returns what an error answer means, by its status, its headers and the code in its body.
-async fn refused(mut answer: HttpResponse) -> Trouble {
-    let status = answer.status().as_u16();
-    let mut text = Vec::new();
-    while let Some(Ok(frame)) = answer.body_mut().frame().await {
-        if let Some(piece) = frame.data_ref() {
-            text.extend_from_slice(piece);
-        }
-        if text.len() > MAX_ERROR_BYTES {
-            break;
-        }
-    }
-    let region = answer.headers().get("x-amz-bucket-region");
-    Trouble::of_answer(status, &text, region)
+/// Reads an error response and classifies it by its status, headers and error code.
+async fn error_response(mut response: HttpResponse) -> AttemptError {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    // A body that ends early may still have the code, and the status is enough.
+    let _ = signed_request::read_body(&mut response, MAX_ERROR_BYTES, &mut body).await;
+    let region = response.headers().get("x-amz-bucket-region");
+    AttemptError::from_response(status, &body, region)
 }
 
-fn of_fault(fault: Fault) -> Trouble {
-    match fault {
-        Fault::Cut(reason) => Trouble::Broken(failure::cut(reason)),
-        Fault::Odd(reason) => Trouble::Final(failure::unexpected(reason)),
-        Fault::Unordered => Trouble::Unordered,
+impl From<PageError> for AttemptError {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Truncated(reason) => Self::Transient(s3_error::cut(reason)),
+            PageError::Malformed(what) => Self::Permanent(s3_error::unexpected(what)),
+            PageError::Unordered => Self::Unordered,
+        }
     }
 }

@@ -1,24 +1,24 @@
-//! Lists a bucket with the SDK's own client, one page after the other.
+//! Lists a bucket with the SDK's own client, page by page.
 //!
-//! For buckets whose requests only it can sign, such as directory buckets, and what tests hold the faster way
-//! against. S3 says how many keys a page has and whether more follow; a page that contradicts itself, or a next
-//! page that cannot be asked for, ends the measurement as a failure.
+//! Used for buckets whose requests only the SDK can sign, such as directory buckets, and as the reference in tests. S3
+//! announces how many keys a page has and whether more follow. A page that contradicts itself, or that has no position
+//! for the next one, is an error.
 
 use std::borrow::Cow;
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use percent_encoding::percent_decode_str;
+use s3_listing::ListingTotals;
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 
 use super::Listed;
 use crate::error::MeasureError;
 use crate::run::Progress;
-use crate::storage_size::s3::error::{self as failure, unexpected};
-use s3_listing::totals::Sums;
+use crate::storage_size::s3::error::{self as s3_error, unexpected};
 
-/// Adds up all current objects of `target`.
+/// Lists all current objects of `target`.
 pub(super) async fn list(
     aws: &Aws,
     target: &BucketTarget,
@@ -30,7 +30,7 @@ pub(super) async fn list(
     let mut listed = Listed::default();
     let mut token: Option<String> = None;
     loop {
-        // Keys may hold characters that XML cannot: percent-encoded they always arrive.
+        // Keys may contain characters that are invalid in XML, but not once they are percent-encoded.
         let request = client
             .list_objects_v2()
             .bucket(&target.bucket)
@@ -38,10 +38,10 @@ pub(super) async fn list(
             .set_request_payer(target.requester_pays.then_some(RequestPayer::Requester))
             .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
             .set_continuation_token(token.clone());
-        let page = request.send().await.map_err(failure::of_call)?;
+        let page = request.send().await.map_err(s3_error::of_call)?;
         listed.requests += 1;
         let next = next_token(&page, token.as_deref())?;
-        add_page(&mut listed.sums, target, &page, progress)?;
+        add_page(&mut listed.totals, target, &page, progress)?;
         if next.is_none() {
             return Ok(listed);
         }
@@ -50,15 +50,15 @@ pub(super) async fn list(
 }
 
 fn add_page(
-    sums: &mut Sums,
+    totals: &mut ListingTotals,
     target: &BucketTarget,
     page: &ListObjectsV2Output,
     progress: &Progress,
 ) -> Result<(), MeasureError> {
-    // The parser takes a document that stops between two objects for a whole one: only the count tells.
+    // The SDK accepts a document that stops between two objects; only the count reveals it.
     let announced = page.key_count().map(usize::try_from);
     if announced != Some(Ok(page.contents().len())) {
-        return Err(failure::cut("a page lacks some of its keys"));
+        return Err(s3_error::cut("a page lacks some of its keys"));
     }
     let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
     for object in page.contents() {
@@ -78,7 +78,7 @@ fn add_page(
         let class = object
             .storage_class()
             .map(|class| class.as_str().as_bytes());
-        if !sums.current.add(class, bytes) {
+        if !totals.current.add(class, bytes) {
             return Err(unexpected("more bytes than 64 bits hold"));
         }
         progress.add(1, bytes);
@@ -86,7 +86,7 @@ fn add_page(
     Ok(())
 }
 
-/// Returns the token of the page after `page`, which was asked for with `current`; `None` after the last.
+/// Returns the token of the page after `page`, which was requested with `current`; `None` after the last page.
 fn next_token(
     page: &ListObjectsV2Output,
     current: Option<&str>,
@@ -94,8 +94,10 @@ fn next_token(
     let next = page.next_continuation_token();
     match (page.is_truncated(), next) {
         (Some(false), _) => Ok(None),
-        (None, _) => Err(failure::cut("a page does not say whether it is the last")),
-        (Some(true), None | Some("")) => Err(unexpected("more pages and no way to ask for them")),
+        (None, _) => Err(s3_error::cut("a page has no `IsTruncated`")),
+        (Some(true), None | Some("")) => {
+            Err(unexpected("more pages but no position to continue from"))
+        }
         (Some(true), next) if next == current => {
             Err(unexpected("a page that names itself as the next"))
         }
@@ -103,10 +105,10 @@ fn next_token(
     }
 }
 
-/// Returns the key that S3 encoded: percent-encoded UTF-8 with `+` for a blank.
+/// Decodes a key as S3 encodes it: percent-encoded UTF-8 with `+` for a space.
 fn decoded(key: &str) -> Cow<'_, str> {
-    let with_blanks = key.replace('+', " ");
-    let bytes: Vec<u8> = percent_decode_str(&with_blanks).collect();
+    let with_spaces = key.replace('+', " ");
+    let bytes: Vec<u8> = percent_decode_str(&with_spaces).collect();
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_page_ends_the_listing_whatever_token_it_has() {
+    fn the_last_page_ends_the_listing_whatever_its_token() {
         assert_eq!(next_token(&page(Some(false), None), None).unwrap(), None);
         assert_eq!(
             next_token(&page(Some(false), Some("b")), Some("a")).unwrap(),
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn another_page_needs_a_token_that_is_new() {
+    fn another_page_requires_a_new_token() {
         assert_eq!(
             next_token(&page(Some(true), Some("b")), Some("a")).unwrap(),
             Some("b".to_owned())
@@ -148,23 +150,23 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_does_not_say_whether_it_is_the_last_is_cut() {
+    fn a_page_without_is_truncated_is_cut() {
         let error = next_token(&page(None, Some("b")), None).unwrap_err();
 
         assert_eq!((error.code, error.is_transient), ("connection_cut", true));
     }
 
     #[test]
-    fn a_page_without_as_many_keys_as_it_announces_is_cut() {
+    fn a_page_with_fewer_keys_than_it_announces_is_cut() {
         for announced in [Some(2), Some(-1), None] {
             let cut = ListObjectsV2Output::builder()
                 .set_key_count(announced)
                 .contents(Object::builder().key("a").size(1).build())
                 .build();
-            let mut sums = Sums::default();
+            let mut totals = ListingTotals::default();
 
             let error =
-                add_page(&mut sums, &target("", ""), &cut, &Progress::default()).unwrap_err();
+                add_page(&mut totals, &target("", ""), &cut, &Progress::default()).unwrap_err();
 
             assert_eq!((error.code, error.is_transient), ("connection_cut", true));
         }
@@ -178,17 +180,17 @@ mod tests {
             .contents(Object::builder().key("a+b%2Bc%C3%BC.pdf").size(3).build())
             .contents(Object::builder().key("plain.pdf").size(4).build())
             .build();
-        let mut sums = Sums::default();
+        let mut totals = ListingTotals::default();
 
         add_page(
-            &mut sums,
+            &mut totals,
             &target("", " b+cü.pdf"),
             &encoded,
             &Progress::default(),
         )
         .unwrap();
 
-        assert_eq!(sums.current.total_bytes(), Some(3));
-        assert_eq!(sums.current.object_count(), 1);
+        assert_eq!(totals.current.total_bytes(), Some(3));
+        assert_eq!(totals.current.object_count(), 1);
     }
 }

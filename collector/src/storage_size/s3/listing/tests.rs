@@ -1,28 +1,29 @@
-//! Whole listings of synthetic buckets: in ranges, in turn, and by the SDK's client.
+//! Complete listings of synthetic buckets: in ranges, sequentially, and by the SDK's client.
 
 use std::time::Duration;
 
-use synthetic_s3::{Answer, Bucket, Server};
+use synthetic_s3::{Bucket, Response, Server};
 
 use super::*;
 use crate::storage_size::tests::target;
 
 fn serve(mut bucket: Bucket, versions: usize) -> Server {
     bucket.versions_per_key = versions;
-    // Long enough for pages of several ranges to be under way together.
-    Server::start(bucket, 0, Duration::from_millis(20), |_| Answer::Good)
+    // Long enough for pages of several ranges to be pending at the same time.
+    Server::start(bucket, 0, Duration::from_millis(20), |_| Response::Page)
 }
 
 async fn listed(server: &Server, listing: Listing, prefix: &str, suffix: &str) -> Listed {
     let aws = Aws::at(&server.url(), "test", "test");
     let target = target(prefix, suffix);
     let progress = Progress::default();
-    match list(&aws, &target, listing, (None, None), &progress)
+    let bounds = PartBounds::default();
+    match list(&aws, &target, listing, bounds, &progress)
         .await
         .unwrap()
     {
-        ListedPart::Whole(listed) => listed,
-        ListedPart::Paused(_) => panic!("nobody asked for a pause"),
+        ListedPart::Complete(listed) => listed,
+        ListedPart::Paused(_) => panic!("no pause was requested"),
     }
 }
 
@@ -43,24 +44,14 @@ async fn the_sdk_client_and_the_scanner_find_the_same() {
             .unwrap();
         let scanned = listed(&server, Listing::Objects, prefix, suffix).await;
 
-        let classes = |listed: &Listed| {
-            let mut classes: Vec<_> = listed
-                .sums
-                .current
-                .classes()
-                .map(|(name, size)| (name.to_owned(), size))
-                .collect();
-            classes.sort_by(|one, other| one.0.cmp(&other.0));
-            classes
-        };
-        assert_eq!(classes(&scanned), classes(&reference), "{shape}");
+        assert_eq!(scanned.totals, reference.totals, "{shape}");
     }
 }
 
-/// Each key has a current version, noncurrent ones with a byte more each, and every third one a delete marker as the
-/// oldest. Pages end within the versions of a key.
+/// Each key has a current version and noncurrent ones of one more byte each; for every third key, the oldest version is
+/// a delete marker. Pages end within the versions of a key.
 #[tokio::test]
-async fn versions_are_listed_in_ranges_and_told_apart() {
+async fn versions_are_listed_in_ranges_and_kept_apart() {
     for (shape, versions) in [("uuid", 3), ("dates", 7), ("unicode", 1)] {
         let server = serve(Bucket::of_shape(shape, 6_000), versions);
 
@@ -68,49 +59,49 @@ async fn versions_are_listed_in_ranges_and_told_apart() {
 
         let bucket = server.bucket();
         let (bytes, count) = bucket.sum("", "");
-        let mut expected = (0, 0, 0);
+        let (mut noncurrent_bytes, mut noncurrent_count, mut marker_count) = (0, 0, 0);
         for index in 0..bucket.keys().len() {
             for version in 1..versions {
                 if version == versions - 1 && index.is_multiple_of(3) {
-                    expected.2 += 1;
+                    marker_count += 1;
                 } else {
-                    expected.0 += bucket.object(index).bytes + version as u64;
-                    expected.1 += 1;
+                    noncurrent_bytes += bucket.object(index).bytes + version as u64;
+                    noncurrent_count += 1;
                 }
             }
         }
-        let Sums {
+        let ListingTotals {
             current,
             noncurrent,
             delete_markers,
-        } = &found.sums;
+        } = &found.totals;
         assert_eq!(
             (current.total_bytes(), current.object_count()),
             (Some(bytes), count),
             "{shape}"
         );
-        let noncurrent = (
-            noncurrent.total_bytes().unwrap(),
-            noncurrent.object_count(),
-            *delete_markers,
+        assert_eq!(
+            (noncurrent.total_bytes(), noncurrent.object_count()),
+            (Some(noncurrent_bytes), noncurrent_count),
+            "{shape}"
         );
-        assert_eq!(noncurrent, expected, "{shape}");
-        let least = (6_000 * versions as u64).div_ceil(1000);
+        assert_eq!(*delete_markers, marker_count, "{shape}");
+        let min_requests = (6_000 * versions as u64).div_ceil(1000);
         assert!(
-            found.requests * 10 <= least * 13,
+            found.requests * 10 <= min_requests * 13,
             "{shape}: {}",
             found.requests
         );
-        if least > 10 {
-            assert!(server.most_under_way() > 1, "{shape}");
+        if min_requests > 10 {
+            assert!(server.max_concurrent() > 1, "{shape}");
         }
     }
 }
 
-/// Their requests have a signature that only the SDK's client makes, and that lists objects alone: no versions found is
-/// not none there.
+/// Only the SDK's client can sign requests for these buckets, and it lists current objects only. An empty result would
+/// not mean that there are no versions.
 #[tokio::test]
-async fn versions_that_cannot_be_listed_are_refused_and_never_none() {
+async fn versions_that_cannot_be_listed_are_unsupported_and_never_zero() {
     let aws = Aws::without_credentials();
     for name in [
         "arn:aws:s3-outposts:us-east-1:123456789012:outpost/op-01234567890123456/accesspoint/reports",
@@ -124,9 +115,11 @@ async fn versions_that_cannot_be_listed_are_refused_and_never_none() {
         };
         let progress = Progress::default();
 
-        let refused = list(&aws, &bucket, Listing::Versions, (None, None), &progress).await;
+        let bounds = PartBounds::default();
 
-        let error = refused.unwrap_err();
+        let result = list(&aws, &bucket, Listing::Versions, bounds, &progress).await;
+
+        let error = result.unwrap_err();
         assert_eq!(
             (error.code, error.is_transient),
             ("unsupported", false),

@@ -1,32 +1,52 @@
-//! The reference: every page in turn, by the SDK's own client and nothing of ours.
+//! The reference: page by page with the SDK's own client, without our code.
 
 use aws_sdk_s3::Client;
 use shared::snapshot::BucketSize;
 
-/// What is told of a bucket: bytes and numbers.
+/// Size of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Sums {
-    /// Bytes and number of current objects.
-    pub(super) current: (u64, u64),
-    /// Bytes and number of noncurrent versions.
-    pub(super) noncurrent: (u64, u64),
+    pub(super) current: Counted,
+    pub(super) noncurrent: Counted,
     pub(super) delete_markers: u64,
-    /// Number of uploads, number of their parts, bytes of these; `None` where the client cannot read them.
-    pub(super) uploads: Option<(u64, u64, u64)>,
+    /// `None` if the client cannot read them.
+    pub(super) uploads: Option<UploadSums>,
+}
+
+/// Objects or versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counted {
+    pub(super) bytes: u64,
+    pub(super) count: u64,
+}
+
+/// Incomplete uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct UploadSums {
+    pub(super) uploads: u64,
+    pub(super) parts: u64,
+    pub(super) bytes: u64,
 }
 
 impl Sums {
-    /// Returns those of a size of which every part was wanted.
+    /// Returns the sums of a measurement that included every part.
     pub(super) fn of(size: &BucketSize) -> Self {
         let noncurrent = size.noncurrent.as_ref().unwrap();
         let uploads = size.multipart.as_ref();
         Self {
-            current: (size.total_bytes(), size.object_count().unwrap()),
-            noncurrent: (noncurrent.total_bytes, noncurrent.object_count),
+            current: Counted {
+                bytes: size.total_bytes(),
+                count: size.object_count().unwrap(),
+            },
+            noncurrent: Counted {
+                bytes: noncurrent.total_bytes,
+                count: noncurrent.object_count,
+            },
             delete_markers: size.delete_markers.unwrap(),
-            uploads: uploads.map(|uploads| {
-                let (count, parts) = (uploads.upload_count, uploads.part_count);
-                (count, parts, uploads.total_bytes)
+            uploads: uploads.map(|uploads| UploadSums {
+                uploads: uploads.upload_count,
+                parts: uploads.part_count,
+                bytes: uploads.total_bytes,
             }),
         }
     }
@@ -50,8 +70,8 @@ pub(super) async fn list(client: &Client, bucket: &str, prefix: &str) -> Sums {
             } else {
                 &mut sums.noncurrent
             };
-            sum.0 += bytes(version.size());
-            sum.1 += 1;
+            sum.bytes += bytes(version.size());
+            sum.count += 1;
         }
         sums.delete_markers += page.delete_markers().len() as u64;
         if page.is_truncated() != Some(true) {
@@ -63,20 +83,24 @@ pub(super) async fn list(client: &Client, bucket: &str, prefix: &str) -> Sums {
     sums
 }
 
-async fn uploads(client: &Client, bucket: &str, prefix: &str) -> Option<(u64, u64, u64)> {
+async fn uploads(client: &Client, bucket: &str, prefix: &str) -> Option<UploadSums> {
     let listing = client.list_multipart_uploads().bucket(bucket);
     let page = listing.prefix(prefix).send().await.unwrap();
-    assert_ne!(page.is_truncated(), Some(true), "few uploads are one page");
-    let mut sums = (0, 0, 0);
+    assert_ne!(
+        page.is_truncated(),
+        Some(true),
+        "the tests' uploads fit into one page"
+    );
+    let mut sums = UploadSums::default();
     for upload in page.uploads() {
         let (key, id) = (upload.key().unwrap(), upload.upload_id().unwrap());
         let listing = client.list_parts().bucket(bucket).key(key).upload_id(id);
         let mut pages = listing.into_paginator().send();
-        sums.0 += 1;
+        sums.uploads += 1;
         while let Some(page) = pages.next().await {
             for part in page.ok()?.parts() {
-                sums.1 += 1;
-                sums.2 += bytes(part.size());
+                sums.parts += 1;
+                sums.bytes += bytes(part.size());
             }
         }
     }

@@ -1,47 +1,37 @@
-//! Where a bucket answers, and the signed request for one page. No I/O but the endpoint rules.
+//! Endpoint of a bucket, and the signed request for one page. No I/O.
 
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::Document;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::endpoint::Endpoint;
+use aws_smithy_types::{Document, endpoint};
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use s3_listing::{Listing, OpenRange};
 use shared::aws::{Aws, SdkConfig};
 use shared::fleet::BucketTarget;
 
+use crate::aws::signed_request::{SigningRules, SigningScope, UnsignedRequest};
 use crate::error::MeasureError;
-use crate::storage_size::s3::error as failure;
-use s3_listing::ranges::OpenRange;
-use s3_listing::scan::Listing;
+use crate::storage_size::s3::error as s3_error;
 
-/// What a query may hold unencoded, by the rules of the signature.
+/// Characters that the signature requires to be encoded in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-/// SHA-256 of nothing: no page is asked for with a body.
-const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/// Where a bucket answers and how requests to it are signed.
+/// URL of a bucket, and what requests to it are signed for.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Endpoint {
     url: String,
     region: String,
     service: String,
     params: Params,
 }
 
-impl Place {
-    /// Finds the place by the SDK's own rules; `None` where requests are signed in another way than S3's usual one.
-    pub(super) async fn of(
+impl Endpoint {
+    /// Resolves the endpoint by the SDK's own rules; `None` if its requests require another signature than `sigv4`.
+    pub(super) async fn resolve(
         aws: &Aws,
         config: &SdkConfig,
         target: &BucketTarget,
@@ -57,19 +47,19 @@ impl Place {
             .use_fips(config.use_fips().unwrap_or(false))
             .use_dual_stack(config.use_dual_stack().unwrap_or(false))
             .build();
-        Self::resolved(params.map_err(|error| failure::no_endpoint().caused_by(error))?).await
+        Self::from_params(params.map_err(|error| s3_error::no_endpoint().caused_by(error))?).await
     }
 
-    async fn resolved(params: Params) -> Result<Option<Self>, MeasureError> {
+    async fn from_params(params: Params) -> Result<Option<Self>, MeasureError> {
         let resolver = DefaultResolver::new();
         let endpoint = ResolveEndpoint::resolve_endpoint(&resolver, &params).await;
-        let endpoint = endpoint.map_err(|error| failure::no_endpoint().caused_by(error))?;
-        let Some((service, region)) = signed_for(&endpoint) else {
+        let endpoint = endpoint.map_err(|error| s3_error::no_endpoint().caused_by(error))?;
+        let Some(EndpointScope { service, region }) = EndpointScope::of(&endpoint) else {
             return Ok(None);
         };
         let region = region.or(params.region()).unwrap_or("us-east-1").to_owned();
         let mut url = endpoint.url().trim_end_matches('/').to_owned();
-        // A bare host has no path, and a path-style bucket needs no slash behind it.
+        // A host without a path needs a slash; a path-style bucket does not.
         let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
         if !after_scheme.contains('/') {
             url.push('/');
@@ -87,8 +77,8 @@ impl Place {
         &self.region
     }
 
-    /// Returns the same bucket in another region.
-    pub(super) async fn moved_to(&self, region: &str) -> Result<Self, MeasureError> {
+    /// Returns the endpoint of the same bucket in another region.
+    pub(super) async fn in_region(&self, region: &str) -> Result<Self, MeasureError> {
         let params = Params::builder()
             .set_bucket(self.params.bucket().map(str::to_owned))
             .region(region)
@@ -98,10 +88,10 @@ impl Place {
             .set_use_fips(self.params.use_fips())
             .set_use_dual_stack(self.params.use_dual_stack())
             .build();
-        let params = params.map_err(|error| failure::no_endpoint().caused_by(error))?;
-        Self::resolved(params)
+        let params = params.map_err(|error| s3_error::no_endpoint().caused_by(error))?;
+        Self::from_params(params)
             .await?
-            .ok_or_else(failure::no_endpoint)
+            .ok_or_else(s3_error::no_endpoint)
     }
 
     /// Returns the signed request for the next page of `range`.
@@ -113,54 +103,46 @@ impl Place {
         credentials: &Credentials,
         now: DateTime<Utc>,
     ) -> Result<HttpRequest, MeasureError> {
-        let url = format!("{}?{}", self.url, query(target, listing, range));
-        let payer = target
-            .requester_pays
-            .then_some(("x-amz-request-payer", "requester"));
-        let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        let identity = credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(&self.service)
-            .time(now.into())
-            .settings(settings)
-            .build()
-            .map_err(|error| failure::not_made().caused_by(error))?;
-        let body = SignableBody::Precomputed(EMPTY.to_owned());
-        let signable = SignableRequest::new("GET", url.as_str(), payer.into_iter(), body);
-        let signable = signable.map_err(|error| failure::not_made().caused_by(error))?;
-        let signed = sign(signable, &params.into());
-        let signed = signed.map_err(|error| failure::not_made().caused_by(error))?;
-        let (instructions, _) = signed.into_parts();
-
-        let mut request = HttpRequest::new(SdkBody::empty());
-        let made = request.set_uri(url);
-        made.map_err(|error| failure::not_made().caused_by(error))?;
-        let headers = instructions.headers().chain(payer);
-        for (name, value) in headers {
-            let inserted = request
-                .headers_mut()
-                .try_insert(name.to_owned(), value.to_owned());
-            inserted.map_err(|error| failure::not_made().caused_by(error))?;
-        }
-        Ok(request)
+        let request = UnsignedRequest {
+            method: "GET",
+            url: format!("{}?{}", self.url, query(target, listing, range)),
+            header: target
+                .requester_pays
+                .then_some(("x-amz-request-payer", "requester")),
+            body: String::new(),
+        };
+        let scope = SigningScope {
+            service: &self.service,
+            region: &self.region,
+            rules: SigningRules::S3,
+        };
+        let signed = request.sign(scope, credentials, now);
+        signed.map_err(|error| s3_error::not_made().caused_by(error))
     }
 }
 
-/// Returns service and region that S3's usual signature is made for; `None` when another one is asked for.
-fn signed_for(endpoint: &Endpoint) -> Option<(&str, Option<&str>)> {
-    let Some(scheme) = endpoint.auth_schemes().first() else {
-        return Some(("s3", None));
-    };
-    let text = |name: &str| scheme.get(name).and_then(Document::as_string);
-    (scheme.name() == "sigv4").then(|| {
-        let service = text("signingName").unwrap_or("s3");
-        (service, text("signingRegion"))
-    })
+/// What the endpoint rules say about the signature.
+struct EndpointScope<'a> {
+    service: &'a str,
+    /// `None` for the region that the endpoint was resolved for.
+    region: Option<&'a str>,
+}
+
+impl<'a> EndpointScope<'a> {
+    /// Returns the scope of a `sigv4` signature; `None` if the endpoint requires another one.
+    fn of(endpoint: &'a endpoint::Endpoint) -> Option<Self> {
+        let Some(scheme) = endpoint.auth_schemes().first() else {
+            return Some(Self {
+                service: "s3",
+                region: None,
+            });
+        };
+        let text = |name: &str| scheme.get(name).and_then(Document::as_string);
+        (scheme.name() == "sigv4").then(|| Self {
+            service: text("signingName").unwrap_or("s3"),
+            region: text("signingRegion"),
+        })
+    }
 }
 
 /// Returns the query for the next page of `range`.
@@ -198,7 +180,7 @@ fn query(target: &BucketTarget, listing: Listing, range: &OpenRange) -> String {
 mod tests {
     use super::*;
     use crate::storage_size::tests::target;
-    use s3_listing::ranges::Cursor;
+    use s3_listing::Cursor;
 
     fn open(lower: Option<&str>, cursor: Option<(&str, Option<&str>)>) -> OpenRange {
         OpenRange {
@@ -212,70 +194,70 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_asked_for_by_token_or_else_by_key() {
+    fn a_page_is_requested_by_token_or_else_by_key() {
         let target = target("a b/", "");
-        let asked = |listing, range: &OpenRange| query(&target, listing, range);
+        let query = |listing, range: &OpenRange| query(&target, listing, range);
 
         let first = "list-type=2&encoding-type=url&prefix=a%20b%2F";
-        assert_eq!(asked(Listing::Objects, &open(None, None)), first);
+        assert_eq!(query(Listing::Objects, &open(None, None)), first);
         assert_eq!(
-            asked(Listing::Objects, &open(Some("ü"), None)),
+            query(Listing::Objects, &open(Some("ü"), None)),
             format!("{first}&start-after=%C3%BC")
         );
         assert_eq!(
-            asked(Listing::Objects, &open(Some("ü"), Some(("x", Some("t=/"))))),
+            query(Listing::Objects, &open(Some("ü"), Some(("x", Some("t=/"))))),
             format!("{first}&continuation-token=t%3D%2F")
         );
         assert_eq!(
-            asked(Listing::Versions, &open(None, Some(("x", Some("v"))))),
+            query(Listing::Versions, &open(None, Some(("x", Some("v"))))),
             "versions=&encoding-type=url&prefix=a%20b%2F&key-marker=x&version-id-marker=v"
         );
     }
 
     #[tokio::test]
-    async fn places_follow_the_rules_of_s3() {
+    async fn endpoints_follow_the_rules_of_s3() {
         let aws = Aws::without_credentials();
-        let place = async |bucket: &str| {
+        let endpoint = async |bucket: &str| {
             let target = BucketTarget {
                 bucket: bucket.into(),
                 ..target("", "")
             };
-            Place::of(&aws, aws.config(), &target, Some("eu-west-1"))
+            Endpoint::resolve(&aws, aws.config(), &target, Some("eu-west-1"))
                 .await
                 .unwrap()
         };
 
-        let plain = place("files").await.unwrap();
+        let plain = endpoint("files").await.unwrap();
         assert_eq!(plain.url, "https://files.s3.eu-west-1.amazonaws.com/");
-        let dotted = place("files.acme.org").await.unwrap();
+        let dotted = endpoint("files.acme.org").await.unwrap();
         assert_eq!(
             dotted.url,
             "https://s3.eu-west-1.amazonaws.com/files.acme.org"
         );
         let point = "arn:aws:s3:eu-central-1:123456789012:accesspoint/reports";
-        let point = place(point).await.unwrap();
+        let point = endpoint(point).await.unwrap();
         assert_eq!(
             point.url,
             "https://reports-123456789012.s3-accesspoint.eu-central-1.amazonaws.com/"
         );
         assert_eq!(point.region(), "eu-central-1");
-        assert!(place("files--euw1-az1--x-s3").await.is_none());
-        let moved = plain.moved_to("eu-north-1").await.unwrap();
-        assert_eq!(moved.url, "https://files.s3.eu-north-1.amazonaws.com/");
+        assert!(endpoint("files--euw1-az1--x-s3").await.is_none());
+        let other = plain.in_region("eu-north-1").await.unwrap();
+        assert_eq!(other.url, "https://files.s3.eu-north-1.amazonaws.com/");
     }
 
     #[tokio::test]
-    async fn requests_are_signed_and_the_secret_is_in_none() {
+    async fn requests_are_signed_and_do_not_contain_the_secret() {
         let aws = Aws::without_credentials();
         let mut target = target("", "");
         target.requester_pays = true;
-        let place = Place::of(&aws, aws.config(), &target, Some("eu-west-1"))
+        let endpoint = Endpoint::resolve(&aws, aws.config(), &target, Some("eu-west-1"))
             .await
             .unwrap();
         let credentials =
             Credentials::new("AKID", "NEVERLEAK", Some("session".into()), None, "test");
 
-        let request = place
+        let request = endpoint
             .unwrap()
             .request(
                 &target,

@@ -1,131 +1,131 @@
-//! Which troubles with a page are worth another attempt, and when. No I/O.
+//! Decides which errors of a page are retried, and when. No I/O.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use s3_listing::ErrorResponse;
+
 use crate::error::MeasureError;
-use crate::storage_size::s3::error as failure;
-use s3_listing::scan::code_of;
+use crate::storage_size::s3::error as s3_error;
 
-/// Attempts at a page that is throttled: with their pauses about 6 seconds, while others go on.
+/// Attempts at a throttled page: about 6 seconds with their pauses, while other pages continue.
 const THROTTLED_ATTEMPTS: u32 = 8;
-/// Attempts at a page that breaks off, times out or meets an error of S3's own.
-const BROKEN_ATTEMPTS: u32 = 5;
-/// Times that credentials are fetched anew for one page, and that another region is tried.
+/// Attempts at a page that is cut off, times out or has an internal error of S3.
+const TRANSIENT_ATTEMPTS: u32 = 5;
+/// Number of times that one page replaces its credentials, and that it follows the bucket to another region.
 const CORRECTIONS: u32 = 2;
-/// Longest first pause; each further one may be twice as long.
+/// Maximum first pause; the maximum doubles with each further pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// Maximum pause.
+const MAX_PAUSE: Duration = Duration::from_secs(4);
 
-/// What went wrong with one attempt.
+/// Error of one attempt.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum AttemptError {
     /// S3 asked for fewer requests.
     Throttled(MeasureError),
-    /// Something broke on the way.
-    Broken(MeasureError),
-    /// The credentials are no longer good.
+    /// Another attempt may succeed.
+    Transient(MeasureError),
+    /// The credentials have expired.
     Expired(MeasureError),
-    /// The bucket is in this region.
-    Elsewhere {
-        region: String,
-        failure: MeasureError,
-    },
-    /// The provider does not list as S3 does.
+    /// The bucket is in another region.
+    WrongRegion { region: String, error: MeasureError },
+    /// The provider does not list in S3's order.
     Unordered,
-    /// Nothing that another attempt could change.
-    Final(MeasureError),
+    /// Another attempt would fail as well.
+    Permanent(MeasureError),
 }
 
-impl Trouble {
-    /// Returns what an error answer with `text` means.
-    pub(super) fn of_answer(status: u16, text: &[u8], region: Option<&str>) -> Self {
-        let (code, message) = code_of(text);
-        let region = failure::region(region, message);
-        let failure = failure::of_answer(status, code, region);
-        match (failure.code, code, region) {
+impl AttemptError {
+    /// Classifies an error response with `body`; `region` is the one in its headers.
+    pub(super) fn from_response(status: u16, body: &[u8], region: Option<&str>) -> Self {
+        let ErrorResponse { code, message } = ErrorResponse::parse(body);
+        let region = s3_error::region(region, message);
+        let error = s3_error::of_answer(status, code, region);
+        match (error.code, code, region) {
             (
                 "credentials_refused",
                 Some("ExpiredToken" | "TokenRefreshRequired" | "RequestExpired"),
                 _,
-            ) => Self::Expired(failure),
-            ("wrong_region", _, Some(region)) => Self::Elsewhere {
+            ) => Self::Expired(error),
+            ("wrong_region", _, Some(region)) => Self::WrongRegion {
                 region: region.to_owned(),
-                failure,
+                error,
             },
-            ("throttled", ..) => Self::Throttled(failure),
-            _ if failure.is_transient => Self::Broken(failure),
-            _ => Self::Final(failure),
+            ("throttled", ..) => Self::Throttled(error),
+            _ if error.is_transient => Self::Transient(error),
+            _ => Self::Permanent(error),
         }
     }
 }
 
-/// The attempts at one page so far.
+/// Failed attempts at one page.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     throttled: u32,
-    broken: u32,
-    moved: u32,
+    transient: u32,
+    redirects: u32,
     expired: u32,
-    refused_key: Option<String>,
+    rejected_key: Option<String>,
 }
 
 impl Attempts {
-    /// Returns the id of the access key that S3 no longer takes.
-    pub(super) fn refused_key(&self) -> Option<&str> {
-        self.refused_key.as_deref()
+    /// Returns the id of the access key that S3 has rejected as expired.
+    pub(super) fn rejected_key(&self) -> Option<&str> {
+        self.rejected_key.as_deref()
     }
 
-    /// Returns how long to wait before the next attempt, after `trouble` with the access key `key`.
+    /// Returns the pause before the next attempt, after `error` with the access key `key`.
     ///
     /// # Errors
     ///
-    /// The trouble itself when there is to be no other attempt.
+    /// Returns the error itself if there must be no further attempt.
     pub(super) fn pause_after(
         &mut self,
-        trouble: Trouble,
+        error: AttemptError,
         key: String,
     ) -> Result<Duration, MeasureError> {
-        let (failure, made, allowed) = match trouble {
-            Trouble::Throttled(failure) => (failure, &mut self.throttled, THROTTLED_ATTEMPTS),
-            Trouble::Broken(failure) => (failure, &mut self.broken, BROKEN_ATTEMPTS),
-            Trouble::Expired(failure) => {
-                self.refused_key = Some(key);
-                (failure, &mut self.expired, CORRECTIONS + 1)
+        let (error, failed, allowed) = match error {
+            AttemptError::Throttled(error) => (error, &mut self.throttled, THROTTLED_ATTEMPTS),
+            AttemptError::Transient(error) => (error, &mut self.transient, TRANSIENT_ATTEMPTS),
+            AttemptError::Expired(error) => {
+                self.rejected_key = Some(key);
+                (error, &mut self.expired, CORRECTIONS + 1)
             }
-            Trouble::Elsewhere { failure, .. } => (failure, &mut self.moved, CORRECTIONS + 1),
-            Trouble::Final(failure) => return Err(failure),
-            Trouble::Unordered => return Err(failure::unexpected("keys in another order")),
+            AttemptError::WrongRegion { error, .. } => {
+                (error, &mut self.redirects, CORRECTIONS + 1)
+            }
+            AttemptError::Permanent(error) => return Err(error),
+            AttemptError::Unordered => return Err(s3_error::unexpected("keys in another order")),
         };
-        *made += 1;
-        if *made >= allowed {
-            return Err(failure);
+        *failed += 1;
+        if *failed >= allowed {
+            return Err(error);
         }
-        let waits = self.throttled + self.broken;
-        if waits == 0 {
+        let pauses = self.throttled + self.transient;
+        if pauses == 0 {
             return Ok(Duration::ZERO);
         }
-        let longest = FIRST_PAUSE
-            .saturating_mul(1 << (waits - 1).min(16))
-            .min(LONGEST_PAUSE);
-        Ok(between_half_and(longest))
+        let max = FIRST_PAUSE
+            .saturating_mul(1 << (pauses - 1).min(16))
+            .min(MAX_PAUSE);
+        Ok(with_jitter(max))
     }
 }
 
-/// Returns a random time from half of `longest` to all of it: those who were refused together come back apart.
-fn between_half_and(longest: Duration) -> Duration {
+/// Returns a random pause between half of `max` and `max`, so that requests that failed together do not retry together.
+fn with_jitter(max: Duration) -> Duration {
     let random = RandomState::new().hash_one(0_u8) % 1024;
     let share = u32::try_from(random).unwrap_or(0);
-    longest / 2 + longest / 2 * share / 1024
+    max / 2 + max / 2 * share / 1024
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn slow() -> Trouble {
-        Trouble::of_answer(503, b"<Error><Code>SlowDown</Code></Error>", None)
+    fn slow_down() -> AttemptError {
+        AttemptError::from_response(503, b"<Error><Code>SlowDown</Code></Error>", None)
     }
 
     #[test]
@@ -133,58 +133,75 @@ mod tests {
         let mut attempts = Attempts::default();
         let mut pauses = Vec::new();
 
-        let failure = loop {
-            match attempts.pause_after(slow(), String::new()) {
+        let error = loop {
+            match attempts.pause_after(slow_down(), String::new()) {
                 Ok(pause) => pauses.push(pause),
-                Err(failure) => break failure,
+                Err(error) => break error,
             }
         };
 
-        assert_eq!((failure.code, pauses.len()), ("throttled", 7));
+        assert_eq!((error.code, pauses.len()), ("throttled", 7));
         assert!(pauses[6] > pauses[0] && pauses.iter().sum::<Duration>() < Duration::from_secs(7));
     }
 
     #[test]
-    fn answers_are_told_apart() {
+    fn responses_are_classified_by_code_status_and_region() {
         let of = |status, code: &str, region| {
             let text = format!("<Error><Code>{code}</Code><Message>NEVERLEAK</Message></Error>");
-            Trouble::of_answer(status, text.as_bytes(), region)
+            AttemptError::from_response(status, text.as_bytes(), region)
         };
 
-        assert!(matches!(of(503, "SlowDown", None), Trouble::Throttled(_)));
+        assert!(matches!(
+            of(503, "SlowDown", None),
+            AttemptError::Throttled(_)
+        ));
         assert!(matches!(
             of(400, "RequestTimeout", None),
-            Trouble::Broken(_)
+            AttemptError::Transient(_)
         ));
-        assert!(matches!(of(500, "InternalError", None), Trouble::Broken(_)));
-        assert!(matches!(of(400, "ExpiredToken", None), Trouble::Expired(_)));
-        assert!(matches!(of(403, "AccessDenied", None), Trouble::Final(_)));
+        assert!(matches!(
+            of(500, "InternalError", None),
+            AttemptError::Transient(_)
+        ));
+        assert!(matches!(
+            of(400, "ExpiredToken", None),
+            AttemptError::Expired(_)
+        ));
+        assert!(matches!(
+            of(403, "AccessDenied", None),
+            AttemptError::Permanent(_)
+        ));
         assert!(matches!(
             of(301, "PermanentRedirect", None),
-            Trouble::Final(_)
+            AttemptError::Permanent(_)
         ));
-        let elsewhere = of(301, "PermanentRedirect", Some("eu-north-1"));
-        assert!(matches!(elsewhere, Trouble::Elsewhere { region, .. } if region == "eu-north-1"));
-        let expected = Trouble::of_answer(
+        let by_header = of(301, "PermanentRedirect", Some("eu-north-1"));
+        assert!(
+            matches!(by_header, AttemptError::WrongRegion { region, .. } if region == "eu-north-1")
+        );
+        let by_message = AttemptError::from_response(
             400,
             b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'a' is wrong; expecting 'eu-west-1'</Message></Error>",
             None,
         );
-        assert!(matches!(expected, Trouble::Elsewhere { region, .. } if region == "eu-west-1"));
+        assert!(
+            matches!(by_message, AttemptError::WrongRegion { region, .. } if region == "eu-west-1")
+        );
     }
 
     #[test]
     fn an_expired_key_is_not_used_again() {
         let mut attempts = Attempts::default();
-        let expired = || Trouble::of_answer(400, b"<Error><Code>ExpiredToken</Code></Error>", None);
+        let expired =
+            || AttemptError::from_response(400, b"<Error><Code>ExpiredToken</Code></Error>", None);
 
         assert_eq!(
             attempts.pause_after(expired(), "old".into()).unwrap(),
             Duration::ZERO
         );
-        assert_eq!(attempts.refused_key(), Some("old"));
+        assert_eq!(attempts.rejected_key(), Some("old"));
         attempts.pause_after(expired(), "new".into()).unwrap();
-        let failure = attempts.pause_after(expired(), "newer".into()).unwrap_err();
-        assert_eq!(failure.code, "credentials_refused");
+        let error = attempts.pause_after(expired(), "newer".into()).unwrap_err();
+        assert_eq!(error.code, "credentials_refused");
     }
 }
