@@ -160,6 +160,8 @@ struct Space {
     is_shared: bool,
     /// Whether InnoDB lists a part of it whose file does not exist.
     lacks_file: bool,
+    /// InnoDB's id of the table, or of one of its partitions.
+    table_id: Option<u64>,
 }
 
 /// InnoDB's storage by the index of the listed table.
@@ -213,6 +215,8 @@ impl Owned {
             let name = table.map_or(&file.name, |table| &table.name);
             if matches!(names::meaning(name), Meaning::FullText(_)) {
                 space.full_text_bytes = space.full_text_bytes.checked_add(file.bytes)?;
+            } else if let Some(table) = table {
+                space.table_id = Some(table.id);
             }
         }
         let named: std::collections::HashSet<&[u8]> = numbers.values().copied().collect();
@@ -221,6 +225,9 @@ impl Owned {
                 continue;
             };
             let space = owned.by_table.entry(index).or_default();
+            if !matches!(names::meaning(&table.name), Meaning::FullText(_)) {
+                space.table_id = Some(table.id);
+            }
             space.is_shared |= table.is_shared;
             // A table that was rebuilt between the lists has a new file number; the listed file has its name.
             space.lacks_file |= !table.is_shared
@@ -262,6 +269,8 @@ fn size_of(
         return Some(Verdict::Omitted);
     }
     let sized = TableSize {
+        // InnoDB numbers the partitions of a table, but not the table that they are in.
+        table_id: space.table_id.filter(|_| !table.is_partitioned),
         kind: if table.is_partitioned {
             TableKind::Partitioned
         } else {

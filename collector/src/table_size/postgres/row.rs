@@ -127,6 +127,7 @@ impl Row {
             Quality::Exact
         };
         Ok(Verdict::Sized(Box::new(TableSize {
+            table_id: Some(self.oid.0.into()),
             kind,
             persistence,
             heap_bytes: Some(heap_bytes),
@@ -174,6 +175,7 @@ mod tests {
         };
 
         assert_eq!((table.total_bytes, table.heap_bytes), (6, Some(3)));
+        assert_eq!(table.table_id, Some(1));
         assert_eq!(table.quality, Quality::Exact);
     }
 

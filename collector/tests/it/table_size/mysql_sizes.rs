@@ -111,6 +111,39 @@ async fn a_partitioned_table_is_one_table_with_the_bytes_of_all_its_files() {
     database.drop().await;
 }
 
+/// InnoDB gives a table a new id when it rebuilds it (`TRUNCATE`, some `ALTER`), and none to a partitioned table.
+#[tokio::test]
+async fn a_tables_id_survives_a_rename_and_not_a_new_table() {
+    let Some(mut database) = TestDatabase::empty().await else {
+        return;
+    };
+    for statement in [
+        "CREATE TABLE `renamed` (id INT PRIMARY KEY, body TEXT, FULLTEXT (body))",
+        "CREATE TABLE replaced (id INT PRIMARY KEY)",
+        "CREATE TABLE log (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2",
+        "CREATE TABLE my (id INT PRIMARY KEY) ENGINE = MyISAM",
+    ] {
+        database.run(statement).await;
+    }
+    let before = database.measure().await.unwrap();
+    for statement in [
+        "RENAME TABLE `renamed` TO `Größe$1`",
+        "DROP TABLE replaced",
+        "CREATE TABLE replaced (id INT PRIMARY KEY)",
+    ] {
+        database.run(statement).await;
+    }
+
+    let after = database.measure().await.unwrap();
+
+    let id = |size, name| table(size, name).table_id;
+    assert!(id(&before, "renamed").is_some() && id(&before, "replaced").is_some());
+    assert_eq!(id(&after, "Größe$1"), id(&before, "renamed"));
+    assert_ne!(id(&after, "replaced"), id(&before, "replaced"));
+    assert_eq!((id(&after, "log"), id(&after, "my")), (None, None));
+    database.drop().await;
+}
+
 #[tokio::test]
 async fn unusual_names_are_reported_unchanged_and_matched_to_their_files() {
     let Some(mut database) = TestDatabase::empty().await else {

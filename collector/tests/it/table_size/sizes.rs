@@ -366,6 +366,38 @@ async fn every_relation_with_rows_counts_once() {
 }
 
 #[tokio::test]
+async fn a_tables_id_survives_a_rename_and_not_a_new_table() {
+    let Some(mut database) = TestDatabase::empty().await else {
+        return;
+    };
+    database
+        .run(
+            "CREATE TABLE renamed (a int); CREATE TABLE replaced (a int);
+             CREATE TABLE log (at int) PARTITION BY RANGE (at);
+             CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (100)",
+        )
+        .await;
+    let before = database.measure().await.unwrap();
+    database
+        .run(
+            "ALTER TABLE renamed RENAME TO other; ALTER TABLE other ADD COLUMN b text DEFAULT random()::text;
+             TRUNCATE other; DROP TABLE replaced; CREATE TABLE replaced (a int)",
+        )
+        .await;
+
+    let after = database.measure().await.unwrap();
+
+    let id = |size, name| table(size, name).unwrap().table_id.unwrap();
+    assert_eq!(id(&after, "other"), id(&before, "renamed"));
+    assert_ne!(id(&after, "replaced"), id(&before, "replaced"));
+    for name in ["log", "log_1"] {
+        let oid = format!("SELECT '{name}'::regclass::oid::bigint");
+        assert_eq!(id(&after, name), database.number(&oid).await);
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn dead_rows_and_the_last_vacuum_are_reported() {
     let Some(mut database) = TestDatabase::empty().await else {
         return;

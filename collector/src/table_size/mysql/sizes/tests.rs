@@ -92,6 +92,7 @@ fn partitions_and_full_text_indexes_count_in_their_table() {
     };
     assert_eq!((log.total_bytes, log.kind), (300, TableKind::Partitioned));
     assert_eq!((note.total_bytes, note.index_bytes), (1030, Some(32_798)));
+    assert_eq!((log.table_id, note.table_id), (None, Some(33)));
     assert_eq!(sizes.other_bytes, 11);
 }
 
@@ -103,6 +104,7 @@ fn a_table_in_a_shared_file_is_an_estimate_without_free_bytes() {
 
     assert_eq!(sizes.tables[0].total_bytes, 49_152);
     assert_eq!(sizes.tables[0].free_bytes, None);
+    assert_eq!(sizes.tables[0].table_id, Some(1));
     assert!(matches!(sizes.tables[0].quality, Quality::Estimated { .. }));
 }
 
@@ -159,6 +161,7 @@ fn without_files_every_innodb_table_is_an_estimate() {
     let sizes = evaluate("acme", vec![listed("a")], None, false).unwrap();
 
     assert_eq!(sizes.tables[0].total_bytes, 49_152);
+    assert_eq!(sizes.tables[0].table_id, None);
     assert!(matches!(sizes.tables[0].quality, Quality::Estimated { .. }));
 }
 
@@ -217,6 +220,8 @@ fn two_spellings_of_a_table_are_matched_by_file_number() {
 
     let bytes: Vec<_> = sizes.tables.iter().map(|table| table.total_bytes).collect();
     assert_eq!((bytes, sizes.other_bytes), (vec![64, 32], 0));
+    let ids: Vec<_> = sizes.tables.iter().map(|table| table.table_id).collect();
+    assert_eq!(ids, [Some(1), None]);
 }
 
 #[test]
@@ -243,6 +248,7 @@ fn a_full_text_index_counts_in_a_table_with_a_non_ascii_name() {
     let sizes = evaluate("acme", vec![listed("tä")], Some(&innodb), true).unwrap();
 
     assert_eq!(sizes.tables[0].total_bytes, 1030);
+    assert_eq!(sizes.tables[0].table_id, Some(33));
     assert_eq!(sizes.tables[0].quality, Quality::Exact);
     assert_eq!(sizes.other_bytes, 0);
 }
