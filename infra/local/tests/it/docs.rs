@@ -31,7 +31,15 @@ fn text_of(document: &str) -> String {
 
 /// Returns all documents, relative to the repository.
 fn documents() -> Vec<String> {
-    let folders = ["", "docs/", "api/", "collector/", "shared/", "infra/"];
+    let folders = [
+        "",
+        "docs/",
+        "api/",
+        "collector/",
+        "collector/s3-listing/",
+        "shared/",
+        "infra/",
+    ];
     let mut documents = Vec::new();
     for folder in folders {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {

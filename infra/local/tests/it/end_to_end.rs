@@ -39,7 +39,9 @@ async fn what_changes_in_bucket_and_table_changes_in_the_answers() {
     let number = |item: &Value, name: &str| item[name].as_u64().unwrap();
     let wanted = number(&before, "total_bytes") + 1_234_567;
     let after = server
-        .item(BUCKET, &token, |item| item["total_bytes"] == wanted)
+        .item(BUCKET, &token, |item| {
+            item["total_bytes"] == wanted && item["stale"] == false
+        })
         .await;
     assert_eq!(
         number(&after, "object_count"),
@@ -49,10 +51,7 @@ async fn what_changes_in_bucket_and_table_changes_in_the_answers() {
         (&after["completeness"], &after["method"]),
         (&json!("complete"), &json!("listing"))
     );
-    assert_eq!(
-        (&after["stale"], &after["last_failure"]),
-        (&json!(false), &Value::Null)
-    );
+    assert_eq!(after["last_failure"], Value::Null);
 
     let mut connection = server.superuser("globex-test").await;
     let create = "CREATE TABLE e2e_rows AS SELECT g AS id, repeat('x', 100) AS text FROM generate_series(1, 1000) g";
