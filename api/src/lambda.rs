@@ -14,8 +14,8 @@ use shared::config::{
     ConfigError, DATABASE_CA_FILE, FLEET, ProcessVariables, Reader, SNAPSHOT_TABLE,
 };
 use shared::database::Databases;
-use shared::document::Location;
 use shared::fleet::FleetSource;
+use shared::location::Location;
 use shared::prime::prime;
 use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};

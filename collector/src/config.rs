@@ -7,7 +7,7 @@ use shared::config::{
     BUCKET_SIZE_QUEUE_URL, ConfigError, DATABASE_CA_FILE, FLEET, Reader, SNAPSHOT_TABLE,
     TABLE_SIZE_QUEUE_URL, Variables,
 };
-use shared::document::Location;
+use shared::location::Location;
 
 /// What `plan` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::document::Location;
+use crate::location::Location;
 
 /// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
 pub const FLEET: &str = "MRT_FLEET";

@@ -4,8 +4,6 @@
 
 mod ranges;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_s3::error::SdkError;
@@ -13,59 +11,13 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 
 use crate::aws::{Aws, failure_of};
-use crate::fleet::Place;
+use crate::location::{Location, Place};
 use crate::telemetry::error_chain;
 
 pub use ranges::Ranges;
 
 /// Longest time that one read may take, retries included.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Where a document is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Location {
-    /// An object in S3.
-    S3 {
-        /// Bucket name.
-        bucket: String,
-        /// Whole key of the object.
-        key: String,
-    },
-    /// A file of this machine.
-    File(PathBuf),
-}
-
-impl Location {
-    /// Parses `s3://bucket/key` or a path.
-    ///
-    /// # Errors
-    ///
-    /// A sentence that says what is wrong with `text`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if let Some(rest) = text.strip_prefix("s3://") {
-            return match rest.split_once('/') {
-                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(Self::S3 {
-                    bucket: bucket.to_owned(),
-                    key: key.to_owned(),
-                }),
-                _ => Err("an S3 location is s3://bucket/key".to_owned()),
-            };
-        }
-        if text.is_empty() || text.contains("://") {
-            return Err("allowed are s3://bucket/key and a path".to_owned());
-        }
-        Ok(Self::File(PathBuf::from(text)))
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::S3 { bucket, key } => write!(formatter, "s3://{bucket}/{key}"),
-            Self::File(path) => write!(formatter, "{}", path.display()),
-        }
-    }
-}
 
 /// A document and the tag of its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,31 +200,6 @@ async fn read_file(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn locations_are_objects_or_paths() {
-        assert_eq!(
-            Location::parse("s3://acme/a/b.json"),
-            Ok(Location::S3 {
-                bucket: "acme".into(),
-                key: "a/b.json".into()
-            })
-        );
-        assert_eq!(
-            Location::parse("fleet.toml"),
-            Ok(Location::File("fleet.toml".into()))
-        );
-        for bad in [
-            "",
-            "s3://",
-            "s3://bucket",
-            "s3://bucket/",
-            "s3:///key",
-            "https://example.com/x",
-        ] {
-            assert!(Location::parse(bad).is_err(), "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn a_file_is_read_once_per_version_and_never_in_part() {

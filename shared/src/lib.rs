@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod arn;
 pub mod aws;
 pub mod clock;
 pub mod config;
@@ -7,6 +8,7 @@ pub mod database;
 pub mod document;
 pub mod fleet;
 pub mod history;
+pub mod location;
 pub mod prime;
 pub mod secrets;
 pub mod snapshot;

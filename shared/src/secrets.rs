@@ -11,6 +11,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::arn;
 use crate::aws::{Aws, failure_of};
 
 /// Longest time for reading one secret, retries included.
@@ -117,7 +118,7 @@ impl Secrets {
         arn: &str,
         role_arn: Option<&str>,
     ) -> Result<Secret, SecretError> {
-        let region = region(arn).ok_or(SecretError::BadArn)?;
+        let region = arn::secret_region(arn).ok_or(SecretError::BadArn)?;
         let client = self.client(region, role_arn).await;
         let reading = client.get_secret_value().secret_id(arn).send();
         let answer = timeout(READ_TIMEOUT, reading)
@@ -147,19 +148,6 @@ impl Secrets {
     }
 }
 
-/// Returns the region of a secret's ARN; `None` when the text is no such ARN.
-pub(crate) fn region(arn: &str) -> Option<&str> {
-    let mut parts = arn.splitn(7, ':');
-    let is_aws = parts.next() == Some("arn") && parts.next()?.starts_with("aws");
-    let is_secret = parts.next() == Some("secretsmanager");
-    let region = parts.next().filter(|region| !region.is_empty())?;
-    let account = parts.next()?;
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_named =
-        parts.next() == Some("secret") && parts.next().is_some_and(|name| !name.is_empty());
-    (is_aws && is_secret && is_account && is_named).then_some(region)
-}
-
 fn told(error: &SdkError<GetSecretValueError>) -> SecretError {
     let Some(service) = error.as_service_error() else {
         return SecretError::Unavailable(failure_of(error));
@@ -177,27 +165,6 @@ fn told(error: &SdkError<GetSecretValueError>) -> SecretError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_region_of_a_secret_is_in_its_arn() {
-        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1:2-AbCdEf";
-        assert_eq!(region(arn), Some("eu-west-1"));
-        assert_eq!(
-            region("arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:x-AbCdEf"),
-            Some("us-gov-west-1")
-        );
-        for bad in [
-            "",
-            "NEVERLEAK",
-            "arn:aws:s3:::bucket",
-            "arn:aws:secretsmanager::123456789012:secret:x",
-            "arn:aws:secretsmanager:eu-west-1:12:secret:x",
-            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:",
-            "arn:aws:secretsmanager:eu-west-1:123456789012:other:x",
-        ] {
-            assert_eq!(region(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn a_secret_shows_nothing_of_itself() {

@@ -16,8 +16,9 @@ use api::constants::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::document::Location;
-use shared::fleet::{ConstantLayer, ConstantLayers, Environment, LayerKind, Place};
+use shared::fleet::{ConstantLayer, ConstantLayers, Environment, LayerKind};
+use shared::location::Location;
+use shared::location::Place;
 use shared::testing;
 
 use crate::harness::NOW;

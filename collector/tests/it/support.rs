@@ -12,8 +12,8 @@ use collector::{
 };
 use shared::aws::Aws;
 use shared::clock::FixedClock;
-use shared::document::Location;
 use shared::fleet::{BucketTarget, FleetSource};
+use shared::location::Location;
 use shared::snapshot::{BucketSize, Method};
 use shared::store::memory::MemoryStore;
 use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};

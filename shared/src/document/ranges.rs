@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::{DocumentError, Location, READ_TIMEOUT, file_fault, refusal};
+use super::{DocumentError, READ_TIMEOUT, file_fault, refusal};
 use crate::aws::Aws;
-use crate::fleet::Place;
+use crate::location::{Location, Place};
 use crate::telemetry::error_chain;
 
 /// A document of which parts can be read.

@@ -1,15 +1,6 @@
 //! Where an environment's constants are defined and set. Names places only; what is read there is the reader's.
 
-use crate::document::Location;
-
-/// Region and role that something is read with; the function's own where they are `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Region.
-    pub region: Option<String>,
-    /// ARN of the role to assume.
-    pub role_arn: Option<String>,
-}
+use crate::location::{Location, Place};
 
 /// Where constants are defined and where they are set, lowest layer first.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 mod constants;
 mod database;
+mod fault;
 mod money;
+mod place;
 mod refresh;
 mod section;
 mod storage;
@@ -10,84 +12,56 @@ mod storage;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::{
-    DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet, StorageKind, TargetId,
-};
+use super::environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
+use super::storage_kind::StorageKind;
+use super::target::TargetId;
 use constants::read_constants;
 use database::read_database;
+use fault::Faults;
 use money::read_prices;
 use refresh::read_refresh;
-use section::{Faults, Section};
+use section::Section;
 use storage::read_storage;
+
+pub use fault::{Fault, FleetFaults};
 
 /// Most environments in one file: what one planning run can queue well inside its time-out.
 pub const MAX_ENVIRONMENTS: usize = 10_000;
 /// Most storage entries of one environment.
 pub const MAX_STORAGE_PER_ENVIRONMENT: usize = 100;
 
-/// One thing wrong with a fleet file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Line in the file, from 1.
-    pub line: usize,
-    /// Path of the field, such as `environment[2].database.engine`; empty for the whole file.
-    pub field: String,
-    /// What is wrong and what is allowed.
-    pub reason: String,
-}
-
-/// All things wrong with a fleet file, in the order of their lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FleetFaults {
-    /// Name of the file.
-    pub file: String,
-    /// At least one fault.
-    pub faults: Vec<Fault>,
-}
-
-impl fmt::Display for FleetFaults {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            let colon = if fault.field.is_empty() { "" } else { ": " };
-            write!(
-                formatter,
-                "{separator}{}:{}: {}{colon}{}",
-                self.file, fault.line, fault.field, fault.reason
-            )?;
+impl Fleet {
+    /// Parses a fleet file; `name` stands for it in messages.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the file, each with its line and field.
+    pub fn parse(name: &str, text: &str) -> Result<Self, FleetFaults> {
+        let mut faults = Faults {
+            text,
+            list: Vec::new(),
+        };
+        let fleet = match DeTable::parse(text) {
+            Ok(table) => read_fleet(&mut faults, table.get_ref()),
+            Err(error) => {
+                let start = error.span().map_or(0, |span| span.start);
+                faults.add(start, "", format!("not TOML: {}", error.message()));
+                Fleet::default()
+            }
+        };
+        if faults.list.is_empty() {
+            return Ok(fleet);
         }
-        Ok(())
+        faults.list.sort_by_key(|fault| fault.line);
+        Err(FleetFaults {
+            file: name.to_owned(),
+            faults: faults.list,
+        })
     }
-}
-
-impl std::error::Error for FleetFaults {}
-
-pub(super) fn parse(name: &str, text: &str) -> Result<Fleet, FleetFaults> {
-    let mut faults = Faults {
-        text,
-        list: Vec::new(),
-    };
-    let fleet = match DeTable::parse(text) {
-        Ok(table) => read_fleet(&mut faults, table.get_ref()),
-        Err(error) => {
-            let start = error.span().map_or(0, |span| span.start);
-            faults.add(start, "", format!("not TOML: {}", error.message()));
-            Fleet::default()
-        }
-    };
-    if faults.list.is_empty() {
-        return Ok(fleet);
-    }
-    faults.list.sort_by_key(|fault| fault.line);
-    Err(FleetFaults {
-        file: name.to_owned(),
-        faults: faults.list,
-    })
 }
 
 fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
@@ -185,31 +159,6 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
         administrator: administrator.unwrap_or_else(|| DEFAULT_ADMINISTRATOR.to_owned()),
         session_timeout: session_timeout.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_secs),
     })
-}
-
-fn read_place(faults: &mut Faults<'_>, section: &Section<'_>) -> (Option<String>, Option<String>) {
-    let region = section.optional_text(faults, "region");
-    let region = section.checked(faults, ("region", region), |text| {
-        let is_region = text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if is_region {
-            Ok(())
-        } else {
-            Err("is not a region, such as eu-west-1")
-        }
-    });
-    let role_arn = section.optional_text(faults, "role_arn");
-    let role_arn = section.checked(faults, ("role_arn", role_arn), |text| {
-        let is_role =
-            text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/");
-        if is_role {
-            Ok(())
-        } else {
-            Err("is not a role, such as arn:aws:iam::123456789012:role/mrt-reader")
-        }
-    });
-    (region, role_arn)
 }
 
 fn environment_name(text: &str) -> Result<(), &'static str> {

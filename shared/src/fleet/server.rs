@@ -2,7 +2,7 @@
 //!
 //! Nothing is asked here. A proxy, a custom endpoint or a name of one's own says nothing about what is behind it.
 
-use super::DatabaseTarget;
+use super::identifier::is_identifier;
 
 /// What RDS' host names end with; before it are a name, whose endpoint it is, and the region.
 const RDS_SUFFIX: &str = ".rds.amazonaws.com";
@@ -18,30 +18,13 @@ pub enum DatabaseServer {
     Cluster(String),
 }
 
-impl DatabaseTarget {
-    /// Returns the server that the fleet file names, or else the one that the host name does; `None` where neither
-    /// tells it.
-    pub fn rds_server(&self) -> Option<DatabaseServer> {
-        self.server.clone().or_else(|| of_host(&self.host))
-    }
-
-    /// Returns the region of its server: the target's own, or else the one in a host name of RDS; `None` where neither
-    /// tells it.
-    pub fn rds_region(&self) -> Option<String> {
-        let named = self.region.clone();
-        named.or_else(|| Some(labels(&self.host)?.pop()?).filter(|label| is_region(label)))
-    }
+/// Returns the region in a host name of RDS, of any endpoint; `None` where there is none.
+pub(super) fn region_of_host(host: &str) -> Option<String> {
+    labels(host)?.pop().filter(|label| is_region(label))
 }
 
-/// Returns whether `text` may be the identifier of an instance or a cluster.
-pub(super) fn is_identifier(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text.len() <= 63
-        && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.bytes().all(is_allowed)
-}
-
-fn of_host(host: &str) -> Option<DatabaseServer> {
+/// Returns the server that a host name of RDS names; `None` for every other host.
+pub(super) fn of_host(host: &str) -> Option<DatabaseServer> {
     let labels = labels(host)?;
     let [name, endpoint, region] = labels.as_slice() else {
         return None;
@@ -122,33 +105,16 @@ mod tests {
 
     #[test]
     fn regions_are_in_the_host_names_of_proxies_too() {
-        let region = |host: &str| {
-            let target = DatabaseTarget {
-                host: host.to_owned(),
-                ..crate::fleet::tests::database()
-            };
-            target.rds_region()
-        };
-
         for endpoint in ["abc", "cluster-abc", "proxy-abc"] {
             let host = format!("acme.{endpoint}.eu-west-1.rds.amazonaws.com");
-            assert_eq!(region(&host).as_deref(), Some("eu-west-1"), "{host}");
+            assert_eq!(
+                region_of_host(&host).as_deref(),
+                Some("eu-west-1"),
+                "{host}"
+            );
         }
         for host in ["acme.global-abc.global.rds.amazonaws.com", "db.example.com"] {
-            assert_eq!(region(host), None, "{host}");
+            assert_eq!(region_of_host(host), None, "{host}");
         }
-    }
-
-    #[test]
-    fn what_the_fleet_file_names_comes_first() {
-        let target = DatabaseTarget {
-            host: "acme.abc.eu-west-1.rds.amazonaws.com".into(),
-            region: Some("eu-central-1".into()),
-            server: Some(DatabaseServer::Cluster("other".into())),
-            ..crate::fleet::tests::database()
-        };
-
-        assert_eq!(target.rds_server(), target.server);
-        assert_eq!(target.rds_region().as_deref(), Some("eu-central-1"));
     }
 }

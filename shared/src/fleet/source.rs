@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 use super::{Fleet, FleetFaults};
 use crate::aws::Aws;
 use crate::clock::{self, Clock};
-use crate::document::{self, DocumentError, Location};
+use crate::document::{self, DocumentError};
+use crate::location::Location;
 use crate::telemetry::error_chain;
 
 /// Shortest time between two looks at the file.

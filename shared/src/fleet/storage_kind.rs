@@ -1,6 +1,6 @@
 //! The kinds of storage that have a size, and what each calls its own. Nothing is asked here.
 
-use super::server::is_identifier;
+use super::identifier::is_identifier;
 
 /// Kinds of storage that have a size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

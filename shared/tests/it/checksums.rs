@@ -3,7 +3,8 @@
 //! Guards `shared/three-checksums`, which stands in for a library of the S3 client.
 
 use shared::aws::Aws;
-use shared::document::{self, DocumentError, Location};
+use shared::document::{self, DocumentError};
+use shared::location::Location;
 
 use crate::server::answering;
 

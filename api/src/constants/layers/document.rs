@@ -1,8 +1,9 @@
 //! Loads one document of constants as text, within a size limit.
 
 use shared::aws::Aws;
-use shared::document::{self, DocumentError, Location};
-use shared::fleet::Place;
+use shared::document::{self, DocumentError};
+use shared::location::Location;
+use shared::location::Place;
 
 use super::fault::{LayerFault, Position};
 

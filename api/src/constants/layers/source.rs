@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use shared::aws::Aws;
-use shared::document::Location;
-use shared::fleet::{ConstantLayer, ConstantLayers, LayerKind, Place};
+use shared::fleet::{ConstantLayer, ConstantLayers, LayerKind};
+use shared::location::Location;
+use shared::location::Place;
 use tokio::sync::Mutex;
 
 use super::document::{self, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};

@@ -6,8 +6,9 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use shared::aws::Aws;
-use shared::document::{Location, Ranges};
-use shared::fleet::Place;
+use shared::document::Ranges;
+use shared::location::Location;
+use shared::location::Place;
 use zip::ZipArchive;
 use zip::result::ZipError;
 

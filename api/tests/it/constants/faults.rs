@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::constants::{ConstantsError, LAYER_LIMIT_BYTES};
 use shared::aws::Aws;
-use shared::document::Location;
+use shared::location::Location;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{FIXTURE_SUMMARY, LAYER, MODEL, constants_of, nowhere, read, summary};

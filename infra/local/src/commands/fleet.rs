@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::{FLEET, ProcessVariables, Variables};
-use shared::document::Location;
 use shared::fleet::{Fleet, FleetSource};
+use shared::location::Location;
 use shared::telemetry::error_chain;
 
 use crate::files::Running;

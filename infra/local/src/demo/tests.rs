@@ -7,8 +7,9 @@ use std::time::Duration;
 use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::database::{DatabaseError, Databases};
-use shared::document::{self, DocumentError, Location};
+use shared::document::{self, DocumentError};
 use shared::fleet::Fleet;
+use shared::location::Location;
 use sqlx::postgres::PgConnection;
 
 use super::*;

@@ -2,12 +2,13 @@
 
 use toml::de::DeValue;
 
-use super::read_place;
-use super::section::{Faults, Section};
-use crate::document::Location;
+use super::fault::Faults;
+use super::place::read_place;
+use super::section::Section;
 use crate::fleet::{
-    ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS, Place,
+    ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
+use crate::location::{Location, Place};
 
 const KINDS: &str = "allowed are document, ecs_task, secret, ssm_path";
 

@@ -1,10 +1,11 @@
 //! The rules of `[environment.database]`.
 
-use super::read_place;
-use super::section::{Faults, Section};
-use crate::fleet::server::is_identifier;
+use super::fault::Faults;
+use super::place::read_place;
+use super::section::Section;
+use crate::arn;
+use crate::fleet::identifier::is_identifier;
 use crate::fleet::{Auth, DatabaseServer, DatabaseTarget, Engine};
-use crate::secrets;
 
 /// Largest storage of an instance with PostgreSQL, MySQL or MariaDB: 64 TiB.
 pub(super) const MOST_ALLOCATED_GIB: u64 = 65_536;
@@ -116,7 +117,7 @@ fn parse_auth(text: &str) -> Result<Auth, String> {
     match text.split_once(':') {
         None if text == "iam" => Ok(Auth::Iam),
         Some(("env", variable)) if !variable.is_empty() => Ok(Auth::Variable(variable.to_owned())),
-        _ if secrets::region(text).is_some() => Ok(Auth::Secret(text.to_owned())),
+        _ if arn::secret_region(text).is_some() => Ok(Auth::Secret(text.to_owned())),
         // The text may be a password that was put here by mistake, so it is not repeated.
         _ => Err(
             "is not a way to log in, allowed are iam, the ARN of a secret and env:VARIABLE"

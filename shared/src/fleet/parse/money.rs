@@ -2,7 +2,8 @@
 
 use toml::de::DeValue;
 
-use super::section::{Faults, Section};
+use super::fault::Faults;
+use super::section::Section;
 use crate::fleet::{Price, Prices};
 
 /// Reads `[prices]`; what is left out keeps the shipped price, except for `per_gib_month`, which is taken whole.

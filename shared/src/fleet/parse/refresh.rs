@@ -1,6 +1,7 @@
 //! The rules of `[refresh]`: what listing all buckets may take.
 
-use super::section::{Faults, Section};
+use super::fault::Faults;
+use super::section::Section;
 use crate::fleet::RefreshBudget;
 
 /// Most requests a day that can be asked for: more than AWS answers one account.

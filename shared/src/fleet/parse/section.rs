@@ -3,24 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Fault;
-
-pub(super) struct Faults<'a> {
-    pub(super) text: &'a str,
-    pub(super) list: Vec<Fault>,
-}
-
-impl Faults<'_> {
-    pub(super) fn add(&mut self, offset: usize, field: &str, reason: impl Into<String>) {
-        let before = self.text.as_bytes().iter().take(offset);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        self.list.push(Fault {
-            line,
-            field: field.to_owned(),
-            reason: reason.into(),
-        });
-    }
-}
+use super::fault::Faults;
 
 /// One table of the file, with what is needed to name a field of it in a fault.
 pub(super) struct Section<'t> {

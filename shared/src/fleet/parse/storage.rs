@@ -5,8 +5,9 @@ mod resource;
 use toml::de::DeValue;
 
 use self::resource::read_resource;
-use super::read_place;
-use super::section::{Faults, Section};
+use super::fault::Faults;
+use super::place::read_place;
+use super::section::Section;
 use crate::fleet::{BucketTarget, Measured, StorageKind};
 
 /// Keys of a bucket's entry.

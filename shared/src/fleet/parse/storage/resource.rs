@@ -2,8 +2,9 @@
 
 use super::BUCKET_KEYS;
 use crate::fleet::parse::database::MOST_ALLOCATED_GIB;
-use crate::fleet::parse::read_place;
-use crate::fleet::parse::section::{Faults, Section};
+use crate::fleet::parse::fault::Faults;
+use crate::fleet::parse::place::read_place;
+use crate::fleet::parse::section::Section;
 use crate::fleet::{BucketTarget, StorageKind};
 
 /// Keys of every kind.

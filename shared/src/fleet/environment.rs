@@ -1,0 +1,98 @@
+//! Environments and the fleet that they make up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::constants::ConstantLayers;
+use super::prices::Prices;
+use super::refresh::RefreshBudget;
+use super::target::{BucketTarget, DatabaseTarget, TargetId};
+
+/// Name of the administrator whom Mendix does not count as a user, unless the fleet file says otherwise.
+pub const DEFAULT_ADMINISTRATOR: &str = "MxAdmin";
+/// Mendix's default `SessionTimeout` of 600,000 ms.
+pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// All environments, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fleet {
+    pub(super) environments: BTreeMap<String, Environment>,
+    pub(super) prices: Prices,
+    pub(super) refresh: RefreshBudget,
+}
+
+/// One app in one stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Unique name: lower-case letters, digits and hyphens, at most 63.
+    pub name: String,
+    /// Parts of buckets that hold its files; may be empty.
+    pub storage: Vec<BucketTarget>,
+    /// Its database, where it has one.
+    pub database: Option<DatabaseTarget>,
+    /// Where its constants are defined and set, where that is known.
+    pub constants: Option<ConstantLayers>,
+    /// Name of the administrator account, which no user count includes.
+    pub administrator: String,
+    /// How long a session counts after its last action.
+    pub session_timeout: Duration,
+}
+
+impl Fleet {
+    /// Returns all environments in the order of their names.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        self.environments.values()
+    }
+
+    /// Returns what storage and requests cost.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// Returns what listing all buckets may take.
+    pub fn refresh(&self) -> RefreshBudget {
+        self.refresh
+    }
+
+    /// Returns the environment of that name.
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.environments.get(name)
+    }
+
+    /// Returns all storage targets, buckets and others, in the order of their ids.
+    pub fn buckets(&self) -> Vec<&BucketTarget> {
+        let mut targets: Vec<_> = self
+            .environments()
+            .flat_map(|environment| &environment.storage)
+            .collect();
+        targets.sort_by_cached_key(|target| target.id());
+        targets
+    }
+
+    /// Returns all database targets in the order of their ids.
+    pub fn databases(&self) -> Vec<&DatabaseTarget> {
+        let mut targets: Vec<_> = self
+            .environments()
+            .filter_map(|environment| environment.database.as_ref())
+            .collect();
+        targets.sort_by_cached_key(|target| target.id());
+        targets
+    }
+
+    /// Returns the storage target of that id.
+    pub fn bucket(&self, id: &TargetId) -> Option<&BucketTarget> {
+        let storage = &self.environment_of(id)?.storage;
+        storage.iter().find(|target| target.id() == *id)
+    }
+
+    /// Returns the database target of that id.
+    pub fn database(&self, id: &TargetId) -> Option<&DatabaseTarget> {
+        let database = self.environment_of(id)?.database.as_ref();
+        database.filter(|target| target.id() == *id)
+    }
+
+    /// Returns the environment that an id begins with.
+    fn environment_of(&self, id: &TargetId) -> Option<&Environment> {
+        self.environment(id.as_str().split('/').next()?)
+    }
+}

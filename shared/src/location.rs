@@ -1,0 +1,89 @@
+//! Where something is read: a document's location, and the region and role to read it with. Values only, no I/O.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a document is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// An object in S3.
+    S3 {
+        /// Bucket name.
+        bucket: String,
+        /// Whole key of the object.
+        key: String,
+    },
+    /// A file of this machine.
+    File(PathBuf),
+}
+
+impl Location {
+    /// Parses `s3://bucket/key` or a path.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong with `text`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("s3://") {
+            return match rest.split_once('/') {
+                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(Self::S3 {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                }),
+                _ => Err("an S3 location is s3://bucket/key".to_owned()),
+            };
+        }
+        if text.is_empty() || text.contains("://") {
+            return Err("allowed are s3://bucket/key and a path".to_owned());
+        }
+        Ok(Self::File(PathBuf::from(text)))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, key } => write!(formatter, "s3://{bucket}/{key}"),
+            Self::File(path) => write!(formatter, "{}", path.display()),
+        }
+    }
+}
+
+/// Region and role that something is read with; the function's own where they are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Region.
+    pub region: Option<String>,
+    /// ARN of the role to assume.
+    pub role_arn: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_are_objects_or_paths() {
+        assert_eq!(
+            Location::parse("s3://acme/a/b.json"),
+            Ok(Location::S3 {
+                bucket: "acme".into(),
+                key: "a/b.json".into()
+            })
+        );
+        assert_eq!(
+            Location::parse("fleet.toml"),
+            Ok(Location::File("fleet.toml".into()))
+        );
+        for bad in [
+            "",
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3:///key",
+            "https://example.com/x",
+        ] {
+            assert!(Location::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
