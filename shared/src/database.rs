@@ -260,27 +260,12 @@ impl From<SecretError> for DatabaseError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target() -> DatabaseTarget {
-        DatabaseTarget {
-            environment: "acme-prod".into(),
-            engine: Engine::Postgres,
-            host: "127.0.0.1".into(),
-            port: 9,
-            name: "acme".into(),
-            user: "mrt_ro".into(),
-            auth: Auth::Iam,
-            region: None,
-            role_arn: None,
-            server: None,
-            allocated_gib: None,
-        }
-    }
+    use crate::testing::fleet::database_target;
 
     #[test]
     fn a_secret_is_a_password_or_what_rds_keeps() {
         let login = |text: &str| {
-            let login = Login::of_secret(&target(), &Secret::of_text(text));
+            let login = Login::of_secret(&database_target(), &Secret::of_text(text));
             (login.user, login.password)
         };
         let pair = |user: &str, password: &str| (user.to_owned(), password.to_owned());
@@ -310,7 +295,7 @@ mod tests {
         );
 
         let error = databases
-            .connect_postgres(&target(), Duration::from_secs(1))
+            .connect_postgres(&database_target(), Duration::from_secs(1))
             .await
             .err();
 

@@ -1,6 +1,10 @@
-//! Real services for tests, by variable. Without them a test says so and is skipped.
+//! Support for tests of every crate: times, fleets, and real services by variable.
+//!
+//! A test whose service is not there reports that and is skipped.
 
+pub mod fleet;
 mod server;
+pub mod time;
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -243,11 +243,12 @@ mod tests {
     use std::sync::Mutex;
 
     use shared::fleet::TargetId;
+    use shared::testing::time::at;
 
     use super::*;
 
     fn message(target: &str) -> CollectMessage {
-        let scheduled_at = "2026-01-12T11:00:00Z".parse().unwrap();
+        let scheduled_at = at("2026-01-12T11:00:00Z");
         CollectMessage::measure(TargetId::from_text(target), scheduled_at)
     }
 
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn events_are_what_the_production_decoders_read() {
-        let time = "2026-01-12T11:00:00Z".parse().unwrap();
+        let time = at("2026-01-12T11:00:00Z");
         let event: aws_lambda_events::eventbridge::EventBridgeEvent =
             serde_json::from_value(scheduled_event(time)).unwrap();
         assert_eq!(event.time, Some(time));

@@ -87,14 +87,19 @@ fn curl_users(url: &str, environment: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::fleet::Engine;
+    use shared::testing::fleet::FleetBuilder;
+
     use super::*;
 
     #[test]
     fn lines_can_be_run_as_they_are() {
-        let text = "[[environment]]\nname = \"empty\"\n\n[[environment]]\nname = \"full\"\n\
-            [environment.database]\nengine = \"postgres\"\nhost = \"h\"\nname = \"n\"\nuser = \"u\"\n\
-            [environment.constants]\nmodel = \"metadata.json\"\n";
-        let fleet = Fleet::parse("fleet.toml", text).unwrap();
+        let fleet = FleetBuilder::with("empty")
+            .environment("full")
+            .database(Engine::Postgres, "db.example.com", "acme", "")
+            .constants("metadata.json", &[])
+            .parse()
+            .unwrap();
 
         assert_eq!(example_environment(&fleet), "full");
         assert_eq!(

@@ -99,8 +99,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, FixedClock};
-    use crate::fleet::{Auth, Engine};
-    use crate::testing;
+    use crate::testing::{self, fleet::database_target};
 
     const NOW: &str = "2026-01-02T03:04:05Z";
     const SECRET: &str = "NEVERLEAK/secret+key";
@@ -161,17 +160,10 @@ mod tests {
 
     async fn token_of((host, port, user, region, session_token): Case) -> String {
         let target = DatabaseTarget {
-            environment: "acme-prod".into(),
-            engine: Engine::Postgres,
             host: host.into(),
             port,
-            name: "acme".into(),
             user: user.into(),
-            auth: Auth::Iam,
-            region: None,
-            role_arn: None,
-            server: None,
-            allocated_gib: None,
+            ..database_target()
         };
         let session_token = session_token.map(str::to_owned);
         let credentials = Credentials::new("AKIDEXAMPLE", SECRET, session_token, None, "test");

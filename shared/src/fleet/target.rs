@@ -267,22 +267,7 @@ impl DatabaseTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn database() -> DatabaseTarget {
-        DatabaseTarget {
-            environment: "acme-prod".into(),
-            engine: Engine::Postgres,
-            host: "127.0.0.1".into(),
-            port: 5432,
-            name: "acme".into(),
-            user: "mrt_ro".into(),
-            auth: Auth::Iam,
-            region: None,
-            role_arn: None,
-            server: None,
-            allocated_gib: None,
-        }
-    }
+    use crate::testing::fleet::database_target;
 
     fn bucket(prefix: &str, suffix: &str) -> BucketTarget {
         BucketTarget {
@@ -314,7 +299,7 @@ mod tests {
             host: "acme.abc.eu-west-1.rds.amazonaws.com".into(),
             region: Some("eu-central-1".into()),
             server: Some(DatabaseServer::Cluster("other".into())),
-            ..database()
+            ..database_target()
         };
 
         assert_eq!(target.rds_server(), target.server);

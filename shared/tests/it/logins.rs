@@ -8,7 +8,7 @@ use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::database::{APPLICATION_NAME, DatabaseError, Databases};
 use shared::fleet::{Auth, DatabaseTarget, Engine};
-use shared::testing;
+use shared::testing::{self, fleet::database_target};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -25,17 +25,12 @@ fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
     };
     let url = Url::parse(&testing::service(service)?).unwrap();
     let target = DatabaseTarget {
-        environment: "acme-prod".into(),
         engine,
-        host: "127.0.0.1".into(),
         port: url.port().unwrap(),
         name: url.path().trim_start_matches('/').into(),
         user: url.username().into(),
         auth: Auth::Variable(VARIABLE.into()),
-        region: None,
-        role_arn: None,
-        server: None,
-        allocated_gib: None,
+        ..database_target()
     };
     Some((target, url.password().unwrap().to_owned()))
 }

@@ -11,6 +11,7 @@ use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::database::{DatabaseError, Databases};
 use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::testing::fleet::database_target;
 use shared::testing::{self, PASSWORD, Server};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
@@ -29,17 +30,13 @@ fn target(engine: Engine, host: &str, port: u16) -> DatabaseTarget {
         Engine::Mysql => ("mrt", "mrt"),
     };
     DatabaseTarget {
-        environment: "acme-prod".into(),
         engine,
         host: host.into(),
         port,
         name: name.into(),
         user: user.into(),
         auth: Auth::Variable(VARIABLE.into()),
-        region: None,
-        role_arn: None,
-        server: None,
-        allocated_gib: None,
+        ..database_target()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use shared::fleet::Engine;
+use shared::testing::fleet::FleetBuilder;
 
 use crate::harness::{MRT, Server, data_folder, has_postgres};
 
@@ -151,18 +153,18 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
 fn grants_are_printed_in_the_engines_own_words_and_hold_no_secret() {
     let folder = data_folder();
     let fleet = folder.path().join("fleet.toml");
-    let environment = |name: &str, engine: &str, auth: &str| {
-        format!(
-            "[[environment]]\nname = \"{name}\"\n[environment.database]\nengine = \"{engine}\"\n\
-             host = \"db.example.com\"\nname = \"acme\"\nuser = \"mrt_ro\"\nauth = \"{auth}\"\n"
+    let text = FleetBuilder::with("postgres")
+        .database(Engine::Postgres, "db.example.com", "acme", "auth = \"iam\"")
+        .environment("mysql")
+        .database(
+            Engine::Mysql,
+            "db.example.com",
+            "acme",
+            "auth = \"env:NEVERLEAK\"",
         )
-    };
-    let text = [
-        environment("postgres", "postgres", "iam"),
-        environment("mysql", "mysql", "env:NEVERLEAK"),
-        "[[environment]]\nname = \"files\"\n".to_owned(),
-    ];
-    std::fs::write(&fleet, text.concat()).unwrap();
+        .environment("files")
+        .text();
+    std::fs::write(&fleet, text).unwrap();
     let grants = |name: &str| {
         let fleet = fleet.to_str().unwrap();
         mrt(&["grants", "--environment", name, "--fleet", fleet])
@@ -296,15 +298,18 @@ fn the_doctor_names_what_to_fix_and_ends_with_three() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("metadata.json"), "{\"Constants\": []}").unwrap();
     std::fs::write(path("bad.yaml"), "mxruntime: [NEVERLEAK").unwrap();
-    let fleet = format!(
-        "[[environment]]\nname = \"ill\"\n[[environment.storage]]\nbucket = \"acme-files\"\n\
-         [[environment.storage]]\nkind = \"ebs\"\nid = \"vol-0123abcd\"\n[environment.database]\n\
-         engine = \"postgres\"\nhost = \"127.0.0.1\"\nport = 9\nname = \"acme\"\nuser = \"u\"\nauth = \"env:MRT_NO_PASSWORD\"\n\
-         [environment.constants]\nmodel = {:?}\nlayers = [{:?}, {:?}]\n\n[[environment]]\nname = \"empty\"\n",
-        path("metadata.json"),
-        path("bad.yaml"),
-        path("gone.yaml")
-    );
+    let text = |name: &str| path(name).to_str().unwrap().to_owned();
+    let database = "port = 9\nauth = \"env:MRT_NO_PASSWORD\"";
+    let fleet = FleetBuilder::with("ill")
+        .bucket("acme-files", "")
+        .storage("kind = \"ebs\"\nid = \"vol-0123abcd\"")
+        .database(Engine::Postgres, "127.0.0.1", "acme", database)
+        .constants(
+            &text("metadata.json"),
+            &[&text("bad.yaml"), &text("gone.yaml")],
+        )
+        .environment("empty")
+        .text();
     std::fs::write(path("fleet.toml"), fleet).unwrap();
     let fleet = path("fleet.toml");
 

@@ -171,12 +171,11 @@ fn read_location(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::Fleet;
+    use crate::testing::fleet::FleetBuilder;
 
     fn constants(lines: &str) -> Result<ConstantLayers, String> {
-        let text =
-            format!("[[environment]]\nname = \"acme-prod\"\n[environment.constants]\n{lines}");
-        let fleet = Fleet::parse("fleet.toml", &text).map_err(|faults| faults.to_string())?;
+        let file = FleetBuilder::with("acme-prod").toml("[environment.constants]");
+        let fleet = file.toml(lines).parse()?;
         let environment = fleet.environment("acme-prod").unwrap();
         Ok(environment.constants.clone().unwrap())
     }

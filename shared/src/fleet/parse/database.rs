@@ -129,17 +129,11 @@ fn parse_auth(text: &str) -> Result<Auth, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::Fleet;
+    use crate::testing::fleet::FleetBuilder;
 
     fn parse(host: &str, keys: &str) -> Result<DatabaseTarget, String> {
-        let text = format!(
-            "[[environment]]\nname = \"a\"\n[environment.database]\nengine = \"postgres\"\nhost = {host:?}\n\
-             name = \"acme\"\nuser = \"mrt_ro\"\n{keys}\n"
-        );
-        match Fleet::parse("fleet.toml", &text) {
-            Ok(fleet) => Ok(fleet.databases()[0].clone()),
-            Err(faults) => Err(faults.to_string()),
-        }
+        let file = FleetBuilder::with("a").database(Engine::Postgres, host, "acme", keys);
+        Ok(file.parse()?.databases()[0].clone())
     }
 
     #[test]

@@ -83,25 +83,26 @@ fn day(text: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use crate::fleet::{Fleet, Price, Prices};
+    use crate::testing::fleet::FleetBuilder;
 
-    const ENVIRONMENT: &str = "[[environment]]\nname = \"a\"\n";
+    fn parse(section: &str) -> Result<Fleet, String> {
+        FleetBuilder::with("a").toml(section).parse()
+    }
 
     #[test]
     fn without_a_section_the_shipped_prices_hold() {
-        let fleet = Fleet::parse("fleet.toml", ENVIRONMENT).unwrap();
+        let fleet = parse("").unwrap();
 
         assert_eq!(fleet.prices(), &Prices::default());
     }
 
     #[test]
     fn own_prices_replace_the_shipped_ones_and_a_class_left_out_has_none() {
-        let text = format!(
-            "{ENVIRONMENT}[prices]\nas_of = \"2026-01-31\"\n\
+        let section = "[prices]\nas_of = \"2026-01-31\"\n\
              region = \"eu-west-1\"\ncurrency = \"EUR\"\nlist_per_1000 = 0.0055\n\
-             [prices.per_gib_month]\nSTANDARD = 0.024\nGLACIER = 1\n"
-        );
+             [prices.per_gib_month]\nSTANDARD = 0.024\nGLACIER = 1\n";
 
-        let fleet = Fleet::parse("fleet.toml", &text).unwrap();
+        let fleet = parse(section).unwrap();
 
         let prices = fleet.prices();
         assert_eq!(
@@ -118,12 +119,10 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_prices_is_named() {
-        let text = format!(
-            "{ENVIRONMENT}[prices]\nas_of = \"today\"\n\
-             currency = \"EUR\"\nlist_per_1000 = -1.0\n[prices.per_gib_month]\nSTANDARD = \"0.024\"\n"
-        );
+        let section = "[prices]\nas_of = \"today\"\n\
+             currency = \"EUR\"\nlist_per_1000 = -1.0\n[prices.per_gib_month]\nSTANDARD = \"0.024\"\n";
 
-        let shown = Fleet::parse("fleet.toml", &text).unwrap_err().to_string();
+        let shown = parse(section).unwrap_err();
 
         for expected in [
             "prices.as_of: \"today\" is not a day",

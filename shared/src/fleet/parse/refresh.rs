@@ -20,13 +20,11 @@ pub(super) fn read_refresh(faults: &mut Faults<'_>, section: &Section<'_>) -> Re
 #[cfg(test)]
 mod tests {
     use crate::fleet::{Fleet, RefreshBudget};
+    use crate::testing::fleet::FleetBuilder;
 
     fn parse(section: &str) -> Result<u64, String> {
-        let text = format!("[[environment]]\nname = \"a\"\n{section}\n");
-        match Fleet::parse("fleet.toml", &text) {
-            Ok(fleet) => Ok(fleet.refresh().list_requests_per_day),
-            Err(faults) => Err(faults.to_string()),
-        }
+        let fleet = FleetBuilder::with("a").toml(section).parse()?;
+        Ok(fleet.refresh().list_requests_per_day)
     }
 
     #[test]

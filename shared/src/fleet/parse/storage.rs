@@ -122,14 +122,11 @@ fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::fleet::Fleet;
+    use crate::testing::fleet::FleetBuilder;
 
     pub(super) fn parse(entry: &str) -> Result<BucketTarget, String> {
-        let text = format!("[[environment]]\nname = \"a\"\n[[environment.storage]]\n{entry}\n");
-        match Fleet::parse("fleet.toml", &text) {
-            Ok(fleet) => Ok(fleet.buckets()[0].clone()),
-            Err(faults) => Err(faults.to_string()),
-        }
+        let fleet = FleetBuilder::with("a").storage(entry).parse()?;
+        Ok(fleet.buckets()[0].clone())
     }
 
     #[test]

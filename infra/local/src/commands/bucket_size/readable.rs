@@ -128,6 +128,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use shared::snapshot::bucket_size::{Method, Part, Unmeasured};
+    use shared::testing::time::at;
 
     use super::*;
 
@@ -148,15 +149,15 @@ mod tests {
             part_count: 2,
             total_bytes: 100,
             by_storage_class: BTreeMap::new(),
-            oldest_initiated_at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
+            oldest_initiated_at: Some(at("2026-01-02T03:04:05Z")),
         });
         measured.cloudwatch = Some(StorageMetrics {
-            as_of: "2026-01-10T00:00:00Z".parse().unwrap(),
+            as_of: at("2026-01-10T00:00:00Z"),
             total_bytes: 2000,
             overhead_bytes: 0,
             by_storage_type: BTreeMap::new(),
             object_count: None,
-            asked_at: "2026-01-12T00:00:00Z".parse().unwrap(),
+            asked_at: at("2026-01-12T00:00:00Z"),
             metric_count: 27,
         });
         measured.unmeasured.push(Unmeasured {

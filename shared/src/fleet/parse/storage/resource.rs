@@ -62,7 +62,7 @@ fn check_keys(faults: &mut Faults<'_>, section: &Section<'_>, kind: StorageKind,
 mod tests {
     use super::super::tests::parse;
     use super::*;
-    use crate::fleet::Fleet;
+    use crate::testing::fleet::FleetBuilder;
 
     #[test]
     fn storage_of_every_kind_has_an_id_and_a_place() {
@@ -140,21 +140,18 @@ mod tests {
 
     #[test]
     fn the_same_storage_twice_is_a_fault_and_two_kinds_of_one_name_are_not() {
-        let entry = |kind: &str, more: &str| {
-            format!("[[environment.storage]]\nkind = \"{kind}\"\nid = \"acme\"\n{more}")
-        };
-        let file = |entries: String| {
-            Fleet::parse(
-                "fleet.toml",
-                &format!("[[environment]]\nname = \"a\"\n{entries}"),
-            )
-        };
-        let rds = entry("rds", "allocated_gib = 1\n");
+        let rds = "kind = \"rds\"\nid = \"acme\"\nallocated_gib = 1";
+        let with_rds = FleetBuilder::with("a").storage(rds);
 
-        let both = file(entry("aurora", "") + &rds + &entry("dynamodb", "")).unwrap();
-        let twice = file(rds.clone() + &rds).unwrap_err().to_string();
+        let three_kinds = with_rds
+            .clone()
+            .storage("kind = \"aurora\"\nid = \"acme\"")
+            .storage("kind = \"dynamodb\"\nid = \"acme\"")
+            .parse()
+            .unwrap();
+        let twice = with_rds.storage(rds).parse().unwrap_err();
 
-        assert_eq!(both.buckets().len(), 3);
+        assert_eq!(three_kinds.buckets().len(), 3);
         assert!(
             twice.contains("storage[1]: names the same kind and id a second time"),
             "{twice}"
