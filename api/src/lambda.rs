@@ -16,10 +16,10 @@ use shared::config::{
 use shared::database::Databases;
 use shared::fleet::FleetSource;
 use shared::location::Location;
-use shared::prime::prime;
 use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
+use shared::warm_up::warm_up;
 
 use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::Endpoint;
@@ -36,8 +36,8 @@ pub struct Start {
     aws: Option<Arc<Aws>>,
     /// First calls to what was made, all at once at the end of the start. Boxed, so that a function
     /// links what it makes and no more.
-    primers: Vec<BoxFuture<'static, ()>>,
-    priming: Duration,
+    warm_ups: Vec<BoxFuture<'static, ()>>,
+    warm_up: Duration,
 }
 
 impl Start {
@@ -46,9 +46,9 @@ impl Start {
         let location: Location = self.reader.location(FLEET);
         let aws = self.aws().await;
         let fleet = Arc::new(FleetSource::new(aws, location, Arc::new(SystemClock)));
-        let (first, limit) = (Arc::clone(&fleet), self.priming);
-        self.primers.push(Box::pin(async move {
-            prime("fleet", limit, first.current()).await
+        let (first, limit) = (Arc::clone(&fleet), self.warm_up);
+        self.warm_ups.push(Box::pin(async move {
+            warm_up("fleet", limit, first.current()).await
         }));
         fleet
     }
@@ -59,9 +59,9 @@ impl Start {
         let client = dynamodb::Client::new(self.aws().await.config());
         let store = DynamoDbStore::new(client, table, Arc::new(SystemClock));
         let snapshots = SnapshotReader::new(Arc::new(store));
-        let (first, limit) = (snapshots.clone(), self.priming);
-        self.primers
-            .push(Box::pin(async move { first.prime(limit).await }));
+        let (first, limit) = (snapshots.clone(), self.warm_up);
+        self.warm_ups
+            .push(Box::pin(async move { first.warm_up(limit).await }));
         snapshots
     }
 
@@ -104,16 +104,16 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
     telemetry::start(Format::Lambda, &ProcessVariables);
     let mut reader = Reader::new(&ProcessVariables);
     let mut start = Start {
-        priming: reader.priming(),
+        warm_up: reader.warm_up(),
         reader,
         aws: None,
-        primers: Vec::new(),
+        warm_ups: Vec::new(),
     };
     let endpoints = endpoints(&mut start).await;
     let origins = Server::allowed_origins(&start.reader);
     let limits = start.reader.client_environments();
     start.reader.finish(()).map_err(log_faults)?;
-    join_all(start.primers).await;
+    join_all(start.warm_ups).await;
     let server = Server::new(
         endpoints,
         origins,

@@ -23,7 +23,7 @@ pub struct PlanConfig {
     /// Time between two ticks of the schedule.
     pub every: Duration,
     /// Longest time that the start waits for connections.
-    pub priming: Duration,
+    pub warm_up: Duration,
 }
 
 impl PlanConfig {
@@ -40,7 +40,7 @@ impl PlanConfig {
             table_size_queue_url: reader.required(TABLE_SIZE_QUEUE_URL),
             snapshot_table: reader.required(SNAPSHOT_TABLE),
             every: reader.schedule(),
-            priming: reader.priming(),
+            warm_up: reader.warm_up(),
         };
         reader.finish(config)
     }
@@ -62,7 +62,7 @@ pub struct CollectorConfig {
     /// Queue of bucket targets, for the rest of a listing that one invocation is too short for.
     pub bucket_size_queue_url: Option<String>,
     /// Longest time that the start waits for connections.
-    pub priming: Duration,
+    pub warm_up: Duration,
 }
 
 impl CollectorConfig {
@@ -80,7 +80,7 @@ impl CollectorConfig {
             every: reader.schedule(),
             database_ca_file: reader.optional(DATABASE_CA_FILE).map(PathBuf::from),
             bucket_size_queue_url: reader.optional(BUCKET_SIZE_QUEUE_URL),
-            priming: reader.priming(),
+            warm_up: reader.warm_up(),
         };
         reader.finish(config)
     }

@@ -12,9 +12,9 @@ use shared::clock::{Clock, SystemClock};
 use shared::config::{ConfigError, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
-use shared::prime::prime;
 use shared::store::{DynamoDbStore, SnapshotReader, SnapshotWriter, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
+use shared::warm_up::warm_up;
 
 use crate::collect::{Collector, CollectorPorts};
 use crate::config::{CollectorConfig, PlanConfig};
@@ -64,8 +64,8 @@ pub async fn serve_plan() -> Result<(), Error> {
     let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
     let snapshots = SnapshotReader::new(Arc::new(store));
     let fleet = FleetSource::new(Arc::clone(&aws), config.fleet, clock);
-    let first = prime("fleet", config.priming, fleet.current());
-    futures::join!(first, snapshots.prime(config.priming));
+    let first = warm_up("fleet", config.warm_up, fleet.current());
+    futures::join!(first, snapshots.warm_up(config.warm_up));
     let ports = PlanPorts {
         fleet: &fleet,
         snapshots: &snapshots,
@@ -135,8 +135,8 @@ async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
     let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
     let fleet = FleetSource::new(Arc::clone(aws), config.fleet.clone(), Arc::clone(&clock));
     let writer = SnapshotWriter::new(Arc::new(store), config.retention);
-    let first = prime("fleet", config.priming, fleet.current());
-    futures::join!(first, writer.prime(config.priming));
+    let first = warm_up("fleet", config.warm_up, fleet.current());
+    futures::join!(first, writer.warm_up(config.warm_up));
     CollectorPorts {
         fleet: Arc::new(fleet),
         writer,

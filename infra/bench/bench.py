@@ -150,7 +150,7 @@ class Bench:
                 for seconds, measured in found.items():
                     command = [str(self.binaries / case.function)]
                     log = self.scene.folder / f"{case.function}.tls.log"
-                    with Function(command, {**variables, "MRT_PRIMING_SECONDS": seconds}, log) as function:
+                    with Function(command, {**variables, "MRT_WARMUP_SECONDS": seconds}, log) as function:
                         start_cpu_ms, before = function.cpu_ms(), front.handshakes
                         answer = case.ask(function)
                         first_cpu_ms = function.cpu_ms() - start_cpu_ms

@@ -38,9 +38,9 @@ pub const USERS_CACHE_SECONDS: &str = "MRT_USERS_CACHE_SECONDS";
 /// Key for pseudonyms of users and for comparing masked constants: the ARN of a secret with at least 16 bytes of
 /// text, or for one machine the key itself. Default none: then there are neither.
 pub const DEPLOYMENT_KEY: &str = "MRT_DEPLOYMENT_KEY";
-/// Seconds that a start may take for opening connections ahead of the first event, 0 to 5: see [`crate::prime`].
+/// Seconds that a start may spend on opening connections before the first event, 0 to 5: see [`crate::warm_up`].
 /// Default 2; 0 opens none. Lambda allows a start 10 seconds in all.
-pub const PRIMING_SECONDS: &str = "MRT_PRIMING_SECONDS";
+pub const WARMUP_SECONDS: &str = "MRT_WARMUP_SECONDS";
 /// Least level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
 pub const LOG_LEVEL: &str = "MRT_LOG_LEVEL";
 /// What [`LOG_LEVEL`] may be, in any case of letters.
@@ -201,9 +201,9 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(USERS_CACHE_SECONDS, 5, 0..=300))
     }
 
-    /// Returns the longest time that a start waits for connections.
-    pub fn priming(&mut self) -> Duration {
-        Duration::from_secs(self.number(PRIMING_SECONDS, 2, 0..=5))
+    /// Returns the longest time that a start spends on opening connections.
+    pub fn warm_up(&mut self) -> Duration {
+        Duration::from_secs(self.number(WARMUP_SECONDS, 2, 0..=5))
     }
 
     /// Returns `config` when no value had a fault. The log level is checked here: every program has one.

@@ -9,10 +9,10 @@ pub mod document;
 pub mod fleet;
 pub mod history;
 pub mod location;
-pub mod prime;
 pub mod secrets;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod warm_up;

@@ -165,7 +165,7 @@ mod tests {
 
         assert!(quiet("collector::run", Level::ERROR) && !quiet("collector::run", Level::WARN));
         assert!(quiet("audit", Level::INFO) && !quiet("audit", Level::DEBUG));
-        for ours in ["api::lambda", "collector::run", "shared::prime", "mrt"] {
+        for ours in ["api::lambda", "collector::run", "shared::warm_up", "mrt"] {
             assert!(loud(ours, Level::TRACE), "{ours}");
         }
         assert!(loud("hyper::client", Level::WARN) && !loud("hyper::client", Level::INFO));

@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use super::{Expect, Item, ItemStore, Key, Put, StoreError, Written};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
-use crate::prime::prime;
 use crate::snapshot::bucket_size::Refresh;
 use crate::snapshot::stored::{self, Parts};
 use crate::snapshot::{BucketSize, Failure, Good, Latest, Run, Snapshot, Stored};
+use crate::warm_up::warm_up;
 
 /// Most bytes of a packed body in one item: leaves 50 kB of the item limit for everything else.
 const PART_BYTES: usize = 350_000;
@@ -103,8 +103,8 @@ impl SnapshotWriter {
     /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
     ///
     /// Needs no right that a writer has not: it is one `GetItem`.
-    pub async fn prime(&self, limit: Duration) {
-        prime("snapshots", limit, self.items.get(&absent_key())).await;
+    pub async fn warm_up(&self, limit: Duration) {
+        warm_up("snapshots", limit, self.items.get(&absent_key())).await;
     }
 
     /// Keeps `snapshot`, and makes it the target's latest unless a later scheduled run already is.

@@ -262,7 +262,7 @@ fn defaults_and_bounds_of_numbers_are_those_of_the_program() {
             |reader| reader.users_cache(),
             1,
         ),
-        (config::PRIMING_SECONDS, |reader| reader.priming(), 1),
+        (config::WARMUP_SECONDS, |reader| reader.warm_up(), 1),
     ];
     let documented: BTreeMap<_, _> = rows("docs/CONFIGURATION.md").into_iter().collect();
 

@@ -10,10 +10,10 @@ use super::{
     latest_partition, part_partition, read_latest, snapshot_key, unreadable,
 };
 use crate::fleet::TargetId;
-use crate::prime::prime;
 use crate::snapshot::stored::{self, Header, Parts};
 use crate::snapshot::{Good, Latest, Snapshot, Stored};
 use crate::store::{Item, ItemStore, Key, Order, Query, StoreError};
+use crate::warm_up::warm_up;
 
 impl SnapshotReader {
     /// Returns a reader of `items`.
@@ -24,8 +24,8 @@ impl SnapshotReader {
     /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
     ///
     /// Needs no right that a reader has not: it is one `GetItem`.
-    pub async fn prime(&self, limit: Duration) {
-        prime("snapshots", limit, self.items.get(&absent_key())).await;
+    pub async fn warm_up(&self, limit: Duration) {
+        warm_up("snapshots", limit, self.items.get(&absent_key())).await;
     }
 
     /// Returns what is known of `target`; `None` when no run of it ever ended.

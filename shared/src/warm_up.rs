@@ -1,8 +1,8 @@
-//! Calls that a function makes while it starts, so that its first answer need not wait for them.
+//! Opens connections while a function starts, so that its first response does not wait for them.
 //!
-//! The first call to an AWS service opens a connection, and its handshake is nearly all of the processor time that
-//! the first answer takes. While a function starts Lambda gives it a whole processor; afterwards its memory's share,
-//! which is 7 % at 128 MB. Not a check: what fails here fails again, and is told, when an answer needs it.
+//! The handshake of the first call to an AWS service takes nearly all of the processor time of the first response.
+//! Lambda gives a function a whole processor while it starts, and afterwards the share of its memory: 7 % at 128 MB.
+//! A warm-up is not a health check: a call that fails here fails again, and is reported, when a response needs it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,13 +11,12 @@ use tokio::time::timeout;
 
 use crate::telemetry::error_chain;
 
-/// Awaits `call` for at most `limit`, whatever comes of it. A limit of zero makes no call.
+/// Awaits `call` for at most `limit` and discards its result. A limit of zero makes no call.
 ///
-/// `what` names the service in the log.
-///
-/// The call is boxed: first calls to AWS are large futures, and what awaits several of them would be larger still.
-pub fn prime<T, E: std::error::Error>(
-    what: &'static str,
+/// `service` is the name in the log. The call is boxed because first calls to AWS are large futures, and joining
+/// several of them would make a larger one.
+pub fn warm_up<T, E: std::error::Error>(
+    service: &'static str,
     limit: Duration,
     call: impl Future<Output = Result<T, E>>,
 ) -> impl Future<Output = ()> {
@@ -27,14 +26,11 @@ pub fn prime<T, E: std::error::Error>(
             return;
         };
         match timeout(limit, call).await {
-            Ok(Ok(_)) => tracing::debug!(primed = what, "connected at start"),
+            Ok(Ok(_)) => tracing::debug!(service, "warmed up"),
             Ok(Err(error)) => {
-                tracing::debug!(primed = what, error = %error_chain(&error), "not connected at start");
+                tracing::debug!(service, error = %error_chain(&error), "warm-up failed");
             }
-            Err(_) => tracing::debug!(
-                primed = what,
-                "not connected at start within the time for it"
-            ),
+            Err(_) => tracing::debug!(service, "warm-up timed out"),
         }
     }
 }
@@ -53,7 +49,7 @@ mod tests {
     async fn a_start_waits_no_longer_than_its_limit() {
         let started = Instant::now();
 
-        prime(
+        warm_up(
             "nothing",
             Duration::from_secs(2),
             std::future::pending::<Result<(), Infallible>>(),
@@ -68,7 +64,7 @@ mod tests {
         let started = Instant::now();
 
         let call = async { Err::<(), _>(io::Error::other("refused")) };
-        prime("nothing", Duration::from_secs(2), call).await;
+        warm_up("nothing", Duration::from_secs(2), call).await;
 
         assert_eq!(started.elapsed(), Duration::ZERO);
     }
@@ -81,9 +77,9 @@ mod tests {
             Ok::<_, Infallible>(())
         };
 
-        prime("nothing", Duration::ZERO, call()).await;
+        warm_up("nothing", Duration::ZERO, call()).await;
         assert!(!called.load(Ordering::SeqCst));
-        prime("nothing", Duration::from_secs(1), call()).await;
+        warm_up("nothing", Duration::from_secs(1), call()).await;
         assert!(called.load(Ordering::SeqCst));
     }
 }
