@@ -84,6 +84,8 @@ ensure_python() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 }
 
+without_comments() { sed '/^#/d' "$1"; }
+
 # Recreates .mrt/venv/NAME if its requirements, its folder or its Python changed.
 ensure_venv() {
     local name=$1
@@ -93,8 +95,8 @@ ensure_venv() {
     mkdir -p "$repository/.mrt/venv"
     exec {lock}>"$repository/.mrt/venv/$name.lock"
     flock "$lock"
-    wanted=$(printf '%s\n' "$venv" "$(python3 --version)" && cat "$requirements")
-    if [[ ! -f $venv/installed || $(<"$venv/installed") != "$wanted" ]]; then
+    wanted=$(printf '%s\n' "$venv" "$(python3 --version)" && without_comments "$requirements")
+    if [[ ! -f $venv/installed || $(without_comments "$venv/installed") != "$wanted" ]]; then
         say "installing $name into .mrt/venv/$name (Python packages)"
         rm -rf "$venv"
         if ! { python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
