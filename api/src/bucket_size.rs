@@ -4,14 +4,16 @@ mod cost;
 mod reconciliation;
 mod view;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::{FleetSource, StorageKind};
-use shared::snapshot::BucketSize;
-use shared::store::SnapshotReader;
+use shared::fleet::{BucketTarget, FleetSource, StorageKind, TargetId};
+use shared::snapshot::{BucketSize, Latest, Run, StorageMetrics};
+use shared::store::{SnapshotReader, StoreError};
 
 use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
 use crate::http::problem::{Code, Problem};
@@ -95,7 +97,7 @@ impl Handler for GetBucketSize {
             return Err(Problem::not_found("such storage in the fleet"));
         }
         let page = targets::page(&call, targets)?;
-        let latest = targets::latest_of::<BucketSize, _>(&self.snapshots, &page.targets).await?;
+        let (sizes, metrics) = self.latest_of(&page.targets).await?;
 
         let mut view = BucketSizes {
             items: Vec::new(),
@@ -104,25 +106,35 @@ impl Handler for GetBucketSize {
         };
         let mut identity = Vec::new();
         let mut runs = Vec::new();
-        for ((id, target), latest) in page.targets.iter().zip(&latest) {
-            let failure = latest
-                .as_ref()
-                .and_then(|latest| latest.last_failure.as_ref());
-            let version = latest.as_ref().map_or(0, |latest| latest.version);
-            match latest.as_ref().and_then(|latest| latest.good.as_ref()) {
-                Some(good) => {
-                    runs.push(good);
+        for ((id, target), latest) in page.targets.iter().zip(sizes) {
+            let metrics = metrics.get(id);
+            let versions = (
+                latest.as_ref().map_or(0, |latest| latest.version),
+                metrics.map_or(0, |metrics| metrics.version),
+            );
+            let (good, failure) = latest
+                .map(|latest| (latest.good, latest.last_failure))
+                .unwrap_or_default();
+            match good {
+                Some(mut good) => {
+                    if let Some(metrics) = metrics {
+                        good.summary.join(metrics);
+                        runs.extend(run_of_metrics(metrics, call.now));
+                    }
+                    runs.push(good.run);
                     view.items.push(BucketItem::of(
                         target,
-                        good,
-                        failure,
+                        &good,
+                        failure.as_ref(),
                         (call.now, fleet.prices()),
                     ));
                 }
-                None => view.pending.push(PendingBucket::of(target, failure)),
+                None => view
+                    .pending
+                    .push(PendingBucket::of(target, failure.as_ref())),
             }
             let is_stale = view.items.last().is_some_and(|item| item.stale);
-            identity.push((id.as_str().to_owned(), version, is_stale));
+            identity.push((id.as_str().to_owned(), versions, is_stale));
         }
         let is_whole = targets::is_first_page(&call) && !page.has_more;
         if is_whole && view.items.is_empty() && !view.pending.is_empty() {
@@ -148,4 +160,45 @@ impl Handler for GetBucketSize {
         let freshness = targets::freshness(runs.into_iter());
         Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))
     }
+}
+
+/// What is known about the metrics of some targets.
+type Metrics = BTreeMap<TargetId, Latest<StorageMetrics>>;
+
+impl GetBucketSize {
+    /// Reads the sizes of `targets`, in their order, and the metrics of those that want them.
+    ///
+    /// Costs one query for each, whatever the number of targets.
+    async fn latest_of(
+        &self,
+        targets: &[(TargetId, &BucketTarget)],
+    ) -> Result<(Vec<Option<Latest<BucketSize>>>, Metrics), StoreError> {
+        let with_metrics: Vec<_> = targets
+            .iter()
+            .filter(|(_, target)| target.wants_storage_metrics())
+            .cloned()
+            .collect();
+        let (sizes, metrics) = tokio::try_join!(
+            targets::latest_of::<BucketSize, _>(&self.snapshots, targets),
+            targets::latest_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
+        )?;
+        let metrics = metrics.into_iter().flatten();
+        Ok((
+            sizes,
+            metrics
+                .map(|latest| (latest.target.clone(), latest))
+                .collect(),
+        ))
+    }
+}
+
+/// Returns the run of the metrics that are shown; new ones may be there after the next read.
+///
+/// A read that finds nothing new is not stored, so the stored run does not know the next one.
+fn run_of_metrics(metrics: &Latest<StorageMetrics>, now: DateTime<Utc>) -> Option<Run> {
+    let good = StorageMetrics::current(metrics)?;
+    Some(Run {
+        next_due_at: StorageMetrics::next_read_at(now),
+        ..good.run
+    })
 }

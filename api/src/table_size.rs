@@ -239,5 +239,10 @@ fn answer(
         identity,
         &view.next,
     );
-    Ok(Answer::json(&view, &identity, targets::freshness(runs.into_iter()))?.with_next(next_query))
+    Ok(Answer::json(
+        &view,
+        &identity,
+        targets::freshness(runs.into_iter().map(|good| good.run)),
+    )?
+    .with_next(next_query))
 }

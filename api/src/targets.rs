@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{Environment, Fleet, TargetId};
-use shared::snapshot::{Failure, Good, Latest, Stored};
+use shared::snapshot::{Failure, Latest, Run, Stored};
 use shared::store::{SnapshotReader, StoreError};
 
 use crate::http::endpoint::Call;
@@ -173,10 +173,10 @@ pub(crate) fn all_pending(pending: &impl Serialize) -> Problem {
     Problem::snapshot_pending(PENDING_RETRY_SECONDS, targets)
 }
 
-/// Returns how long an answer of these runs may be kept; an answer without any run must be asked for again.
-pub(crate) fn freshness<'a, S: 'a>(runs: impl Iterator<Item = &'a Good<S>>) -> Freshness {
+/// Returns how long an answer of these runs may be kept; an answer without any run must be requested again.
+pub(crate) fn freshness(runs: impl Iterator<Item = Run>) -> Freshness {
     let mut freshness = Freshness::Live;
-    for Good { run, .. } in runs {
+    for run in runs {
         freshness = match freshness {
             Freshness::Snapshot {
                 oldest_taken_at,

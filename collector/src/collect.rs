@@ -1,6 +1,6 @@
-//! From a batch of messages to runs, and to the messages that must come again.
+//! From a batch of messages to runs, and to the messages that must be delivered again.
 //!
-//! Lambda functions and local mode both call [`Collector::handle`]; nothing in here knows which of them it is.
+//! Lambda functions and local mode both call [`Collector::handle`]; nothing here depends on which of them it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,12 @@ use shared::store::SnapshotWriter;
 use shared::telemetry::{Metrics, error_chain};
 use tokio::time::Instant;
 
-use crate::error::CollectError;
-use crate::queue::CollectMessage;
-use crate::queue::TargetQueue;
-use crate::run::Source;
-use crate::run::{self, Task};
+use crate::invocation::CollectError;
+use crate::queue::{Job, JobQueue};
+use crate::run::{self, Source, Task};
 use crate::storage_size::BucketSource;
 use crate::table_size::TableSource;
+use crate::tick::Tick;
 
 /// Runs of one batch at a time: they wait for other machines far more than they compute.
 pub const CONCURRENT_RUNS: usize = 4;
@@ -43,8 +42,8 @@ pub struct CollectorPorts {
     pub every: Duration,
     /// Where metrics go.
     pub metrics: Metrics,
-    /// Takes the message for the rest of a run that one invocation is too short for; without it no run pauses.
-    pub queue: Option<Arc<dyn TargetQueue>>,
+    /// Takes the job for the rest of a run that one invocation is too short for; without it no run pauses.
+    pub queue: Option<Arc<dyn JobQueue>>,
 }
 
 /// Measures the targets that messages name.
@@ -139,7 +138,7 @@ impl<S: Source> Collector<S> {
     /// Runs one message; returns whether it must be delivered again.
     async fn is_redelivered(&self, fleet: &Fleet, record: &SqsMessage, deadline: Instant) -> bool {
         let kind = S::Measurement::KIND.as_str();
-        let message = match CollectMessage::from_body(record.body.as_deref()) {
+        let message = match Job::from_body(record.body.as_deref()) {
             Ok(message) => message,
             Err(error) => {
                 let message_id = record.message_id.as_deref().unwrap_or_default();
@@ -164,9 +163,11 @@ impl<S: Source> Collector<S> {
         let task = Task {
             target,
             id: &message.target,
-            scheduled_at: message.scheduled_at,
-            every: self.ports.every,
-            order: &message.order,
+            tick: Tick {
+                at: message.scheduled_at,
+                every: self.ports.every,
+            },
+            refresh: message.refresh,
             deadline,
             queue: self.ports.queue.as_deref(),
         };

@@ -20,6 +20,8 @@ pub struct PlanConfig {
     pub table_size_queue_url: String,
     /// Table of the snapshots.
     pub snapshot_table: String,
+    /// How long a snapshot of metrics is kept.
+    pub retention: Duration,
     /// Time between two ticks of the schedule.
     pub every: Duration,
     /// Longest time that the start waits for connections.
@@ -39,6 +41,7 @@ impl PlanConfig {
             bucket_size_queue_url: reader.required(BUCKET_SIZE_QUEUE_URL),
             table_size_queue_url: reader.required(TABLE_SIZE_QUEUE_URL),
             snapshot_table: reader.required(SNAPSHOT_TABLE),
+            retention: reader.retention(),
             every: reader.schedule(),
             warm_up: reader.warm_up(),
         };

@@ -1,13 +1,6 @@
-//! Why a target was not measured, and what stops a whole invocation.
-//!
-//! Trouble with one target is a [`MeasureError`]: it becomes a recorded failure that readers see. Only what
-//! leaves no target to work on is a [`CollectError`], which fails the invocation.
+//! Why a target was not measured: a recorded failure that readers see. What fails a whole invocation: `invocation.rs`.
 
 use shared::database::DatabaseError;
-use shared::fleet::FleetError;
-use shared::store::StoreError;
-
-use crate::queue::QueueError;
 
 /// Why a target was not measured.
 ///
@@ -87,35 +80,6 @@ impl From<DatabaseError> for MeasureError {
             reason,
             is_transient: error.is_transient(),
             source: Some(error.into()),
-        }
-    }
-}
-
-/// What stops a whole invocation.
-#[derive(Debug, thiserror::Error)]
-pub enum CollectError {
-    /// Without a fleet there are no targets.
-    #[error("the targets are not known")]
-    FleetUnreadable(#[source] FleetError),
-    /// A scheduled event without its time cannot name the runs that it asks for.
-    #[error("the scheduled event has no time")]
-    EventWithoutTime,
-    /// What was measured before is not known, so neither is what is due; it could not be kept either.
-    #[error("the snapshots of buckets could not be read")]
-    SnapshotsUnreadable(#[source] StoreError),
-    /// Some targets will not be measured for this tick unless the event is delivered again.
-    #[error("not all targets were queued")]
-    QueueFailed(#[source] QueueError),
-}
-
-impl CollectError {
-    /// Returns the word that alarms and log filters look for.
-    pub fn error_type(&self) -> &'static str {
-        match self {
-            Self::FleetUnreadable(_) => "FleetUnreadable",
-            Self::EventWithoutTime => "EventWithoutTime",
-            Self::SnapshotsUnreadable(_) => "SnapshotsUnreadable",
-            Self::QueueFailed(_) => "QueueFailed",
         }
     }
 }

@@ -18,9 +18,9 @@ use shared::warm_up::warm_up;
 
 use crate::collect::{Collector, CollectorPorts};
 use crate::config::{CollectorConfig, PlanConfig};
-use crate::error::CollectError;
+use crate::invocation::CollectError;
 use crate::plan::{PlanPorts, plan};
-use crate::queue::{SqsQueue, TargetQueue};
+use crate::queue::{JobQueue, SqsQueue};
 use crate::run::Source;
 
 pub use lambda_runtime::Error;
@@ -46,7 +46,7 @@ fn log_failure(error: &CollectError) {
     );
 }
 
-/// Serves the function `plan`: ticks of the schedule in, messages out.
+/// Serves the function `plan`: ticks of the schedule in, jobs out.
 ///
 /// # Errors
 ///
@@ -62,14 +62,18 @@ pub async fn serve_plan() -> Result<(), Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = dynamodb::Client::new(aws.config());
     let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
-    let snapshots = SnapshotReader::new(Arc::new(store));
-    let fleet = FleetSource::new(Arc::clone(&aws), config.fleet, clock);
+    let store = Arc::new(store);
+    let snapshots = SnapshotReader::new(store.clone());
+    let writer = SnapshotWriter::new(store, config.retention);
+    let fleet = FleetSource::new(Arc::clone(&aws), config.fleet, Arc::clone(&clock));
     let first = warm_up("fleet", config.warm_up, fleet.current());
     futures::join!(first, snapshots.warm_up(config.warm_up));
     let ports = PlanPorts {
         fleet: &fleet,
         snapshots: &snapshots,
+        writer: &writer,
         aws: &aws,
+        clock: &*clock,
         every: config.every,
     };
     let queue = &queue;
@@ -95,7 +99,7 @@ pub async fn serve_bucket_size() -> Result<(), Error> {
     ports.queue = config.bucket_size_queue_url.map(|url| {
         let client = aws_sdk_sqs::Client::new(aws.config());
         // It queues nothing for databases.
-        let queue: Arc<dyn TargetQueue> = Arc::new(SqsQueue::new(client, url, ""));
+        let queue: Arc<dyn JobQueue> = Arc::new(SqsQueue::new(client, url, ""));
         queue
     });
     serve(Collector::of_buckets(ports, aws)).await

@@ -4,19 +4,21 @@ pub mod aws;
 pub mod collect;
 pub mod config;
 pub mod error;
+pub mod invocation;
 pub mod lambda;
 pub mod plan;
 pub mod queue;
 pub mod run;
 pub mod storage_size;
 pub mod table_size;
+pub mod tick;
 
 pub use collect::{Collector, CollectorPorts};
-pub use error::{CollectError, MeasureError};
+pub use error::MeasureError;
+pub use invocation::CollectError;
 pub use plan::{PlanPorts, PlanReport, plan};
-pub use queue::{
-    Asked, CollectMessage, JobKind, MessageError, Order, QueueError, SqsQueue, TargetQueue, Work,
-};
+pub use queue::{Job, JobKind, JobQueue, MessageError, QueueError, SqsQueue};
 pub use run::{Outcome, Part, Progress, Report, Source};
 pub use storage_size::{BucketSource, measure_bucket};
 pub use table_size::{TableSource, measure_database};
+pub use tick::Tick;

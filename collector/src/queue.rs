@@ -1,20 +1,19 @@
-//! The port between planning and collecting: a queue of targets for each kind.
+//! The port between planning and collecting: a queue of jobs for each collector.
 
-mod message;
-mod order;
+mod job;
 mod sqs;
 
 use async_trait::async_trait;
-pub use message::{CollectMessage, MessageError};
-pub use order::{Asked, Order, Work};
+
+pub use job::{Job, MessageError};
 pub use sqs::SqsQueue;
 
-/// Which collector a message is for.
+/// Which collector a job is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobKind {
-    /// The one that measures buckets and other storage.
+    /// The collector of buckets and other storage.
     Bucket,
-    /// The one that measures databases.
+    /// The collector of databases.
     Database,
 }
 
@@ -28,31 +27,31 @@ impl JobKind {
     }
 }
 
-/// Takes messages for collectors.
+/// Takes jobs for collectors.
 #[async_trait]
-pub trait TargetQueue: Send + Sync {
-    /// Queues `messages` for the collector of `kind`.
+pub trait JobQueue: Send + Sync {
+    /// Queues `jobs` for the collector of `kind`.
     ///
-    /// Success means that every message will be delivered at least once, in any order. An empty list does
-    /// nothing. Sending the same messages again is harmless.
+    /// Success means that every job will be delivered at least once, in any order. An empty list does nothing. Sending
+    /// the same jobs again is harmless.
     ///
     /// # Errors
     ///
-    /// See [`QueueError`]; some of the messages may be queued then.
-    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError>;
+    /// See [`QueueError`]; some of the jobs may be queued then.
+    async fn send(&self, kind: JobKind, jobs: Vec<Job>) -> Result<(), QueueError>;
 }
 
-/// Why not all messages were queued.
+/// Why not all jobs were queued.
 #[derive(Debug, thiserror::Error)]
-#[error("{refused} of {of} messages of kind {} were not queued", .kind.as_str())]
+#[error("{refused} of {of} jobs of kind {} were not queued", .kind.as_str())]
 pub struct QueueError {
     /// Which queue it was.
     pub kind: JobKind,
-    /// Messages that were not queued, or of which that is not known.
+    /// Jobs that were not queued, or for which that is not known.
     pub refused: usize,
-    /// Messages that were to be queued.
+    /// Jobs that were to be queued.
     pub of: usize,
-    /// What the queue said about the first of them.
+    /// Cause of the first refusal.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }

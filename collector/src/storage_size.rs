@@ -3,7 +3,6 @@
 mod dynamodb;
 mod ebs;
 mod efs;
-pub(crate) mod merge;
 mod rds;
 mod resource;
 pub(crate) mod s3;
@@ -11,18 +10,18 @@ pub(crate) mod s3;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
-use shared::snapshot::{BucketSize, Good};
+use shared::snapshot::BucketSize;
+use shared::snapshot::bucket_size::Part;
 use tokio::time::Instant;
 
 use self::s3::listing::PartBounds;
-use self::s3::{BESIDE_TIMEOUT, daily_metrics, error as failure};
+use self::s3::{SECONDARY_TIMEOUT, daily_metrics, error as failure};
 use crate::error::MeasureError;
-use crate::queue::{Asked, JobKind, Order};
-use crate::run::{MEASURE_TIMEOUT, Part, Progress, Source, measure_within};
+use crate::queue::JobKind;
+use crate::run::{self, MEASURE_TIMEOUT, Progress, Source, measure_within};
 
 /// Measures storage targets: buckets and others.
 #[derive(Clone)]
@@ -52,8 +51,8 @@ impl Source for BucketSource {
         progress: &Progress,
     ) -> Result<BucketSize, MeasureError> {
         match self.part(target, PartBounds::default(), progress).await? {
-            Part::Whole(size) => Ok(size),
-            Part::Paused(_) => Err(failure::unexpected("an end before its end")),
+            run::Part::Whole(size) => Ok(size),
+            run::Part::Paused(_) => Err(failure::unexpected("an end before its end")),
         }
     }
 
@@ -67,35 +66,16 @@ impl Source for BucketSource {
         state: Option<&[u8]>,
         pause_at: Instant,
         progress: &Progress,
-    ) -> Result<Part<BucketSize>, MeasureError> {
+    ) -> Result<run::Part<BucketSize>, MeasureError> {
         let bounds = PartBounds {
             checkpoint: state,
             pause_at: Some(pause_at),
         };
         self.part(target, bounds, progress).await
     }
-
-    fn merged(
-        &self,
-        target: &BucketTarget,
-        order: (&Order, DateTime<Utc>),
-        measured: &BucketSize,
-        before: Option<&Good<BucketSize>>,
-    ) -> Option<BucketSize> {
-        Some(merge::measured(target, order, measured, before))
-    }
-
-    fn carried(
-        &self,
-        target: &BucketTarget,
-        order: (&Order, DateTime<Utc>),
-        before: &Good<BucketSize>,
-    ) -> Option<BucketSize> {
-        merge::carried(target, order, before)
-    }
 }
 
-/// Measures one storage target for somebody who waits, CloudWatch's figure included; keeps nothing.
+/// Measures one storage target without storing it, CloudWatch's metrics included.
 ///
 /// # Errors
 ///
@@ -106,18 +86,18 @@ pub async fn measure_bucket(
     progress: &Progress,
 ) -> Result<BucketSize, MeasureError> {
     let source = BucketSource::new(Arc::clone(&aws), Arc::new(SystemClock));
-    let size = measure_within(&source, target, progress, MEASURE_TIMEOUT).await?;
-    if !merge::wants_figure(target) {
-        return Ok(size);
+    let mut size = measure_within(&source, target, progress, MEASURE_TIMEOUT).await?;
+    if target.wants_storage_metrics() {
+        let until = Instant::now() + SECONDARY_TIMEOUT;
+        let now = SystemClock.now();
+        let mut answers = daily_metrics::read(&aws, &[target], now, until).await;
+        match answers.pop() {
+            Some(Ok(metrics)) => size.cloudwatch = Some(metrics),
+            Some(Err(error)) => s3::add_unmeasured(target, &mut size, Part::CloudWatch, error),
+            None => {}
+        }
     }
-    let until = Instant::now() + BESIDE_TIMEOUT;
-    let now = SystemClock.now();
-    let mut answers = daily_metrics::read(&aws, &[target], now, until).await;
-    let order = Order {
-        cloudwatch: answers.pop().map(Asked::of),
-        ..Order::default()
-    };
-    Ok(merge::measured(target, (&order, now), &size, None))
+    Ok(size)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
 
+use bucket_size::Refresh;
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
 pub use server_storage::{ServerKind, ServerStorage};
 pub use storage_metrics::StorageMetrics;
@@ -39,16 +40,9 @@ pub trait Measurement: Send + Sync + Sized {
     /// Returns the bytes in total, for logs and metrics.
     fn total_bytes(&self) -> u64;
 
-    /// Returns the scheduled time of the run that the numbers of `summary` come from, which was kept by `run`.
-    ///
-    /// Another one than `run` where a run took over what an earlier one had measured.
-    fn origin(_summary: &Self::Summary, run: &Run) -> DateTime<Utc> {
-        run.scheduled_at
-    }
-
-    /// Returns the same with the times of the run that it was measured in, where it keeps them itself.
+    /// Returns the same with what it holds itself about its run and about the next full measurement.
     #[must_use]
-    fn taken_in(self, _run: &Run) -> Self {
+    fn in_run(self, _run: &Run, _refresh: Option<Refresh>) -> Self {
         self
     }
 }

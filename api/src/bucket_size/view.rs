@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
+use shared::clock;
 use shared::fleet::{BucketTarget, Prices, StorageKind};
 use shared::snapshot::StorageMetrics;
 use shared::snapshot::bucket_size::{Refresh, ResourceSize, Unmeasured, Uploads};
-use shared::snapshot::{BucketSize, Failure, Good, Measurement, Objects};
+use shared::snapshot::{BucketSize, Failure, Good, Objects};
 
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
@@ -144,6 +145,10 @@ pub struct CloudWatchView {
     pub by_storage_type: BTreeMap<String, u64>,
     /// Objects with all versions, delete markers and parts; null when it has no value on that day.
     pub object_count: Option<u64>,
+    /// When these values were read first, RFC 3339 UTC.
+    pub taken_at: DateTime<Utc>,
+    /// Seconds since `taken_at`.
+    pub age_seconds: u64,
 }
 
 /// Storage that is no bucket, as its service or CloudWatch shows it.
@@ -229,7 +234,10 @@ impl BucketItem {
                 .delete_markers
                 .map(|object_count| DeleteMarkersView { object_count }),
             multipart: size.multipart.as_ref().map(UploadsView::of),
-            cloudwatch: size.cloudwatch.as_ref().map(CloudWatchView::of),
+            cloudwatch: size
+                .cloudwatch
+                .as_ref()
+                .map(|metrics| CloudWatchView::of(metrics, now)),
             resource: size
                 .resource
                 .as_ref()
@@ -238,7 +246,7 @@ impl BucketItem {
             reconciliation: Reconciliation::of(target, size),
             cost: CostView::of(target, size, prices),
             completeness: good.completeness.as_str().to_owned(),
-            scheduled_at: BucketSize::origin(size, &good.run),
+            scheduled_at: size.measured_at(&good.run),
             taken_at: good.run.taken_at,
             finished_at,
             age_seconds: good.run.age_seconds(now),
@@ -307,13 +315,15 @@ impl UploadsView {
 }
 
 impl CloudWatchView {
-    fn of(figure: &StorageMetrics) -> Self {
+    fn of(metrics: &StorageMetrics, now: DateTime<Utc>) -> Self {
         Self {
-            as_of: figure.as_of.format("%Y-%m-%d").to_string(),
-            total_bytes: figure.total_bytes,
-            overhead_bytes: figure.overhead_bytes,
-            by_storage_type: figure.by_storage_type.clone(),
-            object_count: figure.object_count,
+            as_of: metrics.as_of.format("%Y-%m-%d").to_string(),
+            total_bytes: metrics.total_bytes,
+            overhead_bytes: metrics.overhead_bytes,
+            by_storage_type: metrics.by_storage_type.clone(),
+            object_count: metrics.object_count,
+            taken_at: metrics.asked_at,
+            age_seconds: clock::seconds_between(metrics.asked_at, now),
         }
     }
 }

@@ -51,20 +51,36 @@ pub fn share(costs: &[u64], tick: Duration, requests_per_day: u64) -> Shares {
     }
 }
 
-/// Returns what an interval of `ticks` is and why it is that long.
-pub fn interval(ticks: u64, tick: Duration) -> (Duration, RefreshReason) {
-    if ticks <= 1 {
-        return (tick, RefreshReason::EveryTick);
+/// Time between two measurements of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// Its length.
+    pub every: Duration,
+    /// Why it is that long.
+    pub reason: RefreshReason,
+}
+
+impl Interval {
+    /// Returns the interval of `ticks`, each `tick` long.
+    pub fn of_ticks(ticks: u64, tick: Duration) -> Self {
+        if ticks <= 1 {
+            return Self {
+                every: tick,
+                reason: RefreshReason::EveryTick,
+            };
+        }
+        // Ticks need not divide the longest interval: it ends with the tick after it.
+        let is_longest = ticks >= longest_ticks(tick);
+        let every = if is_longest {
+            LONGEST_INTERVAL.max(tick)
+        } else {
+            tick.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+        };
+        Self {
+            every,
+            reason: RefreshReason::Budget,
+        }
     }
-    // The longest is that also where ticks do not divide it: it is the tick after that one.
-    let is_longest = ticks >= longest_ticks(tick);
-    let interval = tick.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
-    let interval = if is_longest {
-        LONGEST_INTERVAL.max(tick)
-    } else {
-        interval
-    };
-    (interval, RefreshReason::Budget)
 }
 
 /// Returns the ticks of the longest interval, 1 at least.
@@ -156,11 +172,9 @@ mod tests {
         assert_eq!(shares.ticks, [1, 720]);
         assert_eq!(shares.requests_per_day, 333_358);
         assert!(shares.is_over_budget);
-        let (interval, reason) = interval(720, HOUR);
-        assert_eq!(
-            (interval, reason),
-            (LONGEST_INTERVAL, RefreshReason::Budget)
-        );
+        let interval = Interval::of_ticks(720, HOUR);
+        assert_eq!(interval.every, LONGEST_INTERVAL);
+        assert_eq!(interval.reason, RefreshReason::Budget);
     }
 
     #[test]
@@ -168,8 +182,8 @@ mod tests {
         let tick = Duration::from_secs(7);
 
         let shares = share(&[u64::MAX], tick, 1);
-        let (longest, _) = interval(shares.ticks[0], tick);
-        let (shorter, _) = interval(shares.ticks[0] - 1, tick);
+        let every = |ticks| Interval::of_ticks(ticks, tick).every;
+        let (longest, shorter) = (every(shares.ticks[0]), every(shares.ticks[0] - 1));
 
         assert_eq!(longest, LONGEST_INTERVAL);
         assert!(shorter < longest && longest - shorter <= tick);

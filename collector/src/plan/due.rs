@@ -1,106 +1,102 @@
-//! When one target is measured in full, by its interval and by what is known of it. Pure.
+//! When one target is measured in full, by its interval and by what is known about it. Pure.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared::clock;
 use shared::fleet::TargetId;
-use shared::snapshot::bucket_size::{Refresh, RefreshReason};
+use shared::snapshot::bucket_size::Refresh;
 
-/// What the store knows of a target that was measured before.
+use super::budget::Interval;
+use crate::tick::Tick;
+
+/// What the store knows about a target that was measured before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// Scheduled time of the run that its numbers come from.
+    /// Scheduled time of the run that measured it.
     pub measured_at: DateTime<Utc>,
-    /// What was said of the next one; `None` for snapshots from before that was kept.
+    /// Announced next measurement; `None` for snapshots from before announcements were stored.
     pub refresh: Option<Refresh>,
     /// Scheduled time of the newest run since that failed.
     pub failed_at: Option<DateTime<Utc>>,
-    /// Whether the fleet file wants a part that the last run was not asked for.
+    /// Whether the fleet file wants a part that the last run did not measure.
     pub lacks_a_part: bool,
 }
 
 /// Whether a target is measured in full at a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// It is; then it is due again as said here.
+    /// It is measured now, and then again as given.
     Now(Refresh),
-    /// It is not.
-    Later {
-        /// When it will be.
-        refresh: Refresh,
-        /// Whether that is later than what the last snapshot says, so that readers have to be told.
-        is_later_than_said: bool,
-    },
+    /// It is measured later, not after the announced time.
+    AsAnnounced,
+    /// It is measured later than announced, as given.
+    Postponed(Refresh),
 }
 
-/// Decides at the tick of `now` for a target that is to be measured once in `interval`.
+/// Decides at `tick` for a target that is to be measured once in `interval`.
 ///
 /// * At every tick: always.
-/// * Unknown: now. Nobody knows what it costs.
-/// * Else when the last snapshot said, and not later than `interval` after it was measured.
-/// * Where the last snapshot said less than half of `interval`, because its cost was not known then or the budget has
-///   shrunk: spread over the interval by the target's id, so that those measured at the same tick for the first time
-///   do not come together for ever, and not before what was said.
+/// * Never measured: now, because its cost is not known.
+/// * Otherwise at the announced time, and not later than `interval` after it was measured.
+/// * Where the announced interval is less than half of `interval`, because the cost was not known then or the budget has
+///   shrunk: spread over the interval by the target's id and not before the announced time, so that targets that were
+///   first measured at the same tick do not stay together.
 /// * After a failure: at the next tick, then after twice as long each time, up to `interval`.
-/// * With a part that is wanted and was not asked for: as if it had been due right after the last run.
+/// * With a wanted part that the last run did not measure: as if it had been due right after the last run.
 ///
 /// Half a tick early counts as due: clocks and schedules are not exact.
-pub fn due(
-    target: &TargetId,
-    known: Option<Known>,
-    (interval, reason): (Duration, RefreshReason),
-    (now, tick): (DateTime<Utc>, Duration),
-) -> Due {
+pub fn due(target: &TargetId, known: Option<Known>, interval: Interval, tick: Tick) -> Due {
     let refresh_at = |next_full_at| Refresh {
-        interval_seconds: interval.as_secs(),
-        reason,
+        interval_seconds: interval.every.as_secs(),
+        reason: interval.reason,
         next_full_at,
     };
-    let due_now = Due::Now(refresh_at(clock::after(now, interval)));
-    let Some(known) = known.filter(|_| interval > tick) else {
+    let due_now = Due::Now(refresh_at(clock::after(tick.at, interval.every)));
+    let Some(known) = known.filter(|_| interval.every > tick.every) else {
         return due_now;
     };
-    let soon = clock::after(now, tick / 2);
-    let due_at = due_at(target, &known, interval, tick);
+    let soon = clock::after(tick.at, tick.every / 2);
+    let due_at = due_at(target, &known, interval.every, tick.every);
     let start_at = match known.failed_at {
         Some(failed_at) => {
             let tried_for = (failed_at - due_at).to_std().unwrap_or_default();
-            clock::after(failed_at, tried_for.min(interval)).max(due_at)
+            clock::after(failed_at, tried_for.min(interval.every)).max(due_at)
         }
         None => due_at,
     };
     if start_at <= soon {
         return due_now;
     }
-    let said = known.refresh.map(|refresh| refresh.next_full_at);
-    Due::Later {
-        refresh: refresh_at(due_at),
-        is_later_than_said: said.is_none_or(|said| clock::after(said, tick / 2) < due_at),
+    let announced = known.refresh.map(|refresh| refresh.next_full_at);
+    let is_postponed = announced.is_none_or(|at| clock::after(at, tick.every / 2) < due_at);
+    if is_postponed {
+        Due::Postponed(refresh_at(due_at))
+    } else {
+        Due::AsAnnounced
     }
 }
 
-/// Returns when a target is due that nothing is wrong with.
-fn due_at(target: &TargetId, known: &Known, interval: Duration, tick: Duration) -> DateTime<Utc> {
+/// Returns when a target is due that did not fail since it was measured.
+fn due_at(target: &TargetId, known: &Known, interval: Duration, every: Duration) -> DateTime<Utc> {
     if known.lacks_a_part {
-        return clock::after(known.measured_at, tick);
+        return clock::after(known.measured_at, every);
     }
     let latest = clock::after(known.measured_at, interval);
-    let said = known.refresh;
-    match said {
-        Some(said) if said.interval_seconds.saturating_mul(2) >= interval.as_secs() => {
-            said.next_full_at.min(latest)
+    match known.refresh {
+        Some(announced) if announced.interval_seconds.saturating_mul(2) >= interval.as_secs() => {
+            announced.next_full_at.min(latest)
         }
-        _ => {
-            let spread = clock::after(known.measured_at, spread(target, interval, tick));
-            let said = said.map_or(spread, |said| said.next_full_at);
-            spread.max(said).min(latest)
+        announced => {
+            let spread = clock::after(known.measured_at, spread(target, interval, every));
+            let announced = announced.map_or(spread, |announced| announced.next_full_at);
+            spread.max(announced).min(latest)
         }
     }
 }
 
 /// Returns a time from one tick to `interval` that is always the same for a target.
-fn spread(target: &TargetId, interval: Duration, tick: Duration) -> Duration {
+fn spread(target: &TargetId, interval: Duration, every: Duration) -> Duration {
     // FNV-1a, folded: ids differ in their last letters, which its low bits follow.
     let digest = target
         .as_str()
@@ -108,106 +104,92 @@ fn spread(target: &TargetId, interval: Duration, tick: Duration) -> Duration {
         .fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
             (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    let tick_seconds = tick.as_secs().max(1);
+    let tick_seconds = every.as_secs().max(1);
     let ticks = (interval.as_secs() / tick_seconds).max(1);
-    let place = (digest ^ (digest >> 32)) % ticks + 1;
-    Duration::from_secs(tick_seconds.saturating_mul(place)).min(interval)
+    let position = (digest ^ (digest >> 32)) % ticks + 1;
+    Duration::from_secs(tick_seconds.saturating_mul(position)).min(interval)
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::snapshot::bucket_size::RefreshReason;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
-    const TEN_HOURS: (Duration, RefreshReason) =
-        (Duration::from_secs(36_000), RefreshReason::Budget);
+    const TEN_HOURS: Interval = Interval {
+        every: Duration::from_secs(36_000),
+        reason: RefreshReason::Budget,
+    };
 
     fn hour(hour: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 / 3600 * 3600 + hour * 3600, 0).unwrap()
     }
 
-    /// Returns what is known of a target measured at hour 0 that said `said` hours as its interval.
-    fn known(said: u64) -> Known {
+    fn tick(at: DateTime<Utc>) -> Tick {
+        Tick { at, every: HOUR }
+    }
+
+    /// Returns what is known about a target measured at hour 0 with an announced interval of `hours`.
+    fn known(hours: u64) -> Known {
         Known {
             measured_at: hour(0),
             refresh: Some(Refresh {
-                interval_seconds: said * 3600,
+                interval_seconds: hours * 3600,
                 reason: RefreshReason::Budget,
-                next_full_at: hour(i64::try_from(said).unwrap()),
+                next_full_at: hour(i64::try_from(hours).unwrap()),
             }),
             failed_at: None,
             lacks_a_part: false,
         }
     }
 
-    /// Returns the hours from 1 to 40 at which it would be measured, if nothing came of it.
+    /// Returns the hours from 1 to 40 at which it would be measured, if no measurement was stored.
     fn due_hours(known: impl Fn(i64) -> Option<Known>) -> Vec<i64> {
         let target = TargetId::from_text("acme/s3/files//");
         let hours = 1..=40;
         hours
             .filter(|now| {
-                let due = due(&target, known(*now), TEN_HOURS, (hour(*now), HOUR));
+                let due = due(&target, known(*now), TEN_HOURS, tick(hour(*now)));
                 matches!(due, Due::Now(_))
             })
             .collect()
     }
 
     #[test]
-    fn it_is_due_when_the_last_snapshot_said_and_never_later_than_its_interval() {
-        let first = |said| due_hours(|_| Some(known(said)))[0];
+    fn it_is_due_at_the_announced_time_and_never_later_than_its_interval() {
+        let first = |hours| due_hours(|_| Some(known(hours)))[0];
 
         assert_eq!(first(10), 10);
-        assert_eq!(first(7), 7, "said when intervals were shorter");
-        assert_eq!(first(30), 10, "said when intervals were longer");
+        assert_eq!(first(7), 7, "announced when intervals were shorter");
+        assert_eq!(first(30), 10, "announced when intervals were longer");
         assert_eq!(due_hours(|_| None)[0], 1, "never measured");
     }
 
     #[test]
-    fn it_says_when_it_is_due_again_and_whether_readers_were_told_sooner() {
+    fn it_announces_the_next_measurement_once() {
         let target = TargetId::from_text("acme/s3/files//");
-        let at = |said, now| due(&target, Some(known(said)), TEN_HOURS, (hour(now), HOUR));
+        let at = |now| due(&target, Some(known(10)), TEN_HOURS, tick(hour(now)));
 
-        let Due::Now(refresh) = at(10, 12) else {
+        let Due::Now(refresh) = at(12) else {
             panic!("it is due");
         };
         assert_eq!(refresh.next_full_at, hour(22));
         assert_eq!(refresh.interval_seconds, 36_000);
-        let Due::Later {
-            refresh,
-            is_later_than_said,
-        } = at(10, 3)
-        else {
-            panic!("it is not due");
-        };
-        assert_eq!(
-            (refresh.next_full_at, is_later_than_said),
-            (hour(10), false)
-        );
+        assert_eq!(at(3), Due::AsAnnounced);
     }
 
-    /// Measured at one tick, with costs that nobody knew, they would come together once an interval.
+    /// Measured at one tick with unknown costs, they would stay together once an interval.
     #[test]
     fn targets_whose_cost_was_not_known_are_spread_over_their_interval() {
         let mut counts = [0_u32; 11];
         for number in 0..1000 {
             let target = TargetId::from_text(&format!("acme-{number}/s3/files//"));
-            let first = (1..=10).find(|now| {
-                let known = Some(known(1));
-                matches!(
-                    due(&target, known, TEN_HOURS, (hour(*now), HOUR)),
-                    Due::Now(_)
-                )
-            });
+            let at = |now| due(&target, Some(known(1)), TEN_HOURS, tick(hour(now)));
+            let first = (1..=10).find(|now| matches!(at(*now), Due::Now(_)));
             counts[usize::try_from(first.unwrap()).unwrap()] += 1;
-            let second = due(&target, Some(known(1)), TEN_HOURS, (hour(1), HOUR));
-            let is_told = matches!(
-                second,
-                Due::Later {
-                    is_later_than_said: true,
-                    ..
-                }
-            );
-            assert_eq!(is_told, first != Some(1));
+            let is_postponed = matches!(at(1), Due::Postponed(_));
+            assert_eq!(is_postponed, first != Some(1));
         }
         assert!(
             counts[1..].iter().all(|count| (60..=150).contains(count)),
@@ -216,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_tried_again_at_once_and_then_ever_later() {
+    fn a_failure_is_retried_at_once_and_then_ever_later() {
         let tried = std::cell::Cell::new(None);
 
         let tries = due_hours(|now| {
@@ -226,7 +208,7 @@ mod tests {
             };
             let target = TargetId::from_text("acme/s3/files//");
             if matches!(
-                due(&target, Some(known), TEN_HOURS, (hour(now), HOUR)),
+                due(&target, Some(known), TEN_HOURS, tick(hour(now))),
                 Due::Now(_)
             ) {
                 tried.set(Some(now));
@@ -234,12 +216,12 @@ mod tests {
             Some(known)
         });
 
-        // A failure at the very tick that it was due at is tried again at the next.
+        // A failure at the tick that it was due at is retried at the next.
         assert_eq!(tries, [10, 11, 12, 14, 18, 26, 36]);
     }
 
     #[test]
-    fn a_part_that_the_fleet_file_now_wants_is_not_waited_for() {
+    fn a_newly_wanted_part_is_measured_at_the_next_tick() {
         let lacking = |_| {
             Some(Known {
                 lacks_a_part: true,
@@ -253,14 +235,17 @@ mod tests {
     #[test]
     fn at_every_tick_means_at_every_tick_and_half_a_tick_early_is_due() {
         let target = TargetId::from_text("a");
-        let every = (HOUR, RefreshReason::EveryTick);
+        let every = Interval {
+            every: HOUR,
+            reason: RefreshReason::EveryTick,
+        };
         let early = hour(10) - chrono::Duration::minutes(29);
         let too_early = hour(10) - chrono::Duration::minutes(31);
 
-        let again = due(&target, Some(known(1)), every, (hour(0), HOUR));
+        let again = due(&target, Some(known(1)), every, tick(hour(0)));
         assert!(matches!(again, Due::Now(_)));
         for (now, expected) in [(early, true), (too_early, false)] {
-            let due = due(&target, Some(known(10)), TEN_HOURS, (now, HOUR));
+            let due = due(&target, Some(known(10)), TEN_HOURS, tick(now));
             assert_eq!(matches!(due, Due::Now(_)), expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Queues in SQS: one for each kind of target.
+//! Queues in SQS: one for each collector.
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
@@ -6,8 +6,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::StreamExt;
 use futures::stream;
 
-use super::{QueueError, TargetQueue};
-use crate::queue::{CollectMessage, JobKind};
+use super::{Job, JobKind, JobQueue, QueueError};
 
 /// Most messages in one call: a limit of SQS.
 const BATCH: usize = 10;
@@ -16,7 +15,7 @@ const CONCURRENT_CALLS: usize = 8;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sends messages to SQS.
+/// Sends jobs to SQS.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -25,7 +24,7 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// Returns a sender to the queues of bucket targets and of database targets.
+    /// Returns a sender to the queues of storage targets and of database targets.
     pub fn new(
         client: Client,
         bucket_size_url: impl Into<String>,
@@ -45,50 +44,46 @@ impl SqsQueue {
         }
     }
 
-    /// Sends at most [`BATCH`] messages; returns how many were refused, and why the first was.
-    async fn send_batch(&self, url: &str, messages: &[CollectMessage]) -> (usize, Option<Cause>) {
-        match self.try_batch(url, messages).await {
+    /// Sends at most [`BATCH`] jobs; returns how many were refused, and the cause of the first refusal.
+    async fn send_batch(&self, url: &str, jobs: &[Job]) -> (usize, Option<Cause>) {
+        match self.try_batch(url, jobs).await {
             Ok(refused) => refused,
-            Err(cause) => (messages.len(), Some(cause)),
+            Err(cause) => (jobs.len(), Some(cause)),
         }
     }
 
-    async fn try_batch(
-        &self,
-        url: &str,
-        messages: &[CollectMessage],
-    ) -> Result<(usize, Option<Cause>), Cause> {
-        let mut entries = Vec::with_capacity(messages.len());
-        for (number, message) in messages.iter().enumerate() {
+    async fn try_batch(&self, url: &str, jobs: &[Job]) -> Result<(usize, Option<Cause>), Cause> {
+        let mut entries = Vec::with_capacity(jobs.len());
+        for (number, job) in jobs.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(number.to_string())
-                .message_body(message.to_json()?)
+                .message_body(job.to_json()?)
                 .build()?;
             entries.push(entry);
         }
         let request = self.client.send_message_batch().queue_url(url);
         let sent = request.set_entries(Some(entries)).send().await?;
-        // What is neither accepted nor refused by name counts as refused.
-        let refused = messages.len().saturating_sub(sent.successful().len());
+        // A message that the response does not mention counts as refused.
+        let refused = jobs.len().saturating_sub(sent.successful().len());
         let first = sent.failed().first();
-        let code = first.map_or("not mentioned in the answer", |entry| entry.code());
+        let code = first.map_or("missing in the response", |entry| entry.code());
         Ok((refused, (refused > 0).then(|| code.into())))
     }
 }
 
 #[async_trait]
-impl TargetQueue for SqsQueue {
-    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+impl JobQueue for SqsQueue {
+    async fn send(&self, kind: JobKind, jobs: Vec<Job>) -> Result<(), QueueError> {
         let url = self.url(kind);
-        let calls: Vec<_> = messages
+        let calls: Vec<_> = jobs
             .chunks(BATCH)
             .map(|batch| self.send_batch(url, batch))
             .collect();
-        let mut answers = stream::iter(calls).buffer_unordered(CONCURRENT_CALLS);
+        let mut responses = stream::iter(calls).buffer_unordered(CONCURRENT_CALLS);
         let mut refused = 0;
         let mut first_cause = None;
         // One refused batch does not keep the others from being sent.
-        while let Some((count, cause)) = answers.next().await {
+        while let Some((count, cause)) = responses.next().await {
             refused += count;
             first_cause = first_cause.or(cause);
         }
@@ -96,7 +91,7 @@ impl TargetQueue for SqsQueue {
             Some(source) => Err(QueueError {
                 kind,
                 refused,
-                of: messages.len(),
+                of: jobs.len(),
                 source,
             }),
             None => Ok(()),

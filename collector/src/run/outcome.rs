@@ -1,4 +1,4 @@
-//! How a run ended, and whether its message comes again.
+//! How a run ended, and whether its message is delivered again.
 
 use shared::store::{Kept, StoreError};
 use shared::telemetry::error_chain;
@@ -9,19 +9,17 @@ use crate::queue::QueueError;
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Measured, and kept.
-    Kept {
-        /// As what.
+    /// Measured and stored.
+    Stored {
+        /// Whether as the latest.
         kept: Kept,
         /// Bytes of the target in total.
         total_bytes: u64,
     },
-    /// Not measured, as ordered: something was added to the last good snapshot.
-    Carried,
     /// Not measured; the failure is recorded for readers.
     Failed(MeasureError),
-    /// Measured, but not kept.
-    NotKept(StoreError),
+    /// Measured, but not stored.
+    StoreFailed(StoreError),
     /// Neither measured nor recorded as a failure.
     NotRecorded {
         /// Why it was not measured.
@@ -31,46 +29,44 @@ pub enum Outcome {
     },
     /// The invocation had no time left for it.
     NotStarted,
-    /// A part of it was measured; a message for the rest is queued.
+    /// A part of it was measured; a job for the rest is queued.
     Paused,
-    /// A part of it was measured; no message for the rest could be queued.
+    /// A part of it was measured; no job for the rest could be queued.
     NotContinued(QueueError),
-    /// There is nothing to do: another run of the target does the work or has done it, or nothing is to be added.
-    Settled,
+    /// Nothing to do: another run of the target does the work or has done it.
+    Skipped,
 }
 
 impl Outcome {
     /// Returns the word for it in logs.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Kept {
+            Self::Stored {
                 kept: Kept::AsLatest,
                 ..
-            } => "kept",
-            Self::Kept {
+            } => "stored",
+            Self::Stored {
                 kept: Kept::AsHistory,
                 ..
-            } => "kept_as_history",
-            Self::Carried => "carried",
+            } => "stored_as_history",
             Self::Failed(_) => "failed",
-            Self::NotKept(_) => "not_kept",
+            Self::StoreFailed(_) => "store_failed",
             Self::NotRecorded { .. } => "not_recorded",
             Self::NotStarted => "not_started",
             Self::Paused => "paused",
             Self::NotContinued(_) => "not_continued",
-            Self::Settled => "settled",
+            Self::Skipped => "skipped",
         }
     }
 
     /// Returns whether the message of the run must be delivered again.
     ///
-    /// A recorded failure that only passes when somebody acts is settled: the next tick of the schedule is
-    /// early enough to look again.
+    /// A recorded permanent failure is not retried: the next tick of the schedule is early enough.
     pub fn is_redelivered(&self) -> bool {
         match self {
-            Self::Kept { .. } | Self::Carried | Self::Paused | Self::Settled => false,
+            Self::Stored { .. } | Self::Paused | Self::Skipped => false,
             Self::Failed(error) => error.is_transient,
-            Self::NotKept(_)
+            Self::StoreFailed(_)
             | Self::NotRecorded { .. }
             | Self::NotStarted
             | Self::NotContinued(_) => true,
@@ -80,10 +76,10 @@ impl Outcome {
     /// Returns the stable word for why there is no snapshot; empty when there is one.
     pub fn failure_code(&self) -> &'static str {
         match self {
-            Self::Kept { .. } | Self::Carried | Self::Paused | Self::Settled => "",
+            Self::Stored { .. } | Self::Paused | Self::Skipped => "",
             Self::NotContinued(_) => "queue_failed",
             Self::Failed(error) | Self::NotRecorded { error, .. } => error.code,
-            Self::NotKept(_) => "store_failed",
+            Self::StoreFailed(_) => "store_failed",
             Self::NotStarted => "no_time_left",
         }
     }
@@ -91,12 +87,10 @@ impl Outcome {
     /// Returns everything that is known about why there is no snapshot, for logs only.
     pub(super) fn cause(&self) -> String {
         match self {
-            Self::Kept { .. } | Self::Carried | Self::NotStarted | Self::Paused | Self::Settled => {
-                String::new()
-            }
+            Self::Stored { .. } | Self::NotStarted | Self::Paused | Self::Skipped => String::new(),
             Self::NotContinued(error) => error_chain(error),
             Self::Failed(error) => error_chain(error),
-            Self::NotKept(error) => error_chain(error),
+            Self::StoreFailed(error) => error_chain(error),
             Self::NotRecorded { error, store_error } => format!(
                 "{}; not recorded: {}",
                 error_chain(error),
@@ -115,19 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_by_itself_comes_again() {
+    fn only_transient_problems_are_redelivered() {
         let permanent = || MeasureError::permanent("bucket_missing", "the bucket does not exist");
         let transient = MeasureError::transient("timeout", "no answer in time");
-        let kept = |kept| Outcome::Kept {
+        let stored = |kept| Outcome::Stored {
             kept,
             total_bytes: 0,
         };
         let cases = [
-            (kept(Kept::AsLatest), false),
-            (kept(Kept::AsHistory), false),
+            (stored(Kept::AsLatest), false),
+            (stored(Kept::AsHistory), false),
             (Outcome::Failed(permanent()), false),
             (Outcome::Failed(transient), true),
-            (Outcome::NotKept(store_error()), true),
+            (Outcome::StoreFailed(store_error()), true),
             (
                 Outcome::NotRecorded {
                     error: permanent(),
@@ -136,9 +130,8 @@ mod tests {
                 true,
             ),
             (Outcome::NotStarted, true),
-            (Outcome::Carried, false),
             (Outcome::Paused, false),
-            (Outcome::Settled, false),
+            (Outcome::Skipped, false),
         ];
 
         for (outcome, expected) in cases {
@@ -147,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_was_not_recorded_is_told_with_both_causes() {
+    fn a_failure_that_was_not_recorded_reports_both_causes() {
         let outcome = Outcome::NotRecorded {
             error: MeasureError::permanent("bucket_missing", "the bucket does not exist"),
             store_error: store_error(),

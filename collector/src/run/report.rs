@@ -1,4 +1,4 @@
-//! What became of one run: its log line and its metrics. How it ended is an [`Outcome`].
+//! Report of one run: its log line and its metrics.
 
 use std::time::Duration;
 
@@ -20,19 +20,19 @@ pub struct Report {
     pub scheduled_at: DateTime<Utc>,
     /// How long measuring took.
     pub duration: Duration,
-    /// Objects or tables that were seen, also when the run failed later.
+    /// Objects or tables that were seen, even if the run failed later.
     pub item_count: u64,
     /// How it ended.
     pub outcome: Outcome,
 }
 
 impl Report {
-    /// Writes the one log line of the run: `warn` when it will be tried again, `error` when somebody must act.
+    /// Writes the one log line of the run: `warn` for a run that will be retried, `error` where manual action is needed.
     pub fn log(&self) {
         let outcome = self.outcome.as_str();
         let scheduled_at = clock::rfc3339(self.scheduled_at);
         let duration_ms = self.duration_ms();
-        if let Outcome::Kept { total_bytes, .. } = self.outcome {
+        if let Outcome::Stored { total_bytes, .. } = self.outcome {
             tracing::info!(
                 run.kind = self.kind.as_str(),
                 target.id = self.target.as_str(),
@@ -45,20 +45,11 @@ impl Report {
                 self.target,
                 self.item_count
             );
-        } else if matches!(self.outcome, Outcome::Carried) {
-            tracing::info!(
-                run.kind = self.kind.as_str(),
-                target.id = self.target.as_str(),
-                scheduled_at,
-                outcome,
-                "{} not measured at this tick: its last numbers stay, with what else was learnt",
-                self.target
-            );
-        } else if matches!(self.outcome, Outcome::Paused | Outcome::Settled) {
+        } else if matches!(self.outcome, Outcome::Paused | Outcome::Skipped) {
             let what = if matches!(self.outcome, Outcome::Paused) {
-                "is measured in parts, this one has ended"
+                "is measured in parts, this part has ended"
             } else {
-                "has nothing left to do in this run"
+                "was skipped, another run measures it"
             };
             tracing::info!(
                 run.kind = self.kind.as_str(),
@@ -81,7 +72,7 @@ impl Report {
                 outcome,
                 failure.code = self.outcome.failure_code(),
                 error = self.outcome.cause(),
-                "{} not measured, its message comes again",
+                "{} not measured, its message will be delivered again",
                 self.target
             );
         } else {
@@ -94,24 +85,23 @@ impl Report {
                 outcome,
                 failure.code = self.outcome.failure_code(),
                 error = self.outcome.cause(),
-                "{} not measured until somebody acts",
+                "{} not measured, manual action is needed",
                 self.target
             );
         }
     }
 
-    /// Writes the metrics of the run as of `now`; a run that was not started or
-    /// measured nothing has none.
+    /// Writes the metrics of the run as of `now`; a run that was not started or measured nothing has none.
     ///
-    /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds`
-    /// says how long after its scheduled time a snapshot can be read.
+    /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds` is the time
+    /// from the scheduled time until the snapshot can be read.
     pub fn emit(&self, metrics: &Metrics, now: DateTime<Utc>) {
         let duration = ("DurationMilliseconds", "Milliseconds", self.duration_ms());
         let run = ("Runs", "Count", 1);
         let kind = self.kind.as_str();
         match &self.outcome {
-            Outcome::NotStarted | Outcome::Carried | Outcome::Paused | Outcome::Settled => {}
-            Outcome::Kept { total_bytes, .. } => {
+            Outcome::NotStarted | Outcome::Paused | Outcome::Skipped => {}
+            Outcome::Stored { total_bytes, .. } => {
                 let age_seconds = clock::seconds_between(self.scheduled_at, now);
                 let values = [
                     run,
@@ -184,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_good_run_is_one_line_with_its_numbers() {
-        let good = report(Outcome::Kept {
+        let good = report(Outcome::Stored {
             kept: Kept::AsLatest,
             total_bytes: 42,
         });
@@ -200,13 +190,13 @@ mod tests {
                 "duration_ms": 1234,
                 "total_bytes": 42,
                 "item_count": 3,
-                "outcome": "kept",
+                "outcome": "stored",
             })
         );
     }
 
     #[test]
-    fn a_failed_run_is_an_error_only_when_somebody_must_act() {
+    fn a_failed_run_is_an_error_only_if_manual_action_is_needed() {
         let permanent = MeasureError::permanent("access_denied", "listing was refused");
         let transient = MeasureError::transient("timeout", "no answer in time").caused_by("slow");
 

@@ -1,22 +1,21 @@
-//! The port under the flow: something that measures one target.
+//! The port for measuring one target.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use shared::snapshot::{Good, Measurement, Stored};
+use shared::snapshot::Stored;
 use tokio::time::Instant;
 
 use crate::error::MeasureError;
-use crate::queue::{JobKind, Order};
+use crate::queue::JobKind;
 
-/// What one part of a measurement came to.
+/// Result of one part of a measurement.
 #[derive(Debug)]
 pub enum Part<M> {
     /// All of it was measured.
     Whole(M),
-    /// There was no time for the rest: the state goes on from here.
+    /// There was no time for the rest, which continues from this state.
     Paused(Vec<u8>),
 }
 
@@ -32,9 +31,8 @@ pub trait Source: Send + Sync {
 
     /// Measures `target` and counts into `progress` on the way.
     ///
-    /// A result is whole: what could not be measured is listed in it, and a total that would lack something
-    /// is an error instead. It does not bound itself in time as a whole, only each of its calls; whoever
-    /// calls it may drop it at any moment, and nothing stays behind.
+    /// A result is whole: it lists what could not be measured, and a total that would lack something is an error
+    /// instead. Cancel-safe. Individual calls time out; the caller bounds the whole.
     ///
     /// # Errors
     ///
@@ -45,7 +43,7 @@ pub trait Source: Send + Sync {
         progress: &Progress,
     ) -> Result<Self::Measurement, MeasureError>;
 
-    /// Measures like [`Source::measure`]; what stands beside the result is left out where it would not be there `until`.
+    /// Measures like [`Source::measure`]; secondary data that is not ready by `until` is omitted.
     ///
     /// # Errors
     ///
@@ -66,11 +64,11 @@ pub trait Source: Send + Sync {
 
     /// Measures `target` from `state` on, or from the start, and pauses at `pause_at` if it can.
     ///
-    /// The parts together count everything once, whatever was done after the state that is gone on from.
+    /// The parts together count everything once, whatever was done after the state was taken.
     ///
     /// # Errors
     ///
-    /// See [`MeasureError`]; a state that is not understood is `bad_checkpoint`.
+    /// See [`MeasureError`]; a malformed state is `bad_checkpoint`.
     async fn measure_part(
         &self,
         target: &Self::Target,
@@ -80,37 +78,11 @@ pub trait Source: Send + Sync {
     ) -> Result<Part<Self::Measurement>, MeasureError> {
         self.measure(target, progress).await.map(Part::Whole)
     }
-
-    /// Returns `measured` as a run with `order`, scheduled for the time given, keeps it, where `before` is the last good
-    /// run; `None` as it is.
-    fn merged(
-        &self,
-        _target: &Self::Target,
-        _order: (&Order, DateTime<Utc>),
-        _measured: &Self::Measurement,
-        _before: Option<&GoodRun<Self>>,
-    ) -> Option<Self::Measurement> {
-        None
-    }
-
-    /// Returns what `order`, scheduled for the time given, adds to the last good run without measuring; `None` where
-    /// that is nothing.
-    fn carried(
-        &self,
-        _target: &Self::Target,
-        _order: (&Order, DateTime<Utc>),
-        _before: &GoodRun<Self>,
-    ) -> Option<Self::Measurement> {
-        None
-    }
 }
-
-/// A good run of what a source measures.
-pub type GoodRun<S> = Good<<<S as Source>::Measurement as Measurement>::Summary>;
 
 /// What a measurement has found so far. Clones share their counts.
 ///
-/// It is for people who wait: the numbers only grow, and the result may differ from the last ones read.
+/// For people who wait: the numbers only grow, and the result may differ from the last ones read.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Counts>);
 
@@ -118,18 +90,18 @@ pub struct Progress(Arc<Counts>);
 struct Counts {
     items: AtomicU64,
     bytes: AtomicU64,
-    /// Items that are thought to be left, and one more; 0 when that is not known.
+    /// Estimated items left, plus one; 0 if unknown.
     left: AtomicU64,
 }
 
 impl Progress {
-    /// Says how many more objects or tables there are, as far as that can be estimated.
+    /// Sets the estimated number of objects or tables that are left; `None` if unknown.
     pub fn expect(&self, left: Option<u64>) {
         let stored = left.map_or(0, |left| left.saturating_add(1));
         self.0.left.store(stored, Ordering::Relaxed);
     }
 
-    /// Returns about how many objects or tables are left; `None` while nobody knows.
+    /// Returns about how many objects or tables are left; `None` if unknown.
     pub fn left(&self) -> Option<u64> {
         self.0.left.load(Ordering::Relaxed).checked_sub(1)
     }

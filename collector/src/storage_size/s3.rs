@@ -23,9 +23,9 @@ use super::{BucketSource, resource};
 use crate::error::MeasureError;
 use crate::run::{Part, Progress};
 
-/// Longest time for incomplete uploads after a finished listing, and for CloudWatch's figure where somebody waits for it.
-/// With more it would be the listing that is lost: what is not there in time is unmeasured.
-pub(super) const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest time for incomplete uploads after a finished listing, and for CloudWatch's metrics where a person waits for
+/// them. A part that takes longer is unmeasured, so that the listing is not lost.
+pub(super) const SECONDARY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Returns the parts of `target` that only a listing of versions has.
 fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmeasured> {
@@ -138,7 +138,7 @@ impl BucketSource {
         }
         let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
         let client = self.aws.s3(region, role_arn).await;
-        match beside(pause_at, multipart::measure(&client, target)).await {
+        match with_deadline(pause_at, multipart::measure(&client, target)).await {
             Ok(found) => {
                 size.multipart = Some(found.uploads);
                 found.requests
@@ -151,12 +151,12 @@ impl BucketSource {
     }
 }
 
-/// Waits for what is measured beside a finished listing, at most [`BESIDE_TIMEOUT`] and not beyond `pause_at`.
-async fn beside<T>(
+/// Waits for what is measured in addition to a finished listing, at most [`SECONDARY_TIMEOUT`] and until `pause_at`.
+async fn with_deadline<T>(
     pause_at: Option<Instant>,
     measuring: impl Future<Output = Result<T, MeasureError>>,
 ) -> Result<T, MeasureError> {
-    let longest = Instant::now() + BESIDE_TIMEOUT;
+    let longest = Instant::now() + SECONDARY_TIMEOUT;
     let until = pause_at.map_or(longest, |pause_at| pause_at.min(longest));
     timeout_at(until, measuring).await.unwrap_or_else(|_| {
         Err(MeasureError::transient(
@@ -166,7 +166,8 @@ async fn beside<T>(
     })
 }
 
-fn add_unmeasured(
+/// Lists a part as unmeasured.
+pub(super) fn add_unmeasured(
     target: &BucketTarget,
     size: &mut BucketSize,
     part: bucket_size::Part,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use collector::run::{MEASURE_TIMEOUT, Task, WRITE_RESERVE, run};
-use collector::{Order, Outcome, Report};
+use collector::{Outcome, Report, Tick};
 use shared::clock::{self, Clock};
 use shared::snapshot::{BucketSize, Latest};
 use shared::store::Written;
@@ -35,9 +35,11 @@ async fn run_within(
     let task = Task {
         target: &target,
         id: &target.id(),
-        scheduled_at: at(scheduled_at),
-        every: HOUR,
-        order: &Order::default(),
+        tick: Tick {
+            at: at(scheduled_at),
+            every: HOUR,
+        },
+        refresh: None,
         deadline: Instant::now() + time_left,
         queue: None,
     };
@@ -59,7 +61,7 @@ async fn a_measured_target_has_its_snapshot_with_all_its_times() {
 
     let report = run_at(&world, &NamedFate::default(), "files", EIGHT).await;
 
-    let Outcome::Kept { kept, total_bytes } = report.outcome else {
+    let Outcome::Stored { kept, total_bytes } = report.outcome else {
         panic!("{report:?}");
     };
     assert_eq!(
@@ -101,9 +103,11 @@ async fn a_failure_stands_beside_the_last_good_snapshot() {
     let task = Task {
         target: &target,
         id: &target.id(),
-        scheduled_at: at(NINE),
-        every: HOUR,
-        order: &Order::default(),
+        tick: Tick {
+            at: at(NINE),
+            every: HOUR,
+        },
+        refresh: None,
         deadline: Instant::now() + HOUR,
         queue: None,
     };
@@ -144,7 +148,7 @@ async fn an_older_run_that_ends_later_is_history() {
 
     assert!(matches!(
         report.outcome,
-        Outcome::Kept {
+        Outcome::Stored {
             kept: Kept::AsHistory,
             ..
         }
@@ -169,7 +173,10 @@ async fn a_failing_store_leaves_nothing_and_the_message_comes_again() {
         )
         .await;
 
-        assert!(matches!(report.outcome, Outcome::NotKept(_)), "{report:?}");
+        assert!(
+            matches!(report.outcome, Outcome::StoreFailed(_)),
+            "{report:?}"
+        );
         assert!(report.outcome.is_redelivered());
         assert!(latest(&world, "files").await.is_none());
     }
@@ -260,7 +267,7 @@ async fn a_store_that_never_answers_does_not_outlast_the_deadline() {
 
     assert!(matches!(
         report.outcome,
-        Outcome::NotKept(StoreError::Unavailable(_))
+        Outcome::StoreFailed(StoreError::Unavailable(_))
     ));
     assert!(started.elapsed() <= Duration::from_millis(60_010));
 }

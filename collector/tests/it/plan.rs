@@ -29,8 +29,8 @@ name = "acme-prod"
 name = "empty-test"
 "#;
 
-/// What else a message says of a bucket of which nothing is known.
-const FIRST: &str = r#""scheduled_at":"2026-11-23T20:00:00Z","refresh":{"interval_seconds":3600,"reason":"every_tick","next_full_at":"2026-11-23T21:00:00Z"},"next_due_at":"2026-11-23T21:00:00Z""#;
+/// The rest of the job of a bucket that was never measured.
+const FIRST: &str = r#""scheduled_at":"2026-11-23T20:00:00Z","refresh":{"interval_seconds":3600,"reason":"every_tick","next_full_at":"2026-11-23T21:00:00Z"}"#;
 
 fn event(json: &str) -> EventBridgeEvent {
     serde_json::from_str(json).unwrap()
@@ -46,6 +46,8 @@ async fn planned(
     let ports = PlanPorts {
         fleet: &file.source(&world.clock),
         snapshots: &world.reader,
+        writer: &world.writer,
+        clock: &*world.clock,
         aws: &Aws::for_tests(NOWHERE),
         every: HOUR,
     };

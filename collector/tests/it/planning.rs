@@ -3,16 +3,16 @@
 mod cloudwatch;
 mod simulation;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
 use collector::{
-    BucketSource, CollectError, CollectMessage, Collector, JobKind, MeasureError, Order, PlanPorts,
-    PlanReport, Progress, Source, Work, plan,
+    CollectError, Collector, Job, JobKind, MeasureError, PlanPorts, PlanReport, Progress, Source,
+    plan,
 };
 use serde_json::json;
 use shared::aws::Aws;
@@ -21,12 +21,12 @@ use shared::fleet::{BucketTarget, Fleet, TargetId};
 use shared::snapshot::bucket_size::{ListingRun, RefreshReason, Uploads};
 use shared::snapshot::{BucketSize, Good, Latest, Objects};
 use shared::store::failing::FailingStore;
-use shared::store::{Expect, ItemStore, Key, Put, SnapshotReader, Value};
+use shared::store::{Expect, ItemStore, Key, Put, SnapshotReader, SnapshotWriter, Value};
 
-use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World};
+use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World, writer};
 
-/// Lists a bucket with as many requests as its name says behind the last hyphen; one called `gone` is missing.
-struct Named(BucketSource);
+/// Lists a bucket with as many requests as the number at the end of its name; one called `gone` is missing.
+struct Named;
 
 #[async_trait]
 impl Source for Named {
@@ -60,25 +60,6 @@ impl Source for Named {
             size.multipart = Some(Uploads::default());
         }
         Ok(size)
-    }
-
-    fn merged(
-        &self,
-        target: &BucketTarget,
-        order: (&Order, DateTime<Utc>),
-        measured: &BucketSize,
-        before: Option<&Good<BucketSize>>,
-    ) -> Option<BucketSize> {
-        self.0.merged(target, order, measured, before)
-    }
-
-    fn carried(
-        &self,
-        target: &BucketTarget,
-        order: (&Order, DateTime<Utc>),
-        before: &Good<BucketSize>,
-    ) -> Option<BucketSize> {
-        self.0.carried(target, order, before)
     }
 }
 
@@ -120,29 +101,63 @@ impl Scene {
         snapshots: &SnapshotReader,
         aws: &Aws,
     ) -> Result<PlanReport, CollectError> {
-        let time = clock::rfc3339(self.world.clock.now());
+        self.plan_at(self.world.clock.now(), snapshots, aws).await
+    }
+
+    /// Plans the tick of `time`, whatever time it is.
+    async fn plan_at(
+        &self,
+        time: DateTime<Utc>,
+        snapshots: &SnapshotReader,
+        aws: &Aws,
+    ) -> Result<PlanReport, CollectError> {
+        self.plan_storing(time, snapshots, &self.world.writer, aws)
+            .await
+    }
+
+    async fn plan_storing(
+        &self,
+        time: DateTime<Utc>,
+        snapshots: &SnapshotReader,
+        writer: &SnapshotWriter,
+        aws: &Aws,
+    ) -> Result<PlanReport, CollectError> {
+        let time = clock::rfc3339(time);
         let event = json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}, "time": time});
         let event: EventBridgeEvent = serde_json::from_value(event).unwrap();
         let ports = PlanPorts {
             fleet: &self.fleet.source(&self.world.clock),
             snapshots,
+            writer,
             aws,
+            clock: &*self.world.clock,
             every: HOUR,
         };
         plan(&event, ports, &self.queue).await
     }
 
+    /// Replaces a record with one that this program cannot read.
+    async fn damage(&self, partition: &str, sort: &str) {
+        let key = Key {
+            partition: partition.to_owned(),
+            sort: sort.to_owned(),
+        };
+        let mut item = self.world.store.get(&key).await.unwrap().unwrap();
+        let newer = Value::Integer(999);
+        item.attributes.insert("stored_version".to_owned(), newer);
+        let expect = Expect::Anything;
+        self.world.store.put(Put { item, expect }).await.unwrap();
+    }
+
     /// Plans this hour and returns the messages for buckets.
-    async fn plan(&self) -> Vec<CollectMessage> {
+    async fn plan(&self) -> Vec<Job> {
         let aws = Aws::for_tests(NOWHERE);
         self.plan_with(&self.world.reader, &aws).await.unwrap();
         self.queue.take_buckets()
     }
 
-    async fn collect(&self, messages: &[CollectMessage]) {
-        let aws = Arc::new(Aws::for_tests(NOWHERE));
-        let source = Named(BucketSource::new(aws, self.world.clock.clone()));
-        let collector = Collector::new(self.world.ports(&self.fleet), source, Fleet::bucket);
+    async fn collect(&self, messages: &[Job]) {
+        let collector = Collector::new(self.world.ports(&self.fleet), Named, Fleet::bucket);
         let records: Vec<_> = messages
             .iter()
             .map(|message| json!({"messageId": "one", "body": message.to_json().unwrap(), "attributes": {}, "messageAttributes": {}}))
@@ -152,7 +167,7 @@ impl Scene {
     }
 
     /// Plans this hour, collects, and moves on to the next; returns the messages.
-    async fn tick(&self) -> Vec<CollectMessage> {
+    async fn tick(&self) -> Vec<Job> {
         let messages = self.plan().await;
         self.collect(&messages).await;
         self.world.clock.advance(HOUR);
@@ -170,12 +185,9 @@ impl Scene {
     }
 }
 
-/// Returns the buckets of `messages` that are measured.
-fn measured(messages: &[CollectMessage]) -> Vec<String> {
-    let full = messages
-        .iter()
-        .filter(|message| message.order.work == Work::Measure);
-    full.map(|message| bucket_of(&message.target)).collect()
+/// Returns the buckets of `jobs`.
+fn measured(jobs: &[Job]) -> Vec<String> {
+    jobs.iter().map(|job| bucket_of(&job.target)).collect()
 }
 
 fn bucket_of(id: &TargetId) -> String {
@@ -190,7 +202,7 @@ async fn small_buckets_are_listed_at_every_tick_and_a_large_one_within_the_budge
         &[("small-1", ""), ("small-10", ""), ("large-1000", "")],
     );
     let mut large = Vec::new();
-    let mut told = 0;
+    let mut announced = BTreeSet::new();
 
     for hour in 0..100 {
         let messages = scene.tick().await;
@@ -201,15 +213,16 @@ async fn small_buckets_are_listed_at_every_tick_and_a_large_one_within_the_budge
         if measured.contains(&"large-1000".to_owned()) {
             large.push(hour);
         }
-        told += messages.len() - measured.len();
         let good = scene.good("large-1000").await;
         let refresh = good.summary.refresh.unwrap();
+        announced.insert(refresh.next_full_at);
+        assert_eq!(good.run.next_due_at, refresh.next_full_at);
         assert!(!refresh.is_missed(scene.world.clock.now()), "{hour}");
         if hour > 0 && !measured.contains(&"large-1000".to_owned()) {
             assert_eq!(refresh.interval_seconds, 24 * 3600);
             assert_eq!(refresh.reason, RefreshReason::Budget);
         }
-        // Not measured is not restamped.
+        // What is not measured keeps its times.
         let listed_at = good.summary.listing.unwrap().taken_at;
         let last = large.last().copied().unwrap();
         assert_eq!(
@@ -219,8 +232,10 @@ async fn small_buckets_are_listed_at_every_tick_and_a_large_one_within_the_budge
         assert_eq!(good.run.taken_at, listed_at);
     }
 
-    // At once, for want of a cost; then spread over the day; then once a day.
-    assert_eq!((large[0], told), (0, 1));
+    // At once, because its cost is not known; then spread over the day; then once a day.
+    assert_eq!(large[0], 0);
+    // The first announcement of each listing, and the one that postponed the second listing.
+    assert_eq!(announced.len(), large.len() + 1);
     assert!((1..=24).contains(&large[1]), "{large:?}");
     assert!(
         large.windows(2).skip(1).all(|pair| pair[1] - pair[0] == 24),
@@ -270,20 +285,12 @@ async fn without_the_snapshots_databases_are_queued_and_no_bucket_is() {
     assert_eq!(scene.queue.bodies(JobKind::Bucket), Vec::<String>::new());
 }
 
-/// Nothing could be kept of it either, so measuring it would cost something at every tick for nothing.
+/// Its result could not be stored either, so measuring it would cost something at every tick for nothing.
 #[tokio::test]
-async fn a_damaged_record_is_told_and_stops_its_own_target_only() {
+async fn a_damaged_record_is_reported_and_stops_its_own_target_only() {
     let scene = Scene::of(1_000, &[("one-1", ""), ("two-1", "")]);
     scene.tick().await;
-    let key = Key {
-        partition: "LATEST#bucket".to_owned(),
-        sort: "acme-prod/s3/one-1//".to_owned(),
-    };
-    let mut item = scene.world.store.get(&key).await.unwrap().unwrap();
-    let newer = Value::Integer(999);
-    item.attributes.insert("stored_version".to_owned(), newer);
-    let expect = Expect::Anything;
-    scene.world.store.put(Put { item, expect }).await.unwrap();
+    scene.damage("LATEST#bucket", "acme-prod/s3/one-1//").await;
 
     let aws = Aws::for_tests(NOWHERE);
     let error = scene.plan_with(&scene.world.reader, &aws).await;
@@ -296,17 +303,36 @@ async fn a_damaged_record_is_told_and_stops_its_own_target_only() {
 async fn a_tick_that_is_planned_twice_measures_twice_and_keeps_one_snapshot() {
     let scene = Scene::of(100, &[("large-1000", ""), ("small-1", "")]);
     scene.tick().await;
-    let told = scene.plan().await;
-    scene.collect(&told).await;
+    let first = scene.plan().await;
+    scene.collect(&first).await;
+    let postponed = scene.latest("large-1000").await;
     let items = scene.world.store.dump().len();
 
     let again = scene.plan().await;
     scene.collect(&again).await;
-    scene.collect(&told).await;
+    scene.collect(&first).await;
 
-    // The one that was told something has nothing more to be told.
-    assert_eq!(measured(&again), ["small-1"]);
-    assert_eq!((told.len(), again.len()), (2, 1));
+    assert_eq!(measured(&first), ["small-1"]);
+    assert_eq!(first, again);
+    assert_eq!(scene.latest("large-1000").await, postponed);
     assert_eq!(scene.world.store.dump().len(), items);
-    assert_eq!(Duration::from_secs(3600), HOUR);
+}
+
+#[tokio::test]
+async fn a_tick_that_arrives_late_does_not_move_an_announced_listing() {
+    let scene = Scene::of(100, &[("large-1000", "")]);
+    let first = scene.world.clock.now();
+    scene.tick().await;
+    scene.world.clock.advance(HOUR * 2);
+    scene.plan().await;
+    let announced = scene.latest("large-1000").await;
+    let refresh = announced.good.as_ref().unwrap().summary.refresh.unwrap();
+    assert_eq!(refresh.reason, RefreshReason::Budget);
+
+    let aws = Aws::for_tests(NOWHERE);
+    let late = clock::after(first, HOUR);
+    let planned = scene.plan_at(late, &scene.world.reader, &aws).await;
+
+    assert_eq!(planned.unwrap().postponed_count, 0);
+    assert_eq!(scene.latest("large-1000").await, announced);
 }

@@ -2,7 +2,7 @@
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, JobKind, SqsQueue, TargetQueue};
+use collector::{Job, JobKind, JobQueue, SqsQueue};
 use shared::aws::Aws;
 use shared::fleet::TargetId;
 use shared::testing;
@@ -10,12 +10,12 @@ use shared::testing;
 use crate::services;
 use crate::stand_in::{Answer, StandIn};
 
-fn messages(count: usize) -> Vec<CollectMessage> {
+fn messages(count: usize) -> Vec<Job> {
     let scheduled_at: DateTime<Utc> = "2026-11-23T20:00:00Z".parse().unwrap();
     (0..count)
         .map(|number| {
             let target = TargetId::from_text(&format!("acme-prod/db/ü-{number}"));
-            CollectMessage::measure(target, scheduled_at)
+            Job::at_every_tick(target, scheduled_at)
         })
         .collect()
 }
@@ -91,7 +91,7 @@ async fn messages_that_are_refused_in_part_are_counted() {
     assert_eq!((error.refused, error.of), (4, 25));
     assert_eq!(
         error.to_string(),
-        "4 of 25 messages of kind bucket were not queued"
+        "4 of 25 jobs of kind bucket were not queued"
     );
     assert_eq!(sqs.asked().len(), 3, "the other batches were still sent");
 }
@@ -128,6 +128,6 @@ fn a_queued_message_survives_the_way_through_an_event() {
 
     let event: SqsEvent = serde_json::from_value(event).unwrap();
 
-    let read = CollectMessage::from_body(event.records[0].body.as_deref()).unwrap();
+    let read = Job::from_body(event.records[0].body.as_deref()).unwrap();
     assert_eq!(read, *message);
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use collector::{
-    CollectMessage, CollectorPorts, JobKind, MeasureError, Progress, QueueError, Source,
-    TargetQueue,
+    CollectorPorts, Job, JobKind, JobQueue, MeasureError, Progress, QueueError, Source,
 };
 use shared::aws::Aws;
 use shared::clock::FixedClock;
@@ -160,7 +159,7 @@ pub(crate) fn writer(store: Arc<dyn ItemStore>) -> SnapshotWriter {
 /// Keeps messages, and refuses those of one kind when it was told so.
 #[derive(Default)]
 pub(crate) struct MemoryQueue {
-    pub(crate) messages: Mutex<Vec<(JobKind, CollectMessage)>>,
+    pub(crate) messages: Mutex<Vec<(JobKind, Job)>>,
     pub(crate) refused: Option<JobKind>,
 }
 
@@ -175,7 +174,7 @@ impl MemoryQueue {
     }
 
     /// Takes the messages for buckets out of it.
-    pub(crate) fn take_buckets(&self) -> Vec<CollectMessage> {
+    pub(crate) fn take_buckets(&self) -> Vec<Job> {
         let messages = std::mem::take(&mut *self.messages.lock().unwrap());
         messages
             .into_iter()
@@ -186,8 +185,8 @@ impl MemoryQueue {
 }
 
 #[async_trait]
-impl TargetQueue for MemoryQueue {
-    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+impl JobQueue for MemoryQueue {
+    async fn send(&self, kind: JobKind, messages: Vec<Job>) -> Result<(), QueueError> {
         if self.refused == Some(kind) {
             return Err(QueueError {
                 kind,

@@ -134,7 +134,8 @@ class Drive(unittest.TestCase):
     def complete(self, token):
         found = self.items("/bucket_size", token)
         tables = self.items("/table_size?environment=acme-prod", token)
-        return found if len(found) == 8 and len(tables) == 1 else None
+        with_metrics = [each for each in found.values() if each["cloudwatch"]]
+        return found if (len(found), len(tables), len(with_metrics)) == (8, 1, 2) else None
 
     def test_06_what_could_not_be_measured_is_named(self):
         token = self.world.token()

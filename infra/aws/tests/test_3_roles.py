@@ -125,8 +125,8 @@ class Roles(unittest.TestCase):
         }
 
     ALLOWED = {
-        "plan": {"read the fleet", "queue a bucket", "queue a database", "read a snapshot", "query snapshots",
-                 "read metrics", "assume the target's role"},
+        "plan": {"read the fleet", "queue a bucket", "queue a database", "read a snapshot", "write a snapshot",
+                 "query snapshots", "read metrics", "assume the target's role"},
         "collect-bucket-size": {"read the fleet", "read a snapshot", "write a snapshot", "list a bucket", "list versions",
                                 "list uploads", "list parts", "queue a bucket", "read metrics",
                                 "describe a measured table", "describe a volume", "assume the target's role"},

@@ -121,11 +121,16 @@ impl Parts {
         SnapshotReader::new(self.store.clone())
     }
 
+    /// Returns the writing half of the snapshot store.
+    pub(crate) fn writer(&self) -> SnapshotWriter {
+        SnapshotWriter::new(self.store.clone(), self.retention)
+    }
+
     /// Returns what collectors need.
     pub(crate) fn collector_ports(&self) -> CollectorPorts {
         CollectorPorts {
             fleet: Arc::clone(&self.fleet),
-            writer: SnapshotWriter::new(self.store.clone(), self.retention),
+            writer: self.writer(),
             clock: Arc::clone(&self.clock),
             every: self.every,
             metrics: Metrics::Off,

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use collector::{CollectMessage, JobKind, PlanPorts, QueueError, TargetQueue};
+use collector::{Job, JobKind, JobQueue, PlanPorts, QueueError};
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::clock::{Clock, rfc3339, whole_second};
 use shared::fleet::FleetSource;
-use shared::store::SnapshotReader;
+use shared::store::{SnapshotReader, SnapshotWriter};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -64,8 +64,8 @@ pub(crate) fn queues() -> (LocalQueue, Deliveries, Deliveries) {
 }
 
 #[async_trait]
-impl TargetQueue for LocalQueue {
-    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+impl JobQueue for LocalQueue {
+    async fn send(&self, kind: JobKind, messages: Vec<Job>) -> Result<(), QueueError> {
         let of = messages.len();
         let sender = match kind {
             JobKind::Bucket => &self.buckets,
@@ -112,6 +112,7 @@ pub(crate) fn scheduled_event(time: DateTime<Utc>) -> Value {
 pub(crate) struct Schedule {
     pub(crate) fleet: Arc<FleetSource>,
     pub(crate) snapshots: SnapshotReader,
+    pub(crate) writer: SnapshotWriter,
     pub(crate) aws: Arc<Aws>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) every: Duration,
@@ -145,7 +146,9 @@ impl Schedule {
         let ports = PlanPorts {
             fleet: &self.fleet,
             snapshots: &self.snapshots,
+            writer: &self.writer,
             aws: &self.aws,
+            clock: &*self.clock,
             every: self.every,
         };
         if let Err(error) = collector::plan(&event, ports, queue).await {
@@ -247,9 +250,9 @@ mod tests {
 
     use super::*;
 
-    fn message(target: &str) -> CollectMessage {
+    fn message(target: &str) -> Job {
         let scheduled_at = at("2026-01-12T11:00:00Z");
-        CollectMessage::measure(TargetId::from_text(target), scheduled_at)
+        Job::at_every_tick(TargetId::from_text(target), scheduled_at)
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,7 +269,7 @@ mod tests {
             move |event: Value| {
                 let mut failures = Vec::new();
                 for record in event["Records"].as_array().unwrap() {
-                    let body = CollectMessage::from_body(record["body"].as_str()).unwrap();
+                    let body = Job::from_body(record["body"].as_str()).unwrap();
                     seen.lock().unwrap().push(body.target.to_string());
                     if body.target.as_str() == "bad" {
                         failures.push(json!({"itemIdentifier": record["messageId"]}));

@@ -161,6 +161,7 @@ fn start_collecting(
     let schedule = Schedule {
         fleet: Arc::clone(&parts.fleet),
         snapshots: parts.snapshots(),
+        writer: parts.writer(),
         aws: Arc::clone(&parts.aws),
         clock: Arc::clone(&parts.clock),
         every,

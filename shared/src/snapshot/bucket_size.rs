@@ -341,18 +341,14 @@ impl Measurement for BucketSize {
         self.total_bytes()
     }
 
-    /// The listing's, also where a later run added a figure of CloudWatch to it.
-    fn origin(summary: &Self, run: &Run) -> DateTime<Utc> {
-        summary.measured_at(run)
-    }
-
-    fn taken_in(mut self, run: &Run) -> Self {
+    fn in_run(mut self, run: &Run, refresh: Option<Refresh>) -> Self {
         if let Some(listing) = &mut self.listing {
             listing.scheduled_at = run.scheduled_at;
             listing.taken_at = run.taken_at;
             let duration = TimeDelta::from_std(run.duration).unwrap_or_default();
             listing.finished_at = run.taken_at + duration;
         }
+        self.refresh = refresh;
         self
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::bucket_size::{Part, Unmeasured};
-use super::{BucketSize, Completeness, Latest, Measurement};
+use super::{BucketSize, Completeness, Good, Latest, Measurement};
 use crate::fleet::Kind;
 
 /// Time between two reads of the metrics, counted from midnight UTC.
@@ -35,6 +35,13 @@ pub struct StorageMetrics {
 }
 
 impl StorageMetrics {
+    /// Returns the values to show of a bucket: the last good ones, unless CloudWatch no longer has any.
+    pub fn current(latest: &Latest<Self>) -> Option<&Good<Self>> {
+        let failure = latest.last_failure.as_ref();
+        let is_gone = failure.is_some_and(|failure| failure.code == NO_METRICS);
+        latest.good.as_ref().filter(|_| !is_gone)
+    }
+
     /// Returns when the metrics are read next after `time`.
     pub fn next_read_at(time: DateTime<Utc>) -> DateTime<Utc> {
         let every = i64::try_from(READ_EVERY.as_secs()).unwrap_or(i64::MAX);
@@ -67,12 +74,11 @@ impl BucketSize {
     /// the last good values, with the failure in `unmeasured`; only values that CloudWatch itself no longer has are
     /// removed.
     pub fn join(&mut self, metrics: &Latest<StorageMetrics>) {
-        let failure = metrics.last_failure.as_ref();
-        let is_gone = failure.is_some_and(|failure| failure.code == NO_METRICS);
-        let good = metrics.good.as_ref().filter(|_| !is_gone);
-        self.cloudwatch = good.map(|good| good.summary.clone());
+        let current = StorageMetrics::current(metrics);
+        self.cloudwatch = current.map(|good| good.summary.clone());
         self.unmeasured
             .retain(|unmeasured| unmeasured.part != Part::CloudWatch);
+        let failure = metrics.last_failure.as_ref();
         self.unmeasured.extend(failure.map(|failure| Unmeasured {
             part: Part::CloudWatch,
             code: failure.code.clone(),
@@ -85,7 +91,7 @@ impl BucketSize {
 mod tests {
     use super::*;
     use crate::fleet::TargetId;
-    use crate::snapshot::{Failure, Good, Method, Run};
+    use crate::snapshot::{Failure, Method, Run};
 
     fn metrics(total_bytes: u64) -> StorageMetrics {
         StorageMetrics {

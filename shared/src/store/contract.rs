@@ -8,7 +8,6 @@
     reason = "test support: a case that cannot go on has failed"
 )]
 
-mod carried;
 mod metrics;
 mod snapshots;
 mod world;
@@ -68,7 +67,7 @@ pub async fn exam(make: impl Fn(Arc<FixedClock>) -> Arc<dyn ItemStore>) {
         }),
     ];
     let all = cases.into_iter().chain(snapshots::CASES);
-    let all = all.chain(carried::CASES).chain(metrics::CASES);
+    let all = all.chain(metrics::CASES);
     for (number, (_, case)) in all.enumerate() {
         let clock = Arc::new(FixedClock::at(NOW));
         case(Candidate {

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::fleet::{Kind, TargetId};
 use crate::snapshot::bucket_size::Refresh;
 use crate::snapshot::stored::{self, Parts};
-use crate::snapshot::{BucketSize, Failure, Good, Latest, Run, Snapshot, Stored};
+use crate::snapshot::{BucketSize, Failure, Good, Latest, Snapshot, Stored};
 use crate::warm_up::warm_up;
 
 /// Most bytes of a packed body in one item: leaves 50 kB of the item limit for everything else.
@@ -111,7 +111,7 @@ impl SnapshotWriter {
     ///
     /// The same target and scheduled time rewrite the same snapshot, so a message that is delivered twice
     /// changes nothing. Snapshot and latest change together or not at all. A failure of the same or an
-    /// earlier scheduled time is settled by it.
+    /// earlier scheduled time is cleared.
     ///
     /// Costs one read and one transaction of two writes, and one write more for each 350 kB of packed body
     /// above the first.
@@ -120,105 +120,27 @@ impl SnapshotWriter {
     ///
     /// See [`StoreError`]; nothing that a reader can see has changed then.
     pub async fn keep<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Kept, StoreError> {
-        self.keep_merged(snapshot, |_, _| None).await
-    }
-
-    /// Keeps `snapshot` like [`SnapshotWriter::keep`], with the measurement that `merge` makes of its own and of the
-    /// last good run at the moment of writing; `None` leaves it as it is. The body must be the same.
-    ///
-    /// # Errors
-    ///
-    /// See [`SnapshotWriter::keep`].
-    pub async fn keep_merged<M: Stored>(
-        &self,
-        snapshot: &Snapshot<M>,
-        merge: impl Fn(&M, Option<&Good<M::Summary>>) -> Option<M>,
-    ) -> Result<Kept, StoreError> {
         let body = self.write_body(snapshot).await?;
+        let header = self.header(snapshot, &body)?;
         for _ in 0..ATTEMPTS {
             let old = latest::<M>(&*self.items, &snapshot.target).await?;
-            let good = old.as_ref().and_then(|old| old.good.as_ref());
-            let merged = merge(&snapshot.measurement, good);
-            let measurement = merged.as_ref().unwrap_or(&snapshot.measurement);
-            let (target, run) = (&snapshot.target, &snapshot.run);
-            let header = self.header((target, run), measurement, &body)?;
-            if let Some(kept) = self.put(old, (target, run), measurement, header).await? {
+            let mut puts = vec![Put {
+                item: header.clone(),
+                expect: Expect::Anything,
+            }];
+            let newer = newer_latest(old.as_ref(), snapshot);
+            let kept = match newer {
+                Some(_) => Kept::AsLatest,
+                None => Kept::AsHistory,
+            };
+            if let Some(newer) = newer {
+                puts.push(replace_latest::<M>(old.as_ref(), newer)?);
+            }
+            if self.items.put_all(puts).await? == Written::Done {
                 return Ok(kept);
             }
         }
         Err(contended(M::KIND, &snapshot.target))
-    }
-
-    /// Keeps what `carry` makes of the last good run at the moment of writing: the same numbers with something
-    /// added, as a snapshot of its own run. It has no body.
-    ///
-    /// `None` when there is no good run, or nothing to add to it; nothing was written then. The numbers stay as
-    /// old as they are: they replace no newer ones and settle no failure.
-    ///
-    /// # Errors
-    ///
-    /// See [`StoreError`]; nothing that a reader can see has changed then.
-    pub async fn carry<M: Stored>(
-        &self,
-        target: &TargetId,
-        carry: impl Fn(&Good<M::Summary>) -> Option<(Run, M)>,
-    ) -> Result<Option<Kept>, StoreError> {
-        for _ in 0..ATTEMPTS {
-            let old = latest::<M>(&*self.items, target).await?;
-            let good = old.as_ref().and_then(|old| old.good.as_ref());
-            let Some((run, measurement)) = good.and_then(&carry) else {
-                return Ok(None);
-            };
-            let header = self.header((target, &run), &measurement, &Body::default())?;
-            if let Some(kept) = self.put(old, (target, &run), &measurement, header).await? {
-                return Ok(Some(kept));
-            }
-        }
-        Err(contended(M::KIND, target))
-    }
-
-    /// Writes a snapshot's item, and the latest where nothing newer is; `None` when `old` is the latest no more.
-    ///
-    /// Newer is what was measured by a later run, and of the same measurement what was kept by a later one.
-    async fn put<M: Stored>(
-        &self,
-        old: Option<Latest<M::Summary>>,
-        (target, run): (&TargetId, &Run),
-        measurement: &M,
-        header: Item,
-    ) -> Result<Option<Kept>, StoreError> {
-        let summary = measurement.summary();
-        let origin = M::origin(&summary, run);
-        let mut puts = vec![Put {
-            item: header,
-            expect: Expect::Anything,
-        }];
-        let newest = old.as_ref().and_then(|old| old.good.as_ref());
-        let is_latest = newest.is_none_or(|newest| {
-            let newest_origin = M::origin(&newest.summary, &newest.run);
-            (newest_origin, newest.run.scheduled_at) <= (origin, run.scheduled_at)
-        });
-        if is_latest {
-            let failure = old.as_ref().and_then(|old| old.last_failure.clone());
-            let good = Good {
-                run: *run,
-                completeness: measurement.completeness(),
-                summary,
-            };
-            let new = Latest {
-                target: target.clone(),
-                version: 0,
-                good: Some(good),
-                last_failure: failure.filter(|failure| failure.scheduled_at > origin),
-            };
-            puts.push(replace_latest::<M>(old.as_ref(), new)?);
-        }
-        let written = self.items.put_all(puts).await?;
-        Ok((written == Written::Done).then_some(if is_latest {
-            Kept::AsLatest
-        } else {
-            Kept::AsHistory
-        }))
     }
 
     /// Records that a run of `target` failed. The last good snapshot stays.
@@ -237,10 +159,8 @@ impl SnapshotWriter {
             let old = latest::<M>(&*self.items, target).await?;
             let good = old.as_ref().and_then(|old| old.good.clone());
             let known = old.as_ref().and_then(|old| old.last_failure.as_ref());
-            let origin = good
-                .as_ref()
-                .map(|good| M::origin(&good.summary, &good.run));
-            let is_settled = origin.is_some_and(|origin| origin >= failure.scheduled_at)
+            let measured_at = good.as_ref().map(|good| good.run.scheduled_at);
+            let is_settled = measured_at.is_some_and(|at| at >= failure.scheduled_at)
                 || known.is_some_and(|known| known.scheduled_at > failure.scheduled_at);
             if is_settled {
                 return Ok(());
@@ -368,12 +288,12 @@ impl SnapshotWriter {
     }
 
     /// Returns the item of a snapshot.
-    fn header<M: Stored>(
-        &self,
-        (target, run): (&TargetId, &Run),
-        measurement: &M,
-        body: &Body,
-    ) -> Result<Item, StoreError> {
+    fn header<M: Stored>(&self, snapshot: &Snapshot<M>, body: &Body) -> Result<Item, StoreError> {
+        let Snapshot {
+            target,
+            run,
+            measurement,
+        } = snapshot;
         let key = snapshot_key(M::KIND, target, run.scheduled_at);
         let summary = measurement.summary();
         let times = (run, measurement.completeness());
@@ -389,8 +309,30 @@ impl SnapshotWriter {
     }
 }
 
+/// Returns the latest that `snapshot` makes of `old`; `None` if `old` is of a later scheduled run.
+fn newer_latest<M: Stored>(
+    old: Option<&Latest<M::Summary>>,
+    snapshot: &Snapshot<M>,
+) -> Option<Latest<M::Summary>> {
+    let run = snapshot.run;
+    let newest = old.and_then(|old| old.good.as_ref());
+    if newest.is_some_and(|newest| newest.run.scheduled_at > run.scheduled_at) {
+        return None;
+    }
+    let failure = old.and_then(|old| old.last_failure.clone());
+    Some(Latest {
+        target: snapshot.target.clone(),
+        version: 0,
+        good: Some(Good {
+            run,
+            completeness: snapshot.measurement.completeness(),
+            summary: snapshot.measurement.summary(),
+        }),
+        last_failure: failure.filter(|failure| failure.scheduled_at > run.scheduled_at),
+    })
+}
+
 /// What a snapshot's item has of its body.
-#[derive(Default)]
 struct Body {
     /// All of it, unless it was split.
     packed: Option<Vec<u8>>,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use shared::fleet::BucketTarget;
 use shared::snapshot::StorageMetrics;
 use shared::snapshot::bucket_size::{ListingRun, Refresh, RefreshReason};
-use shared::snapshot::{Good, Run, Snapshot};
+use shared::snapshot::{Run, Snapshot};
 
 use super::*;
+use crate::harness::Reply;
 
 /// Returns a size that was listed at ten and is listed again at `next_full_at`, once in three days.
 fn listed_at_ten(next_full_at: &str) -> BucketSize {
@@ -69,46 +71,65 @@ async fn a_bucket_that_is_listed_every_three_days_is_not_stale_after_a_tick() {
     assert_ne!(missed.header("etag"), fresh.header("etag"));
 }
 
-/// A figure of CloudWatch that came between two listings changes the answer and makes no number younger.
+/// A fleet of two buckets with CloudWatch's metrics.
+const WITH_METRICS: &str = r#"
+[[environment]]
+name = "acme-prod"
+  [[environment.storage]]
+  bucket = "files"
+  measure = ["current", "cloudwatch"]
+  [[environment.storage]]
+  bucket = "more-files"
+  measure = ["current", "cloudwatch"]
+"#;
+
+fn target(bucket: &str) -> TargetId {
+    BucketTarget::whole("acme-prod", bucket).id()
+}
+
+fn metrics(total_bytes: u64) -> StorageMetrics {
+    StorageMetrics {
+        as_of: "2026-01-11T00:00:00Z".parse().unwrap(),
+        total_bytes,
+        overhead_bytes: 2,
+        by_storage_type: BTreeMap::new(),
+        object_count: None,
+        asked_at: "2026-01-12T10:30:00Z".parse().unwrap(),
+        metric_count: 27,
+    }
+}
+
+async fn ask(world: &World, bucket: &str) -> Reply {
+    let path = format!("/bucket_size?bucket={bucket}");
+    server(world).ask(get(&path).scopes(BUCKET_SCOPE)).await
+}
+
 #[tokio::test]
-async fn what_was_added_to_a_listing_is_answered_with_the_listings_own_times() {
-    let world = World::new(FLEET);
-    let server = server(&world);
-    let id = bucket_ids().remove(0);
-    let listed = listed_at_ten("2026-01-15T10:00:00Z");
+async fn metrics_change_the_answer_and_each_number_keeps_its_own_times() {
+    let world = World::new(WITH_METRICS);
+    let listed = Snapshot {
+        target: target("files"),
+        run: Run::at(
+            "2026-01-12T10:00:00Z".parse().unwrap(),
+            Duration::from_secs(3 * 86_400),
+        ),
+        measurement: listed_at_ten("2026-01-15T10:00:00Z"),
+    };
+    world.writer().keep(&listed).await.unwrap();
+    let before = ask(&world, "files").await;
+    assert_eq!(before.json()["items"][0]["cloudwatch"], Value::Null);
+
     world
-        .keep(id.clone(), "2026-01-12T10:00:00Z", listed.clone())
+        .keep(target("files"), "2026-01-12T10:30:00Z", metrics(9))
         .await;
-    let ask = async || {
-        server
-            .ask(get("/bucket_size?bucket=acme-prod-files").scopes(BUCKET_SCOPE))
-            .await
-    };
-    let before = ask().await;
 
-    let add = |good: &Good<BucketSize>| {
-        let run = Run {
-            scheduled_at: "2026-01-12T11:00:00Z".parse().unwrap(),
-            ..good.run
-        };
-        let mut size = good.summary.clone();
-        size.cloudwatch = Some(StorageMetrics {
-            as_of: "2026-01-11T00:00:00Z".parse().unwrap(),
-            total_bytes: 9,
-            overhead_bytes: 2,
-            by_storage_type: BTreeMap::new(),
-            object_count: None,
-            asked_at: run.scheduled_at,
-            metric_count: 27,
-        });
-        Some((run, size))
-    };
-    world.writer().carry(&id, add).await.unwrap();
-
-    let after = ask().await;
+    let after = ask(&world, "files").await;
     let item = &after.json()["items"][0];
     assert_eq!(item["cloudwatch"]["as_of"], "2026-01-11");
+    assert_eq!(item["cloudwatch"]["taken_at"], "2026-01-12T10:30:00Z");
+    assert_eq!(item["cloudwatch"]["age_seconds"], 1800);
     assert_eq!(item["reconciliation"]["difference_bytes"], 2);
+    assert_eq!(item["cost"]["scan"]["cloudwatch_metrics"], 27);
     for time in ["scheduled_at", "taken_at", "finished_at"] {
         assert_eq!(item[time], "2026-01-12T10:00:00Z", "{time}");
     }
@@ -116,6 +137,94 @@ async fn what_was_added_to_a_listing_is_answered_with_the_listings_own_times() {
     assert_ne!(after.header("etag"), before.header("etag"));
     assert_eq!(
         after.header("last-modified"),
-        before.header("last-modified")
+        "Mon, 12 Jan 2026 10:30:00 GMT"
     );
+    // Until CloudWatch is read again at noon, counted from the older of the two.
+    assert_eq!(after.header("age"), "3600");
+    assert_eq!(after.header("cache-control"), "private, max-age=7200");
+
+    // A newer listing leaves the metrics as they are.
+    world
+        .keep(target("files"), "2026-01-12T11:00:00Z", bucket_size(&[8]))
+        .await;
+    let item = &ask(&world, "files").await.json()["items"][0];
+    assert_eq!(item["cloudwatch"]["total_bytes"], 9);
+    assert_eq!(item["total_bytes"], 8);
+}
+
+#[tokio::test]
+async fn a_failed_read_of_metrics_is_reported_with_the_last_good_values() {
+    let world = World::new(WITH_METRICS);
+    let id = target("files");
+    world
+        .keep(id.clone(), "2026-01-12T10:00:00Z", bucket_size(&[7]))
+        .await;
+    world
+        .keep(id.clone(), "2026-01-12T10:00:00Z", metrics(9))
+        .await;
+    let before = ask(&world, "files").await;
+
+    world
+        .fail::<StorageMetrics>(&id, "2026-01-12T10:30:00Z", "throttled")
+        .await;
+
+    let after = ask(&world, "files").await;
+    let item = &after.json()["items"][0];
+    assert_eq!(item["cloudwatch"]["total_bytes"], 9);
+    assert_eq!(item["unmeasured"][0]["part"], "cloudwatch");
+    assert_eq!(item["unmeasured"][0]["code"], "throttled");
+    assert_eq!(item["completeness"], "complete");
+    assert_eq!(item["last_failure"], Value::Null);
+    assert_ne!(after.header("etag"), before.header("etag"));
+    world
+        .fail::<StorageMetrics>(&id, "2026-01-12T10:45:00Z", "no_metrics")
+        .await;
+    let item = &ask(&world, "files").await.json()["items"][0];
+    assert_eq!(item["cloudwatch"], Value::Null);
+    assert_eq!(item["unmeasured"][0]["code"], "no_metrics");
+}
+
+#[tokio::test]
+async fn metrics_that_an_older_version_stored_inside_of_the_size_are_shown_until_there_are_own_ones()
+ {
+    let world = World::new(WITH_METRICS);
+    let mut old = bucket_size(&[7]);
+    old.cloudwatch = Some(metrics(9));
+    let id = target("files");
+    world.keep(id.clone(), "2026-01-12T10:00:00Z", old).await;
+    let shown =
+        async || ask(&world, "files").await.json()["items"][0]["cloudwatch"]["total_bytes"].clone();
+
+    assert_eq!(shown().await, 9);
+    world.keep(id, "2026-01-12T10:00:00Z", metrics(10)).await;
+    assert_eq!(shown().await, 10);
+}
+
+#[tokio::test]
+async fn a_page_takes_one_query_for_sizes_and_one_for_metrics_and_shows_no_other_targets() {
+    let clock = Arc::new(FixedClock::at(NOW));
+    let memory = Arc::new(MemoryStore::new(clock.clone()));
+    let store = Arc::new(FailingStore::new(memory, []));
+    let world = World::with_store(WITH_METRICS, clock, store.clone());
+    for bucket in ["files", "gone-files", "more-files"] {
+        let id = target(bucket);
+        world
+            .keep(id.clone(), "2026-01-12T10:00:00Z", bucket_size(&[7]))
+            .await;
+        world.keep(id, "2026-01-12T10:00:00Z", metrics(9)).await;
+    }
+    let calls = store.calls();
+
+    let reply = server(&world)
+        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+        .await
+        .json();
+
+    assert_eq!(store.calls() - calls, 2);
+    let items = reply["items"].as_array().unwrap();
+    let names: Vec<_> = items.iter().map(|item| item["bucket"].clone()).collect();
+    assert_eq!(names, ["files", "more-files"]);
+    for item in items {
+        assert_eq!(item["cloudwatch"]["total_bytes"], 9);
+    }
 }

@@ -1,9 +1,9 @@
-//! A bucket as CloudWatch's daily storage metrics show it: all storage types of one day, never of several.
+//! Bucket size from CloudWatch's daily storage metrics: all storage types of one day, never of several.
 //!
 //! The metrics come once a day and a day or two late, those of one day not all at once. A storage type that was emptied
 //! has no point any more, so the newest day is chosen for the bucket and not for each type: an older day's bytes are
-//! never shown as today's, and a day that is still to come in part is not shown yet. `plan` asks, for the whole fleet at
-//! once; what becomes of a figure is in `carry.rs`.
+//! never shown as today's, and a day that is still incomplete is not shown yet. `plan` reads them for the whole fleet at
+//! once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,19 +14,21 @@ use futures::{StreamExt, stream};
 use shared::aws::Aws;
 use shared::clock;
 use shared::fleet::BucketTarget;
-use shared::snapshot::StorageMetrics;
+use shared::snapshot::storage_metrics::{NO_METRICS, READ_EVERY};
+use shared::snapshot::{Latest, StorageMetrics};
 use tokio::time::{Instant, timeout_at};
 
 use crate::aws::cloudwatch::{self, MetricQuery, Point, QUERIES_PER_CALL};
 use crate::error::MeasureError;
+use crate::tick::Tick;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// How far back the newest day may be: the metrics are "a day or two late", and sometimes three. Counted from the
 /// end of today.
 const LOOK_BACK: Duration = Duration::from_secs(6 * 86_400);
 
-/// Time from the begin of a day until a storage type that has no point of it, and had bytes the day before, was emptied:
-/// the metrics are "a day or two late".
+/// Time from the start of a day after which a storage type without a point of that day counts as emptied, though it had
+/// bytes the day before: the metrics are "a day or two late".
 const SETTLED_AFTER: Duration = Duration::from_secs(3 * 86_400);
 
 /// Storage types that are bytes of objects, versions and parts of uploads.
@@ -46,7 +48,7 @@ const CONTENT: [&str; 14] = [
     "DeepArchiveStorage",
     "DeepArchiveStagingStorage",
 ];
-/// Storage types that are in no object: metadata of archived ones, and rounding up to a class's least size.
+/// Storage types that are in no object: metadata of archived ones, and rounding up to a class's minimum size.
 const OVERHEAD: [&str; 12] = [
     "IntAAObjectOverhead",
     "IntAAS3ObjectOverhead",
@@ -61,8 +63,6 @@ const OVERHEAD: [&str; 12] = [
     "DeepArchiveObjectOverhead",
     "DeepArchiveS3ObjectOverhead",
 ];
-/// Code of a bucket that CloudWatch knows nothing of.
-pub(crate) const NO_METRICS: &str = "no_metrics";
 /// Metrics that are requested for one bucket: its storage types and its number of objects.
 const METRICS: usize = CONTENT.len() + OVERHEAD.len() + 1;
 
@@ -70,65 +70,56 @@ const METRICS: usize = CONTENT.len() + OVERHEAD.len() + 1;
 pub(crate) const BUCKETS_PER_CALL: usize = QUERIES_PER_CALL / METRICS;
 /// Calls at a time; 50 a second are allowed in a region by default.
 const CONCURRENT_CALLS: usize = 8;
-/// Time between two asks, counted from midnight: a point may come at any hour, and each ask is billed.
-pub(crate) const ASK_EVERY: Duration = Duration::from_secs(6 * 3600);
-
-/// What is known of a bucket's figure.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct KnownFigure<'a> {
-    /// The newest one.
-    pub(crate) figure: Option<&'a StorageMetrics>,
-    /// Code of the last ask where it failed.
-    pub(crate) fault: Option<&'a str>,
-}
-
-/// Returns when CloudWatch is asked next after `time`: at the first tick from then on.
-pub(crate) fn next_ask_at(time: DateTime<Utc>) -> DateTime<Utc> {
-    let every = i64::try_from(ASK_EVERY.as_secs()).unwrap_or(i64::MAX);
-    let slot = time.timestamp().div_euclid(every) + 1;
-    DateTime::from_timestamp(slot * every, 0).unwrap_or(time)
-}
-
-/// Returns whether CloudWatch may have something new of a bucket that was measured before, at the tick of `now`.
+/// Returns whether the metrics of a bucket are read at `tick`.
 ///
-/// Every [`ASK_EVERY`], unless the newest day that has ended is known already; that day is asked for once more, for
-/// storage types whose points came later. At every tick where it was never asked or failed, but for `no_metrics`.
-pub(crate) fn may_have_news(
-    known: KnownFigure<'_>,
-    (now, tick): (DateTime<Utc>, Duration),
-) -> bool {
-    let before = TimeDelta::from_std(tick).map_or(DateTime::UNIX_EPOCH, |tick| now - tick);
-    let is_time_to_ask = next_ask_at(before) <= now;
-    let is_failed = known.fault.is_some_and(|code| code != NO_METRICS);
-    let Some(figure) = known.figure else {
-        return is_time_to_ask || is_failed || known.fault.is_none();
+/// Every [`READ_EVERY`], unless the newest day that has ended is known already; that day is read once more, for storage
+/// types whose values came later. At every tick before the first read and after a failed one, except for [`NO_METRICS`].
+/// A tick that arrives late or twice reads nothing again.
+pub(crate) fn are_due(known: Option<&Latest<StorageMetrics>>, tick: Tick) -> bool {
+    let Some(known) = known else {
+        return true;
     };
-    let next_day_ended_at = clock::after(figure.as_of, 2 * DAY);
-    if next_day_ended_at <= now {
-        return is_time_to_ask || is_failed;
+    let good = known.good.as_ref();
+    let failure = known.last_failure.as_ref();
+    let scheduled_at = [
+        good.map(|good| good.run.scheduled_at),
+        failure.map(|failure| failure.scheduled_at),
+    ];
+    if scheduled_at.into_iter().flatten().any(|at| at >= tick.at) {
+        return false;
     }
-    let is_new = now < clock::after(figure.asked_at, 2 * ASK_EVERY);
-    is_time_to_ask && is_new
+    let is_time_to_read = StorageMetrics::next_read_at(tick.previous_at()) <= tick.at;
+    let is_failed = failure.is_some_and(|failure| failure.code != NO_METRICS);
+    let Some(current) = StorageMetrics::current(known) else {
+        return is_time_to_read || is_failed;
+    };
+    let metrics = &current.summary;
+    let next_day_ended_at = clock::after(metrics.as_of, 2 * DAY);
+    if next_day_ended_at <= tick.at {
+        return is_time_to_read || is_failed;
+    }
+    let is_new = tick.at < clock::after(metrics.asked_at, 2 * READ_EVERY);
+    is_time_to_read && is_new
 }
 
-/// Reads the figures of many buckets as of `now`, in their order, in one call for [`BUCKETS_PER_CALL`] of one region
-/// and role, and ends before `until`.
+/// Reads the metrics of many buckets as of `now`, in their order, in one call for [`BUCKETS_PER_CALL`] of one region and
+/// role, and ends before `until`.
 ///
-/// Costs 27 requested metrics for each bucket. A bucket without a figure has the reason; none keeps another from
-/// its own, but for the buckets of the same call.
+/// Costs 27 requested metrics for each bucket. A bucket without metrics has the reason. A failed call concerns its own
+/// buckets only.
 pub(crate) async fn read(
     aws: &Aws,
     buckets: &[&BucketTarget],
     now: DateTime<Utc>,
     until: Instant,
 ) -> Vec<Result<StorageMetrics, MeasureError>> {
-    let mut places: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    let mut scopes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, bucket) in buckets.iter().enumerate() {
-        let place = (bucket.region.as_deref(), bucket.role_arn.as_deref());
-        places.entry(place).or_default().push(index);
+        let scope = (bucket.region.as_deref(), bucket.role_arn.as_deref());
+        scopes.entry(scope).or_default().push(index);
     }
     let mut calls = Vec::new();
-    for ((region, role_arn), indices) in places {
+    for ((region, role_arn), indices) in scopes {
         let client = aws.cloudwatch(region, role_arn).await;
         let batches = indices.chunks(BUCKETS_PER_CALL);
         calls.extend(batches.map(|batch| (client.clone(), batch.to_vec())));
@@ -146,10 +137,10 @@ pub(crate) async fn read(
     let mut found: Vec<_> = buckets.iter().map(|_| Err(late())).collect();
     while let Some((indices, answer)) = answers.next().await {
         match answer {
-            Ok(figures) => {
-                for (index, figure) in indices.into_iter().zip(figures) {
-                    if let Some(place) = found.get_mut(index) {
-                        *place = figure;
+            Ok(answers) => {
+                for (index, answer) in indices.into_iter().zip(answers) {
+                    if let Some(slot) = found.get_mut(index) {
+                        *slot = answer;
                     }
                 }
             }
@@ -158,11 +149,11 @@ pub(crate) async fn read(
                     bucket_count = indices.len(),
                     failure.code = error.code,
                     error = shared::telemetry::error_chain(&error),
-                    "CloudWatch told nothing of some buckets"
+                    "the metrics of some buckets could not be read"
                 );
                 for index in indices {
-                    if let Some(place) = found.get_mut(index) {
-                        *place = Err(error.without_source());
+                    if let Some(slot) = found.get_mut(index) {
+                        *slot = Err(error.without_source());
                     }
                 }
             }
@@ -175,20 +166,20 @@ fn late() -> MeasureError {
     MeasureError::transient("timeout", "CloudWatch did not answer in time")
 }
 
-/// Asks for at most [`BUCKETS_PER_CALL`] buckets.
+/// Reads the metrics of at most [`BUCKETS_PER_CALL`] buckets.
 async fn call(
     client: &Client,
     buckets: &[&str],
     now: DateTime<Utc>,
 ) -> Result<Vec<Result<StorageMetrics, MeasureError>>, MeasureError> {
-    // Periods are counted from the begin of what is asked for: only from midnight on are they days.
+    // Periods are counted from the start of the requested range: only from midnight on are they days.
     let tomorrow = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(1);
     let asked: Vec<_> = buckets.iter().flat_map(|bucket| queries(bucket)).collect();
     let points = cloudwatch::points(client, &asked, tomorrow).await?;
     Ok(points
         .chunks(METRICS)
         .map(|points| {
-            figure(points, now)?.ok_or_else(|| {
+            newest_day(points, now)?.ok_or_else(|| {
                 MeasureError::permanent(
                     NO_METRICS,
                     "CloudWatch has no size of the bucket in the last days: the bucket is new or empty, in another \
@@ -218,12 +209,12 @@ fn queries(bucket: &str) -> Vec<MetricQuery> {
         .collect()
 }
 
-/// Returns the figure of the newest day that is whole: that a storage type has a point of, and for which no other is
+/// Returns the metrics of the newest day that is whole: a storage type has a point of it, and no other type's point is
 /// still to come.
 ///
-/// This is told by the points and the time alone. An answer that waits for a day leaves the known figure as it is, so
-/// nothing would remember that the day was seen before.
-fn figure(
+/// The points and the time alone decide. An answer that waits for a day leaves the known metrics as they are, so nothing
+/// remembers that the day was seen before.
+fn newest_day(
     points: &[Vec<Point>],
     asked_at: DateTime<Utc>,
 ) -> Result<Option<StorageMetrics>, MeasureError> {
@@ -243,7 +234,7 @@ fn figure(
     let impossible =
         || MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be");
     let whole = |point: Point| point.whole().ok_or_else(impossible);
-    let mut figure = StorageMetrics {
+    let mut metrics = StorageMetrics {
         as_of,
         total_bytes: 0,
         overhead_bytes: 0,
@@ -258,19 +249,22 @@ fn figure(
         };
         let bytes = whole(point)?;
         // Each is at most 2^53: 26 of them fit.
-        figure.total_bytes += bytes;
+        metrics.total_bytes += bytes;
         if OVERHEAD.contains(storage_type) {
-            figure.overhead_bytes += bytes;
+            metrics.overhead_bytes += bytes;
         }
-        figure
+        metrics
             .by_storage_type
             .insert((*storage_type).to_owned(), bytes);
     }
-    Ok(Some(figure))
+    Ok(Some(metrics))
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::fleet::TargetId;
+    use shared::snapshot::{Completeness, Failure, Good, Run};
+
     use super::*;
 
     fn day(day: i64) -> DateTime<Utc> {
@@ -301,67 +295,100 @@ mod tests {
         day(20_000) + TimeDelta::hours(hour)
     }
 
-    /// Returns the hours of two days, asked at every hour, at which CloudWatch is asked when the figure of `as_of`,
-    /// counted in days from the first of the two, was first seen at the hour `asked`.
-    fn asks(as_of: i64, asked: i64, fault: Option<&str>) -> Vec<i64> {
-        let figure = StorageMetrics {
+    fn tick(number: i64, seconds: u64) -> Tick {
+        let seconds_since = number * seconds.cast_signed();
+        Tick {
+            at: hour(0) + TimeDelta::seconds(seconds_since),
+            every: Duration::from_secs(seconds),
+        }
+    }
+
+    /// Returns the record of a bucket: what was found and what failed, each with the hour of its run.
+    fn record(
+        good: Option<(i64, StorageMetrics)>,
+        failure: Option<(i64, &str)>,
+    ) -> Latest<StorageMetrics> {
+        Latest {
+            target: TargetId::from_text("acme-prod/s3/files//"),
+            version: 1,
+            good: good.map(|(at, summary)| Good {
+                run: Run::at(hour(at), READ_EVERY),
+                completeness: Completeness::Complete,
+                summary,
+            }),
+            last_failure: failure.map(|(at, code)| Failure {
+                scheduled_at: hour(at),
+                failed_at: hour(at),
+                code: code.to_owned(),
+                reason: String::new(),
+            }),
+        }
+    }
+
+    /// Returns the hours of two days at which hourly ticks read the metrics of a bucket, where those of the day `as_of`,
+    /// counted in days from the first of the two, were first seen at the hour `asked`.
+    fn hours_of_reads(as_of: i64, asked: i64, failure_code: Option<&str>) -> Vec<i64> {
+        let metrics = StorageMetrics {
             as_of: day(20_000 + as_of),
             asked_at: hour(asked),
-            ..figure(&points(&[("StandardStorage", 1, 1.0)]), hour(0))
+            ..newest_day(&points(&[("StandardStorage", 1, 1.0)]), hour(0))
                 .unwrap()
                 .unwrap()
         };
-        let known = KnownFigure {
-            figure: Some(&figure),
-            fault,
-        };
+        let failure = failure_code.map(|code| (asked + 1, code));
+        let record = record(Some((asked, metrics)), failure);
         (0..48)
-            .filter(|now| may_have_news(known, (hour(*now), Duration::from_secs(3600))))
+            .filter(|number| are_due(Some(&record), tick(*number, 3600)))
             .collect()
     }
 
     #[test]
-    fn a_day_is_asked_for_when_it_has_ended_and_once_more_after_it_was_seen() {
-        assert_eq!(asks(-1, -12, None), [24, 30, 36, 42]);
-        assert_eq!(asks(-2, -20, None), [0, 6, 12, 18, 24, 30, 36, 42]);
-        assert_eq!(asks(-1, 6, None), [0, 6, 12, 24, 30, 36, 42]);
+    fn a_day_is_read_when_it_has_ended_and_once_more_after_it_was_seen() {
+        assert_eq!(hours_of_reads(-1, -12, None), [24, 30, 36, 42]);
+        let every_slot = [0, 6, 12, 18, 24, 30, 36, 42];
+        assert_eq!(hours_of_reads(-2, -20, None), every_slot);
+        assert_eq!(hours_of_reads(-1, -6, None), [0, 24, 30, 36, 42]);
     }
 
     #[test]
-    fn what_failed_is_asked_again_at_the_next_tick_and_what_has_no_metrics_is_not() {
-        let hourly = |fault| {
-            let known = KnownFigure {
-                figure: None,
-                fault,
-            };
-            let asked =
-                (0..12).filter(|now| may_have_news(known, (hour(*now), Duration::from_secs(3600))));
-            asked.count()
-        };
+    fn a_tick_that_arrives_late_or_twice_reads_nothing_again() {
+        let late_or_again = 0..=6;
 
-        assert_eq!(hourly(None), 12, "never asked");
-        assert_eq!(hourly(Some("throttled")), 12);
-        assert_eq!(hourly(Some("no_metrics")), 2);
-        assert_eq!(asks(-2, -20, Some("timeout")).len(), 48);
-    }
+        let hours = hours_of_reads(-1, 6, None);
 
-    #[test]
-    fn ticks_of_any_length_ask_once_in_six_hours_and_no_more() {
-        let known = KnownFigure {
-            figure: None,
-            fault: Some(NO_METRICS),
-        };
-        for (seconds, expected) in [(60, 4), (3600, 4), (5400, 4), (21_600, 4), (43_200, 2)] {
-            let ticks = 86_400 / seconds;
-            let tick = Duration::from_secs(seconds);
-            let asked = (0..ticks).filter(|tick_number| {
-                let now = hour(0) + TimeDelta::seconds((tick_number * seconds).cast_signed() + 17);
-                may_have_news(known, (now, tick))
-            });
-            assert_eq!(asked.count(), expected, "{seconds}");
+        assert_eq!(hours, [12, 24, 30, 36, 42]);
+        let failed = record(None, Some((6, "throttled")));
+        for number in late_or_again {
+            assert!(!are_due(Some(&failed), tick(number, 3600)), "{number}");
         }
-        assert_eq!(next_ask_at(hour(6)), hour(12));
-        assert_eq!(next_ask_at(hour(5)), hour(6));
+        assert!(are_due(Some(&failed), tick(7, 3600)));
+    }
+
+    #[test]
+    fn a_failed_read_is_retried_at_the_next_tick_unless_there_are_no_metrics() {
+        let count = |known: Option<&Latest<_>>| {
+            let read = (0..12).filter(|number| are_due(known, tick(*number, 3600)));
+            read.count()
+        };
+
+        assert_eq!(count(None), 12, "never read");
+        assert_eq!(count(Some(&record(None, Some((-1, "throttled"))))), 12);
+        assert_eq!(count(Some(&record(None, Some((-1, "no_metrics"))))), 2);
+        assert_eq!(hours_of_reads(-2, -20, Some("timeout")).len(), 48);
+    }
+
+    #[test]
+    fn ticks_of_any_length_read_once_in_six_hours_and_no_more() {
+        let known = record(None, Some((-1, NO_METRICS)));
+        for (seconds, expected) in [(60, 4), (3600, 4), (5400, 4), (21_600, 4), (43_200, 2)] {
+            let ticks = 86_400_i64 / seconds;
+            let read = (0..ticks).filter(|number| {
+                let tick = tick(*number, seconds.cast_unsigned());
+                let at = tick.at + TimeDelta::seconds(17);
+                are_due(Some(&known), Tick { at, ..tick })
+            });
+            assert_eq!(read.count(), expected, "{seconds}");
+        }
     }
 
     #[test]
@@ -380,21 +407,21 @@ mod tests {
             ("count", 9, 90.0),
         ]);
 
-        let figure = figure(&points, day(13)).unwrap().unwrap();
+        let metrics = newest_day(&points, day(13)).unwrap().unwrap();
 
         assert_eq!(
-            (figure.as_of, figure.total_bytes, figure.overhead_bytes),
+            (metrics.as_of, metrics.total_bytes, metrics.overhead_bytes),
             (day(10), 78, 8)
         );
-        assert_eq!(figure.object_count, Some(3));
-        assert!(!figure.by_storage_type.contains_key("GlacierStorage"));
+        assert_eq!(metrics.object_count, Some(3));
+        assert!(!metrics.by_storage_type.contains_key("GlacierStorage"));
     }
 
     #[test]
     fn a_day_is_not_shown_while_a_storage_type_is_still_to_come() {
         let shown = |named: &[(&str, i64, f64)], asked_at| {
-            let figure = figure(&points(named), asked_at).unwrap().unwrap();
-            (figure.as_of, figure.total_bytes, figure.object_count)
+            let metrics = newest_day(&points(named), asked_at).unwrap().unwrap();
+            (metrics.as_of, metrics.total_bytes, metrics.object_count)
         };
         let arriving = [
             ("StandardStorage", 10, 70.0),
@@ -427,15 +454,15 @@ mod tests {
         let points = points(&[("StandardStorage", 10, 70.0), ("count", 9, 90.0)]);
 
         assert_eq!(
-            figure(&points, day(12)).unwrap().unwrap().object_count,
+            newest_day(&points, day(12)).unwrap().unwrap().object_count,
             None
         );
     }
 
     #[test]
-    fn a_bucket_without_metrics_has_no_figure_and_an_impossible_size_is_an_error() {
-        assert_eq!(figure(&points(&[]), day(12)).unwrap(), None);
-        let error = figure(&points(&[("StandardStorage", 1, -5.0)]), day(12)).unwrap_err();
+    fn a_bucket_without_points_has_no_metrics_and_an_impossible_size_is_an_error() {
+        assert_eq!(newest_day(&points(&[]), day(12)).unwrap(), None);
+        let error = newest_day(&points(&[("StandardStorage", 1, -5.0)]), day(12)).unwrap_err();
         assert_eq!(error.code, "unexpected_answer");
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use collector::plan::budget;
+use collector::Tick;
+use collector::plan::budget::{self, Interval};
 use collector::plan::due::{Due, Known, due};
 use shared::fleet::TargetId;
 use shared::snapshot::bucket_size::Refresh;
@@ -44,7 +45,7 @@ fn fleet() -> Vec<Bucket> {
     buckets.collect()
 }
 
-/// Lists what is due at `now`, as `plan` decides it; returns the requests of it.
+/// Lists the buckets that are due at `now`, as `plan` decides; returns the LIST requests.
 fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
     let costs: Vec<u64> = buckets
         .iter()
@@ -54,6 +55,10 @@ fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
     let shares = budget::share(&costs, HOUR, BUDGET);
     assert!(shares.requests_per_day <= BUDGET && !shares.is_over_budget);
     let mut ticks = shares.ticks.into_iter();
+    let tick = Tick {
+        at: now,
+        every: HOUR,
+    };
     let mut requests = 0;
     for bucket in buckets {
         let known = bucket.listed_at.map(|measured_at| Known {
@@ -62,18 +67,15 @@ fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
             failed_at: None,
             lacks_a_part: false,
         });
-        let interval = budget::interval(known.map_or(1, |_| ticks.next().unwrap()), HOUR);
-        match due(&bucket.id, known, interval, (now, HOUR)) {
+        let interval = Interval::of_ticks(known.map_or(1, |_| ticks.next().unwrap()), HOUR);
+        match due(&bucket.id, known, interval, tick) {
             Due::Now(refresh) => {
                 bucket.listed_at = Some(now);
                 bucket.refresh = Some(refresh);
                 requests += bucket.cost;
             }
-            Due::Later {
-                refresh,
-                is_later_than_said,
-            } if is_later_than_said => bucket.refresh = Some(refresh),
-            Due::Later { .. } => {}
+            Due::Postponed(refresh) => bucket.refresh = Some(refresh),
+            Due::AsAnnounced => {}
         }
     }
     requests

@@ -1,5 +1,6 @@
 //! Listings in parts: paused, killed, delivered twice, and finally the exact size once.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,15 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
-use collector::{
-    CollectMessage, Collector, CollectorPorts, JobKind, QueueError, TargetQueue, Work,
-};
+use collector::{Collector, CollectorPorts, Job, JobKind, JobQueue, QueueError};
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::fleet::TargetId;
 use shared::snapshot::bucket_size::{Refresh, RefreshReason};
-use shared::snapshot::{BucketSize, Latest};
+use shared::snapshot::{BucketSize, Latest, Run, Snapshot, StorageMetrics};
 use synthetic_s3::{Bucket, Numbers, Response, Server};
 use tokio::sync::Notify;
 
@@ -40,21 +39,21 @@ enum Reaction {
 /// A queue that returns its messages to the test.
 #[derive(Default)]
 struct TestQueue {
-    messages: Mutex<Vec<CollectMessage>>,
+    messages: Mutex<Vec<Job>>,
     reaction: Mutex<Reaction>,
     /// Notified when an invocation must be killed.
     kill: Notify,
 }
 
 impl TestQueue {
-    fn take(&self) -> Vec<CollectMessage> {
+    fn take(&self) -> Vec<Job> {
         std::mem::take(&mut self.messages.lock().unwrap())
     }
 }
 
 #[async_trait]
-impl TargetQueue for TestQueue {
-    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+impl JobQueue for TestQueue {
+    async fn send(&self, kind: JobKind, messages: Vec<Job>) -> Result<(), QueueError> {
         assert_eq!(kind, JobKind::Bucket);
         let reaction = *self.reaction.lock().unwrap();
         let count = messages.len();
@@ -113,8 +112,8 @@ impl Scene {
         }
     }
 
-    fn message(&self) -> CollectMessage {
-        CollectMessage::measure(self.target.clone(), self.world.clock.now())
+    fn message(&self) -> Job {
+        Job::at_every_tick(self.target.clone(), self.world.clock.now())
     }
 
     fn collector(&self) -> Collector<collector::BucketSource> {
@@ -126,7 +125,7 @@ impl Scene {
     }
 
     /// Handles one message with `time` for listing; returns whether it must be delivered again.
-    async fn handle(&self, message: &CollectMessage, time: Duration) -> bool {
+    async fn handle(&self, message: &Job, time: Duration) -> bool {
         let body = message.to_json().unwrap();
         let event: SqsEvent = serde_json::from_value(json!({
             "Records": [{"messageId": "one", "body": body, "attributes": {}, "messageAttributes": {}}]
@@ -274,36 +273,44 @@ async fn a_message_that_is_redelivered_after_the_end_lists_nothing() {
     scene.assert_exact(message.scheduled_at).await;
 }
 
-/// What is told of a bucket between two listings neither disturbs one that is under way nor hides what it finds.
 #[tokio::test]
-async fn what_is_added_while_a_listing_is_under_way_is_kept_with_its_numbers() {
+async fn a_listing_under_way_hides_neither_newer_metrics_nor_a_postponed_measurement() {
     let scene = Scene::of_shape("uuid");
     let first = scene.message();
     assert!(!scene.handle(&first, Duration::from_secs(60)).await);
     scene.world.clock.advance(Duration::from_secs(3600));
     let started_at = scene.world.clock.now();
     assert!(!scene.handle(&scene.message(), Duration::ZERO).await);
-    let requests = scene.server.requests();
 
+    // What `plan` stores while the second listing is under way.
     scene.world.clock.advance(Duration::from_secs(60));
+    let now = scene.world.clock.now();
+    let metrics = Snapshot {
+        target: scene.target.clone(),
+        run: Run::at(now, Duration::from_secs(3600)),
+        measurement: StorageMetrics {
+            as_of: now,
+            total_bytes: 9,
+            overhead_bytes: 0,
+            by_storage_type: BTreeMap::new(),
+            object_count: None,
+            asked_at: now,
+            metric_count: 27,
+        },
+    };
+    let writer = &scene.world.writer;
+    writer.keep(&metrics).await.unwrap();
     let refresh = Refresh {
         interval_seconds: 36_000,
         reason: RefreshReason::Budget,
-        next_full_at: scene.world.clock.now(),
+        next_full_at: now,
     };
-    let mut told = scene.message();
-    told.order.work = Work::Carry {
-        measured_at: first.scheduled_at,
-    };
-    told.order.refresh = Some(refresh);
-    assert!(!scene.handle(&told, Duration::from_secs(60)).await);
+    let postponing = writer.postpone(&scene.target, first.scheduled_at, refresh);
+    assert!(postponing.await.unwrap());
 
-    assert_eq!(scene.server.requests(), requests);
     let between = scene.latest().await.unwrap().good.unwrap();
     assert_eq!(between.summary.refresh, Some(refresh));
     assert_eq!(between.run.taken_at, first.scheduled_at);
-    let listing = between.summary.listing.unwrap();
-    assert_eq!(listing.taken_at, first.scheduled_at);
     let mut waiting = scene.queue.take();
     while let Some(message) = waiting.pop() {
         assert!(!scene.handle(&message, Duration::from_millis(20)).await);
@@ -312,8 +319,9 @@ async fn what_is_added_while_a_listing_is_under_way_is_kept_with_its_numbers() {
     scene.assert_exact(started_at).await;
     let after = scene.latest().await.unwrap().good.unwrap();
     assert_eq!(after.summary.listing.unwrap().scheduled_at, started_at);
-
-    // Delivered again after the newer listing, it changes nothing.
-    assert!(!scene.handle(&told, Duration::from_secs(60)).await);
-    assert_eq!(scene.latest().await.unwrap().good, Some(after));
+    let reader = &scene.world.reader;
+    let stored = reader.latest::<StorageMetrics>(&scene.target).await;
+    let stored = stored.unwrap().unwrap();
+    assert_eq!(stored.good.unwrap().summary, metrics.measurement);
+    assert_eq!(stored.version, 1);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::routes::ROUTES;
 use async_trait::async_trait;
-use collector::{CollectMessage, Collector, JobKind, PlanPorts, QueueError, TargetQueue};
+use collector::{Collector, Job, JobKind, JobQueue, PlanPorts, QueueError};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
 
@@ -82,11 +82,13 @@ async fn call(function: &str, event: Value, parts: &Parts) -> anyhow::Result<Val
         PLAN => {
             let queue = Printed::default();
             let event = serde_json::from_value(event).with_context(unknown_form)?;
-            let snapshots = parts.snapshots();
+            let (snapshots, writer) = (parts.snapshots(), parts.writer());
             let ports = PlanPorts {
                 fleet: &parts.fleet,
                 snapshots: &snapshots,
+                writer: &writer,
                 aws: &parts.aws,
+                clock: &*parts.clock,
                 every: parts.every,
             };
             collector::plan(&event, ports, &queue).await?;
@@ -116,8 +118,8 @@ async fn call(function: &str, event: Value, parts: &Parts) -> anyhow::Result<Val
 struct Printed(Mutex<Vec<Value>>);
 
 #[async_trait]
-impl TargetQueue for Printed {
-    async fn send(&self, kind: JobKind, messages: Vec<CollectMessage>) -> Result<(), QueueError> {
+impl JobQueue for Printed {
+    async fn send(&self, kind: JobKind, messages: Vec<Job>) -> Result<(), QueueError> {
         let of = messages.len();
         for message in messages {
             let failed = |error: serde_json::Error| QueueError {

@@ -14,7 +14,7 @@ use crate::snapshot::{BucketSize, DatabaseSize, Measurement, Snapshot};
 use crate::store::failing::FailingStore;
 use crate::store::{Expect, ItemStore, Kept, Key, Put, SnapshotWriter, StoreError, Value};
 
-pub(super) const CASES: [(&str, Case); 9] = [
+pub(super) const CASES: [(&str, Case); 10] = [
     ("a snapshot is the latest and in the history", |c| {
         Box::pin(kept(c))
     }),
@@ -41,6 +41,9 @@ pub(super) const CASES: [(&str, Case); 9] = [
     }),
     ("snapshots expire and the latest stays", |c| {
         Box::pin(expiry(c))
+    }),
+    ("every latest is shown, a damaged one as an error", |c| {
+        Box::pin(every_latest(c))
     }),
 ];
 
@@ -366,4 +369,48 @@ async fn expiry(c: Candidate) {
 
     assert_eq!(world.history().await, Vec::<u64>::new());
     assert_eq!(world.latest_bytes().await, Some(5));
+}
+
+async fn every_latest(c: Candidate) {
+    let world = World::new(c);
+    let other = TargetId::from_text(&format!("{}/s3/other//", world.c.name));
+    for target in [&world.target, &other] {
+        let snapshot = Snapshot {
+            target: target.clone(),
+            ..world.bucket("2026-01-12T10:00:00Z", 5)
+        };
+        world.writer.keep(&snapshot).await.unwrap();
+    }
+    let shown = async || {
+        let mut shown = Vec::new();
+        let visit = |id: TargetId, latest: Result<_, StoreError>| {
+            if id.as_str().starts_with(&format!("{}/", world.c.name)) {
+                shown.push((id, latest.is_ok()));
+            }
+        };
+        world.reader.each_latest::<BucketSize>(visit).await.unwrap();
+        shown
+    };
+    assert_eq!(
+        shown().await,
+        [(world.target.clone(), true), (other.clone(), true)]
+    );
+
+    let key = Key {
+        partition: "LATEST#bucket".into(),
+        sort: other.to_string(),
+    };
+    let mut damaged = world.c.store.get(&key).await.unwrap().unwrap();
+    let newer = Value::Integer(999);
+    damaged.attributes.insert("stored_version".into(), newer);
+    let put = Put {
+        item: damaged,
+        expect: Expect::Anything,
+    };
+    world.c.store.put(put).await.unwrap();
+
+    assert_eq!(
+        shown().await,
+        [(world.target.clone(), true), (other, false)]
+    );
 }

@@ -1,0 +1,39 @@
+//! What fails a whole invocation. A failure of one target is a [`MeasureError`](crate::MeasureError) instead.
+
+use shared::fleet::FleetError;
+use shared::store::StoreError;
+
+use crate::queue::QueueError;
+
+/// What stops a whole invocation.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// Without a fleet there are no targets.
+    #[error("the targets are not known")]
+    FleetUnreadable(#[source] FleetError),
+    /// A scheduled event without its time cannot name the runs that it asks for.
+    #[error("the scheduled event has no time")]
+    EventWithoutTime,
+    /// Without what was measured before, nothing tells which targets are due.
+    #[error("the snapshots of buckets could not be read")]
+    SnapshotsUnreadable(#[source] StoreError),
+    /// Metrics that CloudWatch returned were lost.
+    #[error("not all storage metrics were stored")]
+    MetricsNotStored(#[source] StoreError),
+    /// Some targets will not be measured for this tick unless the event is delivered again.
+    #[error("not all targets were queued")]
+    QueueFailed(#[source] QueueError),
+}
+
+impl CollectError {
+    /// Returns the word that alarms and log filters look for.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::FleetUnreadable(_) => "FleetUnreadable",
+            Self::EventWithoutTime => "EventWithoutTime",
+            Self::SnapshotsUnreadable(_) => "SnapshotsUnreadable",
+            Self::MetricsNotStored(_) => "MetricsNotStored",
+            Self::QueueFailed(_) => "QueueFailed",
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the store knows about the storage targets of a fleet.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use shared::fleet::{BucketTarget, TargetId};
+use shared::snapshot::{BucketSize, Latest, StorageMetrics, Stored};
+use shared::store::{SnapshotReader, StoreError};
+use shared::telemetry::error_chain;
+use tokio::time::timeout;
+
+use super::READ_TIMEOUT;
+
+/// What is known about a fleet's storage.
+pub(super) struct Known<'a> {
+    /// The targets whose size can be read and stored.
+    pub(super) storage: Vec<Storage<'a>>,
+    /// Error of the first record that could not be read.
+    pub(super) unreadable: Option<StoreError>,
+}
+
+/// One storage target.
+pub(super) struct Storage<'a> {
+    pub(super) id: TargetId,
+    pub(super) target: &'a BucketTarget,
+    pub(super) size: Option<Latest<BucketSize>>,
+    /// CloudWatch's metrics; `None` before they were read.
+    pub(super) metrics: Option<Latest<StorageMetrics>>,
+    /// Whether metrics are wanted and can be stored.
+    pub(super) takes_metrics: bool,
+}
+
+impl Storage<'_> {
+    /// Returns the scheduled time of the run that measured it; `None` if it never was.
+    pub(super) fn measured_at(&self) -> Option<DateTime<Utc>> {
+        let good = self.size.as_ref()?.good.as_ref()?;
+        Some(good.summary.measured_at(&good.run))
+    }
+}
+
+/// Latest records of one kind, by target; an error where a record cannot be read.
+type Records<S> = BTreeMap<TargetId, Result<Latest<S>, StoreError>>;
+
+impl<'a> Known<'a> {
+    /// Reads what is known about `targets`.
+    ///
+    /// A target whose size cannot be read is left out: no result of it could be stored.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]; takes at most [`READ_TIMEOUT`].
+    pub(super) async fn read(
+        reader: &SnapshotReader,
+        targets: Vec<&'a BucketTarget>,
+    ) -> Result<Self, StoreError> {
+        let wants_metrics = targets.iter().any(|target| target.wants_storage_metrics());
+        let reading = async {
+            let metrics = async {
+                match wants_metrics {
+                    true => records::<StorageMetrics>(reader).await,
+                    false => Ok(Records::new()),
+                }
+            };
+            futures::try_join!(records::<BucketSize>(reader), metrics)
+        };
+        let (mut sizes, mut metrics) = timeout(READ_TIMEOUT, reading)
+            .await
+            .unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))?;
+
+        let mut known = Self {
+            storage: Vec::with_capacity(targets.len()),
+            unreadable: None,
+        };
+        for target in targets {
+            let id = target.id();
+            let mut takes_metrics = target.wants_storage_metrics();
+            let metrics = metrics.remove(&id).transpose().unwrap_or_else(|error| {
+                takes_metrics = false;
+                known.add_unreadable(&id, error);
+                None
+            });
+            match sizes.remove(&id).transpose() {
+                Ok(size) => known.storage.push(Storage {
+                    id,
+                    target,
+                    size,
+                    metrics,
+                    takes_metrics,
+                }),
+                Err(error) => known.add_unreadable(&id, error),
+            }
+        }
+        Ok(known)
+    }
+
+    fn add_unreadable(&mut self, id: &TargetId, error: StoreError) {
+        tracing::error!(
+            target.id = id.as_str(),
+            error = error_chain(&error),
+            "a record cannot be read, what it is about is not measured"
+        );
+        self.unreadable.get_or_insert(error);
+    }
+}
+
+async fn records<M: Stored>(reader: &SnapshotReader) -> Result<Records<M::Summary>, StoreError> {
+    let mut records = Records::new();
+    let visit = |id, latest| {
+        records.insert(id, latest);
+    };
+    reader.each_latest::<M>(visit).await?;
+    Ok(records)
+}
