@@ -10,6 +10,7 @@ pub mod growth;
 pub mod model;
 mod names;
 mod reading;
+pub mod resample;
 mod series;
 
 pub use block::{Block, BlockTables, Changes, encode};

@@ -5,6 +5,7 @@
 //! with a plain difference over seven days. All arithmetic is on integers: the same points give the same answer
 //! everywhere.
 
+mod closings;
 mod full;
 mod rate;
 mod trend;
@@ -13,6 +14,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use closings::Closings;
 pub use full::{Full, FullReason, LimitSource};
 use rate::Rates;
 use trend::{OneOff, Stretch};

@@ -13,6 +13,7 @@ mod growth;
 mod history;
 mod logins;
 mod memory;
+mod resample;
 mod secrets;
 mod server;
 mod throttling;
