@@ -14,6 +14,7 @@ use shared::clock::SystemClock;
 use shared::config::ProcessVariables;
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::location::AwsScope;
 use shared::snapshot::Quality;
 
 /// Variable with the password.
@@ -37,8 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: name.clone(),
         user: user.clone(),
         auth: Auth::Variable(PASSWORD.to_owned()),
-        region: None,
-        role_arn: None,
+        scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
     };

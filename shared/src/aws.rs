@@ -17,6 +17,7 @@ use aws_smithy_http_client::tls::TlsContext;
 use tokio::sync::Mutex;
 
 use crate::config::{ProcessVariables, Variables};
+use crate::location::AwsScope;
 use crate::telemetry::error_chain;
 
 /// Longest wait for a connection. An endpoint in the same region answers within milliseconds.
@@ -28,9 +29,6 @@ pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
 
-/// Region and role of a target.
-type Place = (Option<String>, Option<String>);
-
 /// Makes clients for the regions and roles that targets name, each once.
 #[derive(Debug)]
 pub struct Aws {
@@ -39,9 +37,9 @@ pub struct Aws {
     /// bucket's name goes into the path.
     s3_endpoint: Option<String>,
     tls: TlsContext,
-    s3: Mutex<BTreeMap<Place, aws_sdk_s3::Client>>,
-    /// Clients of one place share its configuration, so a role is assumed once for all of them.
-    places: Mutex<BTreeMap<Place, SdkConfig>>,
+    s3: Mutex<BTreeMap<AwsScope, aws_sdk_s3::Client>>,
+    /// Clients with the same scope share its configuration, so a role is assumed once for all of them.
+    configs: Mutex<BTreeMap<AwsScope, SdkConfig>>,
 }
 
 impl Aws {
@@ -97,7 +95,7 @@ impl Aws {
             s3_endpoint,
             tls: TlsContext::default(),
             s3: Mutex::default(),
-            places: Mutex::default(),
+            configs: Mutex::default(),
         }
     }
 
@@ -121,51 +119,45 @@ impl Aws {
         self.s3_endpoint.is_some()
     }
 
-    /// Returns the S3 client for `region` and `role_arn`; the function's own where they are `None`.
-    pub async fn s3(&self, region: Option<&str>, role_arn: Option<&str>) -> aws_sdk_s3::Client {
-        let key = (region.map(str::to_owned), role_arn.map(str::to_owned));
+    /// Returns the S3 client for `scope`.
+    pub async fn s3(&self, scope: &AwsScope) -> aws_sdk_s3::Client {
         let mut clients = self.s3.lock().await;
-        if let Some(client) = clients.get(&key) {
+        if let Some(client) = clients.get(scope) {
             return client.clone();
         }
-        let config = self.config_for(region, role_arn).await;
+        let config = self.config_for(scope).await;
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(self.is_path_style())
             .build();
         let client = aws_sdk_s3::Client::from_conf(s3);
-        clients.insert(key, client.clone());
+        clients.insert(scope.clone(), client.clone());
         client
     }
 
-    /// Returns a CloudWatch client for `region` and `role_arn`; the function's own where they are `None`.
+    /// Creates a CloudWatch client for `scope`.
     ///
-    /// It is made anew at each call, which takes some milliseconds: whoever asks often keeps it.
-    pub async fn cloudwatch(
-        &self,
-        region: Option<&str>,
-        role_arn: Option<&str>,
-    ) -> aws_sdk_cloudwatch::Client {
-        aws_sdk_cloudwatch::Client::new(&self.config_for(region, role_arn).await)
+    /// Each call creates a new one, which takes some milliseconds: callers that use it often keep it.
+    pub async fn cloudwatch(&self, scope: &AwsScope) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.config_for(scope).await)
     }
 
-    /// Returns the configuration for `region` and `role_arn`, with the role's credentials refreshed as they expire.
-    pub async fn config_for(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
-        let place = (region.map(str::to_owned), role_arn.map(str::to_owned));
-        let mut places = self.places.lock().await;
-        if let Some(config) = places.get(&place) {
+    /// Returns the configuration for `scope`, which refreshes the role's credentials as they expire.
+    pub async fn config_for(&self, scope: &AwsScope) -> SdkConfig {
+        let mut configs = self.configs.lock().await;
+        if let Some(config) = configs.get(scope) {
             return config.clone();
         }
-        let config = self.make_config(region, role_arn);
-        places.insert(place, config.clone());
+        let config = self.create_config(scope);
+        configs.insert(scope.clone(), config.clone());
         config
     }
 
-    fn make_config(&self, region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
+    fn create_config(&self, scope: &AwsScope) -> SdkConfig {
         let mut builder = self.base.to_builder();
-        if let Some(region) = region {
-            builder.set_region(Region::new(region.to_owned()));
+        if let Some(region) = &scope.region {
+            builder.set_region(Region::new(region.clone()));
         }
-        if let Some(role_arn) = role_arn {
+        if let Some(role_arn) = &scope.role_arn {
             let role = role::AssumedRole::new(&self.base, role_arn);
             builder.set_credentials_provider(Some(SharedCredentialsProvider::new(role)));
         }

@@ -144,7 +144,7 @@ impl Databases {
                 opened.map_err(DatabaseError::of_iam)
             }
             Auth::Secret(arn) => {
-                let role_arn = target.role_arn.as_deref();
+                let role_arn = target.scope.role_arn.as_deref();
                 let known = Login::of_secret(target, &self.secrets.read(arn, role_arn).await?);
                 let first = open(target, &known, wire, statement_timeout).await;
                 if !matches!(first, Err(DatabaseError::LoginRefused(_))) {
@@ -162,10 +162,7 @@ impl Databases {
     }
 
     async fn iam_token(&self, target: &DatabaseTarget) -> Result<String, DatabaseError> {
-        let config = self
-            .aws
-            .config_for(target.region.as_deref(), target.role_arn.as_deref())
-            .await;
+        let config = self.aws.config_for(&target.scope).await;
         iam::token(&config, target, self.clock.now())
             .await
             .map_err(DatabaseError::Credentials)

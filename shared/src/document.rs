@@ -11,7 +11,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 
 use crate::aws::{Aws, failure_of};
-use crate::location::{Location, Place};
+use crate::location::{AwsScope, Location};
 use crate::telemetry::error_chain;
 
 pub use ranges::Ranges;
@@ -67,8 +67,8 @@ pub async fn read(
     known_tag: Option<&str>,
     limit_bytes: u64,
 ) -> Result<Option<Document>, DocumentError> {
-    let place = Place::default();
-    read_at(aws, &place, location, known_tag, limit_bytes).await
+    let scope = AwsScope::default();
+    read_at(aws, &scope, location, known_tag, limit_bytes).await
 }
 
 /// Reads the document at `location` as [`read`] does, in a region and with a role of its own.
@@ -78,7 +78,7 @@ pub async fn read(
 /// See [`read`].
 pub async fn read_at(
     aws: &Aws,
-    place: &Place,
+    scope: &AwsScope,
     location: &Location,
     known_tag: Option<&str>,
     limit_bytes: u64,
@@ -86,7 +86,7 @@ pub async fn read_at(
     let reading = async {
         match location {
             Location::S3 { bucket, key } => {
-                let client = aws.s3(place.region.as_deref(), place.role_arn.as_deref());
+                let client = aws.s3(scope);
                 let request = client
                     .await
                     .get_object()

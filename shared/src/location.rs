@@ -49,13 +49,23 @@ impl fmt::Display for Location {
     }
 }
 
-/// Region and role that something is read with; the function's own where they are `None`.
+/// Region and role of calls to AWS; the program's own where they are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Region.
+pub struct AwsScope {
+    /// Region, such as `eu-west-1`.
     pub region: Option<String>,
     /// ARN of the role to assume.
     pub role_arn: Option<String>,
+}
+
+impl AwsScope {
+    /// Returns a region with the program's own role.
+    pub fn of_region(region: impl Into<String>) -> Self {
+        Self {
+            region: Some(region.into()),
+            role_arn: None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,13 +13,14 @@ use tokio::time::{Instant, timeout};
 
 use crate::arn;
 use crate::aws::{Aws, failure_of};
+use crate::location::AwsScope;
 
 /// Longest time for reading one secret, retries included.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a value counts without looking again. Whoever finds it refused looks at once.
-pub const KEPT_FOR: Duration = Duration::from_secs(300);
-/// Most secrets that are kept; above it all are forgotten. A fleet has one for each database.
-const KEPT_LIMIT: usize = 10_000;
+/// How long a cached value is used. A caller whose login is refused reads it again at once.
+pub const CACHE_LIFE: Duration = Duration::from_secs(300);
+/// Most secrets in the cache; at this limit it is emptied. A fleet has one for each database.
+const CACHE_LIMIT: usize = 10_000;
 
 /// The text of a secret. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,9 +66,6 @@ pub enum SecretError {
     Unavailable(String),
 }
 
-/// Region and role.
-type Place = (String, Option<String>);
-
 /// Reads secrets. Clones share what they read.
 #[derive(Debug, Clone)]
 pub struct Secrets {
@@ -77,8 +75,29 @@ pub struct Secrets {
 
 #[derive(Debug, Default)]
 struct State {
-    clients: BTreeMap<Place, Client>,
-    kept: BTreeMap<(String, Option<String>), (Instant, Secret)>,
+    clients: BTreeMap<AwsScope, Client>,
+    cache: BTreeMap<CacheKey, CachedSecret>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CacheKey {
+    arn: String,
+    role_arn: Option<String>,
+}
+
+#[derive(Debug)]
+struct CachedSecret {
+    read_at: Instant,
+    secret: Secret,
+}
+
+impl CacheKey {
+    fn new(arn: &str, role_arn: Option<&str>) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            role_arn: role_arn.map(str::to_owned),
+        }
+    }
 }
 
 impl Secrets {
@@ -90,25 +109,25 @@ impl Secrets {
         }
     }
 
-    /// Returns the current version of the secret with that ARN; what was read within [`KEPT_FOR`] counts.
+    /// Returns the secret with that ARN, as read within the last [`CACHE_LIFE`].
     ///
-    /// The region is the ARN's; `role_arn` is assumed for it. Needs `secretsmanager:GetSecretValue` on the secret,
+    /// Uses the region in the ARN and assumes `role_arn`. Needs `secretsmanager:GetSecretValue` on the secret,
     /// and `kms:Decrypt` where it has a key of its own.
     ///
     /// # Errors
     ///
     /// See [`SecretError`]; takes at most [`READ_TIMEOUT`].
     pub async fn read(&self, arn: &str, role_arn: Option<&str>) -> Result<Secret, SecretError> {
-        let key = (arn.to_owned(), role_arn.map(str::to_owned));
-        if let Some((read_at, secret)) = self.state.lock().await.kept.get(&key)
-            && read_at.elapsed() < KEPT_FOR
+        let key = CacheKey::new(arn, role_arn);
+        if let Some(cached) = self.state.lock().await.cache.get(&key)
+            && cached.read_at.elapsed() < CACHE_LIFE
         {
-            return Ok(secret.clone());
+            return Ok(cached.secret.clone());
         }
         self.read_fresh(arn, role_arn).await
     }
 
-    /// Returns the current version of the secret from AWS itself, for whom the known one was refused.
+    /// Reads the current version of the secret, past the cache: for callers whose login was refused.
     ///
     /// # Errors
     ///
@@ -124,31 +143,37 @@ impl Secrets {
         let answer = timeout(READ_TIMEOUT, reading)
             .await
             .map_err(|_| SecretError::Unavailable("no answer in time".to_owned()))?
-            .map_err(|error| told(&error))?;
+            .map_err(|error| error_from_sdk(&error))?;
         let text = answer.secret_string.ok_or(SecretError::NotText)?;
         let secret = Secret(text.into());
         let mut state = self.state.lock().await;
-        if state.kept.len() >= KEPT_LIMIT {
-            state.kept.clear();
+        if state.cache.len() >= CACHE_LIMIT {
+            state.cache.clear();
         }
-        let key = (arn.to_owned(), role_arn.map(str::to_owned));
-        state.kept.insert(key, (Instant::now(), secret.clone()));
+        let cached = CachedSecret {
+            read_at: Instant::now(),
+            secret: secret.clone(),
+        };
+        state.cache.insert(CacheKey::new(arn, role_arn), cached);
         Ok(secret)
     }
 
     async fn client(&self, region: &str, role_arn: Option<&str>) -> Client {
-        let place = (region.to_owned(), role_arn.map(str::to_owned));
+        let scope = AwsScope {
+            region: Some(region.to_owned()),
+            role_arn: role_arn.map(str::to_owned),
+        };
         let mut state = self.state.lock().await;
-        if let Some(client) = state.clients.get(&place) {
+        if let Some(client) = state.clients.get(&scope) {
             return client.clone();
         }
-        let client = Client::new(&self.aws.config_for(Some(region), role_arn).await);
-        state.clients.insert(place, client.clone());
+        let client = Client::new(&self.aws.config_for(&scope).await);
+        state.clients.insert(scope, client.clone());
         client
     }
 }
 
-fn told(error: &SdkError<GetSecretValueError>) -> SecretError {
+fn error_from_sdk(error: &SdkError<GetSecretValueError>) -> SecretError {
     let Some(service) = error.as_service_error() else {
         return SecretError::Unavailable(failure_of(error));
     };

@@ -291,21 +291,17 @@ fn literal(database: &DatabaseTarget, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing::fleet::database_target;
+
     use super::*;
 
     fn target(engine: Engine, name: &str, user: &str, auth: Auth) -> DatabaseTarget {
         DatabaseTarget {
-            environment: "acme-prod".into(),
             engine,
-            host: "localhost".into(),
-            port: 5432,
             name: name.into(),
             user: user.into(),
             auth,
-            region: None,
-            role_arn: None,
-            server: None,
-            allocated_gib: None,
+            ..database_target()
         }
     }
 

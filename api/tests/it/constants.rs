@@ -17,8 +17,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::fleet::{ConstantLayer, ConstantLayers, Environment, LayerKind};
+use shared::location::AwsScope;
 use shared::location::Location;
-use shared::location::Place;
 use shared::testing;
 
 use crate::harness::NOW;
@@ -36,10 +36,10 @@ fn now() -> DateTime<Utc> {
 }
 
 fn environment(model: Location, layers: Vec<LayerKind>) -> Environment {
-    let place = Place::default();
+    let scope = AwsScope::default();
     let layer = |kind| ConstantLayer {
         kind,
-        place: place.clone(),
+        scope: scope.clone(),
     };
     let layers = layers.into_iter().map(layer).collect();
     Environment {
@@ -49,7 +49,7 @@ fn environment(model: Location, layers: Vec<LayerKind>) -> Environment {
         constants: Some(ConstantLayers {
             model,
             layers,
-            place: place.clone(),
+            scope: scope.clone(),
             show: Vec::new(),
             hide: Vec::new(),
         }),
@@ -256,7 +256,7 @@ async fn documents_in_s3_count_like_files() {
         return;
     };
     let aws = Arc::new(Aws::for_tests(&url));
-    let client = aws.s3(None, None).await;
+    let client = aws.s3(&AwsScope::default()).await;
     let bucket = format!("mrt-constants-{}", std::process::id());
     client.create_bucket().bucket(&bucket).send().await.unwrap();
     for (key, content) in [("prod/metadata.json", MODEL), ("prod/m2ee.yaml", LAYER)] {

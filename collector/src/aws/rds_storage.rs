@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use shared::aws::Aws;
 use shared::fleet::DatabaseServer;
+use shared::location::AwsScope;
 
 use crate::aws::cloudwatch::{self, MetricQuery};
 use crate::error::MeasureError;
@@ -34,11 +35,11 @@ pub(crate) type Figure = (u64, DateTime<Utc>);
 /// See [`cloudwatch::newest`]; `no_metrics` where CloudWatch has none, `unexpected_answer` for one that cannot be.
 pub(crate) async fn figure(
     aws: &Aws,
-    (region, role_arn): (Option<&str>, Option<&str>),
+    scope: &AwsScope,
     server: &DatabaseServer,
     now: DateTime<Utc>,
 ) -> Result<Figure, MeasureError> {
-    let client = aws.cloudwatch(region, role_arn).await;
+    let client = aws.cloudwatch(scope).await;
     // Periods are counted from the begin of what is asked for, and its end is left out: whole minutes, this one too.
     let minute = now
         .with_second(0)

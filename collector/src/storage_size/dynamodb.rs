@@ -27,8 +27,7 @@ pub(super) async fn measure(
     aws: &Aws,
     target: &BucketTarget,
 ) -> Result<ResourceSize, MeasureError> {
-    let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
-    let client = Client::new(&aws.config_for(region, role_arn).await);
+    let client = Client::new(&aws.config_for(&target.scope).await);
     let request = client.describe_table().table_name(&target.bucket);
     let answer = request.send().await;
     let answer = answer.map_err(|error| DYNAMODB.of_call(error))?;

@@ -44,8 +44,7 @@ pub(super) async fn measure(
     aws: &Aws,
     target: &BucketTarget,
 ) -> Result<ResourceSize, MeasureError> {
-    let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
-    let config = aws.config_for(region, role_arn).await;
+    let config = aws.config_for(&target.scope).await;
     let place = Place::of(&config).await?;
     let connector = connector(aws, &config);
     let mut made = 0;

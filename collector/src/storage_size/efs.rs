@@ -35,8 +35,7 @@ pub(super) async fn measure(
     target: &BucketTarget,
     now: DateTime<Utc>,
 ) -> Result<ResourceSize, MeasureError> {
-    let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
-    let client = aws.cloudwatch(region, role_arn).await;
+    let client = aws.cloudwatch(&target.scope).await;
     let points = cloudwatch::points(&client, &queries(&target.bucket), end(now)).await?;
     newest(&points)
 }

@@ -17,7 +17,7 @@ pub(super) async fn instance(
     now: DateTime<Utc>,
 ) -> Result<ResourceSize, MeasureError> {
     let server = DatabaseServer::Instance(target.bucket.clone());
-    let free = rds_storage::figure(aws, place(target), &server, now).await?;
+    let free = rds_storage::figure(aws, &target.scope, &server, now).await?;
     used_of(target.allocated_gib, free)
 }
 
@@ -28,7 +28,7 @@ pub(super) async fn cluster(
     now: DateTime<Utc>,
 ) -> Result<ResourceSize, MeasureError> {
     let server = DatabaseServer::Cluster(target.bucket.clone());
-    let (used_bytes, as_of) = rds_storage::figure(aws, place(target), &server, now).await?;
+    let (used_bytes, as_of) = rds_storage::figure(aws, &target.scope, &server, now).await?;
     Ok(ResourceSize {
         used_bytes: Some(used_bytes),
         provisioned_bytes: None,
@@ -36,10 +36,6 @@ pub(super) async fn cluster(
         by_storage_class: BTreeMap::new(),
         as_of: Some(as_of),
     })
-}
-
-fn place(target: &BucketTarget) -> (Option<&str>, Option<&str>) {
-    (target.region.as_deref(), target.role_arn.as_deref())
 }
 
 /// Returns what is allocated less what is free. Nothing that contradicts itself becomes a number.

@@ -136,8 +136,7 @@ impl BucketSource {
         if !target.measure.multipart {
             return 0;
         }
-        let (region, role_arn) = (target.region.as_deref(), target.role_arn.as_deref());
-        let client = self.aws.s3(region, role_arn).await;
+        let client = self.aws.s3(&target.scope).await;
         match with_deadline(pause_at, multipart::measure(&client, target)).await {
             Ok(found) => {
                 size.multipart = Some(found.uploads);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use shared::aws::Aws;
 use shared::fleet::{DatabaseServer, DatabaseTarget};
+use shared::location::AwsScope;
 use shared::snapshot::{ServerKind, ServerStorage};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout_at};
@@ -48,9 +49,11 @@ pub(super) async fn read(
     };
     let timeout = Instant::now() + STORAGE_TIMEOUT;
     let until = until.checked_sub(RETURN_RESERVE).unwrap_or(until);
-    let region = target.rds_region();
-    let place = (region.as_deref(), target.role_arn.as_deref());
-    let reading = rds_storage::figure(aws, place, &server, now);
+    let scope = AwsScope {
+        region: target.rds_region(),
+        role_arn: target.scope.role_arn.clone(),
+    };
+    let reading = rds_storage::figure(aws, &scope, &server, now);
     let figure = timeout_at(until.min(timeout), reading)
         .await
         .unwrap_or_else(|_| {

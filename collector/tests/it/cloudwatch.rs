@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use collector::aws::cloudwatch::{self, MetricQuery};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
+use shared::location::AwsScope;
 use shared::testing;
 
 use crate::services;
@@ -20,7 +21,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 async fn client() -> Option<Client> {
     let url = testing::service(testing::MINISTACK)?;
     let aws = Aws::at(&url, &services::unique_account(), "test");
-    Some(aws.cloudwatch(None, None).await)
+    Some(aws.cloudwatch(&AwsScope::default()).await)
 }
 
 /// Returns the begin of the day `days` before today.
@@ -122,7 +123,7 @@ async fn more_queries_than_one_call_takes_keep_their_order() {
 #[tokio::test]
 async fn no_queries_ask_for_nothing() {
     let client = Aws::at(NOWHERE, "test", "test")
-        .cloudwatch(None, None)
+        .cloudwatch(&AwsScope::default())
         .await;
 
     let found = cloudwatch::newest(&client, &[], SystemClock.now()).await;
@@ -133,7 +134,7 @@ async fn no_queries_ask_for_nothing() {
 #[tokio::test]
 async fn a_closed_port_may_open_again() {
     let client = Aws::at(NOWHERE, "test", "test")
-        .cloudwatch(None, None)
+        .cloudwatch(&AwsScope::default())
         .await;
 
     let error = cloudwatch::newest(&client, &[query("files", DAY)], SystemClock.now())

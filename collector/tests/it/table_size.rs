@@ -13,6 +13,7 @@ mod versions;
 
 use collector::{Progress, Source, TableSource};
 use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::location::AwsScope;
 use shared::testing::{PASSWORD, Server};
 
 /// Name of the variable that holds a role's password.
@@ -28,8 +29,7 @@ fn local(engine: Engine, port: u16, name: &str) -> DatabaseTarget {
         name: name.into(),
         user: name.into(),
         auth: Auth::Variable(PASSWORD_VARIABLE.into()),
-        region: None,
-        role_arn: None,
+        scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
     }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::{DocumentError, READ_TIMEOUT, file_fault, refusal};
 use crate::aws::Aws;
-use crate::location::{Location, Place};
+use crate::location::{AwsScope, Location};
 use crate::telemetry::error_chain;
 
 /// A document of which parts can be read.
@@ -42,14 +42,14 @@ impl Ranges {
     /// See [`DocumentError`]; takes at most [`READ_TIMEOUT`].
     pub async fn open(
         aws: &Aws,
-        place: &Place,
+        scope: &AwsScope,
         location: &Location,
         tail_bytes: u64,
     ) -> Result<(Self, Vec<u8>), DocumentError> {
         let opening = async {
             match location {
                 Location::S3 { bucket, key } => {
-                    let client = aws.s3(place.region.as_deref(), place.role_arn.as_deref());
+                    let client = aws.s3(scope);
                     open_object(client.await, location, (bucket, key), tail_bytes).await
                 }
                 Location::File(path) => open_file(location, path.clone(), tail_bytes).await,
@@ -208,11 +208,11 @@ mod tests {
     async fn parts_of_a_file_are_what_stands_there() {
         let path = std::env::temp_dir().join(format!("mrt-ranges-{}", std::process::id()));
         std::fs::write(&path, b"0123456789").unwrap();
-        let (aws, place) = (Aws::for_tests("http://127.0.0.1:9"), Place::default());
+        let (aws, scope) = (Aws::for_tests("http://127.0.0.1:9"), AwsScope::default());
         let location = Location::File(path.clone());
 
-        let (ranges, tail) = Ranges::open(&aws, &place, &location, 3).await.unwrap();
-        let (_, whole) = Ranges::open(&aws, &place, &location, 30).await.unwrap();
+        let (ranges, tail) = Ranges::open(&aws, &scope, &location, 3).await.unwrap();
+        let (_, whole) = Ranges::open(&aws, &scope, &location, 30).await.unwrap();
 
         assert_eq!((tail.as_slice(), ranges.length()), (&b"789"[..], 10));
         assert_eq!(whole, b"0123456789");

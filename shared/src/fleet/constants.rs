@@ -1,6 +1,6 @@
 //! Where an environment's constants are defined and set. Names places only; what is read there is the reader's.
 
-use crate::location::{Location, Place};
+use crate::location::{AwsScope, Location};
 
 /// Where constants are defined and where they are set, lowest layer first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct ConstantLayers {
     /// The model's `metadata.json`, or the package that holds it (`.mda`): names, types and defaults.
     pub model: Location,
     /// Where the model is read.
-    pub place: Place,
+    pub scope: AwsScope,
     /// What sets values, a later one over an earlier one.
     pub layers: Vec<ConstantLayer>,
     /// Patterns of names whose values are shown though they look like secrets.
@@ -23,7 +23,7 @@ pub struct ConstantLayer {
     /// What it is.
     pub kind: LayerKind,
     /// Where it is read.
-    pub place: Place,
+    pub scope: AwsScope,
 }
 
 /// Kinds of layers.

@@ -4,8 +4,8 @@ mod constants;
 mod database;
 mod fault;
 mod money;
-mod place;
 mod refresh;
+mod scope;
 mod section;
 mod storage;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::server::{self, DatabaseServer};
 use super::storage_kind::StorageKind;
+use crate::location::AwsScope;
 
 /// What may stand unencoded in a part of a target id; `/` separates the parts.
 const ID_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -23,10 +24,8 @@ pub struct BucketTarget {
     pub prefix: String,
     /// What all its keys end with; empty for all.
     pub suffix: String,
-    /// Region that it is in; the collector's own when `None`.
-    pub region: Option<String>,
-    /// Role to assume for it; the collector's own when `None`.
-    pub role_arn: Option<String>,
+    /// Region and role that it is measured with.
+    pub scope: AwsScope,
     /// Whether we agree to pay for the requests: a bucket may ask that of those who read it.
     pub requester_pays: bool,
     /// Which parts of it are measured.
@@ -95,10 +94,8 @@ pub struct DatabaseTarget {
     pub user: String,
     /// How it logs in.
     pub auth: Auth,
-    /// Region of the instance; the function's own when `None`.
-    pub region: Option<String>,
-    /// Role to assume for it; the function's own when `None`.
-    pub role_arn: Option<String>,
+    /// Region and role that it is measured with.
+    pub scope: AwsScope,
     /// The server as the fleet file names it; `None` where it does not. See [`DatabaseTarget::rds_server`].
     pub server: Option<DatabaseServer>,
     /// Storage that is allocated to its instance, in GiB; `None` where the fleet file does not tell.
@@ -202,8 +199,7 @@ impl BucketTarget {
             suffix: String::new(),
             requester_pays: false,
             measure: Measured::default(),
-            region: None,
-            role_arn: None,
+            scope: AwsScope::default(),
             allocated_gib: None,
         }
     }
@@ -258,7 +254,8 @@ impl DatabaseTarget {
     /// Returns the region of its server: the target's own, or else the one in a host name of RDS; `None` where neither
     /// tells it.
     pub fn rds_region(&self) -> Option<String> {
-        self.region
+        self.scope
+            .region
             .clone()
             .or_else(|| server::region_of_host(&self.host))
     }
@@ -297,7 +294,7 @@ mod tests {
     fn what_the_fleet_file_names_comes_first() {
         let target = DatabaseTarget {
             host: "acme.abc.eu-west-1.rds.amazonaws.com".into(),
-            region: Some("eu-central-1".into()),
+            scope: AwsScope::of_region("eu-central-1"),
             server: Some(DatabaseServer::Cluster("other".into())),
             ..database_target()
         };

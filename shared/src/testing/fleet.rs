@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::fleet::{Auth, DatabaseTarget, Engine, Fleet};
+use crate::location::AwsScope;
 
 /// Builds a fleet file: each call adds an entry to the environment that was added last.
 ///
@@ -100,8 +101,7 @@ pub fn database_target() -> DatabaseTarget {
         name: "acme".into(),
         user: "mrt_ro".into(),
         auth: Auth::Iam,
-        region: None,
-        role_arn: None,
+        scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
     }

@@ -2,8 +2,8 @@
 
 use shared::aws::Aws;
 use shared::document::{self, DocumentError};
+use shared::location::AwsScope;
 use shared::location::Location;
-use shared::location::Place;
 
 use super::fault::{LayerFault, Position};
 
@@ -19,11 +19,11 @@ pub const LAYER_LIMIT_BYTES: u64 = 1024 * 1024;
 /// See [`LayerFault`]; text that is not UTF-8 is malformed where it stops being it.
 pub(in crate::constants) async fn load(
     aws: &Aws,
-    place: &Place,
+    scope: &AwsScope,
     location: &Location,
     limit_bytes: u64,
 ) -> Result<String, LayerFault> {
-    let document = document::read_at(aws, place, location, None, limit_bytes).await;
+    let document = document::read_at(aws, scope, location, None, limit_bytes).await;
     match document.map_err(fault)? {
         Some(document) => text_of(document.bytes),
         // Without a known tag there is always a document; an answer without one is none.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use shared::aws::Aws;
 use shared::fleet::{ConstantLayer, ConstantLayers, LayerKind};
+use shared::location::AwsScope;
 use shared::location::Location;
-use shared::location::Place;
 use tokio::sync::Mutex;
 
 use super::document::{self, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
@@ -26,7 +26,7 @@ pub const PARSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Everything that layers are read from.
 pub struct Sources {
     aws: Arc<Aws>,
-    clients: Mutex<BTreeMap<Place, Arc<Clients>>>,
+    clients: Mutex<BTreeMap<AwsScope, Arc<Clients>>>,
 }
 
 /// Clients of one region and role.
@@ -75,10 +75,10 @@ impl Sources {
     ) -> Result<Model, LayerFault> {
         let reading = async {
             let text = if package::is_package(&constants.model) {
-                package::load(&self.aws, &constants.place, &constants.model).await?
+                package::load(&self.aws, &constants.scope, &constants.model).await?
             } else {
-                let (place, location) = (&constants.place, &constants.model);
-                document::load(&self.aws, place, location, MODEL_LIMIT_BYTES).await?
+                let (scope, location) = (&constants.scope, &constants.model);
+                document::load(&self.aws, scope, location, MODEL_LIMIT_BYTES).await?
             };
             understand(move || Model::parse(&text).map_err(LayerFault::Malformed)).await
         };
@@ -94,9 +94,9 @@ impl Sources {
     }
 
     async fn read(&self, layer: &ConstantLayer) -> Result<Read, LayerFault> {
-        let place = &layer.place;
+        let scope = &layer.scope;
         match &layer.kind {
-            LayerKind::Document(location) => self.document(place, location).await,
+            LayerKind::Document(location) => self.document(scope, location).await,
             LayerKind::EcsTask {
                 cluster,
                 service,
@@ -107,20 +107,20 @@ impl Sources {
                     name: service,
                     container: container.as_deref(),
                 };
-                let found = ecs::read(&self.clients(place).await.ecs, &service).await?;
+                let found = ecs::read(&self.clients(scope).await.ecs, &service).await?;
                 Ok(Read::Service(Box::new(found)))
             }
-            LayerKind::Secret { id } => self.secret(place, id).await,
+            LayerKind::Secret { id } => self.secret(scope, id).await,
             LayerKind::SsmPath { path, decrypt } => {
-                let clients = self.clients(place).await;
+                let clients = self.clients(scope).await;
                 let values = parameters::read(&clients.parameters, path, *decrypt).await?;
                 Ok(Read::Values(values))
             }
         }
     }
 
-    async fn document(&self, place: &Place, location: &Location) -> Result<Read, LayerFault> {
-        let text = document::load(&self.aws, place, location, LAYER_LIMIT_BYTES).await?;
+    async fn document(&self, scope: &AwsScope, location: &Location) -> Result<Read, LayerFault> {
+        let text = document::load(&self.aws, scope, location, LAYER_LIMIT_BYTES).await?;
         let values = understand(move || forms::parse(&text)).await?;
         Ok(Read::Values(values.unwrap_or_else(|| LayerValues {
             warnings: vec![
@@ -131,8 +131,8 @@ impl Sources {
         })))
     }
 
-    async fn secret(&self, place: &Place, id: &str) -> Result<Read, LayerFault> {
-        let clients = self.clients(place).await;
+    async fn secret(&self, scope: &AwsScope, id: &str) -> Result<Read, LayerFault> {
+        let clients = self.clients(scope).await;
         let secret = clients.secrets.get_secret_value().secret_id(id).send();
         let secret = secret.await.map_err(|error| LayerFault::of_call(&error))?;
         let changed_at = secret
@@ -143,21 +143,18 @@ impl Sources {
         Ok(Read::Values(secret::parse(text, changed_at)?))
     }
 
-    async fn clients(&self, place: &Place) -> Arc<Clients> {
+    async fn clients(&self, scope: &AwsScope) -> Arc<Clients> {
         let mut known = self.clients.lock().await;
-        if let Some(clients) = known.get(place) {
+        if let Some(clients) = known.get(scope) {
             return Arc::clone(clients);
         }
-        let config = self
-            .aws
-            .config_for(place.region.as_deref(), place.role_arn.as_deref())
-            .await;
+        let config = self.aws.config_for(scope).await;
         let clients = Arc::new(Clients {
             ecs: aws_sdk_ecs::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             parameters: aws_sdk_ssm::Client::new(&config),
         });
-        known.insert(place.clone(), Arc::clone(&clients));
+        known.insert(scope.clone(), Arc::clone(&clients));
         clients
     }
 }
@@ -215,8 +212,8 @@ mod tests {
     #[test]
     fn labels_never_show_an_account() {
         let label = |kind| {
-            let place = Place::default();
-            label(&ConstantLayer { kind, place }).0
+            let scope = AwsScope::default();
+            label(&ConstantLayer { kind, scope }).0
         };
         let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:acme/prod-AbCdEf";
         let cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/acme";

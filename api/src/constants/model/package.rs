@@ -7,8 +7,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use shared::aws::Aws;
 use shared::document::Ranges;
+use shared::location::AwsScope;
 use shared::location::Location;
-use shared::location::Place;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -33,10 +33,10 @@ pub(in crate::constants) fn is_package(location: &Location) -> bool {
 /// Returns the text of the metadata in the package at `location`.
 pub(in crate::constants) async fn load(
     aws: &Aws,
-    place: &Place,
+    scope: &AwsScope,
     location: &Location,
 ) -> Result<String, LayerFault> {
-    let opened = Ranges::open(aws, place, location, TAIL_BYTES).await;
+    let opened = Ranges::open(aws, scope, location, TAIL_BYTES).await;
     let (ranges, tail) = opened.map_err(document::fault)?;
     let mut known = Known::with_tail(ranges.length(), tail);
     for _ in 0..MAX_PARTS {
@@ -168,7 +168,7 @@ mod tests {
         std::fs::write(file.path(), bytes).unwrap();
         let location = Location::File(file.path().to_owned());
         let aws = Aws::for_tests("http://127.0.0.1:9");
-        load(&aws, &Place::default(), &location).await
+        load(&aws, &AwsScope::default(), &location).await
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use aws_sdk_ecs::types::{ContainerDefinition, KeyValuePair, Secret};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::LayerKind;
-use shared::location::Location;
+use shared::location::{AwsScope, Location};
 use shared::testing;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -64,7 +64,7 @@ impl Deployment {
             archive.write_all(&content).unwrap();
         }
         let bytes = archive.finish().unwrap().into_inner();
-        let s3 = self.aws.s3(None, None).await;
+        let s3 = self.aws.s3(&AwsScope::default()).await;
         Box::pin(s3.create_bucket().bucket(&self.name).send())
             .await
             .unwrap();

@@ -10,6 +10,7 @@ use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine, Environment};
+use shared::location::AwsScope;
 use shared::testing;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -90,8 +91,7 @@ impl TestDatabase {
             user: format!("{name}_ro"),
             name,
             auth: Auth::Variable(PASSWORD_VARIABLE.into()),
-            region: None,
-            role_arn: None,
+            scope: AwsScope::default(),
             server: None,
             allocated_gib: None,
         };

@@ -92,6 +92,8 @@ mod tests {
     use shared::aws::Aws;
     use shared::testing;
 
+    use shared::location::AwsScope;
+
     use super::*;
 
     #[tokio::test]
@@ -102,7 +104,7 @@ mod tests {
             ("us-gov-west-1", "https://ec2.us-gov-west-1.amazonaws.com/"),
             ("cn-north-1", "https://ec2.cn-north-1.amazonaws.com.cn/"),
         ] {
-            let config = aws.config_for(Some(region), None).await;
+            let config = aws.config_for(&AwsScope::of_region(region)).await;
             let place = Place::of(&config).await.unwrap();
             assert_eq!((place.url.as_str(), place.region.as_str()), (url, region));
         }
@@ -113,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn the_question_is_signed_and_the_secret_is_not_in_it() {
         let config = Aws::without_credentials();
-        let config = config.config_for(Some("eu-west-1"), None).await;
+        let config = config.config_for(&AwsScope::of_region("eu-west-1")).await;
         let place = Place::of(&config).await.unwrap();
         let session = Some("session".into());
         let credentials = Credentials::new("AKID", "NEVERLEAK", session, None, "test");
@@ -143,7 +145,7 @@ mod tests {
         let (mut ours, mut cases) = (String::new(), Vec::new());
         for (region, session) in [("eu-west-1", None), ("cn-north-1", Some("IQoJb3/+="))] {
             let aws = Aws::without_credentials();
-            let config = aws.config_for(Some(region), None).await;
+            let config = aws.config_for(&AwsScope::of_region(region)).await;
             let place = Place::of(&config).await.unwrap();
             let credentials =
                 Credentials::new("AKID", "secret/+", session.map(str::to_owned), None, "test");

@@ -115,12 +115,11 @@ pub(crate) async fn read(
 ) -> Vec<Result<StorageMetrics, MeasureError>> {
     let mut scopes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, bucket) in buckets.iter().enumerate() {
-        let scope = (bucket.region.as_deref(), bucket.role_arn.as_deref());
-        scopes.entry(scope).or_default().push(index);
+        scopes.entry(&bucket.scope).or_default().push(index);
     }
     let mut calls = Vec::new();
-    for ((region, role_arn), indices) in scopes {
-        let client = aws.cloudwatch(region, role_arn).await;
+    for (scope, indices) in scopes {
+        let client = aws.cloudwatch(scope).await;
         let batches = indices.chunks(BUCKETS_PER_CALL);
         calls.extend(batches.map(|batch| (client.clone(), batch.to_vec())));
     }

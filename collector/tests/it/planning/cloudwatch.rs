@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use collector::measure_bucket;
 use shared::clock::SystemClock;
 use shared::fleet::Measured;
+use shared::location::AwsScope;
 use shared::snapshot::{Latest, Run, Snapshot, StorageMetrics};
 use shared::testing;
 
@@ -26,7 +27,11 @@ fn day(days: i64) -> DateTime<Utc> {
 
 /// Puts points of a bucket's daily storage metrics: storage type, days before today, value.
 async fn put(aws: &Aws, region: Option<&str>, bucket: &str, points: &[(&str, i64, f64)]) {
-    let client = aws.cloudwatch(region, None).await;
+    let scope = AwsScope {
+        region: region.map(str::to_owned),
+        role_arn: None,
+    };
+    let client = aws.cloudwatch(&scope).await;
     for (storage_type, days, value) in points {
         let metric = match *storage_type {
             "AllStorageTypes" => "NumberOfObjects",
@@ -46,7 +51,7 @@ async fn put(aws: &Aws, region: Option<&str>, bucket: &str, points: &[(&str, i64
 }
 
 async fn put_object(aws: &Aws, bucket: &str, key: &str) {
-    let client = aws.s3(None, None).await;
+    let client = aws.s3(&AwsScope::default()).await;
     let object = client.put_object().bucket(bucket).key(key);
     let object = object.body(ByteStream::from_static(b"12345"));
     object.send().await.unwrap();
@@ -88,7 +93,7 @@ async fn metrics_are_stored_apart_from_the_listing_and_only_where_they_are_new()
     let account = services::unique_account();
     let aws = Arc::new(Aws::at(&url, &account, "test"));
     let (name, other) = (format!("metrics-{account}"), format!("other-{account}"));
-    let client = aws.s3(None, None).await;
+    let client = aws.s3(&AwsScope::default()).await;
     client.create_bucket().bucket(&name).send().await.unwrap();
     put_object(&aws, &name, "a").await;
     let points = [

@@ -8,6 +8,7 @@ use collector::{Progress, measure_bucket};
 use futures::{StreamExt, stream};
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
+use shared::location::AwsScope;
 use shared::snapshot::{BucketSize, ClassSize};
 use shared::testing;
 
@@ -29,7 +30,7 @@ impl Emulated {
         let url = testing::service(testing::MINISTACK)?;
         let account = services::unique_account();
         let aws = Arc::new(Aws::at(&url, &account, "test"));
-        let client = aws.s3(None, None).await;
+        let client = aws.s3(&AwsScope::default()).await;
         let bucket = format!("files-{account}");
         client.create_bucket().bucket(&bucket).send().await.unwrap();
         Some(Self {

@@ -18,6 +18,7 @@ use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::{BucketTarget, StorageKind, TargetId};
+use shared::location::AwsScope;
 use shared::snapshot::bucket_size::{Definition, Method, ResourceSize};
 use shared::snapshot::{BucketSize, Completeness, Measurement};
 use shared::testing;
@@ -78,7 +79,7 @@ async fn put(
         .set_dimensions(Some(dimensions.collect()))
         .timestamp(SdkTime::from_secs(at.timestamp()))
         .value(bytes as f64);
-    let client = aws.cloudwatch(None, None).await;
+    let client = aws.cloudwatch(&AwsScope::default()).await;
     let request = client.put_metric_data().namespace(namespace);
     request.metric_data(datum.build()).send().await.unwrap();
 }

@@ -213,7 +213,7 @@ async fn a_role_that_cannot_be_assumed_is_reported_as_missing_credentials() {
     })
     .await;
     let mut target = bucket("files");
-    target.role_arn = Some("arn:aws:iam::123456789012:role/reader".to_owned());
+    target.scope.role_arn = Some("arn:aws:iam::123456789012:role/reader".to_owned());
 
     let error = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
         .await

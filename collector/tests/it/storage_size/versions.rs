@@ -10,6 +10,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, StorageClass, VersioningConfigur
 use collector::{Progress, measure_bucket};
 use shared::aws::Aws;
 use shared::fleet::{BucketTarget, Measured};
+use shared::location::AwsScope;
 use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::Part;
 use shared::testing;
@@ -50,7 +51,7 @@ impl Emulated {
         let url = testing::service(variable)?;
         let account = services::unique_account();
         let aws = Arc::new(Aws::at(&url, &account, "test"));
-        let client = aws.s3(None, None).await;
+        let client = aws.s3(&AwsScope::default()).await;
         let bucket = format!("parts-{account}");
         client.create_bucket().bucket(&bucket).send().await.unwrap();
         Some(Self {

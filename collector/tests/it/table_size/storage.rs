@@ -9,6 +9,7 @@ use collector::{Progress, Source, TableSource};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::{DatabaseServer, DatabaseTarget};
+use shared::location::AwsScope;
 use shared::snapshot::{Completeness, DatabaseSize, Measurement, ServerKind, ServerStorage};
 use shared::testing;
 use tokio::time::Instant;
@@ -61,7 +62,7 @@ async fn put(aws: &Aws, point: Point<'_>) {
         .dimensions(dimension)
         .timestamp(SdkTime::from_secs(at.timestamp()))
         .value(bytes as f64);
-    let client = aws.cloudwatch(None, None).await;
+    let client = aws.cloudwatch(&AwsScope::default()).await;
     let request = client.put_metric_data().namespace("AWS/RDS");
     request.metric_data(datum.build()).send().await.unwrap();
 }

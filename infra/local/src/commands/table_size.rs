@@ -13,6 +13,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::config::{DATABASE_CA_FILE, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::location::AwsScope;
 use shared::snapshot::{
     DatabaseSize, Measurement, Persistence, Quality, Run, Snapshot, TableKind, TableSize,
 };
@@ -62,8 +63,7 @@ pub(crate) fn parse(text: &str) -> Result<Database, String> {
         name,
         user,
         auth: Auth::Variable(PASSWORD.to_owned()),
-        region: None,
-        role_arn: None,
+        scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
     };

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use futures::future::try_join_all;
 use shared::fleet::{Auth, DatabaseTarget, Engine};
+use shared::location::AwsScope;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
 use uuid::Uuid;
@@ -71,8 +72,7 @@ fn reader_of(postgres: &Postgres, database: &str) -> DatabaseTarget {
         name: database.to_owned(),
         user: READER.to_owned(),
         auth: Auth::Variable(PASSWORD_VARIABLE.to_owned()),
-        region: None,
-        role_arn: None,
+        scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
     }

@@ -9,7 +9,7 @@ use shared::clock::SystemClock;
 use shared::database::{DatabaseError, Databases};
 use shared::document::{self, DocumentError};
 use shared::fleet::Fleet;
-use shared::location::Location;
+use shared::location::{AwsScope, Location};
 use sqlx::postgres::PgConnection;
 
 use super::*;
@@ -112,7 +112,7 @@ async fn the_buckets_answer_what_their_folders_hold() {
     };
     let demo = Demo::start(data.path()).await.unwrap();
     let aws = aws(&demo).await;
-    let s3 = aws.s3(None, None).await;
+    let s3 = aws.s3(&AwsScope::default()).await;
 
     let dropped = "invoices/with space+plus%&ü.txt";
     std::fs::write(
@@ -156,7 +156,7 @@ async fn the_buckets_answer_what_their_folders_hold() {
             .is_no_such_bucket()
     );
     let stranger = Aws::at(&demo.s3_endpoint, &demo.access_key, "wrong");
-    let stranger = stranger.s3(None, None).await;
+    let stranger = stranger.s3(&AwsScope::default()).await;
     let refused = stranger
         .list_objects_v2()
         .bucket("fleet-config")

@@ -3,12 +3,12 @@
 use toml::de::DeValue;
 
 use super::fault::Faults;
-use super::place::read_place;
+use super::scope::read_scope;
 use super::section::Section;
 use crate::fleet::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
-use crate::location::{Location, Place};
+use crate::location::{AwsScope, Location};
 
 const KINDS: &str = "allowed are document, ecs_task, secret, ssm_path";
 
@@ -20,17 +20,16 @@ pub(super) fn read_constants(
         faults,
         &["model", "layers", "show", "hide", "region", "role_arn"],
     );
-    let (region, role_arn) = read_place(faults, section);
-    let place = Place { region, role_arn };
+    let scope = read_scope(faults, section);
     let model = section.required_text(faults, "model");
     let model = model
         .and_then(|(text, offset)| read_location(faults, (text, offset), &section.field("model")));
     Some(ConstantLayers {
-        layers: read_layers(faults, section, &place),
+        layers: read_layers(faults, section, &scope),
         show: read_patterns(faults, section, "show"),
         hide: read_patterns(faults, section, "hide"),
         model: model?,
-        place,
+        scope,
     })
 }
 
@@ -38,7 +37,7 @@ pub(super) fn read_constants(
 fn read_layers(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    place: &Place,
+    scope: &AwsScope,
 ) -> Vec<ConstantLayer> {
     let mut layers = Vec::new();
     let allowed = "a list of locations and tables";
@@ -49,7 +48,7 @@ fn read_layers(
                 let location = read_location(faults, (text, offset), &field);
                 layers.extend(location.map(|location| ConstantLayer {
                     kind: LayerKind::Document(location),
-                    place: place.clone(),
+                    scope: scope.clone(),
                 }));
             }
             DeValue::Table(table) => {
@@ -58,7 +57,7 @@ fn read_layers(
                     path: field,
                     offset,
                 };
-                layers.extend(read_layer(faults, &section, place));
+                layers.extend(read_layer(faults, &section, scope));
             }
             _ => faults.add(offset, &field, "allowed is a string or a table"),
         }
@@ -69,7 +68,7 @@ fn read_layers(
 fn read_layer(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    inherited: &Place,
+    inherited: &AwsScope,
 ) -> Option<ConstantLayer> {
     let (kind, kind_offset) = section.required_text(faults, "kind")?;
     let keys: &[&str] = match kind {
@@ -90,7 +89,7 @@ fn read_layer(
         .copied()
         .collect();
     section.check_keys(faults, &allowed);
-    let (region, role_arn) = read_place(faults, section);
+    let scope = read_scope(faults, section);
     let text = |faults: &mut Faults<'_>, key: &str| {
         let text = section.required_text(faults, key);
         text.map(|(text, _)| text.to_owned())
@@ -121,11 +120,11 @@ fn read_layer(
             }
         }
     };
-    let place = Place {
-        region: region.or_else(|| inherited.region.clone()),
-        role_arn: role_arn.or_else(|| inherited.role_arn.clone()),
+    let scope = AwsScope {
+        region: scope.region.or_else(|| inherited.region.clone()),
+        role_arn: scope.role_arn.or_else(|| inherited.role_arn.clone()),
     };
-    Some(ConstantLayer { kind, place })
+    Some(ConstantLayer { kind, scope })
 }
 
 fn read_patterns(faults: &mut Faults<'_>, section: &Section<'_>, key: &str) -> Vec<String> {
@@ -222,7 +221,7 @@ hide = ["Sales.Discount*"]
         let regions: Vec<_> = constants
             .layers
             .iter()
-            .map(|layer| layer.place.region.as_deref().unwrap())
+            .map(|layer| layer.scope.region.as_deref().unwrap())
             .collect();
         assert_eq!(
             regions,
@@ -234,7 +233,7 @@ hide = ["Sales.Discount*"]
                 "eu-west-1"
             ]
         );
-        assert!(constants.layers[3].place.role_arn.is_some());
+        assert!(constants.layers[3].scope.role_arn.is_some());
         assert_eq!(
             (constants.show.len(), constants.hide.len()),
             (1, 1),

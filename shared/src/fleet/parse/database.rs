@@ -1,7 +1,7 @@
 //! The rules of `[environment.database]`.
 
 use super::fault::Faults;
-use super::place::read_place;
+use super::scope::read_scope;
 use super::section::Section;
 use crate::arn;
 use crate::fleet::identifier::is_identifier;
@@ -63,7 +63,7 @@ pub(super) fn read_database(
             Auth::Iam
         }),
     };
-    let (region, role_arn) = read_place(faults, section);
+    let scope = read_scope(faults, section);
     let server = read_server(faults, section);
     let allocated_gib = section.whole_number(faults, "allocated_gib", 1, MOST_ALLOCATED_GIB);
     let engine = engine?;
@@ -78,8 +78,7 @@ pub(super) fn read_database(
         name: name?,
         user: user?,
         auth,
-        region,
-        role_arn,
+        scope,
         server,
         allocated_gib,
     };

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use self::resource::read_resource;
 use super::fault::Faults;
-use super::place::read_place;
+use super::scope::read_scope;
 use super::section::Section;
 use crate::fleet::{BucketTarget, Measured, StorageKind};
 
@@ -72,14 +72,13 @@ fn read_bucket(
             "\"cloudwatch\" is a figure of the whole bucket: not allowed with a prefix or suffix";
         faults.add(offset, &section.field("measure"), reason);
     }
-    let (region, role_arn) = read_place(faults, section);
+    let scope = read_scope(faults, section);
     let requester_pays = section.truth(faults, "requester_pays").unwrap_or(false);
     Some(BucketTarget {
         prefix: prefix.unwrap_or_default(),
         suffix: suffix.unwrap_or_default(),
         measure,
-        region,
-        role_arn,
+        scope,
         requester_pays,
         ..BucketTarget::whole(environment, bucket?)
     })

@@ -70,9 +70,7 @@ impl<'a> PageClient<'a> {
         target: &'a BucketTarget,
         listing: Listing,
     ) -> Result<Option<Self>, MeasureError> {
-        let config = aws
-            .config_for(target.region.as_deref(), target.role_arn.as_deref())
-            .await;
+        let config = aws.config_for(&target.scope).await;
         let Some(endpoint) = Endpoint::resolve(aws, &config, target, None).await? else {
             return Ok(None);
         };

@@ -24,9 +24,7 @@ pub(super) async fn list(
     target: &BucketTarget,
     progress: &Progress,
 ) -> Result<Listed, MeasureError> {
-    let client = aws
-        .s3(target.region.as_deref(), target.role_arn.as_deref())
-        .await;
+    let client = aws.s3(&target.scope).await;
     let mut listed = Listed::default();
     let mut token: Option<String> = None;
     loop {

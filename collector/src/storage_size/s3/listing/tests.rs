@@ -6,6 +6,7 @@ use synthetic_s3::{Bucket, Response, Server};
 
 use super::*;
 use crate::storage_size::tests::target;
+use shared::location::AwsScope;
 
 fn serve(mut bucket: Bucket, versions: usize) -> Server {
     bucket.versions_per_key = versions;
@@ -110,7 +111,7 @@ async fn versions_that_cannot_be_listed_are_unsupported_and_never_zero() {
     ] {
         let bucket = BucketTarget {
             bucket: name.to_owned(),
-            region: Some("us-east-1".to_owned()),
+            scope: AwsScope::of_region("us-east-1"),
             ..target("", "")
         };
         let progress = Progress::default();

@@ -83,10 +83,7 @@ impl Doctor {
     /// Lists one key: what a collector needs of a bucket.
     async fn bucket(&self, target: &BucketTarget) -> Check {
         let what = format!("bucket s3://{}/{}", target.bucket, target.prefix);
-        let client = self
-            .aws
-            .s3(target.region.as_deref(), target.role_arn.as_deref())
-            .await;
+        let client = self.aws.s3(&target.scope).await;
         let listing = client
             .list_objects_v2()
             .bucket(&target.bucket)

@@ -3,7 +3,7 @@
 use super::BUCKET_KEYS;
 use crate::fleet::parse::database::MOST_ALLOCATED_GIB;
 use crate::fleet::parse::fault::Faults;
-use crate::fleet::parse::place::read_place;
+use crate::fleet::parse::scope::read_scope;
 use crate::fleet::parse::section::Section;
 use crate::fleet::{BucketTarget, StorageKind};
 
@@ -24,7 +24,7 @@ pub(super) fn read_resource(
     check_keys(faults, section, kind, &allowed);
     let id = section.required_text(faults, "id");
     let id = section.checked(faults, ("id", id), |text| kind.check_id(text));
-    let (region, role_arn) = read_place(faults, section);
+    let scope = read_scope(faults, section);
     let mut allocated_gib = None;
     if has_allocation {
         if section.get("allocated_gib").is_none() {
@@ -34,8 +34,7 @@ pub(super) fn read_resource(
         allocated_gib = section.whole_number(faults, "allocated_gib", 1, MOST_ALLOCATED_GIB);
     }
     Some(BucketTarget {
-        region,
-        role_arn,
+        scope,
         allocated_gib,
         ..BucketTarget::resource(environment, kind, id?)
     })
@@ -65,7 +64,7 @@ mod tests {
     use crate::testing::fleet::FleetBuilder;
 
     #[test]
-    fn storage_of_every_kind_has_an_id_and_a_place() {
+    fn storage_of_every_kind_has_an_id_and_a_scope() {
         for (kind, id) in [
             (StorageKind::Efs, "fs-0123456789abcdef0"),
             (StorageKind::Ebs, "vol-0123456789abcdef0"),
@@ -78,14 +77,14 @@ mod tests {
             assert_eq!(plain.id().as_str(), format!("a/{word}/{id}//"));
             assert!(!plain.is_whole_bucket() && !plain.measure.multipart);
         }
-        let placed = parse(
+        let scoped = parse(
             "kind = \"rds\"\nid = \"acme-db\"\nallocated_gib = 100\nregion = \"eu-west-1\"\n\
              role_arn = \"arn:aws:iam::123456789012:role/mrt-reader\"",
         )
         .unwrap();
-        assert_eq!(placed.allocated_gib, Some(100));
-        assert_eq!(placed.region.as_deref(), Some("eu-west-1"));
-        assert!(placed.role_arn.unwrap().ends_with("mrt-reader"));
+        assert_eq!(scoped.allocated_gib, Some(100));
+        assert_eq!(scoped.scope.region.as_deref(), Some("eu-west-1"));
+        assert!(scoped.scope.role_arn.unwrap().ends_with("mrt-reader"));
     }
 
     #[test]

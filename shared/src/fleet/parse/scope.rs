@@ -1,12 +1,10 @@
-//! Which region and role an entry is read with.
+//! The rules of `region` and `role_arn`, which several entries have.
 
 use super::fault::Faults;
 use super::section::Section;
+use crate::location::AwsScope;
 
-pub(super) fn read_place(
-    faults: &mut Faults<'_>,
-    section: &Section<'_>,
-) -> (Option<String>, Option<String>) {
+pub(super) fn read_scope(faults: &mut Faults<'_>, section: &Section<'_>) -> AwsScope {
     let region = section.optional_text(faults, "region");
     let region = section.checked(faults, ("region", region), |text| {
         let is_region = text
@@ -28,5 +26,5 @@ pub(super) fn read_place(
             Err("is not a role, such as arn:aws:iam::123456789012:role/mrt-reader")
         }
     });
-    (region, role_arn)
+    AwsScope { region, role_arn }
 }
