@@ -4,6 +4,7 @@
 
 mod block;
 mod bytes;
+pub mod changes;
 mod frame;
 pub mod growth;
 #[cfg(any(test, feature = "testing"))]
