@@ -34,7 +34,7 @@ bench: ## Measures the release binaries next to a Python peer: size, start, answ
 	@exec infra/bench/run.sh $(ARGS)
 
 bench-listing: ## Measures listings of synthetic buckets next to s5cmd, rclone and the AWS CLI
-	cargo build --release --locked --package synthetic-s3 --package collector --bin synthetic-s3 --example list-bucket
+	cargo build --release --locked --package synthetic-s3 --package collector --bin synthetic-s3 --example list-bucket --example list-bucket-sdk
 	@exec infra/bench/listing.sh $(ARGS)
 
 bench-tables: ## Measures the sizing of 10,000 tables next to the queries of other programs

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Measures listings beside s5cmd, rclone and the AWS CLI: `make bench-listing`, which builds ours. Arguments go to
-# listing.py; --help lists them. Installs the peers below .mrt/, rclone from its Debian package without root.
+# Benchmarks bucket listings against s5cmd, rclone and the AWS CLI: `make bench-listing`, which builds our programs.
+# Passes its arguments to listing.py; --help lists them. Installs the peers below .mrt/, rclone from its Debian package
+# without root.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../test/install.sh
 . "$here/../test/install.sh"
 
-# Prints where rclone is; takes it out of the distribution's package when it is not installed.
+# Prints the path of rclone; unpacks the distribution's package if it is not installed.
 rclone_program() {
     local folder=$repository/.mrt/tools/rclone
     if command -v rclone; then
@@ -18,13 +19,13 @@ rclone_program() {
         rm -rf "$folder"
         mkdir -p "$folder"
         (cd "$folder" && apt-get --quiet=2 -o APT::Sandbox::User=root download rclone && dpkg-deb -x rclone_*.deb .) >&2 ||
-            fail "rclone is not to be had: install it, or pass --without-peers"
+            fail "rclone could not be downloaded: install it, or pass --without-peers"
     fi
     printf '%s\n' "$folder/usr/bin/rclone"
 }
 
 release=${CARGO_TARGET_DIR:-$repository/target}/release
-[[ -x $release/examples/list-bucket && -x $release/synthetic-s3 ]] ||
+[[ -x $release/examples/list-bucket && -x $release/examples/list-bucket-sdk && -x $release/synthetic-s3 ]] ||
     fail "no release binaries in ${release}: run 'make bench-listing', which builds them"
 ensure_python
 if [[ " $* " != *" --without-peers "* ]]; then
@@ -37,6 +38,7 @@ trap 'rm -rf "$home"' EXIT
 export MRT_BENCH_HOME=$home
 export MRT_BENCH_SERVER=$release/synthetic-s3
 export MRT_BENCH_LISTER=$release/examples/list-bucket
+export MRT_BENCH_SDK_LISTER=$release/examples/list-bucket-sdk
 export MRT_BENCH_S5CMD=$repository/.mrt/venv/s3peers/bin/s5cmd
 export MRT_BENCH_AWS=$repository/.mrt/venv/s3peers/bin/aws
 python3 -B "$here/listing.py" "$@"
