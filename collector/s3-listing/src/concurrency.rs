@@ -25,7 +25,7 @@ const HOLD: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct ConcurrencyLimit {
     current: usize,
-    /// State before the last doubling; `None` once that has been judged.
+    /// State before the last doubling; `None` once its effect has been measured.
     previous: Option<Previous>,
     hold_until: Option<Instant>,
     window: Option<Window>,

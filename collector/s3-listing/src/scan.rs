@@ -468,8 +468,8 @@ const OVERFLOW: PageError = PageError::Malformed("more bytes than 64 bits hold")
 fn class_of<'t>(before: &'t [u8], after: &'t [u8]) -> Option<&'t [u8]> {
     let end = memmem::find(after, b"</Contents>").unwrap_or(after.len());
     let start = memmem::rfind(before, b"<Contents>").unwrap_or(0);
-    let behind = field(after.get(..end)?, "StorageClass");
-    behind.or_else(|| field(before.get(start..)?, "StorageClass"))
+    let class = field(after.get(..end)?, "StorageClass");
+    class.or_else(|| field(before.get(start..)?, "StorageClass"))
 }
 
 #[cfg(test)]

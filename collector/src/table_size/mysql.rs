@@ -53,13 +53,13 @@ pub(super) async fn measure(
 ) -> Result<DatabaseSize, MeasureError> {
     let mut connection = databases.connect_mysql(target, statement_timeout).await?;
     let limit = statement_timeout + ANSWER_RESERVE;
-    let measured = ask(&mut connection, target, limit, progress).await;
+    let size = measure_with(&mut connection, target, limit, progress).await;
     // The sizes are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
-    measured
+    size
 }
 
-async fn ask(
+async fn measure_with(
     connection: &mut MySqlConnection,
     target: &DatabaseTarget,
     limit: Duration,

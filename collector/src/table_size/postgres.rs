@@ -60,41 +60,10 @@ pub(super) async fn measure(
         connection: connecting.await?,
         answer_timeout: statement_timeout + ANSWER_RESERVE,
     };
-    let measured = ask(&mut session, target, progress).await;
+    let size = session.measure(target, progress).await;
     // The sizes are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, session.connection.close()).await;
-    measured
-}
-
-async fn ask(
-    session: &mut Session,
-    target: &DatabaseTarget,
-    progress: &Progress,
-) -> Result<DatabaseSize, MeasureError> {
-    session.prepare().await?;
-    let mut found = session.tables(progress).await?;
-    let names = session.mendix_names().await?;
-    let total_bytes = session.database_bytes().await?;
-    for table in found
-        .tables
-        .iter_mut()
-        .filter_map(|each| each.table.as_mut())
-    {
-        let is_mendix_schema = table.schema == MENDIX_SCHEMA;
-        names.mark(table, is_mendix_schema);
-    }
-    let mut tables = roll_up(found.tables);
-    sort(&mut tables, &mut found.unsized_tables);
-    Ok(DatabaseSize {
-        engine: target.engine,
-        database: target.name.clone(),
-        total_bytes: u64::try_from(total_bytes).map_err(|_| negative())?,
-        system_bytes: found.system_bytes,
-        mendix_catalogue: Some(names.catalogue),
-        tables,
-        unsized_tables: found.unsized_tables,
-        storage: ServerStorage::not_asked(),
-    })
+    size
 }
 
 /// Results of the batches so far.
@@ -142,6 +111,37 @@ impl FromRow<'_, PgRow> for MendixNameRow {
 }
 
 impl Session {
+    async fn measure(
+        &mut self,
+        target: &DatabaseTarget,
+        progress: &Progress,
+    ) -> Result<DatabaseSize, MeasureError> {
+        self.prepare().await?;
+        let mut found = self.tables(progress).await?;
+        let names = self.mendix_names().await?;
+        let total_bytes = self.database_bytes().await?;
+        for table in found
+            .tables
+            .iter_mut()
+            .filter_map(|each| each.table.as_mut())
+        {
+            let is_mendix_schema = table.schema == MENDIX_SCHEMA;
+            names.mark(table, is_mendix_schema);
+        }
+        let mut tables = roll_up(found.tables);
+        sort(&mut tables, &mut found.unsized_tables);
+        Ok(DatabaseSize {
+            engine: target.engine,
+            database: target.name.clone(),
+            total_bytes: u64::try_from(total_bytes).map_err(|_| negative())?,
+            system_bytes: found.system_bytes,
+            mendix_catalogue: Some(names.catalogue),
+            tables,
+            unsized_tables: found.unsized_tables,
+            storage: ServerStorage::not_asked(),
+        })
+    }
+
     async fn in_time<T>(
         limit: Duration,
         answer: impl Future<Output = Result<T, sqlx::Error>>,

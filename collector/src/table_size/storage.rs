@@ -54,7 +54,7 @@ pub(super) async fn read(
         role_arn: target.scope.role_arn.clone(),
     };
     let reading = rds_storage::figure(aws, &scope, &server, now);
-    let figure = timeout_at(until.min(timeout), reading)
+    let metric = timeout_at(until.min(timeout), reading)
         .await
         .unwrap_or_else(|_| {
             let seconds = STORAGE_TIMEOUT.as_secs();
@@ -63,7 +63,7 @@ pub(super) async fn read(
             );
             Err(MeasureError::transient("timeout", reason))
         });
-    let figure = figure.map_err(|error| {
+    let metric = metric.map_err(|error| {
         tracing::warn!(
             target.id = target.id().as_str(),
             failure.code = error.code,
@@ -73,8 +73,8 @@ pub(super) async fn read(
         error.code
     });
     match server {
-        DatabaseServer::Instance(_) => of_instance(allocated_bytes, figure, database_bytes),
-        DatabaseServer::Cluster(_) => of_cluster(figure),
+        DatabaseServer::Instance(_) => of_instance(allocated_bytes, metric, database_bytes),
+        DatabaseServer::Cluster(_) => of_cluster(metric),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn read(
 /// that leaves less than the database's own size, is outdated.
 fn of_instance(
     allocated_bytes: Option<u64>,
-    figure: Result<Figure, &'static str>,
+    metric: Result<Figure, &'static str>,
     database_bytes: u64,
 ) -> ServerStorage {
     let known = |free_bytes: u64| {
@@ -94,25 +94,25 @@ fn of_instance(
             .filter(|used_bytes| *used_bytes >= database_bytes)
             .ok_or("allocated_outdated")
     };
-    let used_bytes = figure.and_then(|(free_bytes, _)| known(free_bytes));
+    let used_bytes = metric.and_then(|(free_bytes, _)| known(free_bytes));
     ServerStorage {
         kind: Some(ServerKind::Instance),
         allocated_bytes,
-        free_bytes: figure.ok().map(|(free_bytes, _)| free_bytes),
+        free_bytes: metric.ok().map(|(free_bytes, _)| free_bytes),
         used_bytes: used_bytes.ok(),
-        as_of: figure.ok().map(|(_, as_of)| as_of),
+        as_of: metric.ok().map(|(_, as_of)| as_of),
         reason: used_bytes.err().map(str::to_owned),
     }
 }
 
-fn of_cluster(figure: Result<Figure, &'static str>) -> ServerStorage {
+fn of_cluster(metric: Result<Figure, &'static str>) -> ServerStorage {
     ServerStorage {
         kind: Some(ServerKind::Cluster),
         allocated_bytes: None,
         free_bytes: None,
-        used_bytes: figure.ok().map(|(used_bytes, _)| used_bytes),
-        as_of: figure.ok().map(|(_, as_of)| as_of),
-        reason: figure.err().map(str::to_owned),
+        used_bytes: metric.ok().map(|(used_bytes, _)| used_bytes),
+        as_of: metric.ok().map(|(_, as_of)| as_of),
+        reason: metric.err().map(str::to_owned),
     }
 }
 
