@@ -15,9 +15,12 @@ use shared::fleet::{BucketTarget, FleetSource, StorageKind, TargetId};
 use shared::snapshot::{BucketSize, Latest, Run, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 
-use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::answer::Answer;
+use crate::http::cursor;
+use crate::http::endpoint::{Call, Endpoint, Handler, Route};
+use crate::http::media_type::MediaType;
+use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
-use crate::http::response::Answer;
 use crate::targets;
 
 pub use cost::{ClassCost, CostView, ScanCost};
@@ -39,6 +42,7 @@ pub const ROUTE: Route = Route {
                   noncurrent versions, delete markers, incomplete uploads, the figure of CloudWatch) are each \
                   measured or null; of other storage `resource` has what its service tells. Large buckets are listed \
                   less often, as `refresh` says. Ordered by environment, kind, bucket, prefix and suffix.",
+    media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice("kind", "Only storage of this kind.", &StorageKind::WORDS),
@@ -136,7 +140,7 @@ impl Handler for GetBucketSize {
             let is_stale = view.items.last().is_some_and(|item| item.stale);
             identity.push((id.as_str().to_owned(), versions, is_stale));
         }
-        let is_whole = targets::is_first_page(&call) && !page.has_more;
+        let is_whole = cursor::is_first_page(&call) && !page.has_more;
         if is_whole && view.items.is_empty() && !view.pending.is_empty() {
             return Err(targets::all_pending(&view.pending));
         }
@@ -144,11 +148,11 @@ impl Handler for GetBucketSize {
             .targets
             .last()
             .filter(|_| page.has_more)
-            .map(|(id, _)| targets::encode_cursor(id));
+            .map(|(id, _)| cursor::encode(id.as_str()));
         let next_query = view
             .next
             .as_ref()
-            .map(|cursor| targets::next_query(&call, cursor));
+            .map(|cursor| cursor::next_query(&call, cursor));
         let identity = (
             ROUTE.path,
             call.parameters.canonical(),

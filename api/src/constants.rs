@@ -21,14 +21,14 @@ use futures::future::join;
 use shared::fleet::FleetSource;
 
 use crate::deployment_key::DeploymentKey;
-use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::answer::{Answer, Freshness};
+use crate::http::endpoint::{Call, Endpoint, Handler, Route};
+use crate::http::media_type::MediaType;
+use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
-use crate::http::response::{Answer, Freshness};
 use crate::targets;
 
-pub use compare::{
-    Comparison, ComparisonCounts, Difference, DifferenceView, MAX_DIFFERENCES, SideView,
-};
+pub use compare::MAX_DIFFERENCES;
 pub use filter::Filter;
 pub use layers::document::{LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
 pub use layers::fault::{LayerFault, Position};
@@ -37,7 +37,9 @@ pub use layers::source::{LAYER_TIMEOUT, PARSE_TIMEOUT, Sources};
 pub use mask::{MaskReason, SHOWN_LIMIT_BYTES};
 pub use overlay::Status;
 pub use read::{ConstantsError, MAX_CONSTANTS, Reading, read_constants};
-pub use view::{ConstantCounts, ConstantView, Constants, LayerView, LinkView, ModelView};
+pub use view::comparison::{Comparison, ComparisonCounts, Difference, DifferenceView, SideView};
+pub use view::constant::{ConstantView, LinkView, ModelView};
+pub use view::{ConstantCounts, Constants, LayerView};
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
@@ -49,6 +51,7 @@ pub const ROUTE: Route = Route {
                   the model's defaults, documents, the running tasks' definition, Secrets Manager, parameters. \
                   Says what sets each value, whether a restart will change it, and how another environment \
                   differs. Values of secrets are never shown.",
+    media_types: &[MediaType::Json],
     parameters: &[
         Parameter::required_text("environment", "Name of the environment in the fleet file."),
         filter::MODULE,

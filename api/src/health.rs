@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::http::answer::{Answer, Freshness};
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
+use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
-use crate::http::response::{Answer, Freshness};
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
@@ -15,6 +16,7 @@ pub const ROUTE: Route = Route {
     scope: None,
     summary: "Whether the API answers",
     description: "Answers as long as gateway and function run. Says nothing about stores and databases.",
+    media_types: &[MediaType::Json],
     parameters: &[],
     problems: &[],
     schema: |generator| generator.subschema_for::<Health>(),

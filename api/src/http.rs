@@ -1,9 +1,13 @@
 //! HTTP between the gateway and the endpoints: requests, callers, parameters, answers, problems.
 //!
-//! Knows no endpoint, no fleet and no store: whatever is particular to this API is passed in.
+//! Depends on no endpoint, fleet or store: whatever is particular to this API is passed in.
 
+pub mod answer;
 pub mod caller;
+pub(crate) mod cursor;
 pub mod endpoint;
+pub mod media_type;
+pub mod parameter;
 pub mod problem;
 pub mod proxy;
 pub mod request;

@@ -11,7 +11,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::{
-    ConfigError, DATABASE_CA_FILE, FLEET, ProcessVariables, Reader, SNAPSHOT_TABLE,
+    ALLOWED_ORIGINS, ConfigError, DATABASE_CA_FILE, FLEET, ProcessVariables, Reader, SNAPSHOT_TABLE,
 };
 use shared::database::Databases;
 use shared::fleet::FleetSource;
@@ -24,6 +24,7 @@ use shared::warm_up::warm_up;
 use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::Endpoint;
 use crate::http::server::Server;
+use crate::routes::ROUTES;
 use crate::users::Users;
 
 pub use lambda_runtime::Error;
@@ -110,11 +111,12 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
         warm_ups: Vec::new(),
     };
     let endpoints = endpoints(&mut start).await;
-    let origins = Server::allowed_origins(&start.reader);
+    let origins = start.reader.list(ALLOWED_ORIGINS);
     let limits = start.reader.client_environments();
     start.reader.finish(()).map_err(log_faults)?;
     join_all(start.warm_ups).await;
     let server = Server::new(
+        ROUTES,
         endpoints,
         origins,
         Arc::new(SystemClock),

@@ -9,7 +9,7 @@ use shared::fleet::FleetSource;
 use shared::store::SnapshotReader;
 
 use crate::deployment_key::DeploymentKey;
-use crate::http::endpoint::{Endpoint, Route};
+use crate::http::endpoint::{Endpoint, ExtraScope, Route};
 use crate::{bucket_size, constants, health, openapi, table_size, users};
 
 /// Facts of every endpoint, no handlers: reaching this links no database driver and no AWS client.
@@ -22,17 +22,17 @@ pub const ROUTES: &[Route] = &[
     health::ROUTE,
 ];
 
-/// Scopes that change what a route answers, with the route and what they are for. A token needs the route's own too.
-pub const EXTRA_SCOPES: &[(&str, &str, &str)] = &[(
-    users::NAMES_SCOPE,
-    users::ROUTE.path,
-    "Names of users in the clear",
-)];
+/// Scopes that a route answers more with than with its own.
+pub const EXTRA_SCOPES: &[ExtraScope] = &[ExtraScope {
+    name: users::NAMES_SCOPE,
+    path: users::ROUTE.path,
+    summary: "Names of users in the clear",
+}];
 
 /// Returns every scope that a token may have.
 pub fn scopes() -> Vec<&'static str> {
     let own = ROUTES.iter().filter_map(|route| route.scope);
-    let extra = EXTRA_SCOPES.iter().map(|(scope, ..)| *scope);
+    let extra = EXTRA_SCOPES.iter().map(|scope| scope.name);
     own.chain(extra).collect()
 }
 
@@ -67,7 +67,7 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
             constants::Sources::new(Arc::clone(&ports.aws)),
             ports.deployment_key.clone(),
         ),
-        openapi::endpoint(),
+        openapi::endpoint(ROUTES, EXTRA_SCOPES),
         health::endpoint(),
     ]
 }

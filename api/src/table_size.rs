@@ -12,9 +12,12 @@ use shared::fleet::{DatabaseTarget, FleetSource, TargetId};
 use shared::snapshot::{DatabaseSize, DatabaseSummary, Failure, Good, Latest, Snapshot};
 use shared::store::SnapshotReader;
 
-use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::answer::Answer;
+use crate::http::cursor;
+use crate::http::endpoint::{Call, Endpoint, Handler, Route};
+use crate::http::media_type::MediaType;
+use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
-use crate::http::response::Answer;
 use crate::targets::{self, FailureView};
 
 pub use modules::ModuleView;
@@ -40,6 +43,7 @@ pub const ROUTE: Route = Route {
                   environment; tables largest first. Tables beyond `tables` are counted in `tables_omitted`. A \
                   partitioned table has the sums of its partitions, which are shown only when they are asked for. \
                   `storage` is that of the whole server, used and allocated, from CloudWatch.",
+    media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::text("schema", "Only tables of this schema."),
@@ -220,18 +224,20 @@ fn answer(
         ));
     }
     let is_last_page = !has_more && !is_cut;
-    let is_whole = targets::is_first_page(call) && is_last_page;
+    let is_whole = cursor::is_first_page(call) && is_last_page;
     if is_whole && view.items.is_empty() && !view.pending.is_empty() {
         return Err(targets::all_pending(&view.pending));
     }
     if is_whole && view.items.is_empty() && filter.is_narrow() {
         return Err(Problem::not_found("such table in the latest snapshots"));
     }
-    view.next = last.filter(|_| !is_last_page).map(targets::encode_cursor);
+    view.next = last
+        .filter(|_| !is_last_page)
+        .map(|id| cursor::encode(id.as_str()));
     let next_query = view
         .next
         .as_ref()
-        .map(|cursor| targets::next_query(call, cursor));
+        .map(|cursor| cursor::next_query(call, cursor));
     // What follows the page may come and go while the page stays.
     let identity = (
         ROUTE.path,

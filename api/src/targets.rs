@@ -1,16 +1,15 @@
 //! Which part of the fleet a request means, and what is known of its targets, page by page.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::{Environment, Fleet, TargetId};
+use shared::fleet::{Environment, Fleet, FleetError, TargetId};
 use shared::snapshot::{Failure, Latest, Run, Stored};
 use shared::store::{SnapshotReader, StoreError};
 
+use crate::http::answer::Freshness;
+use crate::http::cursor;
 use crate::http::endpoint::Call;
 use crate::http::problem::Problem;
-use crate::http::response::Freshness;
 
 /// Seconds after which a first snapshot may be there: a scheduled minute.
 const PENDING_RETRY_SECONDS: u64 = 60;
@@ -52,13 +51,6 @@ pub(crate) struct Page<'f, T> {
     pub(crate) has_more: bool,
 }
 
-/// Returns whether the call asks for the first page.
-///
-/// A walk that has begun ends with a last page, be it empty: a problem in its place would look like a failure.
-pub(crate) fn is_first_page(call: &Call<'_>) -> bool {
-    call.parameters.text("cursor").is_none()
-}
-
 /// Returns the page of `targets` that the call's `cursor` and `limit` mean.
 ///
 /// # Errors
@@ -69,47 +61,13 @@ pub(crate) fn page<'f, T>(
     mut targets: Vec<(TargetId, &'f T)>,
 ) -> Result<Page<'f, T>, Problem> {
     if let Some(cursor) = call.parameters.text("cursor") {
-        let after = decode_text_cursor(cursor).ok_or_else(bad_cursor)?;
+        let after = cursor::decode(cursor).ok_or_else(cursor::problem)?;
         targets.retain(|(id, _)| id.as_str() > after.as_str());
     }
     let limit = usize::try_from(call.parameters.number("limit")).unwrap_or(usize::MAX);
     let has_more = targets.len() > limit;
     targets.truncate(limit);
     Ok(Page { targets, has_more })
-}
-
-/// Returns the cursor of the page after the target `last`.
-pub(crate) fn encode_cursor(last: &TargetId) -> String {
-    encode_text_cursor(last.as_str())
-}
-
-/// Returns the cursor of the page after what `last` stands for.
-pub(crate) fn encode_text_cursor(last: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("1{last}"))
-}
-
-/// Returns the problem of a cursor that is not ours.
-pub(crate) fn bad_cursor() -> Problem {
-    Problem::bad_parameter(
-        "cursor",
-        "the parameter \"cursor\" is not one that a \"next\" gave",
-    )
-}
-
-/// Returns what a cursor was made of. The leading digit is the cursors' own version.
-pub(crate) fn decode_text_cursor(cursor: &str) -> Option<String> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    String::from_utf8(bytes)
-        .ok()?
-        .strip_prefix('1')
-        .map(str::to_owned)
-}
-
-/// Returns the query string of the page behind `cursor`.
-pub(crate) fn next_query(call: &Call<'_>, cursor: &str) -> String {
-    let rest = call.parameters.query_without("cursor");
-    let separator = if rest.is_empty() { "" } else { "&" };
-    format!("{rest}{separator}cursor={cursor}")
 }
 
 /// Returns the latest of each target of a page; `None` where nothing is known.
@@ -197,20 +155,19 @@ pub(crate) fn freshness(runs: impl Iterator<Item = Run>) -> Freshness {
     freshness
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_come_back_as_they_went_and_others_are_refused() {
-        let id = TargetId::from_text("acme-prod/s3/files/a%2F/");
-
-        assert_eq!(
-            decode_text_cursor(&encode_cursor(&id)).as_deref(),
-            Some(id.as_str())
-        );
-        for bad in ["", "%%%", "YWJj", "2"] {
-            assert_eq!(decode_text_cursor(bad), None, "{bad}");
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Contended { .. } => Self::unavailable(error),
+            StoreError::Denied(_) | StoreError::Unreadable { .. } | StoreError::TooLarge { .. } => {
+                Self::internal(error)
+            }
         }
+    }
+}
+
+impl From<FleetError> for Problem {
+    fn from(error: FleetError) -> Self {
+        Self::unavailable(error)
     }
 }

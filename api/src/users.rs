@@ -8,6 +8,7 @@ mod error;
 mod grants;
 mod list;
 mod pool;
+mod question;
 mod reader;
 mod schema;
 mod statement;
@@ -23,9 +24,12 @@ use shared::database::DatabaseError;
 use shared::fleet::{Environment, FleetSource};
 
 use crate::deployment_key::{DeploymentKey, Key};
-use crate::http::endpoint::{Call, Endpoint, Handler, Parameter, Route};
+use crate::http::answer::{Answer, Freshness};
+use crate::http::cursor;
+use crate::http::endpoint::{Call, Endpoint, Handler, Route};
+use crate::http::media_type::MediaType;
+use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
-use crate::http::response::{Answer, Freshness};
 use crate::targets;
 use list::{Listed, Page};
 
@@ -44,8 +48,6 @@ pub use view::{
 
 /// Scope that a token must have, beside the route's, to be shown names.
 pub const NAMES_SCOPE: &str = "mrt/users.pii";
-/// What `limit` is for environments at most.
-const MAX_ENVIRONMENTS: u64 = 100;
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
@@ -57,6 +59,7 @@ pub const ROUTE: Route = Route {
                   numbers of named users side by side, and what they are made of. Without `environment`, of all \
                   environments, each with its counts or its own problem. With `view=list`, the accounts themselves, \
                   under pseudonyms. Never an e-mail address or a person's full name.",
+    media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment; a list needs it."),
         Parameter::choice(
@@ -145,17 +148,7 @@ impl Handler for GetUsers {
         let environment = targets::environment(&fleet, &call)?;
         let counts = self.users.counts(environment, call.now).await?;
         // Two answers with the same counts are the same answer, whenever they were counted.
-        let identity = counts_identity(&counts);
-        Answer::json(&counts, &identity, Freshness::Live)
-    }
-}
-
-/// Returns `counts` without what changes with time alone.
-fn counts_identity(counts: &UserCounts) -> UserCounts {
-    UserCounts {
-        as_of: DateTime::UNIX_EPOCH,
-        age_seconds: 0,
-        ..counts.clone()
+        Answer::json(&counts, &counts.identity(), Freshness::Live)
     }
 }
 
@@ -186,7 +179,7 @@ impl GetUsers {
             call.now,
         );
         let next = list.next.as_deref();
-        let next = next.map(|cursor| targets::next_query(call, cursor));
+        let next = next.map(|cursor| cursor::next_query(call, cursor));
         let mut identity = list.clone();
         identity.as_of = DateTime::UNIX_EPOCH;
         Ok(Answer::json(&list, &identity, Freshness::Live)?.with_next(next))
@@ -214,8 +207,8 @@ fn list_query(call: &Call<'_>, with_names: bool) -> Result<ListQuery, Problem> {
     let after = match parameters.text("cursor") {
         None => i64::MIN,
         Some(cursor) => {
-            let id = targets::decode_text_cursor(cursor).and_then(|text| text.parse().ok());
-            id.ok_or_else(targets::bad_cursor)?
+            let id = cursor::decode(cursor).and_then(|text| text.parse().ok());
+            id.ok_or_else(cursor::problem)?
         }
     };
     Ok(ListQuery {
@@ -241,7 +234,7 @@ fn list_view(
         warnings.push(format!("{why}: user is null"));
     }
     let last = page.users.last().filter(|_| page.has_more);
-    let next = last.map(|user| targets::encode_text_cursor(&user.id.to_string()));
+    let next = last.map(|user| cursor::encode(&user.id.to_string()));
     let view = |user: Listed| user_view(user, key.ok(), is_clear);
     let engine = environment.database.as_ref();
     let source = engine

@@ -2,7 +2,8 @@
 
 use super::overlay::{Constant, Status};
 use super::pattern;
-use crate::http::endpoint::{Parameter, ParameterKind};
+
+use crate::http::parameter::{Parameter, ParameterKind};
 use crate::http::request::Parameters;
 
 /// The parameters of filters.

@@ -11,7 +11,8 @@ use super::layers::fault::LayerFault;
 use super::layers::source::{Sources, label};
 use super::mask::Lists;
 use super::overlay::{Constant, Layer, Status, overlay};
-use super::view::{ConstantCounts, ConstantView, Constants, LayerView, ModelView};
+use super::view::constant::{ConstantView, ModelView};
+use super::view::{ConstantCounts, Constants, LayerView};
 
 /// Most constants of one answer: with values of at most 1,024 bytes it stays below Lambda's 6 MB.
 pub const MAX_CONSTANTS: usize = 5_000;

@@ -1,15 +1,15 @@
-//! The JSON of `GET /micro_flow_constants`. The only place where a constant's value may leave, after masking.
+//! The JSON of `GET /micro_flow_constants`.
+
+pub(super) mod comparison;
+pub(super) mod constant;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::compare::Comparison;
-use super::kind;
-use super::layers::layer::PendingReason;
-use super::layers::setting::Setting;
-use super::mask::{Lists, MaskReason, mask_reason};
-use super::overlay::{Constant, Link, Status};
+use super::overlay::Status;
+use comparison::Comparison;
+use constant::{ConstantView, ModelView};
 
 /// Constants of one environment.
 ///
@@ -90,15 +90,6 @@ pub struct Constants {
     pub warnings: Vec<String>,
 }
 
-/// Versions of the model that defines the constants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ModelView {
-    /// Version of the model; null when it has none.
-    pub version: Option<String>,
-    /// Version of the Mendix runtime that the model is made for; null when it says none.
-    pub runtime: Option<String>,
-}
-
 /// Something that sets values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerView {
@@ -134,118 +125,6 @@ pub struct ConstantCounts {
     pub pending_restart: u64,
 }
 
-/// A place that says something of a constant's value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "ConstantSource")]
-pub struct LinkView {
-    /// `model_metadata` or the `source` of a layer.
-    pub layer: String,
-    /// What the layer calls the constant: a variable, a key, a parameter; null where that is its name.
-    pub key: Option<String>,
-}
-
-impl LinkView {
-    pub(super) fn of(link: &Link) -> Self {
-        Self {
-            layer: link.source.clone(),
-            key: link.key.clone(),
-        }
-    }
-}
-
-/// One constant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ConstantView {
-    /// Whole name, `Module.Constant`; of a variable that stands for no constant of the model, the variable's.
-    pub name: String,
-    /// Whether `name` is the constant's own: a variable `MX_A_B_C` does not tell where its module ends.
-    pub name_exact: bool,
-    /// Module of the name; null when it has none.
-    pub module: Option<String>,
-    /// Type in the model, such as `String`, `Boolean`, `Integer`, `Decimal`, `DateTime`; null when it is not known.
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    /// How it comes by its value.
-    pub status: Status,
-    /// Where its value comes from.
-    pub source: LinkView,
-    /// All places that give it a value, lowest first; empty when none does.
-    pub chain: Vec<LinkView>,
-    /// Its value as text; null when it is masked or there is none.
-    pub value: Option<String>,
-    /// Whether the value is kept back.
-    pub masked: bool,
-    /// Why it is kept back; null when it is not.
-    pub mask_reason: Option<MaskReason>,
-    /// Whether it has a value, be it an empty one. False also when a layer takes the default's away.
-    pub is_set: bool,
-    /// Whether its value is the empty text, also of masked ones: an empty key is an accident. Null when the
-    /// value was not read.
-    pub is_empty: Option<bool>,
-    /// Whether the value is one of `type`; null when that cannot be told.
-    pub fits_type: Option<bool>,
-    /// Whether the next start gives it another value; null when nothing tells what runs now.
-    pub pending_restart: Option<bool>,
-    /// Why so; null when it does not.
-    pub pending_reason: Option<PendingReason>,
-}
-
-impl ConstantView {
-    /// Returns the view of `constant` with its value masked where a rule says so.
-    pub(super) fn of(constant: &Constant, lists: Lists<'_>) -> Self {
-        let mask_reason = reason(constant, lists);
-        let text = match &constant.setting {
-            Setting::Text(text) => Some(text.reveal()),
-            Setting::Null | Setting::Opaque | Setting::Unseen => None,
-        };
-        Self {
-            name: constant.name.clone(),
-            name_exact: constant.is_name_exact,
-            module: constant.module().map(str::to_owned),
-            kind: constant.kind.clone(),
-            status: constant.status,
-            source: LinkView::of(&constant.source()),
-            chain: constant.chain.iter().map(LinkView::of).collect(),
-            value: text.filter(|_| mask_reason.is_none()).map(str::to_owned),
-            masked: mask_reason.is_some(),
-            mask_reason,
-            is_set: constant.setting != Setting::Null,
-            is_empty: match constant.setting {
-                Setting::Unseen => None,
-                _ => Some(text.is_some_and(str::is_empty)),
-            },
-            fits_type: kind::fits(constant.kind.as_deref(), &constant.setting),
-            pending_restart: constant.is_pending,
-            pending_reason: constant.pending_reason,
-        }
-    }
-
-    /// Returns about how many bytes of JSON it takes.
-    pub(super) fn estimated_bytes(&self) -> usize {
-        const FIELDS: usize = 350;
-        let link =
-            |link: &LinkView| link.layer.len() + link.key.as_ref().map_or(4, String::len) + 24;
-        let chain: usize = self.chain.iter().chain([&self.source]).map(link).sum();
-        // A character may take two bytes more when it is escaped.
-        let value = self.value.as_ref().map_or(0, String::len);
-        FIELDS + self.name.len() * 2 + value * 2 + chain
-    }
-}
-
-fn reason(constant: &Constant, lists: Lists<'_>) -> Option<MaskReason> {
-    match &constant.setting {
-        Setting::Null => None,
-        _ if constant.status == Status::Obsolete => Some(MaskReason::UnknownConstant),
-        Setting::Unseen => Some(MaskReason::SecretSource),
-        _ if constant.is_secret => Some(MaskReason::SecretSource),
-        Setting::Opaque => Some(MaskReason::NotText),
-        Setting::Text(text) => {
-            let kind = constant.kind.as_deref();
-            mask_reason(&constant.name, kind, text.reveal(), lists)
-        }
-    }
-}
-
 impl ConstantCounts {
     /// Returns the numbers of `constants`.
     pub(super) fn of(constants: &[ConstantView]) -> Self {
@@ -263,88 +142,5 @@ impl ConstantCounts {
             } += 1;
         }
         counts
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn constant(status: Status, setting: Setting) -> Constant {
-        Constant {
-            name: "App.Password".to_owned(),
-            is_name_exact: true,
-            kind: Some("String".to_owned()),
-            status,
-            chain: vec![Link {
-                source: "m2ee.yaml".to_owned(),
-                key: None,
-            }],
-            setting,
-            is_secret: false,
-            is_pending: None,
-            pending_reason: None,
-        }
-    }
-
-    fn view(constant: &Constant) -> ConstantView {
-        ConstantView::of(constant, Lists::default())
-    }
-
-    #[test]
-    fn a_secret_is_masked_whichever_source_it_comes_from() {
-        for status in [Status::Default, Status::Overridden, Status::Obsolete] {
-            let view = view(&constant(status, Setting::text("NEVERLEAK")));
-
-            assert!(view.masked && view.is_set, "{view:?}");
-            assert_eq!(view.is_empty, Some(false));
-            assert!(!format!("{view:?}").contains("NEVERLEAK"));
-        }
-    }
-
-    /// No name, type, value or list of the fleet file ever shows what comes from a place for secrets.
-    #[test]
-    fn what_comes_from_a_place_for_secrets_is_never_shown() {
-        let everything = ["*".to_owned()];
-        let lists = Lists {
-            show: &everything,
-            hide: &[],
-        };
-        for kind in ["String", "Boolean", "Integer", "Decimal"] {
-            for text in ["true", "1", "plain", ""] {
-                for status in [Status::Overridden, Status::Obsolete] {
-                    let secret = Constant {
-                        name: "Sales.Url".to_owned(),
-                        kind: Some(kind.to_owned()),
-                        is_secret: true,
-                        ..constant(status, Setting::text(text))
-                    };
-                    let view = ConstantView::of(&secret, lists);
-
-                    assert_eq!((view.value, view.masked), (None, true), "{kind} {text}");
-                }
-            }
-        }
-        let unseen = constant(Status::Overridden, Setting::Unseen);
-        let view = ConstantView::of(&unseen, lists);
-        assert_eq!(
-            (view.masked, view.is_set, view.is_empty),
-            (true, true, None)
-        );
-    }
-
-    #[test]
-    fn an_empty_secret_is_told_without_showing_anything() {
-        let empty = view(&constant(Status::Default, Setting::text("")));
-        let none = view(&constant(Status::Missing, Setting::Null));
-
-        assert_eq!(
-            (empty.masked, empty.is_set, empty.is_empty),
-            (true, true, Some(true))
-        );
-        assert_eq!(
-            (none.masked, none.is_set, none.is_empty),
-            (false, false, Some(false))
-        );
     }
 }

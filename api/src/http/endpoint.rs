@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator};
 
+use crate::http::answer::Answer;
 use crate::http::caller::Caller;
+use crate::http::media_type::MediaType;
+use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
 use crate::http::request::Parameters;
-use crate::http::response::Answer;
 
 /// Facts of one endpoint: what the gateway, the template, the documents and the tests need to know.
 #[derive(Debug)]
@@ -24,113 +26,25 @@ pub struct Route {
     pub summary: &'static str,
     /// What the numbers mean, for the documents.
     pub description: &'static str,
+    /// Media types of a 200 answer. The first one is the default.
+    pub media_types: &'static [MediaType],
     /// Every parameter that is allowed.
     pub parameters: &'static [Parameter],
     /// Codes of the problems that this endpoint may answer beside those that every endpoint may.
     pub problems: &'static [crate::http::problem::Code],
-    /// Schema of the body of a 200 answer.
+    /// Schema of the body of a 200 answer that is JSON.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
-/// One query parameter.
+/// A scope that changes what a route answers. The token needs the route's own scope too.
 #[derive(Debug)]
-pub struct Parameter {
-    /// Name in the query.
+pub struct ExtraScope {
+    /// The scope.
     pub name: &'static str,
-    /// What it selects.
-    pub description: &'static str,
-    /// Which values are allowed.
-    pub kind: ParameterKind,
-    /// Whether a request without it is refused.
-    pub is_required: bool,
-}
-
-/// Values that a parameter may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParameterKind {
-    /// Text of 1 to 1,024 bytes.
-    Text,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// A whole number from 1 that may be left out.
-    OptionalNumber {
-        /// Greatest value.
-        most: u64,
-    },
-    /// A whole number.
-    Number {
-        /// Least value.
-        least: u64,
-        /// Greatest value.
-        most: u64,
-        /// Value when the parameter is absent.
-        default: u64,
-    },
-}
-
-impl Parameter {
-    /// Returns an optional text parameter.
-    pub const fn text(name: &'static str, description: &'static str) -> Self {
-        Self {
-            name,
-            description,
-            kind: ParameterKind::Text,
-            is_required: false,
-        }
-    }
-
-    /// Returns a text parameter that every request must have.
-    pub const fn required_text(name: &'static str, description: &'static str) -> Self {
-        Self {
-            name,
-            description,
-            kind: ParameterKind::Text,
-            is_required: true,
-        }
-    }
-
-    /// Returns an optional parameter that is one of `words`; it has no default.
-    pub const fn choice(
-        name: &'static str,
-        description: &'static str,
-        words: &'static [&'static str],
-    ) -> Self {
-        Self {
-            name,
-            description,
-            kind: ParameterKind::Choice(words),
-            is_required: false,
-        }
-    }
-
-    /// Returns a whole number from 1 to `most` that means nothing when it is left out.
-    pub const fn optional_number(name: &'static str, description: &'static str, most: u64) -> Self {
-        Self {
-            name,
-            description,
-            kind: ParameterKind::OptionalNumber { most },
-            is_required: false,
-        }
-    }
-
-    /// Returns a whole number from 1 to `most`.
-    pub const fn number(
-        name: &'static str,
-        description: &'static str,
-        most: u64,
-        default: u64,
-    ) -> Self {
-        Self {
-            name,
-            description,
-            kind: ParameterKind::Number {
-                least: 1,
-                most,
-                default,
-            },
-            is_required: false,
-        }
-    }
+    /// Path of the route.
+    pub path: &'static str,
+    /// What it allows, one line for the documents.
+    pub summary: &'static str,
 }
 
 /// One authorised request, with everything that a handler may know of it.
@@ -138,6 +52,8 @@ impl Parameter {
 pub struct Call<'a> {
     /// Who calls; holds the route's scope, where it has one.
     pub caller: &'a Caller,
+    /// The media type of the route that the request prefers.
+    pub media_type: MediaType,
     /// The query, checked against the route's parameters.
     pub parameters: &'a Parameters,
     /// Now.

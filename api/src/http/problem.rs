@@ -7,6 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// Methods that every path answers.
+pub(crate) const ALLOWED_METHODS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+
 /// Stable code of a problem: what a client may act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
@@ -192,8 +195,11 @@ impl Problem {
 
     /// The path exists, the method does not.
     pub fn method_not_allowed() -> Self {
-        Self::new(Code::MethodNotAllowed, "this path answers GET only")
-            .with("allowed", vec!["GET", "OPTIONS"])
+        Self::new(
+            Code::MethodNotAllowed,
+            "this path answers GET and HEAD only",
+        )
+        .with("allowed", ALLOWED_METHODS.to_vec())
     }
 
     /// The target exists but no run of it was good yet.
@@ -314,24 +320,6 @@ impl Problem {
             request_id: request_id.to_owned(),
             members: self.members.clone(),
         }
-    }
-}
-
-impl From<shared::store::StoreError> for Problem {
-    fn from(error: shared::store::StoreError) -> Self {
-        use shared::store::StoreError;
-        match error {
-            StoreError::Unavailable(_) | StoreError::Contended { .. } => Self::unavailable(error),
-            StoreError::Denied(_) | StoreError::Unreadable { .. } | StoreError::TooLarge { .. } => {
-                Self::internal(error)
-            }
-        }
-    }
-}
-
-impl From<shared::fleet::FleetError> for Problem {
-    fn from(error: shared::fleet::FleetError) -> Self {
-        Self::unavailable(error)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::http::endpoint::{Parameter, ParameterKind};
+use crate::http::parameter::{Parameter, ParameterKind};
 use crate::http::problem::Problem;
 
 /// Longest text of a parameter in bytes: S3's longest key.

@@ -1,4 +1,4 @@
-//! What an endpoint answers, and the HTTP response that is made of it.
+//! HTTP responses: the headers and the body that follow from an answer, a problem or a pre-flight request.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -6,80 +6,14 @@ use std::io::Write;
 use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use shared::clock;
 
-use crate::http::problem::Problem;
+use crate::http::answer::{Answer, Freshness};
+use crate::http::problem::{ALLOWED_METHODS, Problem};
 use crate::http::request::Request;
 
 /// Smallest body that is worth packing: below it gzip saves less than its header and our time cost.
 const GZIP_FROM_BYTES: usize = 1024;
-
-/// A good answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    body: Vec<u8>,
-    etag: String,
-    freshness: Freshness,
-    next: Option<String>,
-}
-
-/// How long an answer may be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Comes from snapshots: good until the next scheduled collection.
-    Snapshot {
-        /// When the oldest number in it was measured.
-        oldest_taken_at: DateTime<Utc>,
-        /// When the newest number in it was measured.
-        newest_taken_at: DateTime<Utc>,
-        /// When the first of its targets is due again.
-        next_due_at: DateTime<Utc>,
-    },
-    /// Was read live: must be asked for again every time.
-    Live,
-    /// Belongs to the deployed program.
-    Program,
-}
-
-impl Answer {
-    /// Returns an answer of `view`.
-    ///
-    /// `identity` is what two answers must share to count as the same for `If-None-Match`. It leaves out
-    /// what changes with time alone, such as an age.
-    ///
-    /// # Errors
-    ///
-    /// An internal problem when `view` has no JSON form.
-    pub fn json(
-        view: &impl Serialize,
-        identity: &impl Serialize,
-        freshness: Freshness,
-    ) -> Result<Self, Problem> {
-        let body = serde_json::to_vec(view).map_err(Problem::internal)?;
-        let identity = serde_json::to_vec(identity).map_err(Problem::internal)?;
-        let digest: String = Sha256::digest(&identity)
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        // Weak: the same for our purposes, though an age in the body differs.
-        Ok(Self {
-            body,
-            etag: format!("W/\"{digest}\""),
-            freshness,
-            next: None,
-        })
-    }
-
-    /// Returns the answer with a reference to the next page, a query string.
-    #[must_use]
-    pub fn with_next(mut self, query: Option<String>) -> Self {
-        self.next = query;
-        self
-    }
-}
 
 /// An HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +45,7 @@ impl Response {
                 body: Vec::new(),
             };
         }
-        headers.insert("Content-Type", "application/json".to_owned());
+        headers.insert("Content-Type", answer.media_type.content_type().to_owned());
         Self {
             status: 200,
             headers,
@@ -129,7 +63,7 @@ impl Response {
             headers.insert("WWW-Authenticate", "Bearer".to_owned());
         }
         if problem.status() == 405 {
-            headers.insert("Allow", "GET, OPTIONS".to_owned());
+            headers.insert("Allow", ALLOWED_METHODS.join(", "));
         }
         if let Some(seconds) = problem.retry_after_seconds() {
             headers.insert("Retry-After", seconds.to_string());
@@ -148,7 +82,7 @@ impl Response {
         if let Some(origin) = origin {
             headers.extend([
                 ("Access-Control-Allow-Origin", origin.to_owned()),
-                ("Access-Control-Allow-Methods", "GET, OPTIONS".to_owned()),
+                ("Access-Control-Allow-Methods", ALLOWED_METHODS.join(", ")),
                 (
                     "Access-Control-Allow-Headers",
                     "Authorization, If-None-Match".to_owned(),
@@ -171,6 +105,13 @@ impl Response {
             "Access-Control-Expose-Headers",
             "Age, ETag, Last-Modified, Link, Retry-After, X-Request-Id".to_owned(),
         );
+    }
+
+    /// Returns the response without its body, which is what a HEAD request gets. The headers stay.
+    #[must_use]
+    pub(crate) fn without_body(mut self) -> Self {
+        self.body = Vec::new();
+        self
     }
 
     fn packed(mut self, request: &Request) -> Self {
@@ -197,7 +138,10 @@ impl Response {
 
 fn common_headers(request: &Request) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
-        ("Vary", "Accept-Encoding, Authorization, Origin".to_owned()),
+        (
+            "Vary",
+            "Accept, Accept-Encoding, Authorization, Origin".to_owned(),
+        ),
         ("X-Content-Type-Options", "nosniff".to_owned()),
         ("X-Request-Id", request.id.clone()),
     ])

@@ -6,22 +6,23 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use shared::clock::Clock;
-use shared::config::{ALLOWED_ORIGINS, Reader};
 use shared::telemetry::{Metrics, error_chain};
 
+use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::endpoint::{Call, Endpoint};
+use crate::http::endpoint::{Call, Endpoint, Route};
+use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
 use crate::http::proxy;
 use crate::http::request::{Parameters, Request};
-use crate::http::response::{Answer, Response};
-use crate::routes::ROUTES;
+use crate::http::response::Response;
 
 /// Longest time for one answer. API Gateway gives up after 29 s and then says nothing of the reason.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(27);
 
 /// What all endpoints of one program share.
 pub struct Server {
+    routes: &'static [Route],
     endpoints: Vec<Endpoint>,
     allowed_origins: Vec<String>,
     client_limits: BTreeMap<String, BTreeSet<String>>,
@@ -31,13 +32,17 @@ pub struct Server {
 
 impl Server {
     /// Returns a server of `endpoints` that pages of `allowed_origins` may read.
+    ///
+    /// `routes` are those of the whole API: the paths of other programs exist here too, for methods they refuse.
     pub fn new(
+        routes: &'static [Route],
         endpoints: Vec<Endpoint>,
         allowed_origins: Vec<String>,
         clock: Arc<dyn Clock>,
         metrics: Metrics,
     ) -> Self {
         Self {
+            routes,
             endpoints,
             allowed_origins,
             client_limits: BTreeMap::new(),
@@ -51,11 +56,6 @@ impl Server {
     pub fn with_client_limits(mut self, limits: BTreeMap<String, BTreeSet<String>>) -> Self {
         self.client_limits = limits;
         self
-    }
-
-    /// Returns the origins that the configuration allows.
-    pub fn allowed_origins(reader: &Reader<'_>) -> Vec<String> {
-        reader.list(ALLOWED_ORIGINS)
     }
 
     /// Answers one gateway event within [`ANSWER_TIMEOUT`].
@@ -84,14 +84,17 @@ impl Server {
         if let Some(origin) = origin {
             response.allow_origin(origin);
         }
+        if request.method == "HEAD" {
+            response = response.without_body();
+        }
         self.log(&request, &response, started_at);
         proxy::encode(response)
     }
 
     async fn answer(&self, request: &Request) -> Result<Answer, Problem> {
-        // Also of paths that another program answers: what is no GET of them comes to `api-public`.
-        let is_path = ROUTES.iter().any(|route| route.path == request.path);
-        if is_path && request.method != "GET" {
+        // Includes the paths of other programs: the gateway sends their other methods to `api-public`.
+        let is_path = self.routes.iter().any(|route| route.path == request.path);
+        if is_path && !matches!(request.method.as_str(), "GET" | "HEAD") {
             return Err(Problem::method_not_allowed());
         }
         let endpoint = self
@@ -108,6 +111,7 @@ impl Server {
         let parameters = Parameters::check(&request.query, endpoint.route.parameters)?;
         let call = Call {
             caller: &caller,
+            media_type: MediaType::negotiate(endpoint.route.media_types, request.header("accept")),
             parameters: &parameters,
             now: self.clock.now(),
             request_id: &request.id,
@@ -175,6 +179,18 @@ mod tests {
     use super::*;
     use crate::http::endpoint::Handler;
 
+    static ROUTES: [Route; 1] = [Route {
+        path: "/never",
+        function: "api-never",
+        scope: None,
+        summary: "",
+        description: "",
+        media_types: &[MediaType::Json],
+        parameters: &[],
+        problems: &[],
+        schema: |_| schemars::json_schema!({}),
+    }];
+
     struct Never;
 
     #[async_trait]
@@ -186,10 +202,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_never_answers_is_unavailable_before_the_gateway_gives_up() {
-        let endpoint = Endpoint::new(&crate::health::ROUTE, Never);
+        let endpoint = Endpoint::new(&ROUTES[0], Never);
         let clock = Arc::new(FixedClock::at("2026-01-12T11:00:00Z"));
-        let server = Server::new(vec![endpoint], Vec::new(), clock, Metrics::Off);
-        let event = json!({"resource": "/health", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"}});
+        let server = Server::new(&ROUTES, vec![endpoint], Vec::new(), clock, Metrics::Off);
+        let event = json!({"resource": "/never", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"}});
 
         let asked = tokio::time::Instant::now();
         let answer = server.handle(serde_json::from_value(event).unwrap()).await;

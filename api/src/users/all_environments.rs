@@ -10,13 +10,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::UsersError;
 use super::reader::Users;
-use super::view::{SweepItem, UserSweep};
-use super::{MAX_ENVIRONMENTS, counts_identity};
+use super::view::{SweepItem, UserCounts, UserSweep};
+use crate::http::answer::{Answer, Freshness};
+use crate::http::cursor;
 use crate::http::endpoint::Call;
 use crate::http::problem::Problem;
-use crate::http::response::{Answer, Freshness};
-use crate::targets;
 
+/// Most environments of one page.
+const MAX_ENVIRONMENTS: u64 = 100;
 /// Databases that are read at the same time.
 pub const READS_AT_ONCE: usize = 16;
 /// Longest time for all of them: what is not there by then has a time-out of its own.
@@ -30,7 +31,7 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let after = match call.parameters.text("cursor") {
         None => String::new(),
-        Some(cursor) => targets::decode_text_cursor(cursor).ok_or_else(targets::bad_cursor)?,
+        Some(cursor) => cursor::decode(cursor).ok_or_else(cursor::problem)?,
     };
     let limit = call.parameters.number("limit").min(MAX_ENVIRONMENTS);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -44,7 +45,7 @@ pub(super) async fn answer(
     let has_more = environments.len() > limit;
     environments.truncate(limit);
     let last = environments.last().filter(|_| has_more);
-    let next = last.map(|environment| targets::encode_text_cursor(&environment.name));
+    let next = last.map(|environment| cursor::encode(&environment.name));
 
     let deadline = Instant::now() + SWEEP_TIMEOUT;
     let readings: Vec<_> = environments
@@ -58,10 +59,10 @@ pub(super) async fn answer(
     let sweep = UserSweep { items, next };
     let mut identity = sweep.clone();
     for item in &mut identity.items {
-        item.counts = item.counts.as_ref().map(counts_identity);
+        item.counts = item.counts.as_ref().map(UserCounts::identity);
     }
     let next = sweep.next.as_deref();
-    let next = next.map(|cursor| targets::next_query(call, cursor));
+    let next = next.map(|cursor| cursor::next_query(call, cursor));
     Ok(Answer::json(&sweep, &identity, Freshness::Live)?.with_next(next))
 }
 

@@ -8,8 +8,9 @@ use shared::fleet::{DatabaseTarget, Engine};
 use super::connection::{Connection, Row};
 use super::error::UsersError;
 use super::grants;
-use super::pool::Question;
-use super::schema::{Linked, Purpose, Schema, USER};
+use super::question::Question;
+use super::schema::columns::{Purpose, USER};
+use super::schema::{Linked, Schema};
 use super::statement::{Parts, exact, folded, same};
 
 const ACCOUNTS: &str = include_str!("accounts.sql");

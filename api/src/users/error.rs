@@ -4,7 +4,7 @@ use shared::database::DatabaseError;
 use shared::fleet::{DatabaseTarget, Engine};
 
 use super::grants;
-use super::schema;
+use super::schema::columns;
 
 /// Why users could not be read.
 ///
@@ -46,7 +46,7 @@ impl UsersError {
             },
             // Whoever has a right on any of its tables may use a database.
             (DatabaseError::Denied(_), Engine::Mysql) => Self::GrantsMissing {
-                statements: grants::select_statements(target, schema::required()),
+                statements: grants::select_statements(target, columns::required()),
             },
             (error, _) => Self::Database(error),
         }

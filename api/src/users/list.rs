@@ -9,7 +9,8 @@ use shared::fleet::{DatabaseTarget, Engine};
 use super::connection::{Connection, Row};
 use super::counts::{denied_later, external_users, missing, timestamp, versions, with_roles};
 use super::error::UsersError;
-use super::schema::{Purpose, Schema};
+use super::schema::Schema;
+use super::schema::columns::Purpose;
 use super::statement::{Parts, same, time_text};
 
 const LIST: &str = include_str!("list.sql");

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::connection::Connection;
 use super::counts::Tally;
 use super::error::UsersError;
+use super::question::Question;
 
 /// Longest wait for a warm connection's sign of life, which is asked for each time: a function instance may have
 /// been frozen for an hour without noticing.
@@ -70,13 +71,6 @@ struct Counted {
     question: Question,
     at: DateTime<Utc>,
     tally: Tally,
-}
-
-/// What counts depend on beside the database itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
-    pub(super) administrator: String,
-    pub(super) session_timeout: Duration,
 }
 
 /// The right to read one database, until it is dropped.

@@ -10,7 +10,8 @@ use shared::fleet::{DatabaseTarget, Environment};
 use super::counts::{self, Tally};
 use super::error::UsersError;
 use super::list::{self, ListQuery, Page};
-use super::pool::{Pool, Question};
+use super::pool::Pool;
+use super::question::Question;
 use super::view::{
     ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
     RuntimeMetric, Sessions, UserCounts, UserSource,

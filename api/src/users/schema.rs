@@ -3,7 +3,8 @@
 //! Mendix's tables differ between versions, so columns are looked for, not expected, and how tables hang together is
 //! looked up in Mendix's own catalogue. Reads catalogues only.
 
-mod catalogue;
+pub(super) mod catalogue;
+pub(super) mod columns;
 mod mysql;
 mod postgres;
 
@@ -14,178 +15,13 @@ use shared::fleet::{DatabaseTarget, Engine};
 use super::connection::Connection;
 use super::error::UsersError;
 use super::grants;
-use catalogue::Association;
-
-/// A column: its table and its name.
-pub(super) type Column = (String, String);
-/// A column whose table and name are well known.
-type Known = (&'static str, &'static str);
-
-pub(super) const USER: &str = "system$user";
-const VERSION: &str = "mendixsystem$version";
-const SESSION: &str = "system$session";
-const SESSION_USER: &str = "system$session_user";
-const REPORT: &str = "system$userreportinfo";
-const REPORT_USER: &str = "system$userreportinfo_user";
-const ROLE: &str = "system$userrole";
-const ROLES: &str = "system$userroles";
-const CATALOGUE_ENTITY: &str = "mendixsystem$entity";
-const CATALOGUE_ASSOCIATION: &str = "mendixsystem$association";
-/// Entity that the module `UserCommons` keeps the identifiers of metering in.
-const IDENTIFIER_ENTITY: &str = "UserCommons.NamedUserIdentifier";
-const IDENTIFIER: &str = "usercommons$nameduseridentifier";
-const IDENTIFIER_USER: &str = "usercommons$nameduseridentifier_user";
-
-/// Columns that every Mendix version has.
-const REQUIRED: [Known; 8] = [
-    (USER, "id"),
-    (USER, "name"),
-    (USER, "lastlogin"),
-    (USER, "blocked"),
-    (USER, "active"),
-    (USER, "webserviceuser"),
-    (USER, "isanonymous"),
-    (VERSION, "lastsyncdate"),
-];
-const SESSIONS: [Known; 2] = [(SESSION, "id"), (SESSION, "lastactive")];
-const SESSION_TABLE: [Known; 2] = [
-    (SESSION_USER, "system$sessionid"),
-    (SESSION_USER, "system$userid"),
-];
-const SESSION_COLUMN: [Known; 1] = [(SESSION, "system$session_user")];
-/// Mendix before 7.5 has no user types.
-const REPORTS: [Known; 2] = [(REPORT, "id"), (REPORT, "usertype")];
-const REPORT_TABLE: [Known; 2] = [
-    (REPORT_USER, "system$userreportinfoid"),
-    (REPORT_USER, "system$userid"),
-];
-const REPORT_COLUMN: [Known; 1] = [(REPORT, "system$userreportinfo_user")];
-const USER_ROLES: [Known; 2] = [(ROLE, "id"), (ROLE, "name")];
-const ROLE_TABLE: [Known; 2] = [(ROLES, "system$userid"), (ROLES, "system$userroleid")];
-/// The same with the role's column first, as other associations have it.
-const ROLE_TABLE_BY_OTHER: [Known; 2] = [ROLE_TABLE[1], ROLE_TABLE[0]];
-/// Apps without module `UserCommons` 2.2.0 or newer have none.
-const IDENTIFIERS: [Known; 2] = [(IDENTIFIER, "id"), (IDENTIFIER, "value")];
-const IDENTIFIER_TABLE: [Known; 2] = [
-    (IDENTIFIER_USER, "usercommons$nameduseridentifierid"),
-    (IDENTIFIER_USER, "system$userid"),
-];
-const IDENTIFIER_COLUMN: [Known; 1] = [(IDENTIFIER, "usercommons$nameduseridentifier_user")];
-/// Mendix before 9 does not store it.
-const MENDIX_VERSION: [Known; 1] = [(VERSION, "mendixversion")];
-const MODEL_VERSION: [Known; 1] = [(VERSION, "modelversionnumber")];
-/// Old versions do not store it.
-const BLOCKED_SINCE: [Known; 1] = [(USER, "blockedsince")];
-const CREATED: [Known; 1] = [(USER, "createddate")];
-const ENTITY: [Known; 1] = [(USER, "submetaobjectname")];
-
-/// Mendix's catalogue, as far as it is read.
-const ENTITIES: [Known; 3] = [
-    (CATALOGUE_ENTITY, "id"),
-    (CATALOGUE_ENTITY, "entity_name"),
-    (CATALOGUE_ENTITY, "table_name"),
-];
-const ASSOCIATIONS: [Known; 6] = [
-    (CATALOGUE_ASSOCIATION, "association_name"),
-    (CATALOGUE_ASSOCIATION, "table_name"),
-    (CATALOGUE_ASSOCIATION, "parent_entity_id"),
-    (CATALOGUE_ASSOCIATION, "child_entity_id"),
-    (CATALOGUE_ASSOCIATION, "parent_column_name"),
-    (CATALOGUE_ASSOCIATION, "child_column_name"),
-];
-
-/// All that counts read where it exists.
-const COUNTED: [&[Known]; 16] = [
-    &REQUIRED,
-    &ENTITIES,
-    &ASSOCIATIONS,
-    &SESSIONS,
-    &SESSION_TABLE,
-    &SESSION_COLUMN,
-    &REPORTS,
-    &REPORT_TABLE,
-    &REPORT_COLUMN,
-    &USER_ROLES,
-    &ROLE_TABLE,
-    &IDENTIFIERS,
-    &IDENTIFIER_TABLE,
-    &IDENTIFIER_COLUMN,
-    &MENDIX_VERSION,
-    &MODEL_VERSION,
-];
-/// All that a list reads where it exists.
-const LISTED: [&[Known]; 13] = [
-    &REQUIRED,
-    &ENTITIES,
-    &ASSOCIATIONS,
-    &REPORTS,
-    &REPORT_TABLE,
-    &REPORT_COLUMN,
-    &USER_ROLES,
-    &ROLE_TABLE,
-    &BLOCKED_SINCE,
-    &CREATED,
-    &ENTITY,
-    &MENDIX_VERSION,
-    &MODEL_VERSION,
-];
-
-/// What is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Counts,
-    List,
-}
-
-impl Purpose {
-    /// Returns the columns that it reads where they exist.
-    fn columns(self) -> BTreeSet<Column> {
-        let parts: &[&[Known]] = match self {
-            Self::Counts => &COUNTED,
-            Self::List => &LISTED,
-        };
-        parts.iter().copied().flatten().map(owned).collect()
-    }
-}
-
-fn owned(column: &Known) -> Column {
-    (column.0.to_owned(), column.1.to_owned())
-}
-
-fn is_same(known: &Known, column: &Column) -> bool {
-    known.0 == column.0 && known.1 == column.1
-}
-
-/// Returns the columns that every Mendix version has.
-pub(super) fn required() -> impl Iterator<Item = (&'static str, &'static str)> {
-    REQUIRED.into_iter()
-}
-
-/// Returns whether every version of the table that has the column has it, so that a right on it can be given.
-fn is_of_every_version(column: &Column) -> bool {
-    let sometimes: [&[Known]; 8] = [
-        &SESSION_COLUMN,
-        &REPORT_COLUMN,
-        &IDENTIFIER_COLUMN,
-        &MENDIX_VERSION,
-        &MODEL_VERSION,
-        &BLOCKED_SINCE,
-        &CREATED,
-        &ENTITY,
-    ];
-    let mut sometimes = sometimes.iter().copied().flatten();
-    !sometimes.any(|known| is_same(known, column))
-}
-
-/// How rows of another table refer to users: a table with both ids, which may be the other table itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) table: String,
-    /// Column with the user's id.
-    pub(super) user: String,
-    /// Column with the other's id.
-    pub(super) other: String,
-}
+use catalogue::{Association, Link};
+use columns::{
+    ASSOCIATIONS, BLOCKED_SINCE, CREATED, Column, ENTITIES, ENTITY, IDENTIFIER_COLUMN,
+    IDENTIFIER_ENTITY, IDENTIFIER_TABLE, IDENTIFIERS, Known, MENDIX_VERSION, MODEL_VERSION, Probed,
+    Purpose, REPORT_COLUMN, REPORT_TABLE, REPORTS, REQUIRED, ROLE_TABLE_BY_OTHER, SESSION_COLUMN,
+    SESSION_TABLE, SESSIONS, USER_ROLES, owned,
+};
 
 /// A table and how its rows refer to users.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,16 +44,6 @@ pub(super) struct Schema {
     pub(super) has_blocked_since: bool,
     pub(super) has_created: bool,
     pub(super) has_entity: bool,
-}
-
-/// What a probe found out.
-struct Probed {
-    /// Columns that exist.
-    existing: BTreeSet<Column>,
-    /// Those of them that the role may read.
-    readable: BTreeSet<Column>,
-    /// Rights that lack beside those on columns, as statements.
-    lacking: Vec<String>,
 }
 
 impl Schema {
@@ -350,16 +176,6 @@ impl Schema {
     }
 }
 
-impl Link {
-    fn of(table: &str, user: &str, other: &str) -> Self {
-        Self {
-            table: table.to_owned(),
-            user: user.to_owned(),
-            other: other.to_owned(),
-        }
-    }
-}
-
 async fn probe(
     connection: &mut Connection,
     target: &DatabaseTarget,
@@ -388,6 +204,7 @@ fn further(associations: &[Association], wanted: &BTreeSet<Column>) -> BTreeSet<
 
 #[cfg(test)]
 mod tests {
+    use super::columns::{SESSION, SESSION_USER};
     use super::*;
 
     #[test]

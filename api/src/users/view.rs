@@ -90,6 +90,17 @@ pub struct UserCounts {
     pub warnings: Vec<String>,
 }
 
+impl UserCounts {
+    /// Returns the counts without what changes with time alone.
+    pub(super) fn identity(&self) -> Self {
+        Self {
+            as_of: DateTime::UNIX_EPOCH,
+            age_seconds: 0,
+            ..self.clone()
+        }
+    }
+}
+
 /// Where users come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UserSource {

@@ -10,5 +10,7 @@ mod constants;
 mod harness;
 mod leaks;
 mod logs;
+mod media_types;
+mod openapi;
 mod sizes;
 mod users;

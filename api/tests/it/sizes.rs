@@ -5,6 +5,7 @@ mod http;
 mod refresh;
 mod tables;
 
+use api::routes::{EXTRA_SCOPES, ROUTES};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub(crate) fn server(world: &World) -> TestServer {
         api::bucket_size::endpoint(Arc::clone(&world.fleet), world.reader()),
         api::table_size::endpoint(Arc::clone(&world.fleet), world.reader()),
         api::health::endpoint(),
-        api::openapi::endpoint(),
+        api::openapi::endpoint(ROUTES, EXTRA_SCOPES),
     ])
 }
 

@@ -144,8 +144,8 @@ class Expanded(unittest.TestCase):
             if properties["FunctionName"] == {"Ref": "ApiPublic"}:
                 self.assertRegex(arn, r"/(GET/(openapi.json|health)|\*/[a-z_.*]+)\"", name)
             else:
-                self.assertRegex(arn, r"/GET/[a-z_.]+\"", name)
-        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 13)
+                self.assertRegex(arn, r"/(GET|HEAD)/[a-z_.]+\"", name)
+        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 17)
 
     def test_the_gateway_checks_parameters_and_repeats_no_header(self):
         body = self.resources["Api"]["Properties"]["Body"]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use api::deployment_key::DeploymentKey;
 use api::http::server::Server;
-use api::routes::{self, Ports};
+use api::routes::{self, Ports, ROUTES};
 use collector::collect::CollectorPorts;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
@@ -109,6 +109,7 @@ impl Parts {
             users_cache: self.users_cache,
         };
         Server::new(
+            ROUTES,
             routes::all(&ports),
             allowed_origins,
             Arc::clone(&self.clock),

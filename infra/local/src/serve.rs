@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::http::server::Server;
 use collector::{Collector, Source};
-use shared::config::Reader;
+use shared::config::{ALLOWED_ORIGINS, Reader};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -102,7 +101,7 @@ async fn serve(
         FLEET_EVERY
     });
     let overlay = Arc::new(Overlay(variables.clone()));
-    let origins = Server::allowed_origins(&Reader::new(&*overlay));
+    let origins = Reader::new(&*overlay).list(ALLOWED_ORIGINS);
     let parts = Parts::open(&options.data, &fleet, stand_in.as_ref(), overlay, every).await?;
     // A fleet that cannot be read is told now, not an interval later.
     let targets = parts.fleet.current().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::is_secret_name;
+use super::names::is_secret_name;
 
 /// Shortest text that counts as a random key: 24 characters are 18 bytes of base64 or 12 of hexadecimal.
 const KEY_LENGTH: usize = 24;

@@ -3,7 +3,7 @@
 use shared::database::DatabaseError;
 use shared::fleet::Engine;
 
-use super::{Column, Link};
+use super::columns::Column;
 use crate::users::connection::{Connection, Row};
 use crate::users::statement::Parts;
 
@@ -11,6 +11,16 @@ const ASSOCIATIONS: &str = include_str!("../associations.sql");
 /// Longest name of a table or column: PostgreSQL has 63 bytes, MySQL 64 characters.
 const NAME_LIMIT: usize = 128;
 const USER_ENTITY: &str = "System.User";
+
+/// How rows of another table refer to users: a table with both ids, which may be the other table itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::users) struct Link {
+    pub(in crate::users) table: String,
+    /// Column with the user's id.
+    pub(in crate::users) user: String,
+    /// Column with the other's id.
+    pub(in crate::users) other: String,
+}
 
 /// An association of users with another entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +32,16 @@ pub(super) struct Association {
     /// The other entity's table.
     pub(super) table: String,
     pub(super) link: Link,
+}
+
+impl Link {
+    pub(super) fn of(table: &str, user: &str, other: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            user: user.to_owned(),
+            other: other.to_owned(),
+        }
+    }
 }
 
 /// Reads the associations; rows with names that no table of Mendix has are left out.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::database::DatabaseError;
 use shared::fleet::{DatabaseTarget, Engine};
 
-use super::{Column, Probed};
+use super::columns::{ASSOCIATIONS, Column, ENTITIES, Probed, REQUIRED, is_of_every_version};
 use crate::users::connection::Connection;
 use crate::users::error::UsersError;
 use crate::users::grants;
@@ -53,12 +53,12 @@ pub(super) async fn probe(
     if !refused.is_empty() {
         let catalogued = catalogued(connection, target, &mut lacking).await?;
         for (table, columns) in refused {
-            let is_required = super::REQUIRED.iter().any(|(known, _)| *known == table);
+            let is_required = REQUIRED.iter().any(|(known, _)| *known == table);
             if is_required || catalogued.contains(table) {
                 // Columns of some versions only are asked for once the others may be read.
                 let column = |column: &str| (table.to_owned(), column.to_owned());
                 let columns = columns.into_iter().map(column);
-                existing.extend(columns.filter(super::is_of_every_version));
+                existing.extend(columns.filter(is_of_every_version));
             }
         }
     }
@@ -186,7 +186,7 @@ async fn catalogued(
         match asked.await {
             Ok(rows) => tables.extend(rows.into_iter().flatten().flatten()),
             Err(DatabaseError::Denied(_)) => {
-                let columns = super::ENTITIES.iter().chain(&super::ASSOCIATIONS);
+                let columns = ENTITIES.iter().chain(&ASSOCIATIONS);
                 let columns = columns.filter(|(table, _)| *table == catalogue);
                 lacking.extend(grants::select_statements(target, columns.copied()));
             }

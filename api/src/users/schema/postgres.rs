@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::fleet::{DatabaseTarget, Engine};
 
-use super::{Column, Probed};
+use super::columns::{Column, Probed};
 use crate::users::connection::Connection;
 use crate::users::error::UsersError;
 use crate::users::grants;

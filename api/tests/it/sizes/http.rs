@@ -122,7 +122,7 @@ async fn bad_requests_are_told_what_is_allowed() {
             .ask(get(path).scopes(BUCKET_SCOPE).method("DELETE"))
             .await;
         refused.problem(405, "method_not_allowed");
-        assert_eq!(refused.header("allow"), "GET, OPTIONS");
+        assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
     }
     server
         .ask(get("/health?x=1"))
@@ -209,4 +209,23 @@ async fn health_and_the_document_need_no_token() {
         .await;
     assert_eq!(document.header("content-encoding"), "gzip");
     assert_eq!(document.json()["openapi"], "3.1.0");
+}
+
+#[tokio::test]
+async fn a_head_request_gets_the_headers_of_get_and_no_body() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    for path in ["/bucket_size", "/table_size", "/openapi.json"] {
+        let ask = || get(path).scopes(&format!("{BUCKET_SCOPE} {TABLE_SCOPE}"));
+
+        let whole = server.ask(ask()).await;
+        let head = server.ask(ask().method("HEAD")).await;
+
+        assert_eq!(
+            (head.status, &head.headers),
+            (200, &whole.headers),
+            "{path}"
+        );
+        assert!(head.text.is_empty() && !whole.text.is_empty(), "{path}");
+    }
 }

@@ -95,8 +95,10 @@ fn every_route_is_a_path_of_its_function_with_its_scope_and_all_else_is_public()
         }
     }
 
-    // A GET of each path, all else of it, and all other paths.
-    assert_eq!(found.len(), 2 * ROUTES.len() + 1);
+    // GET and ANY of each path, HEAD of those with a scope, and all other paths. ANY of an open path leads to its own
+    // function, so it needs no HEAD.
+    let with_scope = ROUTES.iter().filter(|route| route.scope.is_some());
+    assert_eq!(found.len(), 2 * ROUTES.len() + with_scope.count() + 1);
     assert_eq!(
         found[&("/{proxy+}".to_owned(), "ANY".to_owned())].0,
         "api-public"
@@ -125,6 +127,12 @@ fn every_route_is_a_path_of_its_function_with_its_scope_and_all_else_is_public()
             .map(|parameter| format!("method.request.querystring.{}", parameter.name))
             .collect();
         assert_eq!(required, expected, "{}", route.path);
+        if route.scope.is_some() {
+            let (head_binary, mut head) =
+                found[&(route.path.to_owned(), "HEAD".to_owned())].clone();
+            head["Method"] = "GET".into();
+            assert_eq!((&head_binary, &head), (binary, event), "{}", route.path);
+        }
         let (binary, event) = &found[&(route.path.to_owned(), "ANY".to_owned())];
         assert_eq!(
             (binary.as_str(), &event["Auth"]["Authorizer"]),
