@@ -7,6 +7,7 @@
 )]
 
 mod agreement;
+mod architecture;
 mod commands;
 mod docs;
 mod end_to_end;
