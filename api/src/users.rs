@@ -1,5 +1,6 @@
-//! `GET /users`: how many users environments have and, page by page, what accounts there are, live from the apps'
-//! databases. Who they are is for holders of a scope of its own only.
+//! `GET /users`: counts the users of environments or lists their accounts, live from the apps' databases.
+//!
+//! Names are shown only to tokens with a scope of their own.
 
 mod all_environments;
 mod connection;
@@ -33,20 +34,20 @@ use crate::http::problem::{Code, Problem};
 use crate::targets;
 use list::{Listed, Page};
 
-pub use all_environments::{READS_AT_ONCE, SWEEP_TIMEOUT};
+pub use all_environments::{ALL_ENVIRONMENTS_TIMEOUT, READS_AT_ONCE};
 pub use connection::STATEMENT_TIMEOUT;
 pub use counts::MAX_ROLES;
 pub use error::UsersError;
 pub use grants::grants_script;
 pub use list::ListQuery;
-pub use pool::{MAX_WAITING, MAX_WARM, PING_TIMEOUT};
+pub use pool::{MAX_IDLE, MAX_WAITING, PING_TIMEOUT};
 pub use reader::{READ_TIMEOUT, Users};
 pub use view::{
-    ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
-    RuntimeMetric, Sessions, SweepItem, UserCounts, UserList, UserSource, UserSweep, UserView,
+    ActiveByKind, EnvironmentUsers, FleetUsers, HumansByUserType, LicenseEstimate, Metering,
+    NamedUsers, RoleCount, RuntimeMetric, Sessions, UserCounts, UserList, UserSource, UserView,
 };
 
-/// Scope that a token must have, beside the route's, to be shown names.
+/// Scope that a token needs, in addition to the route's, to see names.
 pub const NAMES_SCOPE: &str = "mrt/users.pii";
 
 /// Facts of this endpoint.
@@ -55,35 +56,32 @@ pub const ROUTE: Route = Route {
     function: "api-users",
     scope: Some("mrt/users.read"),
     summary: "Users of environments",
-    description: "Accounts and sessions, counted now in the app's own database, all in one moment: the three official \
-                  numbers of named users side by side, and what they are made of. Without `environment`, of all \
+    description: "Accounts and sessions, counted now in the app's own database from one state of it: the three official \
+                  numbers of named users side by side, and what they consist of. Without `environment`, all \
                   environments, each with its counts or its own problem. With `view=list`, the accounts themselves, \
                   under pseudonyms. Never an e-mail address or a person's full name.",
     media_types: &[MediaType::Json],
     parameters: &[
-        Parameter::text("environment", "Only this environment; a list needs it."),
+        Parameter::text("environment", "Only this environment. Required for a list."),
         Parameter::choice(
             "view",
-            "Counts, which is the default, or a list.",
+            "Counts (the default) or a list.",
             &["counts", "list"],
         ),
         Parameter::choice(
             "active",
-            "List: only accounts that may log in, or may not.",
+            "List: only accounts that may log in (`true`) or may not (`false`).",
             &["true", "false"],
         ),
         Parameter::choice(
             "kind",
-            "List: only accounts of this kind. Without it people and web services.",
+            "List: only accounts of this kind. Without it, people and web services.",
             list::KINDS,
         ),
-        Parameter::text(
-            "role",
-            "List: only accounts that have the role of this name.",
-        ),
+        Parameter::text("role", "List: only accounts with this role."),
         Parameter::optional_number(
             "inactive_days",
-            "List: only accounts without a login for this many days; who never logged in counts from its creation.",
+            "List: only accounts without a login for this many days. An account that never logged in counts from its creation.",
             36_500,
         ),
         Parameter::choice(
@@ -93,11 +91,11 @@ pub const ROUTE: Route = Route {
         ),
         Parameter::number(
             "limit",
-            "Most accounts of one page, or environments: of those 100.",
+            "Most accounts on one page, or environments (at most 100 of them).",
             1_000,
             100,
         ),
-        Parameter::text("cursor", "The `next` of the page before."),
+        Parameter::text("cursor", "The `next` of the previous page."),
     ],
     problems: &[
         Code::NotFound,
@@ -110,14 +108,14 @@ pub const ROUTE: Route = Route {
     schema: |generator| {
         let views = [
             generator.subschema_for::<UserCounts>(),
-            generator.subschema_for::<UserSweep>(),
+            generator.subschema_for::<FleetUsers>(),
             generator.subschema_for::<UserList>(),
         ];
         schemars::json_schema!({"oneOf": views})
     },
 };
 
-/// Parameters that mean something for lists only.
+/// Parameters that apply to lists only.
 const LIST_ONLY: [&str; 5] = ["active", "kind", "role", "inactive_days", "names"];
 
 struct GetUsers {
@@ -138,7 +136,7 @@ impl Handler for GetUsers {
             return Box::pin(self.list(&call)).await;
         }
         if let Some(name) = LIST_ONLY.iter().find(|name| call.parameters.is_given(name)) {
-            let detail = format!("the parameter {name:?} is for view=list only");
+            let detail = format!("the parameter {name:?} applies to view=list only");
             return Err(Problem::bad_parameter(name, detail));
         }
         let fleet = self.fleet.current().await?;
@@ -147,7 +145,7 @@ impl Handler for GetUsers {
         }
         let environment = targets::environment(&fleet, &call)?;
         let counts = self.users.counts(environment, call.now).await?;
-        // Two answers with the same counts are the same answer, whenever they were counted.
+        // Answers with the same counts are the same answer, whenever they were counted.
         Answer::json(&counts, &counts.identity(), Freshness::Live)
     }
 }
@@ -155,14 +153,14 @@ impl Handler for GetUsers {
 impl GetUsers {
     async fn list(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         if call.parameters.text("environment").is_none() {
-            let detail = "the parameter \"environment\" is missing: a list is of one environment";
+            let detail = "the parameter \"environment\" is missing: a list covers one environment";
             return Err(Problem::bad_parameter("environment", detail));
         }
         let is_clear = call.parameters.text("names") == Some("clear");
         if is_clear && !call.caller.has_scope(NAMES_SCOPE) {
             return Err(Problem::scope_missing(NAMES_SCOPE));
         }
-        // The key at the same time: one secret, and mostly known.
+        // The key is read concurrently; it is usually cached.
         let (fleet, key) = Box::pin(join(self.fleet.current(), self.key.key())).await;
         let fleet = fleet?;
         let environment = targets::environment(&fleet, call)?;
@@ -186,7 +184,7 @@ impl GetUsers {
     }
 }
 
-/// Says who was shown the names of how many users of which environment, at any log level. No names.
+/// Logs who was shown how many names of which environment, at any log level. Contains no names.
 fn audit(call: &Call<'_>, environment: &Environment, count: usize) {
     tracing::info!(
         target: "audit",
@@ -250,7 +248,7 @@ fn list_view(
     }
 }
 
-/// The only place where a name may leave.
+/// Builds one user's view: the only place where a name may leave.
 fn user_view(user: Listed, key: Option<&Key>, is_clear: bool) -> UserView {
     let pseudonym = key.zip(user.name.as_deref());
     UserView {
@@ -295,8 +293,8 @@ impl From<UsersError> for Problem {
                 | DatabaseError::Missing(_)
                 | DatabaseError::TooManyConnections(_)
                 | DatabaseError::Credentials(_) => {
-                    let fault = error.code();
-                    Self::unreachable(error).with("fault", fault)
+                    let cause = error.code();
+                    Self::unreachable(error).with("cause", cause)
                 }
             },
         }

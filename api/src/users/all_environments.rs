@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::UsersError;
 use super::reader::Users;
-use super::view::{SweepItem, UserCounts, UserSweep};
+use super::view::{EnvironmentUsers, FleetUsers, UserCounts};
 use crate::http::answer::{Answer, Freshness};
 use crate::http::cursor;
 use crate::http::endpoint::Call;
@@ -18,10 +18,10 @@ use crate::http::problem::Problem;
 
 /// Most environments of one page.
 const MAX_ENVIRONMENTS: u64 = 100;
-/// Databases that are read at the same time.
+/// Databases that are read concurrently.
 pub const READS_AT_ONCE: usize = 16;
-/// Longest time for all of them: what is not there by then has a time-out of its own.
-pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time limit for all of them. An environment without counts by then answers with a time-out problem.
+pub const ALL_ENVIRONMENTS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Answers for the environments of one page.
 pub(super) async fn answer(
@@ -35,7 +35,7 @@ pub(super) async fn answer(
     };
     let limit = call.parameters.number("limit").min(MAX_ENVIRONMENTS);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    // In the order of their names, which the fleet keeps.
+    // The fleet keeps environments ordered by name.
     let mut environments: Vec<&Environment> = fleet
         .environments()
         .filter(|environment| call.caller.may_read(&environment.name))
@@ -47,16 +47,16 @@ pub(super) async fn answer(
     let last = environments.last().filter(|_| has_more);
     let next = last.map(|environment| cursor::encode(&environment.name));
 
-    let deadline = Instant::now() + SWEEP_TIMEOUT;
+    let deadline = Instant::now() + ALL_ENVIRONMENTS_TIMEOUT;
     let readings: Vec<_> = environments
         .into_iter()
         .map(|environment| item(users, environment, call, deadline))
         .collect();
-    // As they come: one slow database must not keep the others from being asked.
+    // Unordered: one slow database must not delay the others.
     let items = stream::iter(readings).buffer_unordered(READS_AT_ONCE);
-    let mut items: Vec<SweepItem> = items.collect().await;
+    let mut items: Vec<EnvironmentUsers> = items.collect().await;
     items.sort_by(|one, other| one.environment.cmp(&other.environment));
-    let sweep = UserSweep { items, next };
+    let sweep = FleetUsers { items, next };
     let mut identity = sweep.clone();
     for item in &mut identity.items {
         item.counts = item.counts.as_ref().map(UserCounts::identity);
@@ -71,21 +71,21 @@ async fn item(
     environment: &Environment,
     call: &Call<'_>,
     deadline: Instant,
-) -> SweepItem {
+) -> EnvironmentUsers {
     let counting = timeout_at(deadline, users.counts(environment, call.now));
     let late = || Err(UsersError::Database(DatabaseError::Timeout(None)));
     let (counts, problem) = match counting.await.unwrap_or_else(|_| late()) {
         Ok(counts) => (Some(counts), None),
         Err(error) => (None, Some(problem(environment, error, call.request_id))),
     };
-    SweepItem {
+    EnvironmentUsers {
         environment: environment.name.clone(),
         counts,
         problem,
     }
 }
 
-/// The answer as a whole is good, so what is in the way of one environment is logged here.
+/// Returns the problem of one environment. The answer as a whole succeeds, so the cause is logged here.
 fn problem(environment: &Environment, error: UsersError, request_id: &str) -> serde_json::Value {
     let problem = Problem::from(error);
     if problem.status() >= 500 {

@@ -1,4 +1,4 @@
-//! One connection to an app's database, of either engine, whose rows are texts. Knows no table.
+//! One connection to an app's database, of either engine. Rows are text. Knows no table.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::statement::Statement;
 
-/// Longest time of one statement. Mendix's own metrics allow 60 s; a caller waits for this one.
+/// Time limit of one statement. Mendix's own metrics allow 60 s, but here a caller waits.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Everything that is read in one transaction comes from one state of the database.
+/// All reads in one transaction see the same state of the database.
 const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const BEGIN_MYSQL: [&str; 2] = [
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -44,7 +44,7 @@ impl Connection {
         })
     }
 
-    /// Asks for a sign of life.
+    /// Checks that the server still answers.
     pub(super) async fn ping(&mut self) -> Result<(), DatabaseError> {
         match self {
             Self::Postgres(connection) => connection.ping().await?,
@@ -53,7 +53,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins to read one state of the database.
+    /// Starts a read-only transaction on one state of the database.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
         match self {
             Self::Postgres(connection) => {
@@ -68,7 +68,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends what [`Connection::begin`] began.
+    /// Ends the transaction.
     pub(super) async fn end(&mut self) -> Result<(), DatabaseError> {
         match self {
             Self::Postgres(connection) => {
@@ -81,13 +81,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Returns all rows of `statement`, whose columns must all be texts.
+    /// Returns all rows of `statement`, whose columns must all be text.
     pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, DatabaseError> {
-        // The texts are our own: values travel beside them.
+        // The SQL text is our own; values are bound as parameters.
         let sql = AssertSqlSafe(statement.sql);
         match self {
             Self::Postgres(connection) => {
-                // Nothing stays prepared: the app may change its tables while the connection lives on.
+                // Not prepared: the app may change its tables while the connection stays open.
                 let mut query = sqlx::query(sql).persistent(false);
                 for value in statement.values {
                     query = query.bind(value);
@@ -112,7 +112,7 @@ impl Connection {
         }
     }
 
-    /// Says goodbye; that it was not heard is no fault.
+    /// Closes the connection in order. A failure changes nothing.
     pub(super) async fn close(self) {
         match self {
             Self::Postgres(connection) => drop(connection.close().await),

@@ -1,5 +1,5 @@
-//! Counts the users of one database. Reads the columns that are counted and no others: nothing but numbers, names
-//! of roles and versions leaves the database.
+//! Counts the users of one database. Reads only the columns that are counted: nothing but numbers, role names and
+//! versions leaves the database.
 
 use chrono::{DateTime, Utc};
 use shared::database::DatabaseError;
@@ -19,23 +19,23 @@ const ROLES: &str = include_str!("roles.sql");
 const SESSIONS: &str = include_str!("sessions.sql");
 const VERSIONS: &str = include_str!("versions.sql");
 
-/// Nobody, as a list of ids.
+/// An empty list of user ids.
 pub(super) const NOBODY: &str = "SELECT CAST(NULL AS {{bigint}})";
 const ROLE_USERS: &str = r#"SELECT link."{{role_user}}" FROM {{schema}}"{{role_link}}" link"#;
-/// Most roles that are counted one by one. A large app has some dozens.
+/// Most roles that are counted separately. A large app has a few dozen.
 pub const MAX_ROLES: usize = 200;
 
-/// Numbers of one database in one moment.
+/// Counts of one database, all from one state of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct DatabaseCounts {
     pub(super) mendix_version: Option<String>,
     pub(super) model_version: Option<String>,
     pub(super) accounts: Accounts,
     /// `None` when the app stores no types.
     pub(super) external_humans: Option<u64>,
     /// By name; `None` when the database has no roles.
-    pub(super) roles: Option<Vec<RoleTally>>,
-    pub(super) sessions: Option<SessionTally>,
+    pub(super) roles: Option<Vec<RoleCounts>>,
+    pub(super) sessions: Option<SessionCounts>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Accounts {
 
 /// Accounts of one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RoleTally {
+pub(super) struct RoleCounts {
     pub(super) role: String,
     pub(super) total: u64,
     pub(super) active: u64,
@@ -68,31 +68,31 @@ pub(super) struct RoleTally {
 
 /// Sessions within the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SessionTally {
+pub(super) struct SessionCounts {
     pub(super) named_user_sessions: u64,
     pub(super) distinct_named_users: u64,
     pub(super) anonymous_sessions: u64,
 }
 
-/// Counts in one state of the database as of `now`.
+/// Reads the counts from one state of the database, as of `now`.
 ///
-/// What the app's version of Mendix does not store is `None`, with a warning. Costs nine short statements, of
-/// which two read all of `system$user`.
+/// Values that the app's Mendix version does not store are `None`, with a warning. Costs nine short statements, two of
+/// which read all of `system$user`.
 pub(super) async fn read(
     connection: &mut Connection,
     target: &DatabaseTarget,
     question: &Question,
     now: DateTime<Utc>,
-) -> Result<Tally, UsersError> {
+) -> Result<DatabaseCounts, UsersError> {
     connection.begin().await?;
     let schema = Schema::probe(connection, target, Purpose::Counts).await?;
-    let tally = read_with(connection, target.engine, &schema, question, now).await;
-    let tally = tally.map_err(|error| denied_later(error, target, &schema))?;
+    let counts = read_with(connection, target.engine, &schema, question, now).await;
+    let counts = counts.map_err(|error| denied_later(error, target, &schema))?;
     connection.end().await?;
-    Ok(tally)
+    Ok(counts)
 }
 
-/// Rights on columns end with the table, which the app may have made anew since the probe.
+/// Maps a denied read to missing grants: the app may have recreated a table since the probe, which drops column rights.
 pub(super) fn denied_later(
     error: DatabaseError,
     target: &DatabaseTarget,
@@ -112,7 +112,7 @@ async fn read_with(
     schema: &Schema,
     question: &Question,
     now: DateTime<Utc>,
-) -> Result<Tally, DatabaseError> {
+) -> Result<DatabaseCounts, DatabaseError> {
     let mut warnings = Vec::new();
     let accounts = accounts(connection, engine, schema, question).await?;
     if schema.user_types.is_none() {
@@ -135,7 +135,7 @@ async fn read_with(
                      counts by names";
         warnings.push(doubt.to_owned());
     }
-    Ok(Tally {
+    Ok(DatabaseCounts {
         mendix_version,
         model_version,
         external_humans: schema
@@ -153,7 +153,7 @@ pub(super) fn missing(what: &str, field: &str) -> String {
     format!("this app's database has no {what}: {field} is null")
 }
 
-/// Returns the parts of statements that stand for accounts in a database of `schema`.
+/// Returns the statement parts for accounts in a database with `schema`.
 fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts {
     let (identity, identifiers) = match &schema.identifiers {
         None => (r#"u."name""#, String::new()),
@@ -186,7 +186,7 @@ fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts 
         .value("administrator", question.administrator.as_str())
 }
 
-/// Adds the parts that stand for the association of users with roles.
+/// Adds the statement parts for the association between users and roles.
 pub(super) fn with_roles(parts: Parts, schema: &Schema) -> Parts {
     let Some(Linked { table, link }) = &schema.roles else {
         return parts;
@@ -198,7 +198,7 @@ pub(super) fn with_roles(parts: Parts, schema: &Schema) -> Parts {
         .text("role_role", &link.other)
 }
 
-/// Returns the ids of all whom the app reported as external, as a list of ids.
+/// Returns the SQL that lists the ids of users whom the app reported as external.
 pub(super) fn external_users(schema: &Schema) -> String {
     let Some(Linked { table, link }) = &schema.user_types else {
         return NOBODY.to_owned();
@@ -247,7 +247,7 @@ async fn roles(
     schema: &Schema,
     question: &Question,
     warnings: &mut Vec<String>,
-) -> Result<Option<Vec<RoleTally>>, DatabaseError> {
+) -> Result<Option<Vec<RoleCounts>>, DatabaseError> {
     if !schema.has_roles {
         warnings.push(missing("roles", "by_role"));
         return Ok(None);
@@ -260,7 +260,7 @@ async fn roles(
         ));
     }
     let role = |row: &Row| {
-        Ok(RoleTally {
+        Ok(RoleCounts {
             role: row.first().cloned().flatten().unwrap_or_default(),
             total: number(Some(row), 1)?,
             active: number(Some(row), 2)?,
@@ -279,7 +279,7 @@ async fn sessions(
     schema: &Schema,
     question: &Question,
     now: DateTime<Utc>,
-) -> Result<Option<SessionTally>, DatabaseError> {
+) -> Result<Option<SessionCounts>, DatabaseError> {
     let Some(Linked { table, link }) = &schema.sessions else {
         return Ok(None);
     };
@@ -296,7 +296,7 @@ JOIN {{{{schema}}}}"system$user" u ON u."id" = link."{}""#,
         .value("since", timestamp(since.unwrap_or(DateTime::UNIX_EPOCH)));
     let rows = connection.rows(parts.fill(engine, SESSIONS)).await?;
     let row = rows.first();
-    Ok(Some(SessionTally {
+    Ok(Some(SessionCounts {
         named_user_sessions: number(row, 0)?,
         distinct_named_users: number(row, 1)?,
         anonymous_sessions: number(row, 2)?,
@@ -338,12 +338,12 @@ pub(super) async fn versions(
     Ok((row.next().flatten(), row.next().flatten()))
 }
 
-/// Returns `time` as both engines read it, UTC without zone.
+/// Formats `time` as both engines read it: UTC without a zone.
 pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.naive_utc().format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
-/// Returns the number in a column. A row without it would be a fault of ours, and never counts as zero.
+/// Returns the number in a column. A missing number is an error, never zero.
 fn number(row: Option<&Row>, column: usize) -> Result<u64, DatabaseError> {
     let text = row.and_then(|row| row.get(column)?.as_deref());
     text.and_then(|text| text.parse().ok()).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Why users could not be read. Knows no HTTP: the handler turns it into a problem.
+//! Errors of reading users. Knows no HTTP: the handler turns them into problems.
 
 use shared::database::DatabaseError;
 use shared::fleet::{DatabaseTarget, Engine};
@@ -8,25 +8,25 @@ use super::schema::columns;
 
 /// Why users could not be read.
 ///
-/// The texts name no host, no SQL and nothing that stands in the app's tables.
+/// The texts contain no host, no SQL and no content of the app's tables.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
     /// The fleet file names no database for the environment.
     #[error("the environment has no database")]
     NoDatabase,
-    /// The role may not read all columns that are needed.
-    #[error("the database role may not read what is needed of users")]
+    /// The role may not read all required columns.
+    #[error("the database role may not read all required columns of users")]
     GrantsMissing {
-        /// What to run in the environment's database as its owner; each statement works by itself.
+        /// Statements to run in the environment's database as its owner; each works by itself.
         statements: Vec<String>,
     },
     /// The database lacks tables or columns that every Mendix version has.
-    #[error("the database is not that of a Mendix app")]
+    #[error("the database does not belong to a Mendix app")]
     NotAMendixDatabase,
-    /// Too many others wait for the same database.
+    /// Too many other callers wait for the same database.
     #[error("too many callers wait for the database")]
     Busy,
-    /// The database gave no answer, among them: unreachable and too slow.
+    /// The database did not answer; it may be unreachable or too slow.
     #[error("users could not be read")]
     Database(#[source] DatabaseError),
 }
@@ -38,13 +38,13 @@ impl<E: Into<DatabaseError>> From<E> for UsersError {
 }
 
 impl UsersError {
-    /// Returns what a connection that was refused for want of a right means.
+    /// Returns the error for a failed connection; a missing right becomes `GrantsMissing`.
     pub(super) fn of_connect(error: DatabaseError, target: &DatabaseTarget) -> Self {
         match (error, target.engine) {
             (DatabaseError::Denied(_), Engine::Postgres) => Self::GrantsMissing {
                 statements: vec![grants::connect_statement(target)],
             },
-            // Whoever has a right on any of its tables may use a database.
+            // On MySQL, a right on any table is enough to use the database.
             (DatabaseError::Denied(_), Engine::Mysql) => Self::GrantsMissing {
                 statements: grants::select_statements(target, columns::required()),
             },

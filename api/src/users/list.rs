@@ -1,6 +1,6 @@
-//! Lists the users of one database, page by page in the order of their ids.
+//! Lists the users of one database, page by page, ordered by id.
 //!
-//! Names are read only when something is made of them: a pseudonym, or the name itself for who may see it.
+//! Names are read only when the answer needs them: for pseudonyms, or for callers who may see them.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use shared::database::DatabaseError;
@@ -20,26 +20,26 @@ const NULL: &str = "CAST(NULL AS {{text}})";
 /// Kinds of accounts.
 pub(super) const KINDS: &[&str] = &["human", "web_service", "anonymous"];
 
-/// Which users are asked for.
+/// Which users to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Only those that may log in, or may not.
+    /// Only users that may log in (`true`) or may not (`false`).
     pub active: Option<bool>,
-    /// Only those of this kind; people and web services when `None`.
+    /// Only users of this kind; people and web services when `None`.
     pub kind: Option<String>,
-    /// Only those that have the role of this name.
+    /// Only users with this role.
     pub role: Option<String>,
-    /// Only those that have not logged in for this many days; who never did counts from its creation.
+    /// Only users without a login for this many days. A user who never logged in counts from the account's creation.
     pub inactive_days: Option<u64>,
-    /// Only those with a greater id.
+    /// Only users with a greater id.
     pub after: i64,
-    /// Most users of the page.
+    /// Most users on the page.
     pub limit: usize,
     /// Whether names are read.
     pub with_names: bool,
 }
 
-/// One user as the database has it.
+/// One user as stored in the database.
 pub(super) struct Listed {
     pub(super) id: i64,
     pub(super) kind: String,
@@ -53,7 +53,7 @@ pub(super) struct Listed {
     pub(super) is_external: Option<bool>,
     /// By name; `None` when the database has no roles.
     pub(super) roles: Option<Vec<String>>,
-    /// Never printed: has no `Debug` on its way.
+    /// Never printed: no type that holds it implements `Debug`.
     pub(super) name: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Page {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads one page in one state of the database.
+/// Reads one page from one state of the database.
 pub(super) async fn read(
     connection: &mut Connection,
     target: &DatabaseTarget,

@@ -1,8 +1,8 @@
-//! One warm connection for each database, one reader at a time, and the last counts for a few seconds.
+//! One idle connection per database, one reader at a time, and the last counts for a few seconds.
 //!
-//! A dashboard that asks every second must not be felt by a production database: whoever comes while another
-//! one reads waits for it, and then mostly finds its counts. What is kept belongs to a database, never to a
-//! caller; names are never kept.
+//! A production database must not notice a dashboard that asks every second: a caller that arrives during a read waits
+//! for it and then usually gets its counts. Cached counts belong to a database, never to a caller. Names are never
+//! cached.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,25 +16,25 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
-use super::counts::Tally;
+use super::counts::DatabaseCounts;
 use super::error::UsersError;
 use super::question::Question;
 
-/// Longest wait for a warm connection's sign of life, which is asked for each time: a function instance may have
-/// been frozen for an hour without noticing.
+/// Longest wait for the ping that precedes each use of an idle connection: the function instance may have been frozen
+/// for an hour.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest life of a connection: after a failover it is on the right server again, and rights are read anew.
+/// Longest life of a connection, so that a failover is followed and rights are read again.
 const MAX_AGE: Duration = Duration::from_secs(600);
 /// Most connections that are kept open by one function instance.
-pub const MAX_WARM: usize = 64;
-/// Most callers that wait for one database; the next one is told to come back.
+pub const MAX_IDLE: usize = 64;
+/// Most callers that wait for one database; the next one is asked to try again later.
 pub const MAX_WAITING: usize = 16;
 
-/// Connections and counts of all databases that were asked for.
+/// Idle connections and cached counts, by database.
 pub(super) struct Pool {
     databases: Databases,
     slots: Mutex<BTreeMap<TargetId, Arc<Slot>>>,
-    warm: Arc<AtomicUsize>,
+    idle_count: Arc<AtomicUsize>,
 }
 
 /// One database.
@@ -46,39 +46,39 @@ struct Slot {
 
 #[derive(Default)]
 struct State {
-    warm: Option<Warm>,
+    idle: Option<IdleConnection>,
     counted: Option<Counted>,
 }
 
-struct Warm {
+struct IdleConnection {
     connection: Connection,
     opened_at: Instant,
-    _one: One,
+    _permit: Permit,
 }
 
-/// One of the connections that are kept open.
-struct One(Arc<AtomicUsize>);
+/// Permission to keep one connection open.
+struct Permit(Arc<AtomicUsize>);
 
-impl Drop for One {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// What was counted, for whom and when.
+/// Cached counts, with the question they answer and their time.
 #[derive(Clone)]
 struct Counted {
     question: Question,
     at: DateTime<Utc>,
-    tally: Tally,
+    counts: DatabaseCounts,
 }
 
-/// The right to read one database, until it is dropped.
-pub(super) struct Turn {
+/// Exclusive right to read one database, until it is dropped.
+pub(super) struct Lease {
     state: OwnedMutexGuard<State>,
     databases: Databases,
     target: DatabaseTarget,
-    warm: Arc<AtomicUsize>,
+    idle_count: Arc<AtomicUsize>,
 }
 
 impl Pool {
@@ -86,16 +86,16 @@ impl Pool {
         Self {
             databases,
             slots: Mutex::default(),
-            warm: Arc::default(),
+            idle_count: Arc::default(),
         }
     }
 
-    /// Waits until nobody else reads the database of `target`.
+    /// Waits until no other caller reads the database of `target`.
     ///
     /// # Errors
     ///
     /// [`UsersError::Busy`] when [`MAX_WAITING`] others wait already.
-    pub(super) async fn turn(&self, target: &DatabaseTarget) -> Result<Turn, UsersError> {
+    pub(super) async fn lease(&self, target: &DatabaseTarget) -> Result<Lease, UsersError> {
         let slot = self.slot(target);
         if slot.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
             slot.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -105,19 +105,19 @@ impl Pool {
         let waiting = Waiting(&slot.waiting);
         let state = Arc::clone(&slot.state).lock_owned().await;
         drop(waiting);
-        Ok(Turn {
+        Ok(Lease {
             state,
             databases: self.databases.clone(),
             target: target.clone(),
-            warm: Arc::clone(&self.warm),
+            idle_count: Arc::clone(&self.idle_count),
         })
     }
 
-    /// Returns the slot of `target`, a new one when the fleet file says something else of it than before.
+    /// Returns the slot of `target`, a new one if the fleet file changed the target.
     fn slot(&self, target: &DatabaseTarget) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() > MAX_WARM * 4 {
-            // What is in use stays with whoever uses it.
+        if slots.len() > MAX_IDLE * 4 {
+            // Slots in use stay alive until their callers are done.
             slots.clear();
         }
         let slot = slots.entry(target.id()).or_insert_with(|| new_slot(target));
@@ -144,72 +144,72 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Turn {
-    /// Returns what was counted for the same question within `keep_for` before `now`, and when.
+impl Lease {
+    /// Returns the cached counts for `question` and their time, if they are younger than `keep_for`.
     pub(super) fn counted(
         &self,
         question: &Question,
         now: DateTime<Utc>,
         keep_for: Duration,
-    ) -> Option<(DateTime<Utc>, Tally)> {
+    ) -> Option<(DateTime<Utc>, DatabaseCounts)> {
         let counted = self.state.counted.as_ref()?;
-        // Whoever waited began before the one whose counts these are.
+        // A caller that waited may have started before these counts were made.
         let age = (now - counted.at).to_std().unwrap_or_default();
         let is_good = counted.question == *question && age < keep_for;
-        is_good.then(|| (counted.at, counted.tally.clone()))
+        is_good.then(|| (counted.at, counted.counts.clone()))
     }
 
-    /// Keeps what was counted.
-    pub(super) fn keep(&mut self, question: Question, at: DateTime<Utc>, tally: Tally) {
+    /// Caches `counts`.
+    pub(super) fn keep(&mut self, question: Question, at: DateTime<Utc>, counts: DatabaseCounts) {
         self.state.counted = Some(Counted {
             question,
             at,
-            tally,
+            counts,
         });
     }
 
-    /// Returns a connection that is alive: the warm one, or a new one. Give it back with [`Turn::give_back`]; one
-    /// that is not given back is closed.
-    pub(super) async fn connection(&mut self) -> Result<Lease, UsersError> {
-        if let Some(mut warm) = self.state.warm.take()
-            && warm.opened_at.elapsed() < MAX_AGE
+    /// Returns a working connection, the idle one or a new one. It is closed unless it is returned with
+    /// [`Lease::give_back`].
+    pub(super) async fn connection(&mut self) -> Result<OpenConnection, UsersError> {
+        if let Some(mut idle) = self.state.idle.take()
+            && idle.opened_at.elapsed() < MAX_AGE
         {
-            let ping = timeout(PING_TIMEOUT, warm.connection.ping()).await;
+            let ping = timeout(PING_TIMEOUT, idle.connection.ping()).await;
             if matches!(ping, Ok(Ok(()))) {
-                return Ok(Lease {
-                    connection: warm.connection,
-                    opened_at: warm.opened_at,
+                return Ok(OpenConnection {
+                    connection: idle.connection,
+                    opened_at: idle.opened_at,
                 });
             }
         }
         let connection = Connection::open(&self.databases, &self.target).await;
-        Ok(Lease {
+        Ok(OpenConnection {
             connection: connection.map_err(|error| UsersError::of_connect(error, &self.target))?,
             opened_at: Instant::now(),
         })
     }
 
-    /// Keeps the connection open for the next one, unless enough are open.
-    pub(super) async fn give_back(&mut self, lease: Lease) {
+    /// Keeps the connection open for the next caller, up to [`MAX_IDLE`] of them.
+    pub(super) async fn give_back(&mut self, open: OpenConnection) {
         let is_room = self
-            .warm
+            .idle_count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                (count < MAX_WARM).then_some(count + 1)
+                (count < MAX_IDLE).then_some(count + 1)
             });
         if is_room.is_err() {
-            lease.connection.close().await;
+            open.connection.close().await;
             return;
         }
-        self.state.warm = Some(Warm {
-            connection: lease.connection,
-            opened_at: lease.opened_at,
-            _one: One(Arc::clone(&self.warm)),
+        self.state.idle = Some(IdleConnection {
+            connection: open.connection,
+            opened_at: open.opened_at,
+            _permit: Permit(Arc::clone(&self.idle_count)),
         });
     }
 }
 
 /// A connection in use.
-pub(super) struct Lease {
+pub(super) struct OpenConnection {
     pub(super) connection: Connection,
     opened_at: Instant,
 }

@@ -1,8 +1,8 @@
-//! What counts of one database depend on, apart from the database itself.
+//! The settings that the counts of a database depend on.
 
 use std::time::Duration;
 
-/// The settings of the environment that counts depend on.
+/// Settings of an environment that its counts depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) administrator: String,

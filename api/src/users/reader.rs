@@ -1,4 +1,4 @@
-//! Counts and lists of users, each from one moment of one database, within a time-out.
+//! Reads counts and lists of users, each from one state of one database and within a time limit.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use shared::clock;
 use shared::database::{DatabaseError, Databases};
 use shared::fleet::{DatabaseTarget, Environment};
 
-use super::counts::{self, Tally};
+use super::counts::{self, DatabaseCounts};
 use super::error::UsersError;
 use super::list::{self, ListQuery, Page};
 use super::pool::Pool;
@@ -17,9 +17,9 @@ use super::view::{
     RuntimeMetric, Sessions, UserCounts, UserSource,
 };
 
-/// Longest time for one environment.
+/// Time limit for one environment.
 ///
-/// Waiting for others, connecting, which takes at most 5 s, and some statements, which take milliseconds unless the
+/// Covers the wait for other callers, connecting (at most 5 s), and a few statements, which take milliseconds unless the
 /// database is in trouble. API Gateway gives up after 29 s.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -30,7 +30,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// Returns a reader that keeps counts for `keep_for`; connects to nothing yet.
+    /// Returns a reader that caches counts for `keep_for`. It does not connect yet.
     pub fn new(databases: Databases, keep_for: Duration) -> Self {
         Self {
             pool: Pool::new(databases),
@@ -38,10 +38,10 @@ impl Users {
         }
     }
 
-    /// Counts the users of `environment` in its database as of `now`, or returns what was counted a moment ago.
+    /// Counts the users of `environment` in its database as of `now`, or returns cached counts.
     ///
-    /// Sessions count when they were active within the environment's session time-out before `now`. What the
-    /// app's version of Mendix does not store is `None` in the answer, with a warning.
+    /// A session counts if it was active within the environment's session time-out before `now`. Values that the
+    /// app's Mendix version does not store are `None`, with a warning.
     ///
     /// # Errors
     ///
@@ -53,32 +53,32 @@ impl Users {
     ) -> Result<UserCounts, UsersError> {
         let target = environment.database.as_ref();
         let target = target.ok_or(UsersError::NoDatabase)?;
-        let (at, tally) = in_time(self.tally(target, environment, now)).await?;
-        Ok(counts(environment, target, at, now, tally))
+        let (at, counts) = in_time(self.read_counts(target, environment, now)).await?;
+        Ok(view_of(environment, target, at, now, counts))
     }
 
-    async fn tally(
+    async fn read_counts(
         &self,
         target: &DatabaseTarget,
         environment: &Environment,
         now: DateTime<Utc>,
-    ) -> Result<(DateTime<Utc>, Tally), UsersError> {
+    ) -> Result<(DateTime<Utc>, DatabaseCounts), UsersError> {
         let question = Question {
             administrator: environment.administrator.clone(),
             session_timeout: environment.session_timeout,
         };
-        let mut turn = self.pool.turn(target).await?;
-        if let Some(counted) = turn.counted(&question, now, self.keep_for) {
+        let mut lease = self.pool.lease(target).await?;
+        if let Some(counted) = lease.counted(&question, now, self.keep_for) {
             return Ok(counted);
         }
-        let mut lease = turn.connection().await?;
-        let tally = counts::read(&mut lease.connection, target, &question, now).await?;
-        turn.give_back(lease).await;
-        turn.keep(question, now, tally.clone());
-        Ok((now, tally))
+        let mut open = lease.connection().await?;
+        let counts = counts::read(&mut open.connection, target, &question, now).await?;
+        lease.give_back(open).await;
+        lease.keep(question, now, counts.clone());
+        Ok((now, counts))
     }
 
-    /// Lists the users of `environment` that `query` means. Nothing of it is kept.
+    /// Lists the users of `environment` that match `query`. Nothing is cached.
     ///
     /// # Errors
     ///
@@ -92,10 +92,10 @@ impl Users {
         let target = environment.database.as_ref();
         let target = target.ok_or(UsersError::NoDatabase)?;
         in_time(async {
-            let mut turn = self.pool.turn(target).await?;
-            let mut lease = turn.connection().await?;
-            let page = list::read(&mut lease.connection, target, query, now).await?;
-            turn.give_back(lease).await;
+            let mut lease = self.pool.lease(target).await?;
+            let mut open = lease.connection().await?;
+            let page = list::read(&mut open.connection, target, query, now).await?;
+            lease.give_back(open).await;
             Ok(page)
         })
         .await
@@ -109,7 +109,7 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, UsersError>>) -> Res
         .unwrap_or(Err(UsersError::Database(DatabaseError::Timeout(None))))
 }
 
-/// Returns where users of `target` come from.
+/// Describes the database that the users of `target` were read from.
 pub(super) fn source(
     target: &DatabaseTarget,
     mendix_version: Option<String>,
@@ -123,23 +123,23 @@ pub(super) fn source(
     }
 }
 
-fn counts(
+fn view_of(
     environment: &Environment,
     target: &DatabaseTarget,
     at: DateTime<Utc>,
     now: DateTime<Utc>,
-    tally: Tally,
+    counts: DatabaseCounts,
 ) -> UserCounts {
-    let accounts = tally.accounts;
+    let accounts = counts.accounts;
     let administrator = &environment.administrator;
-    let sessions = tally.sessions.map(|sessions| Sessions {
+    let sessions = counts.sessions.map(|sessions| Sessions {
         window_seconds: environment.session_timeout.as_secs(),
         named_user_sessions: sessions.named_user_sessions,
         distinct_named_users: sessions.distinct_named_users,
         anonymous_sessions: sessions.anonymous_sessions,
     });
-    let without_role = tally.roles.is_some().then_some(accounts.without_role);
-    let by_role = tally.roles.map(|roles| {
+    let without_role = counts.roles.is_some().then_some(accounts.without_role);
+    let by_role = counts.roles.map(|roles| {
         let roles = roles.into_iter().map(|role| RoleCount {
             role: role.role,
             total: role.total,
@@ -151,7 +151,7 @@ fn counts(
         environment: environment.name.clone(),
         as_of: clock::whole_second(at),
         age_seconds: clock::seconds_between(at, now),
-        source: source(target, tally.mendix_version, tally.model_version),
+        source: source(target, counts.mendix_version, counts.model_version),
         named: NamedUsers {
             total: accounts.total,
             active: accounts.active,
@@ -161,7 +161,7 @@ fn counts(
                 human: accounts.active_humans,
                 web_service: accounts.active_web_services,
             },
-            active_humans_by_user_type: tally.external_humans.map(|external| HumansByUserType {
+            active_humans_by_user_type: counts.external_humans.map(|external| HumansByUserType {
                 internal: accounts.active_humans.saturating_sub(external),
                 external,
             }),
@@ -186,7 +186,7 @@ fn counts(
         without_role,
         sessions,
         anonymous_rows: accounts.anonymous,
-        warnings: tally.warnings,
+        warnings: counts.warnings,
     }
 }
 
@@ -194,7 +194,7 @@ fn counts(
 mod tests {
     use shared::database::CONNECT_TIMEOUT;
 
-    use super::super::{PING_TIMEOUT, STATEMENT_TIMEOUT, SWEEP_TIMEOUT};
+    use super::super::{ALL_ENVIRONMENTS_TIMEOUT, PING_TIMEOUT, STATEMENT_TIMEOUT};
     use super::*;
 
     #[test]
@@ -205,6 +205,6 @@ mod tests {
 
         assert!(PING_TIMEOUT + CONNECT_TIMEOUT + STATEMENT_TIMEOUT < READ_TIMEOUT);
         assert!(fleet + READ_TIMEOUT < gateway);
-        assert!(fleet + SWEEP_TIMEOUT < gateway);
+        assert!(fleet + ALL_ENVIRONMENTS_TIMEOUT < gateway);
     }
 }

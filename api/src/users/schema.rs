@@ -1,7 +1,7 @@
-//! What a database has of the columns that are read, and which of them the role may read.
+//! Finds out which columns a database has and which of them the role may read.
 //!
-//! Mendix's tables differ between versions, so columns are looked for, not expected, and how tables hang together is
-//! looked up in Mendix's own catalogue. Reads catalogues only.
+//! Mendix's tables differ between versions, so columns are probed rather than assumed, and associations between tables
+//! are looked up in Mendix's own catalogue. Reads catalogues only.
 
 pub(super) mod catalogue;
 pub(super) mod columns;
@@ -30,7 +30,7 @@ pub(super) struct Linked {
     pub(super) link: Link,
 }
 
-/// Parts of the answer that a database can give; those that it cannot are missing from its version of Mendix.
+/// What a database can answer. Its Mendix version lacks the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Schema {
     existing: BTreeSet<Column>,
@@ -101,14 +101,13 @@ impl Schema {
             let is_named =
                 |association: &&Association| association.name == name || association.entity == name;
             let mut found = associations.iter().filter(is_named);
-            // The catalogue may know of more than is there.
+            // The catalogue may list tables that do not exist.
             found.find(|association| {
                 let columns = association.columns();
                 columns.iter().all(|column| existing.contains(column))
             })
         };
-        // As the catalogue says, else as it is known. Where a migration has left both, the column is what the app of
-        // today writes.
+        // From the catalogue, else the well-known name. Where a migration left both, the app writes the column.
         let linked = |name: &str, base: &[Known], table: &[Known], column: &[Known]| {
             let known = match (column, table) {
                 ([(owner, user)], _) if has(column) => Some(Link::of(owner, user, "id")),
@@ -162,7 +161,7 @@ impl Schema {
         }
     }
 
-    /// Returns whether the app has identifiers that metering counts by, reachable or not.
+    /// Returns whether the app has identifiers for metering, readable or not.
     pub(super) fn has_identifier_entity(&self) -> bool {
         IDENTIFIERS
             .iter()
@@ -187,7 +186,7 @@ async fn probe(
     }
 }
 
-/// Returns the columns that the catalogue names and nobody has looked for yet.
+/// Returns the columns from the catalogue that have not been probed yet.
 fn further(associations: &[Association], wanted: &BTreeSet<Column>) -> BTreeSet<Column> {
     let mut further: BTreeSet<Column> =
         associations.iter().flat_map(Association::columns).collect();

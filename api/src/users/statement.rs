@@ -1,23 +1,23 @@
-//! Statements for both engines from one text each: what differs between PostgreSQL and MySQL, and nothing else.
+//! Builds statements for both engines from one template each. Only the differences between PostgreSQL and MySQL are here.
 //!
-//! A text is SQL with parts in double braces. `{{name}}` is a part that the caller gives or a word of the engine,
-//! `{{count condition}}` the number of rows for which a condition holds, and `{{:name}}` a value, which travels
-//! beside the statement and never in it.
+//! A template is SQL with placeholders: `{{name}}` for a part from the caller or a word of the engine,
+//! `{{count condition}}` for the number of rows that meet a condition, and `{{:name}}` for a value, which is bound and
+//! never part of the text.
 
 use shared::database::STATEMENT_MARK;
 use shared::fleet::Engine;
 
-/// A statement as an engine takes it, with its values in their order.
+/// A statement for one engine, with its values in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) values: Vec<String>,
 }
 
-/// What a text is filled with.
+/// What a template is filled with.
 #[derive(Default)]
 pub(super) struct Parts {
-    /// Texts for parts, which may have parts themselves.
+    /// Text by placeholder; it may contain placeholders itself.
     pub(super) texts: Vec<(&'static str, String)>,
     /// Values.
     pub(super) values: Vec<(&'static str, String)>,
@@ -36,7 +36,7 @@ impl Parts {
         self
     }
 
-    /// Returns the statement that `text` is for `engine`.
+    /// Returns the statement for `engine`, made from the template `text`.
     pub(super) fn fill(&self, engine: Engine, text: &str) -> Statement {
         let mut statement = Statement {
             sql: String::new(),
@@ -51,7 +51,7 @@ impl Parts {
     }
 
     fn add(&self, engine: Engine, text: &str, statement: &mut Statement) {
-        // Comments are for who reads the file.
+        // Comments are for readers of the file.
         let lines = text.lines().filter(|line| !line.starts_with("--"));
         let text = lines.collect::<Vec<_>>().join("\n");
         let mut rest = text.as_str();
@@ -93,7 +93,7 @@ impl Parts {
     }
 }
 
-/// Returns what an engine calls something.
+/// Returns the engine's word for a placeholder.
 fn word(engine: Engine, name: &str) -> Option<&'static str> {
     Some(match (name, engine) {
         ("schema", Engine::Postgres) => "public.",
@@ -108,7 +108,7 @@ fn word(engine: Engine, name: &str) -> Option<&'static str> {
     })
 }
 
-/// Identifiers are in double quotes in our texts, which hold no other double quote.
+/// Templates quote identifiers with double quotes, and contain no other double quotes.
 fn quoted(engine: Engine, text: &str) -> String {
     match engine {
         Engine::Postgres => text.to_owned(),
@@ -116,10 +116,10 @@ fn quoted(engine: Engine, text: &str) -> String {
     }
 }
 
-/// Returns a time, UTC without zone in the database, as RFC 3339 text.
+/// Returns the SQL that formats a time, stored as UTC without a zone, as RFC 3339 text.
 pub(super) fn time_text(engine: Engine, column: &str) -> String {
     match engine {
-        // The session's own form of times is not ours to rely on.
+        // The session's own date format is unknown.
         Engine::Postgres => format!(r#"to_char({column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#),
         Engine::Mysql => {
             format!("CAST(DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%fZ') AS CHAR)")
@@ -127,7 +127,7 @@ pub(super) fn time_text(engine: Engine, column: &str) -> String {
     }
 }
 
-/// Returns `text` in a form that is equal only for equal texts, whatever the column's collation takes for the same.
+/// Returns the SQL for `text` in a form that is equal only for identical text, whatever the column's collation.
 pub(super) fn exact(engine: Engine, text: &str) -> String {
     match engine {
         Engine::Postgres => text.to_owned(),
@@ -135,16 +135,16 @@ pub(super) fn exact(engine: Engine, text: &str) -> String {
     }
 }
 
-/// Returns the condition that two texts are the same, letter by letter.
+/// Returns the condition that two texts are identical.
 pub(super) fn same(engine: Engine, one: &str, other: &str) -> String {
     format!("{} = {}", exact(engine, one), exact(engine, other))
 }
 
-/// Returns `text` so that two texts are equal only when they are the same but for the case of letters.
+/// Returns the SQL for `text` in a form that is equal only for texts that differ in letter case at most.
 pub(super) fn folded(engine: Engine, text: &str) -> String {
     match engine {
         Engine::Postgres => format!("lower({text})"),
-        // The column's collation may take an accent for nothing.
+        // The column's collation may ignore accents.
         Engine::Mysql => format!("hex(lower({text}))"),
     }
 }

@@ -1,12 +1,12 @@
-//! The JSON of `GET /users`. Nothing here can hold an address or a secret of a user, and a name only in the one
-//! field that needs a scope of its own.
+//! The JSON of `GET /users`. No field can hold a user's address or secret. A name fits only into the one field that
+//! requires a scope of its own.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// User accounts and sessions of one environment, counted in one moment of its database.
+/// User accounts and sessions of one environment, counted from one state of its database.
 ///
 /// ```json
 /// {
@@ -64,34 +64,34 @@ pub struct UserCounts {
     pub environment: String,
     /// When the users were counted, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
-    /// Seconds since `as_of`: counts are kept for some seconds, so that nobody can press a database by asking.
+    /// Seconds since `as_of`: counts are cached for a few seconds, so that frequent requests do not load the database.
     pub age_seconds: u64,
-    /// What was asked.
+    /// Where the counts come from.
     pub source: UserSource,
-    /// Accounts with a name that are not anonymous visitors, web services and the administrator included.
+    /// Named accounts that are not anonymous visitors, including web services and the administrator.
     pub named: NamedUsers,
-    /// What the licence probably counts: the first of three official numbers of named users.
+    /// The number that the licence probably counts: the first of three official numbers of named users.
     pub license_estimate: LicenseEstimate,
-    /// What user metering counts: the second.
+    /// The number that user metering counts: the second.
     pub metering: Metering,
-    /// What the runtime's own metric says: the third.
+    /// The number in the runtime's own metric: the third.
     pub runtime_metric: RuntimeMetric,
-    /// Accounts by role, in the order of the roles' names, at most 200; an account counts in each of its roles.
+    /// Accounts by role, ordered by role name, at most 200; an account counts in each of its roles.
     /// Null when the database has no roles.
     pub by_role: Option<Vec<RoleCount>>,
-    /// Named accounts that have no role; null when the database has no roles.
+    /// Named accounts without a role; null when the database has no roles.
     pub without_role: Option<u64>,
     /// Recent sessions; null when the database has no session tables. All zero when the app keeps its
     /// sessions in memory (`PersistentSessions` off).
     pub sessions: Option<Sessions>,
-    /// Accounts that the app made for anonymous visitors, one for each visitor not yet cleaned up.
+    /// Accounts that the app created for anonymous visitors, one per visitor that is not cleaned up yet.
     pub anonymous_rows: u64,
-    /// What this version of the app cannot say or what makes a number doubtful, a sentence each; empty as a rule.
+    /// What this version of the app does not store, or why a number is doubtful; one sentence each, usually empty.
     pub warnings: Vec<String>,
 }
 
 impl UserCounts {
-    /// Returns the counts without what changes with time alone.
+    /// Returns the counts without the fields that change with time alone.
     pub(super) fn identity(&self) -> Self {
         Self {
             as_of: DateTime::UNIX_EPOCH,
@@ -101,7 +101,7 @@ impl UserCounts {
     }
 }
 
-/// Where users come from.
+/// Where users were read from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UserSource {
     /// Always `database`: the app's own tables.
@@ -121,19 +121,19 @@ pub struct NamedUsers {
     pub total: u64,
     /// Those that may log in.
     pub active: u64,
-    /// Those that were switched off; `active` and `inactive` make up `total`.
+    /// Those that are switched off; `active` and `inactive` add up to `total`.
     pub inactive: u64,
     /// Those that are blocked after failed logins or by hand, active or not.
     pub blocked: u64,
-    /// The active ones by who uses them.
+    /// Active accounts by kind of user.
     pub active_by_kind: ActiveByKind,
-    /// The active people by the type that the app reports; null when it stores no types (before Mendix 7.5).
+    /// Active people by the user type that the app reports; null when it stores none (before Mendix 7.5).
     pub active_humans_by_user_type: Option<HumansByUserType>,
     /// Active ones that never logged in.
     pub active_never_logged_in: u64,
 }
 
-/// Active accounts by who uses them.
+/// Active accounts by kind of user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ActiveByKind {
     /// People.
@@ -145,30 +145,30 @@ pub struct ActiveByKind {
 /// Active people by user type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HumansByUserType {
-    /// Internal, which is also whoever has no type.
+    /// Internal, including people without a type.
     pub internal: u64,
     /// External.
     pub external: u64,
 }
 
-/// An estimate of the number that a licence of named users is compared with.
+/// Estimate of the number that a named-user licence is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LicenseEstimate {
     /// Number of accounts by `rule`.
     pub named_user_count: u64,
-    /// Which accounts were counted. The administrator's name is the one that the fleet file gives.
+    /// Which accounts were counted. The administrator's name comes from the fleet file.
     pub rule: String,
     /// Always true: the runtime's own count is not stored anywhere.
     pub estimate: bool,
 }
 
-/// The number that user metering arrives at, of those active now: a month's report counts who was active on any day.
+/// The number from user metering for accounts active now. A monthly report counts accounts active on any day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Metering {
-    /// Active accounts that are not anonymous, each identifier once, in small letters: the app's identifier of named
-    /// users where it has one (`UserCommons`), else the name. When they last logged in does not matter.
+    /// Active accounts that are not anonymous, each identifier once and in lower case: the app's identifier of named
+    /// users if it has one (`UserCommons`), else the name. The last login does not matter.
     pub named_user_count: u64,
-    /// Those that have an account which was not reported as external.
+    /// Those with an account that was not reported as external.
     pub internal: u64,
     /// The others.
     pub external: u64,
@@ -185,7 +185,7 @@ pub struct RuntimeMetric {
     pub rule: String,
 }
 
-/// Accounts of one role that are not anonymous.
+/// Accounts with one role that are not anonymous.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RoleCount {
     /// Name of the role.
@@ -199,7 +199,7 @@ pub struct RoleCount {
 /// Sessions that were active within the window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sessions {
-    /// Length of the window before `as_of`, in seconds: the app's session time-out as the fleet file gives it.
+    /// Length of the window before `as_of`, in seconds: the app's session time-out from the fleet file.
     pub window_seconds: u64,
     /// Sessions of named users.
     pub named_user_sessions: u64,
@@ -247,13 +247,13 @@ pub struct UserList {
     pub environment: String,
     /// When the page was read, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
-    /// What was asked.
+    /// Where the users come from.
     pub source: UserSource,
-    /// Users in the order of their ids.
+    /// Users ordered by id.
     pub users: Vec<UserView>,
     /// Cursor of the next page; null on the last one.
     pub next: Option<String>,
-    /// What this version of the app cannot say, a sentence each; empty as a rule.
+    /// What this version of the app does not store; one sentence each, usually empty.
     pub warnings: Vec<String>,
 }
 
@@ -261,7 +261,7 @@ pub struct UserList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "User")]
 pub struct UserView {
-    /// Id in the app, a whole number as text: it may pass 2^53.
+    /// Id in the app, as text because it may exceed 2^53.
     pub id: String,
     /// Pseudonym: the same for the same name in all environments of this deployment. Null without a deployment key.
     pub user: Option<String>,
@@ -275,11 +275,11 @@ pub struct UserView {
     pub active: bool,
     /// Whether it is blocked.
     pub blocked: bool,
-    /// Since when, RFC 3339 UTC; null when it is not blocked or not stored.
+    /// Start of the block, RFC 3339 UTC; null when it is not blocked or the time is not stored.
     pub blocked_since: Option<DateTime<Utc>>,
     /// `internal` or `external`; null for anonymous visitors and when the app stores no types.
     pub user_type: Option<String>,
-    /// Names of its roles in their order; null when the database has no roles.
+    /// Names of its roles, in order; null when the database has no roles.
     pub roles: Option<Vec<String>>,
     /// Last login, RFC 3339 UTC; null when it never logged in. Apps may be set not to store those of web services.
     pub last_login: Option<DateTime<Utc>>,
@@ -287,18 +287,18 @@ pub struct UserView {
     pub created: Option<DateTime<Utc>>,
 }
 
-/// Counts of several environments, one page: what is answered without `environment`.
+/// Counts of several environments, one page: the answer without `environment`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct UserSweep {
-    /// Environments in the order of their names.
-    pub items: Vec<SweepItem>,
+pub struct FleetUsers {
+    /// Environments ordered by name.
+    pub items: Vec<EnvironmentUsers>,
     /// Cursor of the next page; null on the last one.
     pub next: Option<String>,
 }
 
 /// One environment of several: its counts or its own problem.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct SweepItem {
+pub struct EnvironmentUsers {
     /// Name of the environment in the fleet file.
     pub environment: String,
     /// Its counts; null when there is a problem.

@@ -1,4 +1,4 @@
-//! What Mendix's own catalogue says of the associations of users. Its names are used only as far as they are plain.
+//! Associations of users from Mendix's own catalogue. Only plain names are used.
 
 use shared::database::DatabaseError;
 use shared::fleet::Engine;
@@ -8,21 +8,21 @@ use crate::users::connection::{Connection, Row};
 use crate::users::statement::Parts;
 
 const ASSOCIATIONS: &str = include_str!("../associations.sql");
-/// Longest name of a table or column: PostgreSQL has 63 bytes, MySQL 64 characters.
+/// Longest name of a table or column: PostgreSQL allows 63 bytes, MySQL 64 characters.
 const NAME_LIMIT: usize = 128;
 const USER_ENTITY: &str = "System.User";
 
-/// How rows of another table refer to users: a table with both ids, which may be the other table itself.
+/// How rows of another table refer to users: a table with both ids, possibly the other table itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::users) struct Link {
     pub(in crate::users) table: String,
     /// Column with the user's id.
     pub(in crate::users) user: String,
-    /// Column with the other's id.
+    /// Column with the other entity's id.
     pub(in crate::users) other: String,
 }
 
-/// An association of users with another entity.
+/// An association between users and another entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Association {
     /// Name in the model, such as `System.Session_User`.
@@ -44,7 +44,7 @@ impl Link {
     }
 }
 
-/// Reads the associations; rows with names that no table of Mendix has are left out.
+/// Reads the associations. Rows with names that Mendix never generates are left out.
 pub(super) async fn read(
     connection: &mut Connection,
     engine: Engine,
@@ -83,14 +83,14 @@ fn association(row: Row) -> Option<Association> {
     })
 }
 
-/// Returns whether `name` is one that Mendix makes: it stands in statements as it is.
+/// Returns whether `name` is one that Mendix generates, and so safe to put into a statement.
 fn is_plain(name: &str) -> bool {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "_$".contains(character);
     (1..=NAME_LIMIT).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 impl Association {
-    /// Returns the columns that are read of it.
+    /// Returns its columns that are read.
     pub(super) fn columns(&self) -> Vec<Column> {
         let column = |table: &str, name: &str| (table.to_owned(), name.to_owned());
         vec![

@@ -1,8 +1,8 @@
-//! The columns that are read of Mendix's tables, by what they are for. Pure.
+//! The columns of Mendix's tables that are read, by purpose. Pure.
 
 use std::collections::BTreeSet;
 
-/// A column: its table and its name.
+/// A column: table and name.
 pub(in crate::users) type Column = (String, String);
 /// A column whose table and name are well known.
 pub(super) type Known = (&'static str, &'static str);
@@ -17,7 +17,7 @@ const ROLE: &str = "system$userrole";
 const ROLES: &str = "system$userroles";
 const CATALOGUE_ENTITY: &str = "mendixsystem$entity";
 const CATALOGUE_ASSOCIATION: &str = "mendixsystem$association";
-/// Entity that the module `UserCommons` keeps the identifiers of metering in.
+/// Entity in which the module `UserCommons` keeps the identifiers for metering.
 pub(super) const IDENTIFIER_ENTITY: &str = "UserCommons.NamedUserIdentifier";
 const IDENTIFIER: &str = "usercommons$nameduseridentifier";
 const IDENTIFIER_USER: &str = "usercommons$nameduseridentifier_user";
@@ -48,7 +48,7 @@ pub(super) const REPORT_TABLE: [Known; 2] = [
 pub(super) const REPORT_COLUMN: [Known; 1] = [(REPORT, "system$userreportinfo_user")];
 pub(super) const USER_ROLES: [Known; 2] = [(ROLE, "id"), (ROLE, "name")];
 const ROLE_TABLE: [Known; 2] = [(ROLES, "system$userid"), (ROLES, "system$userroleid")];
-/// The same with the role's column first, as other associations have it.
+/// The same, with the role's column first.
 pub(super) const ROLE_TABLE_BY_OTHER: [Known; 2] = [ROLE_TABLE[1], ROLE_TABLE[0]];
 /// Apps without module `UserCommons` 2.2.0 or newer have none.
 pub(super) const IDENTIFIERS: [Known; 2] = [(IDENTIFIER, "id"), (IDENTIFIER, "value")];
@@ -66,7 +66,7 @@ pub(super) const BLOCKED_SINCE: [Known; 1] = [(USER, "blockedsince")];
 pub(super) const CREATED: [Known; 1] = [(USER, "createddate")];
 pub(super) const ENTITY: [Known; 1] = [(USER, "submetaobjectname")];
 
-/// Mendix's catalogue, as far as it is read.
+/// The columns of Mendix's catalogue that are read.
 pub(super) const ENTITIES: [Known; 3] = [
     (CATALOGUE_ENTITY, "id"),
     (CATALOGUE_ENTITY, "entity_name"),
@@ -81,7 +81,7 @@ pub(super) const ASSOCIATIONS: [Known; 6] = [
     (CATALOGUE_ASSOCIATION, "child_column_name"),
 ];
 
-/// All that counts read where it exists.
+/// Every column that counts read if it exists.
 const COUNTED: [&[Known]; 16] = [
     &REQUIRED,
     &ENTITIES,
@@ -100,7 +100,7 @@ const COUNTED: [&[Known]; 16] = [
     &MENDIX_VERSION,
     &MODEL_VERSION,
 ];
-/// All that a list reads where it exists.
+/// Every column that a list reads if it exists.
 const LISTED: [&[Known]; 13] = [
     &REQUIRED,
     &ENTITIES,
@@ -117,7 +117,7 @@ const LISTED: [&[Known]; 13] = [
     &MODEL_VERSION,
 ];
 
-/// What is to be read.
+/// What the columns are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::users) enum Purpose {
     Counts,
@@ -125,7 +125,7 @@ pub(in crate::users) enum Purpose {
 }
 
 impl Purpose {
-    /// Returns the columns that it reads where they exist.
+    /// Returns the columns that it reads if they exist.
     pub(super) fn columns(self) -> BTreeSet<Column> {
         let parts: &[&[Known]] = match self {
             Self::Counts => &COUNTED,
@@ -148,7 +148,7 @@ pub(in crate::users) fn required() -> impl Iterator<Item = (&'static str, &'stat
     REQUIRED.into_iter()
 }
 
-/// Returns whether every version of the table that has the column has it, so that a right on it can be given.
+/// Returns whether every version of the table has the column, so that a right on it can always be granted.
 pub(super) fn is_of_every_version(column: &Column) -> bool {
     let sometimes: [&[Known]; 8] = [
         &SESSION_COLUMN,
@@ -164,12 +164,12 @@ pub(super) fn is_of_every_version(column: &Column) -> bool {
     !sometimes.any(|known| is_same(known, column))
 }
 
-/// What a probe found out.
+/// Result of a probe.
 pub(super) struct Probed {
     /// Columns that exist.
     pub(super) existing: BTreeSet<Column>,
-    /// Those of them that the role may read.
+    /// Existing columns that the role may read.
     pub(super) readable: BTreeSet<Column>,
-    /// Rights that lack beside those on columns, as statements.
+    /// Statements for missing rights other than those on columns.
     pub(super) lacking: Vec<String>,
 }

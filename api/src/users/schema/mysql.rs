@@ -1,8 +1,8 @@
-//! The probe of a MySQL or MariaDB database, which tells an account nothing of what it may not read.
+//! Probes a MySQL or MariaDB database, which reveals nothing to an account about tables that it may not read.
 //!
-//! Of a table that it may read in part, MariaDB says whether a further column exists when that column is asked for;
-//! MySQL refuses both alike, but shows the table's definition to whoever has SHOW VIEW, as our grants give it. Of a
-//! table that it may not read at all, Mendix's own catalogue says whether it exists.
+//! For a partly readable table, MariaDB's error shows whether a column exists. MySQL denies both cases alike, but shows
+//! the table's definition to an account with SHOW VIEW, which our grants include. For an unreadable table, Mendix's own
+//! catalogue shows whether it exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::users::error::UsersError;
 use crate::users::grants;
 use crate::users::statement::Parts;
 
-/// No table has it: a server that refuses it refuses whatever it is asked for.
+/// A column that no table has: a server that denies it denies every unknown column.
 const NO_COLUMN: &str = "mrt$no_column";
 const PROBE: &str = include_str!("../probe_mysql.sql");
-/// Where Mendix writes down the tables of entities and of associations.
+/// Mendix's tables of entities and associations.
 const CATALOGUE: [&str; 2] = ["mendixsystem$entity", "mendixsystem$association"];
 
 pub(super) async fn probe(
@@ -45,7 +45,7 @@ pub(super) async fn probe(
         }
         match is_there(connection, table, "1").await? {
             Some(false) => {}
-            // Refused, as a table is that does not exist.
+            // Denied, as for a table that does not exist.
             _ => refused.push((table, columns)),
         }
     }
@@ -55,7 +55,7 @@ pub(super) async fn probe(
         for (table, columns) in refused {
             let is_required = REQUIRED.iter().any(|(known, _)| *known == table);
             if is_required || catalogued.contains(table) {
-                // Columns of some versions only are asked for once the others may be read.
+                // Columns of some versions are probed only once the others are readable.
                 let column = |column: &str| (table.to_owned(), column.to_owned());
                 let columns = columns.into_iter().map(column);
                 existing.extend(columns.filter(is_of_every_version));
@@ -83,7 +83,7 @@ async fn readable(
     let is_row = |(table, column): &&Column| {
         rows.iter().any(|row| {
             let text = |index: usize| row.get(index).and_then(Option::as_deref);
-            // Names of tables may be told in another case of letters, as the file system has them.
+            // The server may report table names in another letter case, depending on the file system.
             let is = |index: usize, name: &str| {
                 text(index).is_some_and(|text| text.eq_ignore_ascii_case(name))
             };
@@ -93,7 +93,7 @@ async fn readable(
     Ok(wanted.iter().filter(is_row).cloned().collect())
 }
 
-/// Returns whether `column` exists; `None` when it may not be read. `1` stands for the table itself.
+/// Returns whether `column` exists; `None` if reading it is denied. `1` probes the table itself.
 async fn is_there(
     connection: &mut Connection,
     table: &str,
@@ -113,8 +113,8 @@ async fn is_there(
     }
 }
 
-/// Returns which of `columns` exist in a table that is there, whether they may be read or not; `None` when the server
-/// neither tells them apart nor shows the table's definition.
+/// Returns which of `columns` exist in an existing table, readable or not; `None` if the server neither distinguishes
+/// them nor shows the table's definition.
 async fn existing_of(
     connection: &mut Connection,
     table: &str,
@@ -136,7 +136,7 @@ async fn existing_of(
         let Some(definition) = definition(connection, table).await? else {
             return Ok(None);
         };
-        // One column a line, its name first; what else a line begins with is no name in quotes.
+        // One column per line, starting with its quoted name. Other lines start with something else.
         refused.retain(|column| definition.contains(&format!("\n  `{column}` ")));
     }
     let refused = refused.into_iter();
@@ -144,7 +144,7 @@ async fn existing_of(
     Ok(Some(existing))
 }
 
-/// Returns the definition of a table in small letters; `None` when it is not shown.
+/// Returns the definition of a table in lower case; `None` if the server does not show it.
 async fn definition(
     connection: &mut Connection,
     table: &str,
@@ -173,7 +173,7 @@ fn is_unknown(error: &DatabaseError) -> bool {
     matches!(code.as_deref(), Some("42S02" | "42S22"))
 }
 
-/// Returns the tables that Mendix's catalogue names, and adds the statements that let it be read.
+/// Returns the tables in Mendix's catalogue, and adds the grants that make the catalogue readable.
 async fn catalogued(
     connection: &mut Connection,
     target: &DatabaseTarget,

@@ -1,4 +1,4 @@
-//! The probe of a PostgreSQL database: one statement.
+//! Probes a PostgreSQL database with one statement.
 
 use std::collections::BTreeSet;
 

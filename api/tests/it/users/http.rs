@@ -163,7 +163,7 @@ name = "files-only"
         let reply = server.ask(ask).await;
         reply.problem(status, code);
         if code == "unreachable" {
-            assert_eq!(reply.json()["fault"], "connection_refused");
+            assert_eq!(reply.json()["cause"], "connection_refused");
         }
     }
     assert!(matches!(
