@@ -41,6 +41,7 @@ ENVIRONMENT = {
     "kept_snapshots": 35 * 24,
     "metric_requests": 1,  # per run of tables, for the server's storage
     "requests": 10_000,
+    "request_read_units": 2,  # a query for listings and one for CloudWatch's metrics
     "request_seconds": 0.05,
     "log_kilobytes": 2,  # per run or request
 }
@@ -66,7 +67,7 @@ def each():
         "Lambda": gb_seconds * p["lambda_gb_second"] + invocations * p["lambda_request"],
         "API Gateway": e["requests"] * p["api_request"],
         "DynamoDB": (HOURS * (e["bucket_write_units"] + e["table_write_units"]) * p["dynamodb_write_unit"]
-                     + (HOURS * e["read_units"] + e["requests"]) * p["dynamodb_read_unit"]
+                     + (HOURS * e["read_units"] + e["requests"] * e["request_read_units"]) * p["dynamodb_read_unit"]
                      + e["kept_snapshots"] * e["snapshot_kilobytes"] / 1e6 * p["dynamodb_gb_month"]),
         "SQS": HOURS * 2 * 3 * p["sqs_request"],
         "CloudWatch": HOURS * e["metric_requests"] * p["metric_request"],

@@ -99,7 +99,7 @@ fn the_example_of_shares_is_what_the_program_decides() {
     let metrics = Prices::default().metrics_per_1000;
     assert!((metrics.of_thousands(27 * 4).units() - 0.00108).abs() < 1e-9);
     for text in ["27,120,000 and $135.60", "108 billed metrics", "$0.00108"] {
-        assert!(section.contains(text), "{text}");
+        assert!(COLLECTING.contains(text), "{text}");
     }
 }
 
