@@ -1,7 +1,7 @@
-//! `GET /micro_flow_constants`: which constants an environment has, and since when; secrets masked.
+//! `GET /micro_flow_constants`: the constants of an environment, with secrets masked.
 //!
-//! The runtime has no way to ask it for its constants, so the answer is put together from what it is started
-//! with: the model's definitions and defaults, and the layers that set values over them.
+//! The runtime does not report its constants, so the answer is derived from what the runtime is started with: the
+//! model's definitions and defaults, and the layers that override them.
 
 mod compare;
 mod filter;
@@ -31,7 +31,7 @@ use crate::targets;
 pub use compare::MAX_DIFFERENCES;
 pub use filter::Filter;
 pub use layers::document::{LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
-pub use layers::fault::{LayerFault, Position};
+pub use layers::error::{LayerError, Position};
 pub use layers::layer::{MAX_LAYER_CONSTANTS, PendingReason};
 pub use layers::source::{LAYER_TIMEOUT, PARSE_TIMEOUT, Sources};
 pub use mask::{MaskReason, SHOWN_LIMIT_BYTES};
@@ -41,15 +41,15 @@ pub use view::comparison::{Comparison, ComparisonCounts, Difference, DifferenceV
 pub use view::constant::{ConstantView, LinkView, ModelView};
 pub use view::{ConstantCounts, Constants, LayerView};
 
-/// Facts of this endpoint.
+/// Description of this endpoint.
 pub const ROUTE: Route = Route {
     path: "/micro_flow_constants",
     function: "api-constants",
     scope: Some("mrt/constants.read"),
     summary: "Constants of an environment",
-    description: "Every constant of the app's model with the value that the environment's layers give it, read now: \
+    description: "Every constant of the app's model with its value in this environment, read live from its layers: \
                   the model's defaults, documents, the running tasks' definition, Secrets Manager, parameters. \
-                  Says what sets each value, whether a restart will change it, and how another environment \
+                  Shows what sets each value, whether a restart will change it, and how another environment \
                   differs. Values of secrets are never shown.",
     media_types: &[MediaType::Json],
     parameters: &[
@@ -59,10 +59,14 @@ pub const ROUTE: Route = Route {
         filter::NAME,
         Parameter::text(
             "compare",
-            "Name of another environment: its differences are in `comparison`.",
+            "Name of another environment; `comparison` lists the differences.",
         ),
     ],
-    problems: &[Code::NotFound, Code::NotConfigured, Code::DocumentUnusable],
+    problems: &[
+        Code::NotFound,
+        Code::NotConfigured,
+        Code::DocumentUnreadable,
+    ],
     schema: |generator| generator.subschema_for::<Constants>(),
 };
 
@@ -72,7 +76,7 @@ struct GetConstants {
     key: DeploymentKey,
 }
 
-/// Returns the endpoint over its ports.
+/// Returns the endpoint.
 pub fn endpoint(fleet: Arc<FleetSource>, sources: Sources, key: DeploymentKey) -> Endpoint {
     let handler = GetConstants {
         fleet,
@@ -101,7 +105,7 @@ impl Handler for GetConstants {
                 self.compared(&here, &there, &filter).await
             }
         };
-        // Two answers with the same constants are the same answer, whenever they were read.
+        // Answers with the same constants are the same, whenever they were read.
         let mut identity = constants.clone();
         identity.as_of = chrono::DateTime::UNIX_EPOCH;
         if let Some(comparison) = &mut identity.comparison {
@@ -114,10 +118,10 @@ impl Handler for GetConstants {
 impl GetConstants {
     async fn compared(&self, here: &Reading, there: &Reading, filter: &Filter) -> Constants {
         let key = self.key.key().await;
-        let (comparison, doubts) = compare::compare(here, there, key.as_ref().ok(), filter);
+        let (comparison, warnings) = compare::compare(here, there, key.as_ref().ok(), filter);
         let mut constants = here.view(filter);
         constants.comparison = Some(comparison);
-        constants.warnings.extend(doubts);
+        constants.warnings.extend(warnings);
         constants
     }
 }
@@ -125,11 +129,11 @@ impl GetConstants {
 impl From<ConstantsError> for Problem {
     fn from(error: ConstantsError) -> Self {
         match error {
-            ConstantsError::NotConfigured => Self::not_configured("documents of constants"),
-            ConstantsError::Model(LayerFault::Unavailable(_)) => Self::unavailable(error),
-            ConstantsError::Model(ref fault) => {
-                let fault = fault.code();
-                Self::document_unusable("the model's metadata.json", fault).caused_by(error)
+            ConstantsError::NotConfigured => Self::not_configured("constants"),
+            ConstantsError::Model(LayerError::Unavailable(_)) => Self::unavailable(error),
+            ConstantsError::Model(ref cause) => {
+                let cause = cause.code();
+                Self::document_unreadable("the model's metadata.json", cause).caused_by(error)
             }
         }
     }

@@ -1,6 +1,6 @@
-//! The deployment's own key: for pseudonyms of users and for comparing constants that nobody may see.
+//! The deployment's own key, for pseudonyms of users and for comparing masked constants.
 //!
-//! A key is needed for both because names and passwords can be guessed: a plain hash of one is as good as itself.
+//! Both need a key because names and passwords can be guessed: a plain hash reveals them.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use shared::config::{DEPLOYMENT_KEY, Reader};
 use shared::secrets::Secrets;
 use shared::telemetry::error_chain;
 
-/// Least length of a key in bytes: shorter ones can be tried out.
-pub const LEAST_BYTES: usize = 16;
+/// Minimum length of a key in bytes: shorter ones can be guessed.
+pub const MIN_BYTES: usize = 16;
 
-/// Where the key comes from.
+/// Access to the deployment's key.
 #[derive(Clone)]
 pub struct DeploymentKey {
     source: Source,
@@ -32,21 +32,22 @@ pub struct Key {
 }
 
 impl DeploymentKey {
-    /// Returns no key.
+    /// Returns the absence of a key.
     pub fn none() -> Self {
         Self {
             source: Source::None,
         }
     }
 
-    /// Returns the key `value`, for one machine and for tests.
-    pub fn of_value(value: &str) -> Self {
+    /// Returns the key `value`, for local mode and tests.
+    pub fn from_value(value: &str) -> Self {
         Self {
             source: Source::Value(value.into()),
         }
     }
 
-    /// Returns the key that the configuration names: the ARN of a secret, or the key itself. Reads no secret yet.
+    /// Returns the key from the configuration, which contains the ARN of a secret or the key itself. Reads no secret
+    /// yet.
     pub fn from_config(reader: &Reader<'_>, secrets: impl FnOnce() -> Secrets) -> Self {
         let source = match reader.optional(DEPLOYMENT_KEY) {
             None => Source::None,
@@ -59,13 +60,13 @@ impl DeploymentKey {
         Self { source }
     }
 
-    /// Returns the key, or a sentence for callers that says why there is none.
+    /// Returns the key, or a public sentence about why there is none.
     ///
-    /// A secret is read once in a while; takes at most [`READ_TIMEOUT`](shared::secrets::READ_TIMEOUT).
+    /// Secrets are cached. Takes at most [`READ_TIMEOUT`](shared::secrets::READ_TIMEOUT).
     ///
     /// # Errors
     ///
-    /// None is configured, the secret cannot be read, or it is shorter than [`LEAST_BYTES`].
+    /// No key is configured, the secret cannot be read, or it is shorter than [`MIN_BYTES`].
     pub async fn key(&self) -> Result<Key, &'static str> {
         match &self.source {
             Source::None => Err("this deployment has no key"),
@@ -83,11 +84,11 @@ impl DeploymentKey {
 
 impl Key {
     fn of(value: &str) -> Result<Self, &'static str> {
-        if value.len() < LEAST_BYTES {
+        if value.len() < MIN_BYTES {
             return Err("the deployment's key is shorter than 16 bytes");
         }
         let pseudonyms = hmac::Key::new(HMAC_SHA256, value.as_bytes());
-        // A key of its own, so that no name can ever stand for a value.
+        // A separate key, so that a pseudonym never equals a fingerprint.
         let derived = hmac::sign(&pseudonyms, b"mrt: fingerprints of constants");
         let fingerprints = hmac::Key::new(HMAC_SHA256, derived.as_ref());
         Ok(Self {
@@ -96,8 +97,8 @@ impl Key {
         })
     }
 
-    /// Returns the pseudonym of the user `name`, the same in all environments and in any case of letters:
-    /// `u_` and the first 16 hexadecimal digits of HMAC-SHA256 of the name in small letters.
+    /// Returns the pseudonym of the user `name`, which is the same in all environments and ignores letter case:
+    /// `u_` and the first 16 hexadecimal digits of the HMAC-SHA256 of the lower-cased name.
     pub fn pseudonym(&self, name: &str) -> String {
         let tag = hmac::sign(&self.pseudonyms, name.to_lowercase().as_bytes());
         let digits: String = tag.as_ref()[..8]
@@ -107,10 +108,10 @@ impl Key {
         format!("u_{digits}")
     }
 
-    /// Returns what two equal values of the constant `name` share, and two different ones do not.
+    /// Returns the fingerprint of a value of the constant `name`: equal for equal values only.
     pub fn fingerprint(&self, name: &str, value: &str) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.fingerprints);
-        // A name holds no zero byte that could end it early.
+        // A name contains no zero byte, so the separator is unambiguous.
         context.update(name.as_bytes());
         context.update(&[0]);
         context.update(value.as_bytes());
@@ -125,12 +126,12 @@ mod tests {
     use super::*;
 
     async fn key(value: &str) -> Key {
-        DeploymentKey::of_value(value).key().await.unwrap()
+        DeploymentKey::from_value(value).key().await.unwrap()
     }
 
     /// `printf %s dana@example.org | openssl dgst -sha256 -hmac 0123456789abcdef`
     #[tokio::test]
-    async fn a_pseudonym_is_the_documented_hmac_whatever_the_case() {
+    async fn a_pseudonym_is_the_documented_hmac_in_any_letter_case() {
         let key = key("0123456789abcdef").await;
 
         assert_eq!(key.pseudonym("dana@example.org"), "u_c6777f54a1a735bb");
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_names_and_values_all_make_a_difference() {
+    async fn fingerprints_depend_on_key_name_and_value() {
         let (one, other) = (key("0123456789abcdef").await, key("0123456789abcdeF").await);
 
         assert_eq!(one.fingerprint("A.B", "x"), one.fingerprint("A.B", "x"));
@@ -152,8 +153,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_key_and_a_short_one_say_so() {
-        for deployment in [DeploymentKey::none(), DeploymentKey::of_value("NEVERLEAK")] {
+    async fn a_missing_or_short_key_is_reported_without_its_value() {
+        for deployment in [
+            DeploymentKey::none(),
+            DeploymentKey::from_value("NEVERLEAK"),
+        ] {
             let reason = deployment.key().await.err().unwrap();
             assert!(!reason.contains("NEVERLEAK"), "{reason}");
         }

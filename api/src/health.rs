@@ -1,4 +1,4 @@
-//! `GET /health`: says that the API answers. Asks nothing else, so it costs nothing and needs no token.
+//! `GET /health`: reports that the API answers. It reads nothing, so it costs nothing and needs no token.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -9,13 +9,13 @@ use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
 
-/// Facts of this endpoint.
+/// Description of this endpoint.
 pub const ROUTE: Route = Route {
     path: "/health",
     function: "api-public",
     scope: None,
     summary: "Whether the API answers",
-    description: "Answers as long as gateway and function run. Says nothing about stores and databases.",
+    description: "Answers as long as the gateway and the function run. Does not check stores or databases.",
     media_types: &[MediaType::Json],
     parameters: &[],
     problems: &[],

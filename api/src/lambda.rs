@@ -1,4 +1,4 @@
-//! One API function in Lambda: start, read configuration, make clients once, answer events.
+//! One API function in Lambda: reads the configuration, creates clients once, answers events.
 //!
 //! The only use of `lambda_runtime` in this crate.
 
@@ -29,14 +29,15 @@ use crate::users::Users;
 
 pub use lambda_runtime::Error;
 
-/// Makes the ports that a function asks for, from configuration that is read as they are asked for.
+/// Creates the ports of a function from the configuration, on demand.
 ///
-/// Ports are made even when a variable is faulty, so that all faults are known; then none is ever used.
+/// A port is created even if its variable is invalid, so that all errors are reported at once; the function then
+/// stops before any port is used.
 pub struct Start {
     reader: Reader<'static>,
     aws: Option<Arc<Aws>>,
-    /// First calls to what was made, all at once at the end of the start. Boxed, so that a function
-    /// links what it makes and no more.
+    /// First calls to the ports, made concurrently at the end of the start. Boxed, so that a function links only
+    /// what it uses.
     warm_ups: Vec<BoxFuture<'static, ()>>,
     warm_up: Duration,
 }
@@ -73,7 +74,7 @@ impl Start {
         Databases::new(self.aws().await, variables, Arc::new(SystemClock), ca_file)
     }
 
-    /// Returns the deployment's key; none when the configuration names none.
+    /// Returns the deployment's key, which may be absent from the configuration.
     pub async fn deployment_key(&mut self) -> DeploymentKey {
         let aws = self.aws().await;
         DeploymentKey::from_config(&self.reader, || Secrets::new(aws))
@@ -85,7 +86,7 @@ impl Start {
         Users::new(self.databases().await, keep_for)
     }
 
-    /// Returns the AWS clients. A function that never asks for them does not even link them.
+    /// Returns the AWS clients. A function that does not use them does not link them.
     pub async fn aws(&mut self) -> Arc<Aws> {
         let aws = match self.aws.take() {
             Some(aws) => aws,
@@ -96,11 +97,11 @@ impl Start {
     }
 }
 
-/// Answers events with the endpoints that `endpoints` makes, until the runtime ends the process.
+/// Answers events with the endpoints that `endpoints` returns, until the runtime ends the process.
 ///
 /// # Errors
 ///
-/// At start only: all faults of the configuration in one line.
+/// At start only: all errors of the configuration in one line.
 pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> Result<(), Error> {
     telemetry::start(Format::Lambda, &ProcessVariables);
     let mut reader = Reader::new(&ProcessVariables);
@@ -113,7 +114,7 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
     let endpoints = endpoints(&mut start).await;
     let origins = start.reader.list(ALLOWED_ORIGINS);
     let limits = start.reader.client_environments();
-    start.reader.finish(()).map_err(log_faults)?;
+    start.reader.finish(()).map_err(log_config_errors)?;
     join_all(start.warm_ups).await;
     let server = Server::new(
         ROUTES,
@@ -131,7 +132,7 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
     .await
 }
 
-fn log_faults(error: ConfigError) -> ConfigError {
+fn log_config_errors(error: ConfigError) -> ConfigError {
     tracing::error!(error = %error, "the function cannot start");
     error
 }

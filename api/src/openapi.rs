@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the OpenAPI 3.1 document, made from the routes' facts and the handlers' own types.
+//! `GET /openapi.json`: the OpenAPI 3.1 document, generated from the routes and the types of their answers.
 
 use async_trait::async_trait;
 use schemars::generate::SchemaSettings;
@@ -12,7 +12,7 @@ use crate::http::parameter::{Parameter, ParameterKind};
 use crate::http::problem::{Code, Problem, ProblemView};
 use crate::http::request::TEXT_LIMIT_BYTES;
 
-/// Facts of this endpoint.
+/// Description of this endpoint.
 pub const ROUTE: Route = Route {
     path: "/openapi.json",
     function: "api-public",
@@ -79,7 +79,7 @@ fn document(routes: &[Route], extra_scopes: &[ExtraScope]) -> Value {
             "version": "1",
             "summary": "Sizes, users and constants of a fleet of Mendix apps",
             "description": "Bytes are exact integers, times are RFC 3339 UTC. A token may be limited to some \
-                            environments; all others do not exist for it.",
+                            environments; for it, the others do not exist.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -97,7 +97,7 @@ fn document(routes: &[Route], extra_scopes: &[ExtraScope]) -> Value {
     })
 }
 
-/// Turns the JSON that a type's description shows, which tests hold against real answers, into its example.
+/// Moves the JSON in a type's description, which tests compare with real answers, into its example.
 fn with_examples(mut schemas: Map<String, Value>) -> Map<String, Value> {
     for schema in schemas.values_mut() {
         let description = schema["description"].as_str().unwrap_or_default();
@@ -134,7 +134,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
     );
     responses.insert(
         "304".to_owned(),
-        json!({"description": "The answer with the ETag of `If-None-Match` is still good."}),
+        json!({"description": "The answer still has the ETag in `If-None-Match`."}),
     );
     for (status, codes) in problems(route) {
         let description = format!("Problem: {}.", codes.join(", "));
@@ -159,7 +159,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
     operation
 }
 
-/// Returns the codes that a route may answer, by status.
+/// Returns the problem codes of a route, by status.
 fn problems(route: &Route) -> std::collections::BTreeMap<u16, Vec<&'static str>> {
     let mut codes = vec![Code::BadParameter, Code::Internal];
     if route.scope.is_some() {
@@ -182,16 +182,12 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::Text => {
             json!({"type": "string", "minLength": 1, "maxLength": TEXT_LIMIT_BYTES})
         }
-        ParameterKind::OptionalNumber { most } => {
-            json!({"type": "integer", "minimum": 1, "maximum": most})
+        ParameterKind::OptionalNumber { max } => {
+            json!({"type": "integer", "minimum": 1, "maximum": max})
         }
         ParameterKind::Choice(words) => json!({"type": "string", "enum": words}),
-        ParameterKind::Number {
-            least,
-            most,
-            default,
-        } => {
-            json!({"type": "integer", "minimum": least, "maximum": most, "default": default})
+        ParameterKind::Number { min, max, default } => {
+            json!({"type": "integer", "minimum": min, "maximum": max, "default": default})
         }
     };
     json!({

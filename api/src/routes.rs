@@ -1,4 +1,4 @@
-//! All routes: what tests, documents, the template's agreement test and the local gateway read.
+//! All routes, for the documents, the local gateway and the tests that compare them with the template.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::{Endpoint, ExtraScope, Route};
 use crate::{bucket_size, constants, health, openapi, table_size, users};
 
-/// Facts of every endpoint, no handlers: reaching this links no database driver and no AWS client.
+/// Descriptions of all endpoints, without handlers, so that a function that uses them links no database driver
+/// and no AWS client.
 pub const ROUTES: &[Route] = &[
     bucket_size::ROUTE,
     table_size::ROUTE,
@@ -22,21 +23,21 @@ pub const ROUTES: &[Route] = &[
     health::ROUTE,
 ];
 
-/// Scopes that a route answers more with than with its own.
+/// Scopes beyond those of the routes themselves.
 pub const EXTRA_SCOPES: &[ExtraScope] = &[ExtraScope {
     name: users::NAMES_SCOPE,
     path: users::ROUTE.path,
     summary: "Names of users in the clear",
 }];
 
-/// Returns every scope that a token may have.
+/// Returns all scopes of this API.
 pub fn scopes() -> Vec<&'static str> {
     let own = ROUTES.iter().filter_map(|route| route.scope);
     let extra = EXTRA_SCOPES.iter().map(|scope| scope.name);
     own.chain(extra).collect()
 }
 
-/// Ports of all endpoints together. For local mode only: a deployed function holds just its own.
+/// Ports of all endpoints together, for local mode only: a deployed function has just its own.
 pub struct Ports {
     /// The fleet.
     pub fleet: Arc<FleetSource>,
@@ -44,15 +45,15 @@ pub struct Ports {
     pub snapshots: SnapshotReader,
     /// The apps' databases.
     pub databases: Databases,
-    /// How long counts of users are kept.
+    /// How long user counts are cached.
     pub users_cache: Duration,
-    /// What constants are read from.
+    /// The AWS clients that constants are read with.
     pub aws: Arc<Aws>,
     /// The deployment's key.
     pub deployment_key: DeploymentKey,
 }
 
-/// Returns every endpoint. For local mode only: a function that called this would link everything.
+/// Returns all endpoints, for local mode only: a function that called this would link everything.
 pub fn all(ports: &Ports) -> Vec<Endpoint> {
     vec![
         bucket_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),

@@ -1,4 +1,4 @@
-//! Which part of the fleet a request means, and what is known of its targets, page by page.
+//! The targets that a request selects, and their latest snapshots, page by page.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,14 +11,14 @@ use crate::http::cursor;
 use crate::http::endpoint::Call;
 use crate::http::problem::Problem;
 
-/// Seconds after which a first snapshot may be there: a scheduled minute.
+/// Seconds after which a first snapshot may exist: the shortest schedule is a minute.
 const PENDING_RETRY_SECONDS: u64 = 60;
 
-/// Returns the environment that the call names.
+/// Returns the environment in the call's parameters.
 ///
 /// # Errors
 ///
-/// 404 when there is none of that name, or none that the caller may know of.
+/// 404 if there is no such environment or the caller may not read it.
 pub(crate) fn environment<'f>(
     fleet: &'f Fleet,
     call: &Call<'_>,
@@ -27,7 +27,7 @@ pub(crate) fn environment<'f>(
     environment_of(fleet, call, name)
 }
 
-/// Returns the environment of that name.
+/// Returns the environment `name`.
 ///
 /// # Errors
 ///
@@ -43,19 +43,19 @@ pub(crate) fn environment_of<'f>(
         .ok_or_else(|| Problem::not_found("such environment in the fleet"))
 }
 
-/// One page of targets, in the order of their ids.
+/// One page of targets, ordered by id.
 pub(crate) struct Page<'f, T> {
-    /// Each target with its id.
+    /// The targets with their ids.
     pub(crate) targets: Vec<(TargetId, &'f T)>,
-    /// Whether more follow.
+    /// Whether more pages follow.
     pub(crate) has_more: bool,
 }
 
-/// Returns the page of `targets` that the call's `cursor` and `limit` mean.
+/// Returns the page of `targets` that the call's `cursor` and `limit` select.
 ///
 /// # Errors
 ///
-/// 400 for a cursor that is not ours.
+/// 400 for a cursor that is not valid.
 pub(crate) fn page<'f, T>(
     call: &Call<'_>,
     mut targets: Vec<(TargetId, &'f T)>,
@@ -70,7 +70,7 @@ pub(crate) fn page<'f, T>(
     Ok(Page { targets, has_more })
 }
 
-/// Returns the latest of each target of a page; `None` where nothing is known.
+/// Returns the latest item of each target of a page; `None` for a target that has none.
 ///
 /// # Errors
 ///
@@ -95,16 +95,16 @@ pub(crate) async fn latest_of<M: Stored, T>(
     Ok(found)
 }
 
-/// The newest failed run since the last good one.
+/// The latest failed run since the last successful one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FailureView {
-    /// When the run was scheduled, RFC 3339 UTC.
+    /// Scheduled time of the run, RFC 3339 UTC.
     pub scheduled_at: chrono::DateTime<chrono::Utc>,
-    /// When it failed, RFC 3339 UTC.
+    /// Time of the failure, RFC 3339 UTC.
     pub failed_at: chrono::DateTime<chrono::Utc>,
-    /// Stable word for the kind of failure, such as `access_denied`.
+    /// Stable code of the failure, such as `access_denied`.
     pub code: String,
-    /// What was attempted and what is in the way.
+    /// What was attempted, and why it failed.
     pub reason: String,
 }
 
@@ -125,13 +125,13 @@ impl FailureView {
     }
 }
 
-/// Returns the problem that nothing of a page was collected yet.
+/// Returns the problem for a page whose targets have all not been collected yet.
 pub(crate) fn all_pending(pending: &impl Serialize) -> Problem {
     let targets = serde_json::to_value(pending).unwrap_or_default();
     Problem::snapshot_pending(PENDING_RETRY_SECONDS, targets)
 }
 
-/// Returns how long an answer of these runs may be kept; an answer without any run must be requested again.
+/// Returns how long an answer from these runs may be cached; an answer without any run must be revalidated.
 pub(crate) fn freshness(runs: impl Iterator<Item = Run>) -> Freshness {
     let mut freshness = Freshness::Live;
     for run in runs {

@@ -50,7 +50,7 @@ pub use view::{
 /// Scope that a token needs, in addition to the route's, to see names.
 pub const NAMES_SCOPE: &str = "mrt/users.pii";
 
-/// Facts of this endpoint.
+/// Description of this endpoint.
 pub const ROUTE: Route = Route {
     path: "/users",
     function: "api-users",
@@ -86,7 +86,7 @@ pub const ROUTE: Route = Route {
         ),
         Parameter::choice(
             "names",
-            "List: `clear` shows names, for tokens with scope `mrt/users.pii`; each such answer is logged.",
+            "List: `clear` shows names and needs scope `mrt/users.pii`; each such answer is logged.",
             &["pseudonym", "clear"],
         ),
         Parameter::number(
@@ -124,7 +124,7 @@ struct GetUsers {
     key: DeploymentKey,
 }
 
-/// Returns the endpoint over its ports.
+/// Returns the endpoint.
 pub fn endpoint(fleet: Arc<FleetSource>, users: Users, key: DeploymentKey) -> Endpoint {
     Endpoint::new(&ROUTE, GetUsers { fleet, users, key })
 }
@@ -213,7 +213,7 @@ fn list_query(call: &Call<'_>, with_names: bool) -> Result<ListQuery, Problem> {
         active: parameters.text("active").map(|word| word == "true"),
         kind: text("kind"),
         role: text("role"),
-        inactive_days: parameters.given_number("inactive_days"),
+        inactive_days: parameters.optional_number("inactive_days"),
         after,
         limit: usize::try_from(parameters.number("limit")).unwrap_or(usize::MAX),
         with_names,

@@ -1,4 +1,4 @@
-//! Lambda function `api-constants`: answers `GET /micro_flow_constants` live from what the apps are started with.
+//! Lambda function `api-constants`: answers `GET /micro_flow_constants` live from the apps' configuration.
 
 use api::constants::{self, Sources};
 use api::lambda;

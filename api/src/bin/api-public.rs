@@ -1,4 +1,4 @@
-//! Lambda function `api-public`: answers `GET /openapi.json` and `GET /health`. Has no rights.
+//! Lambda function `api-public`: answers `GET /openapi.json` and `GET /health`. Its role has no rights.
 
 use api::routes::{EXTRA_SCOPES, ROUTES};
 use api::{health, lambda, openapi};

@@ -1,7 +1,7 @@
-//! The differences between the constants of two environments.
+//! Compares the constants of two environments.
 //!
-//! Values that may be shown are compared as they are. A masked value is compared by its fingerprint under the
-//! deployment's key alone; without a key nothing is said of it.
+//! Values that may be shown are compared directly. Masked values are compared only by their fingerprints under the
+//! deployment's key; without a key, they are not compared.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use super::view::comparison::{Comparison, ComparisonCounts, Difference, Differen
 use super::view::constant::ConstantView;
 use crate::deployment_key::Key;
 
-/// Most differences of one answer.
+/// Maximum number of differences in one answer.
 pub const MAX_DIFFERENCES: usize = 1_000;
 
-/// One side in work: the constant and what may be shown of it.
+/// One environment's side: the constant, and what may be shown of it.
 struct Side<'r> {
     constant: &'r Constant,
     view: ConstantView,
 }
 
-/// Compares the constants of two environments that `filter` means, and says what is doubtful about it.
+/// Compares the constants that `filter` selects; returns the comparison and its warnings.
 pub(super) fn compare(
     here: &Reading,
     there: &Reading,
@@ -37,7 +37,7 @@ pub(super) fn compare(
             both[position] = Some(Side { constant, view });
         }
     }
-    // A status means the constants that have it on either side.
+    // A status selects the constants that have it on either side.
     sides.retain(|_, both| {
         both.iter()
             .flatten()
@@ -79,18 +79,18 @@ pub(super) fn compare(
     }
     let mut warnings = Vec::new();
     if lacks_key {
-        let doubt = "masked values are not compared: this deployment has no key";
-        warnings.push(doubt.to_owned());
+        let warning = "masked values are not compared: this deployment has no key";
+        warnings.push(warning.to_owned());
     }
     if !there.is_complete() {
         warnings.push(format!(
-            "{} is partial: what differs may not, and what is the same may differ",
+            "{} is partial: the comparison may be wrong for any constant",
             there.environment()
         ));
     }
     if differences.len() > MAX_DIFFERENCES {
         warnings.push(format!(
-            "only the first {MAX_DIFFERENCES} of {} differences are in this answer",
+            "this answer contains only the first {MAX_DIFFERENCES} of {} differences",
             differences.len()
         ));
         differences.truncate(MAX_DIFFERENCES);
@@ -107,20 +107,20 @@ pub(super) fn compare(
     (comparison, warnings)
 }
 
-/// Returns whether both have the same value; `None` when that cannot be told.
+/// Returns whether both sides have the same value; `None` if that is unknown.
 fn is_same(here: &Side<'_>, there: &Side<'_>, key: Option<&Key>) -> Option<bool> {
     let (one, other) = (&here.constant.setting, &there.constant.setting);
     match (one, other) {
         (Setting::Null, Setting::Null) => Some(true),
         (Setting::Null, _) | (_, Setting::Null) => Some(false),
-        (Setting::Unseen, _) | (_, Setting::Unseen) | (Setting::Opaque, Setting::Opaque) => None,
+        (Setting::Unread, _) | (_, Setting::Unread) | (Setting::Opaque, Setting::Opaque) => None,
         (Setting::Opaque, Setting::Text(_)) | (Setting::Text(_), Setting::Opaque) => Some(false),
         (Setting::Text(one), Setting::Text(other)) => {
             let (one, other) = (one.reveal(), other.reveal());
             if !here.view.masked && !there.view.masked {
                 return Some(one == other);
             }
-            // That one is empty is told anyway.
+            // The answer shows anyway which values are empty.
             if one.is_empty() || other.is_empty() {
                 return Some(one == other);
             }

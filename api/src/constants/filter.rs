@@ -1,19 +1,18 @@
-//! Which constants a request means.
+//! The constants that a request selects.
 
 use super::overlay::{Constant, Status};
 use super::pattern;
-
 use crate::http::parameter::{Parameter, ParameterKind};
 use crate::http::request::Parameters;
 
-/// The parameters of filters.
+/// Parameter for one module.
 pub(super) const MODULE: Parameter = Parameter::text("module", "Only constants of this module.");
-/// See [`MODULE`].
+/// Parameter for names.
 pub(super) const NAME: Parameter = Parameter::text(
     "name",
-    "Only the constant of this whole name; * stands for any part, as in `Sales.*Url`.",
+    "Only constants with this full name; * matches any characters, as in `Sales.*Url`.",
 );
-/// See [`MODULE`].
+/// Parameter for one status.
 pub(super) const STATUS: Parameter = Parameter {
     name: "status",
     description: "Only constants of this status.",
@@ -21,7 +20,7 @@ pub(super) const STATUS: Parameter = Parameter {
     is_required: false,
 };
 
-/// What the filters of a request allow; everything where it has none.
+/// The filters of a request; the default selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     module: Option<String>,
@@ -44,12 +43,12 @@ impl Filter {
         }
     }
 
-    /// Returns whether the request means `constant`.
+    /// Returns whether `constant` passes all filters.
     pub(super) fn allows(&self, constant: &Constant) -> bool {
         self.allows_name(constant) && self.status.is_none_or(|status| status == constant.status)
     }
 
-    /// Returns whether the request means `constant`, whatever its status.
+    /// Returns whether `constant` passes all filters except the status.
     pub(super) fn allows_name(&self, constant: &Constant) -> bool {
         let is_module = |module: &String| constant.module() == Some(module.as_str());
         let is_name = |pattern: &String| pattern::is_match(pattern, &constant.name);

@@ -1,15 +1,15 @@
-//! Whether a value fits the type of its constant. The platform takes any text and fails when it is used.
+//! Checks whether a value fits the type of its constant. The platform accepts any text and fails when it is used.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use super::layers::setting::Setting;
 
-/// Returns whether `setting` fits a constant of type `kind`; `None` when that cannot be said: the type is not
-/// known, or there is no value, or none that was read.
+/// Returns whether `setting` fits a constant of type `kind`; `None` if the type is unknown, or there is no value or
+/// it was not read.
 pub(super) fn fits(kind: Option<&str>, setting: &Setting) -> Option<bool> {
     let kind = kind?;
     match setting {
-        Setting::Null | Setting::Unseen => None,
+        Setting::Null | Setting::Unread => None,
         Setting::Opaque => is_known(kind).then_some(false),
         Setting::Text(text) => fits_text(kind, text.reveal()),
     }
@@ -40,7 +40,7 @@ fn is_decimal(text: &str) -> bool {
     are_digits(whole) && are_digits(fraction) && !(whole.is_empty() && fraction.is_empty())
 }
 
-/// Dates as the Deploy API shows them, with and without time and zone, or milliseconds since 1970.
+/// Accepts dates as the Deploy API shows them, with or without time and zone, and milliseconds since 1970.
 fn is_date(text: &str) -> bool {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").is_ok()
         || DateTime::parse_from_rfc3339(text).is_ok()
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_type_takes_its_own_values() {
+    fn each_type_accepts_its_own_values() {
         let cases: [(&str, &[&str], &[&str]); 6] = [
             ("String", &["", "x", "true"], &[]),
             ("Boolean", &["true", "False"], &["yes", "1", "", " true"]),
@@ -93,11 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_judged() {
+    fn unknown_types_and_values_are_not_checked() {
         assert_eq!(fits(None, &Setting::text("x")), None);
         assert_eq!(fits(Some("Enumeration"), &Setting::text("x")), None);
         assert_eq!(fits(Some("Boolean"), &Setting::Null), None);
-        assert_eq!(fits(Some("Boolean"), &Setting::Unseen), None);
+        assert_eq!(fits(Some("Boolean"), &Setting::Unread), None);
         assert_eq!(fits(Some("Boolean"), &Setting::Opaque), Some(false));
     }
 }

@@ -1,8 +1,8 @@
-//! The layers that set constants: where each is read from and how its text is understood.
+//! The layers that set constants: where each is read from and how its text is parsed.
 
 pub(super) mod document;
 mod ecs;
-pub(super) mod fault;
+pub(super) mod error;
 mod forms;
 pub(super) mod layer;
 mod node;

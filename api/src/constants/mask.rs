@@ -1,7 +1,7 @@
-//! Decides whose value may be shown. Pure: looks at name, type and value, asks nobody, prints nothing.
+//! Decides which values may be shown. Pure: depends on name, type and value only.
 //!
-//! A value is shown only when no rule speaks against it, whichever source it comes from. A rule that hides too
-//! much costs a look into the deployment; one that hides too little costs a secret. So all of them are wide.
+//! A value is shown only if no rule forbids it, whatever its source. A rule that hides too much is an inconvenience;
+//! one that hides too little reveals a secret. So all rules are broad.
 
 mod names;
 mod shapes;
@@ -12,14 +12,14 @@ use serde::Serialize;
 use super::pattern;
 use names::{has_secret_end, is_secret_name};
 
-/// Longest value that is shown, in bytes: longer ones are keys, certificates or documents.
+/// Maximum length of a value that is shown, in bytes: longer ones are keys, certificates or documents.
 pub const SHOWN_LIMIT_BYTES: usize = 1024;
 
 /// Why a value is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskReason {
-    /// The model has no constant of that name, so nothing is known of what it holds.
+    /// The model has no constant of that name, so its meaning is unknown.
     UnknownConstant,
     /// The name is that of a secret.
     SecretName,
@@ -30,25 +30,25 @@ pub enum MaskReason {
     TooLong,
     /// The value is a list, a map or a number that cannot be shown exactly.
     NotText,
-    /// The value comes from a place for secrets: Secrets Manager, a secure string, a task's `secrets`.
+    /// The value comes from a secret store: Secrets Manager, a secure string, a task's `secrets`.
     SecretSource,
     /// The fleet file hides the name.
     Hidden,
 }
 
-/// What the fleet file says of names, by patterns.
+/// The name patterns of the fleet file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lists<'a> {
-    /// Shown though the name or a random value looks like a secret. Never what is one beyond doubt.
+    /// Shown although the name or a random value looks like a secret. Unmistakable credentials are never shown.
     pub(super) show: &'a [String],
     /// Never shown.
     pub(super) hide: &'a [String],
 }
 
-/// Returns why `value` of a constant that the model defines is not shown; `None` when it may be.
+/// Returns why `value` of a constant in the model is not shown; `None` if it may be shown.
 ///
-/// `kind` is the constant's type. Booleans and whole numbers are shown whatever their name, provided that
-/// the value really is one and the fleet file does not hide it.
+/// `kind` is the constant's type. Booleans and whole numbers are shown under any name, provided that the value
+/// really is one and the fleet file does not hide it.
 pub(super) fn mask_reason(
     name: &str,
     kind: Option<&str>,
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fleet_file_may_hide_anything_and_show_what_only_looks_like_a_secret() {
+    fn the_fleet_file_can_hide_anything_and_show_what_only_looks_like_a_secret() {
         let show = ["Maps.*".to_owned()];
         let hide = ["Maps.Hidden*".to_owned(), "*.Flag".to_owned()];
         let lists = Lists {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_secrets_hide_any_text() {
+    fn a_secret_name_hides_any_text() {
         for name in [
             "Mail.Password",
             "Mail.SMTP_PWD",
@@ -246,9 +246,9 @@ mod tests {
         );
     }
 
-    /// Any way to write a secret part into a name hides the value: case, place, underscores.
+    /// A secret part hides the value in any letter case, at any position and with any underscores.
     #[test]
-    fn a_secret_part_hides_the_value_wherever_it_stands() {
+    fn a_secret_part_hides_the_value_at_any_position() {
         for part in SECRET_PARTS {
             for (before, after) in [("", ""), ("My", "Value"), ("the_", "_2"), ("X9", "")] {
                 let capital = format!("{}{}", part[..1].to_uppercase(), &part[1..]);
@@ -264,8 +264,8 @@ mod tests {
         }
     }
 
-    /// What is a credential beyond doubt is never shown: whatever stands around it, whatever the constant's name and
-    /// type are, and although the fleet file shows every name.
+    /// An unmistakable credential is never shown, whatever surrounds it, whatever the constant's name and type, and even
+    /// if the fleet file shows every name.
     #[test]
     fn a_credential_is_masked_in_any_text_under_any_name() {
         let show = ["*".to_owned()];

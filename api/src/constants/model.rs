@@ -1,4 +1,4 @@
-//! The model's `metadata.json`: which constants exist, their types and defaults. Reads nothing else of it.
+//! The model's `metadata.json`: names, types and defaults of constants. Nothing else of it is read.
 
 pub(super) mod package;
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::layers::fault::Position;
+use super::layers::error::Position;
 use super::layers::setting::Setting;
 
 /// Constants as the model defines them.
@@ -14,9 +14,9 @@ use super::layers::setting::Setting;
 pub(super) struct Model {
     /// Version of the model, such as `1.4.0.317`.
     pub(super) version: Option<String>,
-    /// Version of the Mendix runtime that it was made for.
+    /// Version of the Mendix runtime that it is built for.
     pub(super) runtime: Option<String>,
-    /// Constants by their whole name, `Module.Constant`.
+    /// Constants by full name, `Module.Constant`.
     pub(super) constants: BTreeMap<String, Definition>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Model {
 pub(super) struct Definition {
     /// Name of its type, such as `String`.
     pub(super) kind: Option<String>,
-    /// Its default value; [`Setting::Null`] when it has none.
+    /// Its default value; [`Setting::Null`] if there is none.
     pub(super) default: Setting,
 }
 
@@ -56,10 +56,10 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Where the text stops being a model's metadata; nothing of the text itself.
+    /// The position of the first error; never any of the text.
     pub(super) fn parse(text: &str) -> Result<Self, Position> {
         let metadata: Metadata =
-            serde_json::from_str(text).map_err(|error| Position::of_json(&error))?;
+            serde_json::from_str(text).map_err(|error| Position::from_json(&error))?;
         let constants = metadata.constants.into_iter().map(|constant| {
             let definition = Definition {
                 kind: constant.kind,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_types_defaults_and_versions_are_read_and_the_rest_is_not() {
+    fn names_types_defaults_and_versions_are_read_and_nothing_else() {
         let model = Model::parse(
             r#"{
                 "RuntimeVersion": "10.24.4.77222", "ModelVersion": "1.4.0.317", "ProjectID": "x",
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_a_position_and_nothing_of_the_text() {
+    fn an_error_has_a_position_and_none_of_the_text() {
         let broken = "{\n  \"Constants\": \"NEVERLEAK\"\n}";
 
         let position = Model::parse(broken).unwrap_err();

@@ -1,4 +1,4 @@
-//! Lays what layers set over the model's definitions, lowest first. Pure: no I/O, no masking.
+//! Applies the layers to the model's definitions, lowest first. Pure: no I/O, no masking.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -11,34 +11,34 @@ use super::layers::layer::{Entry, LayerValues, PendingReason};
 use super::layers::setting::Setting;
 use super::model::Model;
 
-/// Source of definitions and defaults.
+/// Name of the source of definitions and defaults.
 pub(super) const MODEL_SOURCE: &str = "model_metadata";
 
 /// One layer with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layer {
-    /// Name of the layer for callers.
+    /// Public name of the layer.
     pub(super) source: String,
-    /// What it says.
+    /// Its values.
     pub(super) values: LayerValues,
 }
 
-/// How a constant comes by its value.
+/// Origin of a constant's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// No layer sets it: it has the model's default.
+    /// No layer sets it; it has the model's default.
     Default,
-    /// A layer sets it, be it to the default's very value.
+    /// A layer sets it, possibly to the same value as the default.
     Overridden,
-    /// A layer sets it but the model has no such constant: the app never sees it.
+    /// A layer sets it, but the model has no such constant; the app never sees it.
     Obsolete,
-    /// The model defines it without default and no layer sets it: the app does not start.
+    /// The model defines it without a default, and no layer sets it; the app does not start.
     Missing,
 }
 
 impl Status {
-    /// All of them by the words of answers and filters.
+    /// All statuses with their names in answers and filters.
     pub(super) const ALL: [(&'static str, Self); 4] = [
         ("default", Self::Default),
         ("overridden", Self::Overridden),
@@ -47,39 +47,39 @@ impl Status {
     ];
 }
 
-/// One place that says something of a constant's value.
+/// One source of a constant's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Link {
     /// The model or a layer.
     pub(super) source: String,
-    /// What the layer calls the constant, where that is not its name.
+    /// Name of the constant in the layer, if it is not the constant's own name.
     pub(super) key: Option<String>,
 }
 
 /// One constant with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Constant {
-    /// Whole name, `Module.Constant`; of a variable that no constant has, the variable's.
+    /// Full name, `Module.Constant`; for a variable that matches no constant, the variable's name.
     pub(super) name: String,
-    /// Whether that is the constant's own name.
+    /// Whether it is the constant's own name.
     pub(super) is_name_exact: bool,
-    /// Name of its type; `None` when the model does not say.
+    /// Name of its type; `None` if unknown.
     pub(super) kind: Option<String>,
-    /// How it comes by its value.
+    /// Origin of the value.
     pub(super) status: Status,
-    /// Every place that says something of its value, lowest first; the last one counts.
+    /// All sources of the value, lowest first; the last one wins.
     pub(super) chain: Vec<Link>,
     /// Its value.
     pub(super) setting: Setting,
-    /// Whether its value comes from a place for secrets.
+    /// Whether the value comes from a secret store.
     pub(super) is_secret: bool,
-    /// Whether the next start gives it another value; `None` when nothing tells.
+    /// Whether the value changes at the next start; `None` if unknown.
     pub(super) is_pending: Option<bool>,
-    /// Why so.
+    /// Why the value changes.
     pub(super) pending_reason: Option<PendingReason>,
 }
 
-/// Returns all constants of `model` and of `layers`, the lowest layer first, in the order of their names.
+/// Returns all constants of `model` and `layers`, ordered by name. The lowest layer comes first in `layers`.
 pub(super) fn overlay(model: &Model, layers: &[Layer]) -> Vec<Constant> {
     let defined = model.constants.keys();
     let set = layers.iter().flat_map(|layer| layer.values.entries.keys());
@@ -141,9 +141,9 @@ fn constant(
     }
 }
 
-/// Returns why the next start gives the constant another value.
+/// Returns why the constant's value changes at the next start.
 ///
-/// Layers below the one that counts change nothing, whatever they will say.
+/// Layers below the winning one are ignored, because their changes have no effect.
 fn pending_reason(
     name: &str,
     winner: Option<(usize, &Entry)>,
@@ -160,15 +160,15 @@ fn pending_reason(
     layers[index].values.change_reason.filter(|_| is_newer)
 }
 
-/// Returns whether an entry was changed before or after the app's start; `None` when nothing tells.
+/// Returns whether an entry was changed before or after the app's start; `None` if unknown.
 ///
-/// Nothing tells within one second: two services' clocks wrote the two times, and some write whole seconds only.
+/// Within one second it is unknown: the times come from the clocks of two services, and some are whole seconds.
 fn order_of_change(entry: &Entry, started_at: Option<DateTime<Utc>>) -> Option<Ordering> {
     let order = entry.changed_at?.timestamp().cmp(&started_at?.timestamp());
     Some(order).filter(|order| order.is_ne())
 }
 
-/// Returns whether something tells that the running app has this very value.
+/// Returns whether the running app is known to have this value.
 fn is_known_to_stay(
     winner: Option<(usize, &Entry)>,
     layers: &[Layer],
@@ -177,16 +177,16 @@ fn is_known_to_stay(
     match winner {
         None => layers.iter().any(|layer| layer.values.is_running),
         Some((index, entry)) => {
-            // A value that nobody looked at may have changed since the app was started with it.
-            let is_seen = entry.setting != Setting::Unseen;
-            (layers[index].values.is_running && is_seen)
+            // A value that was not read may have changed since the app was started.
+            let is_read = entry.setting != Setting::Unread;
+            (layers[index].values.is_running && is_read)
                 || order_of_change(entry, started_at).is_some()
         }
     }
 }
 
 impl Constant {
-    /// Returns the place that the value comes from; the model for a constant without any value.
+    /// Returns the source of the value; the model for a constant without a value.
     pub(super) fn source(&self) -> Link {
         self.chain.last().cloned().unwrap_or_else(|| Link {
             source: MODEL_SOURCE.to_owned(),
@@ -194,7 +194,7 @@ impl Constant {
         })
     }
 
-    /// Returns the module of its name.
+    /// Returns the module in its name.
     pub(super) fn module(&self) -> Option<&str> {
         let name = self.is_name_exact.then_some(self.name.as_str())?;
         name.split_once('.').map(|(module, _)| module)
@@ -226,7 +226,7 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), value.clone()));
         Layer {
             source: source.to_owned(),
-            values: LayerValues::of_settings(settings.collect()),
+            values: LayerValues::from_settings(settings.collect()),
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unseen_value_stays_only_where_its_time_says_so() {
+    fn an_unread_value_is_known_to_stay_only_by_its_time() {
         let at = |time: &str| DateTime::parse_from_rfc3339(time).unwrap().to_utc();
         let stays = |setting: Setting, changed_at: Option<&str>| {
             let mut running = layer("task", &[("A.A", setting)]);
@@ -253,13 +253,13 @@ mod tests {
         };
 
         assert_eq!(stays(Setting::text("1"), None), Some(false));
-        assert_eq!(stays(Setting::Unseen, None), None);
+        assert_eq!(stays(Setting::Unread, None), None);
         let before_the_start = Some("2026-01-12T10:00:00Z");
-        assert_eq!(stays(Setting::Unseen, before_the_start), Some(false));
+        assert_eq!(stays(Setting::Unread, before_the_start), Some(false));
     }
 
     #[test]
-    fn each_constant_says_how_it_comes_by_its_value() {
+    fn each_constant_has_the_origin_of_its_value() {
         let model = model(&[
             ("A.Default", Setting::text("0")),
             ("A.Missing", Setting::Null),
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(constants[2].source().source, MODEL_SOURCE);
     }
 
-    /// For every choice of who sets a constant, the highest layer that does so wins.
+    /// Whichever layers set a constant, the highest of them wins.
     #[test]
     fn the_highest_layer_that_sets_a_constant_wins() {
         const LAYERS: u32 = 4;
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_restart_is_told_where_something_tells_what_runs() {
+    fn a_pending_restart_is_reported_if_the_running_value_is_known() {
         let set = [("A.A", Setting::text("1"))];
         let changed = Some(PendingReason::TaskDefinitionChanged);
 
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(
             pending(&[running(&set, &["A.A"]), secret("A.A", 9)]),
             (Some(false), None),
-            "what is below the secret changes nothing"
+            "a layer below the secret has no effect"
         );
         assert_eq!(
             pending(&[running(&set, &[]), secret("A.A", 11)]),
@@ -443,16 +443,16 @@ mod tests {
         assert_eq!(
             pending(&[running(&set, &[]), secret("A.A", 10)]),
             (None, None),
-            "within one second, nothing tells which was first"
+            "within one second, the order is unknown"
         );
         assert_eq!(
             pending(&[secret("A.A", 11)]),
             (None, None),
-            "nothing tells when the app was started"
+            "the time of the start is unknown"
         );
     }
 
-    /// For every order of what a layer says, a constant is never pending without a reason, nor with one settled.
+    /// For every order of changes, a constant has a reason if and only if it is pending.
     #[test]
     fn pending_and_its_reason_always_agree() {
         let set = [("A.A", Setting::text("1"))];

@@ -1,6 +1,6 @@
-//! Patterns of names: `*` stands for any part, everything else for itself.
+//! Name patterns: `*` matches any characters, everything else matches itself.
 
-/// Returns whether `pattern` means `name`. Takes time in proportion to the product of both lengths at most.
+/// Returns whether `pattern` matches `name`, in time proportional to the product of both lengths at most.
 pub(super) fn is_match(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_part_and_everything_else_for_itself() {
+    fn a_star_matches_any_characters_and_everything_else_itself() {
         for (pattern, name, expected) in [
             ("Sales.Url", "Sales.Url", true),
             ("Sales.Url", "Sales.Urls", false),

@@ -1,4 +1,4 @@
-//! Reads the layers of one environment and lays them over each other.
+//! Reads the layers of one environment and merges them.
 
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
@@ -7,34 +7,34 @@ use shared::fleet::Environment;
 
 use super::filter::Filter;
 use super::kind;
-use super::layers::fault::LayerFault;
+use super::layers::error::LayerError;
 use super::layers::source::{Sources, label};
 use super::mask::Lists;
 use super::overlay::{Constant, Layer, Status, overlay};
 use super::view::constant::{ConstantView, ModelView};
 use super::view::{ConstantCounts, Constants, LayerView};
 
-/// Most constants of one answer: with values of at most 1,024 bytes it stays below Lambda's 6 MB.
+/// Maximum number of constants in one answer: with values of at most 1,024 bytes it stays below Lambda's 6 MB.
 pub const MAX_CONSTANTS: usize = 5_000;
-/// Most bytes of the constants of one answer, estimated, before packing.
+/// Maximum size of the constants in one answer, estimated, before compression.
 const ANSWER_LIMIT_BYTES: usize = 4_000_000;
-/// Most constants that are named in warnings, one sentence each.
+/// Maximum number of constants named in warnings, one sentence each.
 const MAX_NAMED: usize = 20;
 
-/// Why the constants of an environment cannot be told.
+/// Why the constants of an environment could not be read.
 ///
-/// The texts never hold anything of a document.
+/// The texts never contain content of a document.
 #[derive(Debug, thiserror::Error)]
 pub enum ConstantsError {
-    /// The fleet file does not say where they are.
-    #[error("the environment has no documents of constants")]
+    /// The fleet file does not configure constants for the environment.
+    #[error("the environment has no constants in the fleet file")]
     NotConfigured,
-    /// Without the model nobody knows which constants there are.
-    #[error("the model's metadata cannot be used")]
-    Model(#[source] LayerFault),
+    /// The model, which defines the constants, could not be read.
+    #[error("could not read the model's metadata")]
+    Model(#[source] LayerError),
 }
 
-/// All constants of one environment with their values, masked by nothing yet. Shown by [`Reading::view`] only.
+/// All constants of one environment with their unmasked values. Only [`Reading::view`] shows them.
 pub struct Reading {
     environment: String,
     as_of: DateTime<Utc>,
@@ -48,10 +48,10 @@ pub struct Reading {
     hide: Vec<String>,
 }
 
-/// Returns the constants of `environment` as its layers set them as of `now`.
+/// Reads the constants of `environment` as of `now`.
 ///
-/// All layers are read at the same time, each once. A layer that cannot be read makes the answer partial, with
-/// its fault named; the others still count.
+/// All layers are read concurrently, each once. A layer that cannot be read makes the answer partial, with the cause
+/// in its status; the others still count.
 ///
 /// # Errors
 ///
@@ -81,22 +81,22 @@ pub async fn read_constants(
             status: status.to_owned(),
             constant_count,
         };
-        match read.map(|read| read.of_model(&model)) {
+        match read.map(|read| read.for_model(&model)) {
             Ok(values) => {
                 is_complete &= !values.is_partial;
-                let doubts = values.warnings.iter();
-                warnings.extend(doubts.map(|doubt| format!("{source} {doubt}")));
+                let sentences = values.warnings.iter();
+                warnings.extend(sentences.map(|sentence| format!("{source} {sentence}")));
                 let count = u64::try_from(values.entries.len()).ok();
                 views.push(view("read", count));
                 good.push(Layer { source, values });
             }
-            Err(fault) => {
+            Err(error) => {
                 is_complete = false;
-                log(&source, &fault);
+                log(&source, &error);
                 warnings.push(format!(
-                    "{source} {fault}: the values that it sets are not in this answer"
+                    "{source} {error}: its values are missing from this answer"
                 ));
-                views.push(view(fault.code(), None));
+                views.push(view(error.code(), None));
             }
         }
     }
@@ -119,9 +119,9 @@ pub async fn read_constants(
     })
 }
 
-/// The answer says that a layer could not be read, the log also why.
-fn log(source: &str, fault: &LayerFault) {
-    if let LayerFault::Unavailable(reason) = fault {
+/// Logs why a layer could not be read; the answer only states that it could not.
+fn log(source: &str, error: &LayerError) {
+    if let LayerError::Unavailable(reason) = error {
         tracing::warn!(layer.source = source, error = %reason, "a layer of constants could not be read");
     }
 }
@@ -135,7 +135,7 @@ fn misfits(constants: &[Constant]) -> Vec<String> {
         .collect();
     let sentence = |constant: &&Constant| {
         format!(
-            "{} is set to what is no {} by {}",
+            "{} is set to a value that is not a valid {} by {}",
             constant.name,
             constant.kind.as_deref().unwrap_or("value"),
             constant.source().source
@@ -155,12 +155,12 @@ impl Reading {
         &self.environment
     }
 
-    /// Returns whether every layer was read whole.
+    /// Returns whether all layers were read completely.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// Returns what the fleet file says of names.
+    /// Returns the name patterns of the fleet file.
     pub(super) fn lists(&self) -> Lists<'_> {
         Lists {
             show: &self.show,
@@ -168,7 +168,7 @@ impl Reading {
         }
     }
 
-    /// Returns what may be shown of the constants that `filter` allows.
+    /// Returns what may be shown of the constants that `filter` selects.
     pub fn view(&self, filter: &Filter) -> Constants {
         let allowed = self.constants.iter().filter(|each| filter.allows(each));
         let mut constants: Vec<_> = allowed
@@ -184,7 +184,7 @@ impl Reading {
         let shown = fitting.count();
         if shown < constants.len() {
             warnings.push(format!(
-                "only the first {shown} of {} constants are in this answer: ask for one module, or by name",
+                "this answer contains only the first {shown} of {} constants: filter by module or name",
                 constants.len()
             ));
             constants.truncate(shown);
@@ -203,7 +203,7 @@ impl Reading {
         }
     }
 
-    /// Returns what the values mean.
+    /// Returns `deployed` or `configured`.
     pub(super) fn semantics(&self) -> &'static str {
         match self.is_running {
             true => "deployed",
@@ -211,7 +211,7 @@ impl Reading {
         }
     }
 
-    /// Returns whether values may be others.
+    /// Returns `complete` or `partial`.
     pub(super) fn completeness(&self) -> &'static str {
         match self.is_complete {
             true => "complete",

@@ -69,64 +69,64 @@ use constant::{ConstantView, ModelView};
 pub struct Constants {
     /// Name of the environment in the fleet file.
     pub environment: String,
-    /// When the layers were read, RFC 3339 UTC.
+    /// Time at which the layers were read, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
-    /// `deployed` when a layer says what the running app was started with: its running tasks, or the Deploy API.
-    /// Else `configured`: what the app gets when it starts next. Nobody asked the running app itself.
+    /// `deployed` if a layer reports what the running app was started with: its running tasks, or the Deploy API.
+    /// Otherwise `configured`: what the app gets at its next start. The running app itself is never asked.
     pub semantics: String,
-    /// `complete`, or `partial` when values could not be read: then any value may be another.
+    /// `complete`, or `partial` if values could not be read: then any value may be wrong.
     pub completeness: String,
     /// The model that defines the constants.
     pub model: ModelView,
-    /// What sets values, a later one over an earlier one.
+    /// The layers, each of which overrides those before it.
     pub layers: Vec<LayerView>,
-    /// Numbers of the constants that the filters mean.
+    /// Number of constants that the filters select.
     pub counts: ConstantCounts,
-    /// The constants that the filters mean, in the order of their names, at most 5,000.
+    /// The constants that the filters select, ordered by name, at most 5,000.
     pub constants: Vec<ConstantView>,
-    /// How the environment of `compare` differs; null when none was asked for.
+    /// How the environment in `compare` differs; null without `compare`.
     pub comparison: Option<Comparison>,
-    /// What makes the answer doubtful, a sentence each; empty as a rule.
+    /// Reasons why the answer may be wrong, one sentence each; usually empty.
     pub warnings: Vec<String>,
 }
 
-/// Something that sets values.
+/// A source of values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerView {
-    /// URL of an object, name of a file, or kind and name of what else it is.
+    /// URL of an object, name of a file, or kind and name of another source.
     pub source: String,
     /// `document`, `ecs_task`, `secrets_manager` or `ssm_path`.
     pub kind: String,
     /// `read`, or why not: `missing`, `denied`, `too_large`, `too_many`, `malformed`, `too_slow`,
     /// `container_unknown`, `unavailable`.
     pub status: String,
-    /// Number of constants that it sets; null when it was not read.
+    /// Number of constants that it sets; null if it was not read.
     pub constant_count: Option<u64>,
 }
 
-/// Numbers of constants. The four of a status make up `total`.
+/// Number of constants. `default`, `overridden`, `obsolete` and `missing` add up to `total`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ConstantCounts {
-    /// All of them.
+    /// All constants.
     pub total: u64,
-    /// Those with the model's default.
+    /// Constants with the model's default.
     pub default: u64,
-    /// Those that a layer sets.
+    /// Constants that a layer sets.
     pub overridden: u64,
-    /// Those that a layer sets but the model does not define.
+    /// Constants that a layer sets but the model does not define.
     pub obsolete: u64,
-    /// Those without any value.
+    /// Constants without a value.
     pub missing: u64,
-    /// Those whose value is not shown, whatever their status.
+    /// Constants whose value is not shown.
     pub masked: u64,
-    /// Those whose value is the empty text.
+    /// Constants whose value is empty.
     pub empty: u64,
-    /// Those that the next start gives another value.
+    /// Constants whose value changes at the next start.
     pub pending_restart: u64,
 }
 
 impl ConstantCounts {
-    /// Returns the numbers of `constants`.
+    /// Counts `constants`.
     pub(super) fn of(constants: &[ConstantView]) -> Self {
         let mut counts = Self::default();
         for constant in constants {

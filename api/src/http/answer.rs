@@ -1,4 +1,4 @@
-//! What an endpoint answers: a body of one media type, its identity and how long it may be kept.
+//! The answer of an endpoint: a body of one media type, its identity and how long it may be cached.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
 
-/// A good answer.
+/// A successful answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub(super) media_type: MediaType,
@@ -17,29 +17,29 @@ pub struct Answer {
     pub(super) next: Option<String>,
 }
 
-/// How long an answer may be kept.
+/// How long an answer may be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// Comes from snapshots: good until the next scheduled collection.
+    /// From snapshots: fresh until the next scheduled collection.
     Snapshot {
-        /// When the oldest number in it was measured.
+        /// Time of the oldest measurement in the answer.
         oldest_taken_at: DateTime<Utc>,
-        /// When the newest number in it was measured.
+        /// Time of the newest measurement in the answer.
         newest_taken_at: DateTime<Utc>,
-        /// When the first of its targets is due again.
+        /// Time at which the first of its targets is due again.
         next_due_at: DateTime<Utc>,
     },
-    /// Was read live: must be asked for again every time.
+    /// Read live: must be revalidated every time.
     Live,
-    /// Belongs to the deployed program.
+    /// Changes with the deployed program only.
     Program,
 }
 
 impl Answer {
-    /// Returns an answer with `body`, which is text of `media_type`.
+    /// Returns an answer with the UTF-8 text `body` of `media_type`.
     ///
-    /// `identity` is what two answers of one media type must share to count as the same for `If-None-Match`.
-    /// It leaves out what changes with time alone, such as an age.
+    /// The ETag is made from `media_type` and `identity`, which leaves out whatever changes with time alone, such
+    /// as an age.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Answer {
             .take(16)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        // Weak: the same for our purposes, though an age in the body differs.
+        // Weak, because an age in the body may differ.
         Ok(Self {
             media_type,
             body,
@@ -81,7 +81,7 @@ impl Answer {
         Self::new(MediaType::Json, body, identity, freshness)
     }
 
-    /// Returns the answer with a reference to the next page, a query string.
+    /// Returns the answer with a link to the next page, given as a query string.
     #[must_use]
     pub fn with_next(mut self, query: Option<String>) -> Self {
         self.next = query;

@@ -1,18 +1,18 @@
-//! Who calls: proof that the gateway verified a token, and what that token may read.
+//! The caller of a request: proof that the gateway verified a token, and what that token may read.
 //!
-//! The gateway checks signature, issuer, expiry and scope. Each handler checks the scope again from the
-//! claims that the gateway passes on, so a route that was wired wrongly still refuses.
+//! The gateway checks signature, issuer, expiry and scope. The scope is checked again from the claims that the
+//! gateway passes on, so a route that is wired wrongly still denies access.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::http::problem::Problem;
 
-/// Claim that limits a token to some environments: names separated by blanks.
+/// Claim that limits a token to some environments, as names separated by spaces.
 pub const ENVIRONMENTS_CLAIM: &str = "mrt_environments";
-/// User pool groups of this prefix limit their members to the environment that follows it.
+/// Prefix of the user pool groups that limit their members to an environment: its name follows.
 pub const ENVIRONMENT_GROUP_PREFIX: &str = "mrt-environment-";
 
-/// A caller with a verified token, or nobody on a route without scope.
+/// A caller with a verified token, or an anonymous one on a route without a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     client_id: String,
@@ -28,14 +28,14 @@ enum Environments {
 }
 
 impl Caller {
-    /// Returns the caller that the gateway's claims prove, when it has `scope`.
+    /// Returns the caller that the gateway's claims identify, provided that it has `scope`.
     ///
     /// A token with [`ENVIRONMENTS_CLAIM`] or with groups of [`ENVIRONMENT_GROUP_PREFIX`] may read those
-    /// environments only; with both, those that both allow. A token with neither may read all.
+    /// environments only. With both, it may read those that both allow; with neither, all.
     ///
     /// # Errors
     ///
-    /// 401 without claims or with another token than an access token, 403 that names the missing scope.
+    /// 401 without claims or if the token is not an access token, 403 that names the missing scope.
     pub fn authorize(
         claims: Option<&BTreeMap<String, String>>,
         scope: &'static str,
@@ -57,9 +57,9 @@ impl Caller {
         })
     }
 
-    /// Returns the caller without the environments that `limits` keep from its client.
+    /// Returns the caller limited to the environments that `limits` allow its client.
     ///
-    /// A client that `limits` do not name stays as it is; what limits the token itself still holds.
+    /// A client that is not in `limits` is unchanged. Limits of the token itself still apply.
     #[must_use]
     pub fn limited_by(mut self, limits: &BTreeMap<String, BTreeSet<String>>) -> Self {
         if let Some(allowed) = limits.get(&self.client_id) {
@@ -72,8 +72,8 @@ impl Caller {
         self
     }
 
-    /// Returns nobody, who may read no environment.
-    pub fn nobody() -> Self {
+    /// Returns the caller of a route without a scope, which may read no environment.
+    pub fn anonymous() -> Self {
         Self {
             client_id: String::new(),
             subject: String::new(),
@@ -82,7 +82,7 @@ impl Caller {
         }
     }
 
-    /// Returns whether the caller may know of `environment`. What it may not know of does not exist for it.
+    /// Returns whether the caller may read `environment`. For the caller, any other environment does not exist.
     pub fn may_read(&self, environment: &str) -> bool {
         match &self.environments {
             Environments::All => true,
@@ -90,12 +90,12 @@ impl Caller {
         }
     }
 
-    /// Returns whether the token has `scope` too.
+    /// Returns whether the token has `scope`.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.contains(scope)
     }
 
-    /// Returns the id of the user or client that the token speaks for, for logs; empty when it has none.
+    /// Returns the id of the user or client that the token was issued for, for logs; empty if unknown.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -109,7 +109,7 @@ impl Caller {
 fn environments(claims: &BTreeMap<String, String>) -> Environments {
     let claimed = claims.get(ENVIRONMENTS_CLAIM).map(|text| words(text));
     let groups = claims.get("cognito:groups").map_or("", String::as_str);
-    // Whoever is in such a group is limited, even where its name is told in a way that is not understood.
+    // Membership in such a group limits the caller, even if the group names cannot be parsed.
     let is_grouped = groups.contains(ENVIRONMENT_GROUP_PREFIX);
     let grouped: BTreeSet<String> = words(groups)
         .iter()
@@ -126,7 +126,7 @@ fn environments(claims: &BTreeMap<String, String>) -> Environments {
     }
 }
 
-/// Returns the words of a claim. Gateways turn a list into text as `a,b`, `a b`, `[a, b]` or `["a","b"]`.
+/// Returns the words of a claim. Gateways convert a list to text as `a,b`, `a b`, `[a, b]` or `["a","b"]`.
 fn words(text: &str) -> BTreeSet<String> {
     let is_separator =
         |character: char| character.is_whitespace() || matches!(character, ',' | '[' | ']' | '"');
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn claim_and_groups_limit_and_both_limit_twice() {
+    fn a_token_is_limited_by_its_claim_and_its_groups() {
         let cases = [
             (
                 vec![(ENVIRONMENTS_CLAIM, "acme-prod acme-test")],
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_limited_whatever_its_token_says() {
+    fn a_limited_client_stays_limited_whatever_its_token_allows() {
         let allowed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let limits = BTreeMap::from([
             ("ci".to_owned(), allowed(&["acme-prod", "other"])),
@@ -259,6 +259,6 @@ mod tests {
                 .status(),
             403
         );
-        assert!(!Caller::nobody().may_read("acme-prod"));
+        assert!(!Caller::anonymous().may_read("acme-prod"));
     }
 }

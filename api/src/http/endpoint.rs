@@ -1,4 +1,4 @@
-//! What an endpoint is: facts that everybody may read, and a handler over its own ports.
+//! An endpoint: a public description of its route, and a handler with its own ports.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::http::answer::Answer;
 use crate::http::caller::Caller;
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::http::request::Parameters;
 
-/// Facts of one endpoint: what the gateway, the template, the documents and the tests need to know.
+/// Description of one endpoint, for the gateway, the template, the documents and the tests.
 #[derive(Debug)]
 pub struct Route {
     /// Path below the API's root. The method is always GET.
     pub path: &'static str,
     /// Name of the binary and of the Lambda function that answers.
     pub function: &'static str,
-    /// Scope that the token must have; `None` for endpoints that need no token.
+    /// Scope that the token must have; `None` if the endpoint needs no token.
     pub scope: Option<&'static str>,
     /// One line for the documents.
     pub summary: &'static str,
@@ -28,37 +28,37 @@ pub struct Route {
     pub description: &'static str,
     /// Media types of a 200 answer. The first one is the default.
     pub media_types: &'static [MediaType],
-    /// Every parameter that is allowed.
+    /// All allowed parameters.
     pub parameters: &'static [Parameter],
-    /// Codes of the problems that this endpoint may answer beside those that every endpoint may.
-    pub problems: &'static [crate::http::problem::Code],
-    /// Schema of the body of a 200 answer that is JSON.
+    /// Codes of the problems that this endpoint may answer with, in addition to those of every endpoint.
+    pub problems: &'static [Code],
+    /// Schema of a 200 answer in JSON.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
-/// A scope that changes what a route answers. The token needs the route's own scope too.
+/// A scope that lets a route answer with more. The token needs the route's own scope too.
 #[derive(Debug)]
 pub struct ExtraScope {
     /// The scope.
     pub name: &'static str,
     /// Path of the route.
     pub path: &'static str,
-    /// What it allows, one line for the documents.
+    /// One line for the documents.
     pub summary: &'static str,
 }
 
-/// One authorised request, with everything that a handler may know of it.
+/// One authorised request, with everything that a handler needs.
 #[derive(Debug)]
 pub struct Call<'a> {
-    /// Who calls; holds the route's scope, where it has one.
+    /// The caller, which has the route's scope.
     pub caller: &'a Caller,
     /// The media type of the route that the request prefers.
     pub media_type: MediaType,
-    /// The query, checked against the route's parameters.
+    /// The query, validated against the route's parameters.
     pub parameters: &'a Parameters,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// The gateway's id of this request.
+    /// The id that the gateway gave this request.
     pub request_id: &'a str,
 }
 
@@ -69,14 +69,14 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] in words for the caller; never an error of the runtime.
+    /// A [`Problem`] for the caller; never an error of the runtime.
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem>;
 }
 
 /// A route with its handler.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// The facts.
+    /// The description.
     pub route: &'static Route,
     /// The handler.
     pub handler: Arc<dyn Handler>,

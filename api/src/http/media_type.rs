@@ -1,15 +1,15 @@
-//! Media types of answers, and which of them a request gets.
+//! Media types of answers, and their selection by `Accept`.
 
-/// Form of an answer's body.
+/// Format of an answer's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
-    /// JSON, the default of every endpoint that has it.
+    /// JSON.
     Json,
-    /// A page for a browser.
+    /// An HTML page.
     Html,
-    /// Metrics for Prometheus and the like.
+    /// Metrics in the OpenMetrics text format.
     OpenMetrics,
-    /// A table, with a line for the names of its columns.
+    /// Comma-separated values with a header line.
     Csv,
 }
 
@@ -34,8 +34,8 @@ impl MediaType {
         }
     }
 
-    /// Returns the one of `offered` that the list `accept` prefers: the first one unless another has a greater
-    /// weight. Never refuses: a client that accepts none of them gets the first too.
+    /// Returns the media type in `offered` with the greatest weight in the `Accept` list. The first one is the
+    /// default: it wins ties, and a client that accepts none of them gets it too.
     ///
     /// `offered` MUST NOT be empty.
     pub(crate) fn negotiate(offered: &[Self], accept: Option<&str>) -> Self {
@@ -53,8 +53,8 @@ impl MediaType {
     }
 }
 
-/// Returns the weight that an `Accept` list gives `media_type`, in thousandths: that of the most specific range
-/// that covers it (RFC 9110 §12.5.1). Parameters of ranges other than `q` are ignored.
+/// Returns the weight of `media_type` in an `Accept` list, in thousandths: that of the most specific range that
+/// matches (RFC 9110 §12.5.1). Parameters other than `q` are ignored.
 fn weight(list: &str, media_type: MediaType) -> u16 {
     let essence = media_type.essence();
     let (main_type, _) = essence.split_once('/').unwrap_or_default();
@@ -73,7 +73,7 @@ fn weight(list: &str, media_type: MediaType) -> u16 {
     ranges.max().map_or(0, |(_, weight)| weight)
 }
 
-/// Returns a quality value from 0 to 1 in thousandths; one that is malformed counts as 0.
+/// Returns a quality value between 0 and 1 in thousandths; a malformed one counts as 0.
 fn thousandths(quality: &str) -> u16 {
     let (whole, fraction) = quality.split_once('.').unwrap_or((quality, ""));
     let is_number = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());

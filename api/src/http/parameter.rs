@@ -5,33 +5,33 @@
 pub struct Parameter {
     /// Name in the query.
     pub name: &'static str,
-    /// What it selects.
+    /// One line for the documents.
     pub description: &'static str,
-    /// Which values are allowed.
+    /// The allowed values.
     pub kind: ParameterKind,
-    /// Whether a request without it is refused.
+    /// Whether a request must have it.
     pub is_required: bool,
 }
 
-/// Values that a parameter may have.
+/// Allowed values of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterKind {
     /// Text of 1 to 1,024 bytes.
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A whole number from 1 that may be left out.
+    /// A whole number from 1, without a default.
     OptionalNumber {
-        /// Greatest value.
-        most: u64,
+        /// Largest allowed value.
+        max: u64,
     },
-    /// A whole number.
+    /// A whole number with a default.
     Number {
-        /// Least value.
-        least: u64,
-        /// Greatest value.
-        most: u64,
-        /// Value when the parameter is absent.
+        /// Smallest allowed value.
+        min: u64,
+        /// Largest allowed value.
+        max: u64,
+        /// Value if the parameter is absent.
         default: u64,
     },
 }
@@ -71,29 +71,29 @@ impl Parameter {
         }
     }
 
-    /// Returns a whole number from 1 to `most` that means nothing when it is left out.
-    pub const fn optional_number(name: &'static str, description: &'static str, most: u64) -> Self {
+    /// Returns a whole number from 1 to `max`; it has no default.
+    pub const fn optional_number(name: &'static str, description: &'static str, max: u64) -> Self {
         Self {
             name,
             description,
-            kind: ParameterKind::OptionalNumber { most },
+            kind: ParameterKind::OptionalNumber { max },
             is_required: false,
         }
     }
 
-    /// Returns a whole number from 1 to `most`.
+    /// Returns a whole number from 1 to `max` with a default.
     pub const fn number(
         name: &'static str,
         description: &'static str,
-        most: u64,
+        max: u64,
         default: u64,
     ) -> Self {
         Self {
             name,
             description,
             kind: ParameterKind::Number {
-                least: 1,
-                most,
+                min: 1,
+                max,
                 default,
             },
             is_required: false,

@@ -1,7 +1,7 @@
-//! Every error that a caller can see. The only place that knows status codes of errors.
+//! Every error that a caller can see. The only place that assigns status codes to errors.
 //!
-//! A [`Problem`] has words for the caller and, apart from them, a source for the log. Words for the caller
-//! never hold SDK text, SQL, host names or ARNs; of a 5xx they are a fixed sentence.
+//! A [`Problem`] has a public text and, separately, a source for the log. The public text never contains SDK text,
+//! SQL, host names or ARNs; for a 5xx it is a fixed sentence.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 /// Methods that every path answers.
 pub(crate) const ALLOWED_METHODS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 
-/// Stable code of a problem: what a client may act on.
+/// Stable code of a problem that a client may act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// A parameter is unknown, missing, given twice or not allowed as it is.
+    /// A parameter is unknown, missing, repeated or has a value that is not allowed.
     BadParameter,
     /// There is no valid access token.
     Unauthorized,
@@ -21,28 +21,35 @@ pub enum Code {
     ScopeMissing,
     /// The path, environment or target does not exist for this caller.
     NotFound,
-    /// The path exists, the method does not.
+    /// The path exists but does not support the method.
     MethodNotAllowed,
-    /// The target exists but was not collected yet.
+    /// The target exists but has not been collected yet.
     SnapshotPending,
-    /// The environment's fleet entry does not name what this endpoint needs.
+    /// The environment's fleet entry lacks what this endpoint needs.
     NotConfigured,
-    /// The database role lacks rights; the statements to run are in the answer.
+    /// The database role lacks rights; the answer contains the statements to run.
     GrantsMissing,
     /// The database is reachable but no Mendix app has ever used it.
     NotAMendixDatabase,
-    /// A document that everything else hangs on is missing, refused or damaged.
-    DocumentUnusable,
-    /// A single item is larger than any answer may be.
+    /// A required document is missing, not accessible or malformed.
+    DocumentUnreadable,
+    /// A single item exceeds the size limit of an answer.
     TooLarge,
-    /// The app's database cannot be reached or refuses us.
+    /// The app's database cannot be reached or rejects the login.
     Unreachable,
     /// The app's database did not answer in time.
     Timeout,
-    /// Something that this service stands on is unavailable.
+    /// A dependency of this service is unavailable.
     Unavailable,
-    /// A fault of this service.
+    /// An error of this service.
     Internal,
+}
+
+/// How a problem is presented to callers.
+struct Presentation {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
 }
 
 impl Code {
@@ -57,7 +64,7 @@ impl Code {
         Self::NotConfigured,
         Self::GrantsMissing,
         Self::NotAMendixDatabase,
-        Self::DocumentUnusable,
+        Self::DocumentUnreadable,
         Self::TooLarge,
         Self::Unreachable,
         Self::Timeout,
@@ -65,9 +72,9 @@ impl Code {
         Self::Internal,
     ];
 
-    /// Returns status, code and title.
-    fn facts(self) -> (u16, &'static str, &'static str) {
-        match self {
+    /// Returns how the problem is presented.
+    fn presentation(self) -> Presentation {
+        let (status, code, title) = match self {
             Self::BadParameter => (400, "bad_parameter", "Bad parameter"),
             Self::Unauthorized => (401, "unauthorized", "No valid access token"),
             Self::ScopeMissing => (403, "scope_missing", "Scope missing"),
@@ -77,23 +84,28 @@ impl Code {
             Self::NotConfigured => (404, "not_configured", "Not configured"),
             Self::GrantsMissing => (409, "grants_missing", "Database rights missing"),
             Self::NotAMendixDatabase => (409, "not_a_mendix_database", "Not a Mendix database"),
-            Self::DocumentUnusable => (409, "document_unusable", "Document unusable"),
+            Self::DocumentUnreadable => (409, "document_unreadable", "Document unreadable"),
             Self::TooLarge => (422, "too_large", "Answer too large"),
             Self::Unreachable => (503, "unreachable", "Database unreachable"),
-            Self::Timeout => (504, "timeout", "Database time-out"),
+            Self::Timeout => (504, "timeout", "Database timeout"),
             Self::Unavailable => (503, "unavailable", "Temporarily unavailable"),
             Self::Internal => (500, "internal", "Internal error"),
+        };
+        Presentation {
+            status,
+            code,
+            title,
         }
     }
 
     /// Returns the HTTP status.
     pub fn status(self) -> u16 {
-        self.facts().0
+        self.presentation().status
     }
 
     /// Returns the code as text.
     pub fn as_str(self) -> &'static str {
-        self.facts().1
+        self.presentation().code
     }
 
     /// Returns the stable `type` of the problem.
@@ -102,7 +114,7 @@ impl Code {
     }
 }
 
-/// An error in words for the caller.
+/// An error for the caller.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -112,22 +124,22 @@ pub struct Problem {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// An error, as `application/problem+json` (RFC 9457).
+/// An error as `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub struct ProblemView {
     /// Stable identifier of the kind of problem: `urn:mrt:problem:` and the code.
     #[serde(rename = "type")]
     pub type_uri: String,
-    /// The kind of problem in a few words.
+    /// Short name of the kind of problem.
     pub title: String,
     /// HTTP status.
     pub status: u16,
-    /// What is wrong with this request, for people.
+    /// Human-readable explanation of what is wrong with this request.
     pub detail: String,
-    /// The gateway's id of this request: name it when you ask for help.
+    /// The id that the gateway gave this request; include it when you ask for help.
     pub request_id: String,
-    /// What belongs to the kind of problem, such as `allowed`, `scope`, `statements`.
+    /// Further members that depend on the kind of problem, such as `allowed`, `scope`, `statements`.
     #[serde(flatten)]
     pub members: Map<String, Value>,
 }
@@ -145,28 +157,28 @@ impl Problem {
         }
     }
 
-    /// Returns the problem with a member that belongs to its kind.
+    /// Returns the problem with a further member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Returns the problem with what led to it, for the log.
+    /// Returns the problem with its cause, for the log.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Returns the problem with the seconds after which another try makes sense.
+    /// Returns the problem with the number of seconds after which the caller may retry.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
     }
 
-    /// A parameter is not allowed; `detail` names it, its fault and what is allowed.
+    /// A parameter is not allowed; `detail` names it, what is wrong with it and what is allowed.
     pub fn bad_parameter(name: &str, detail: impl Into<String>) -> Self {
         Self::new(Code::BadParameter, detail).with("parameter", name)
     }
@@ -193,7 +205,7 @@ impl Problem {
         Self::new(Code::NotFound, format!("there is no {what}"))
     }
 
-    /// The path exists, the method does not.
+    /// The path exists but does not support the method.
     pub fn method_not_allowed() -> Self {
         Self::new(
             Code::MethodNotAllowed,
@@ -202,11 +214,11 @@ impl Problem {
         .with("allowed", ALLOWED_METHODS.to_vec())
     }
 
-    /// The target exists but no run of it was good yet.
+    /// The targets exist but no run for them has succeeded yet.
     pub fn snapshot_pending(retry_after_seconds: u64, targets: Value) -> Self {
         Self::new(
             Code::SnapshotPending,
-            "what was asked for has not been collected yet",
+            "the requested data has not been collected yet",
         )
         .with("targets", targets)
         .retry_after(retry_after_seconds)
@@ -235,25 +247,25 @@ impl Problem {
         )
     }
 
-    /// The document `what` cannot be used; `fault` is one word for why.
-    pub fn document_unusable(what: &str, fault: &str) -> Self {
-        let detail = format!("{what} cannot be used: {fault}");
-        Self::new(Code::DocumentUnusable, detail).with("fault", fault)
+    /// The document `what` cannot be read; `cause` is one word for the reason.
+    pub fn document_unreadable(what: &str, cause: &str) -> Self {
+        let detail = format!("{what} cannot be read: {cause}");
+        Self::new(Code::DocumentUnreadable, detail).with("cause", cause)
     }
 
-    /// One item is larger than any answer may be.
+    /// A single item exceeds the size limit of an answer.
     pub fn too_large(advice: &str) -> Self {
         Self::new(
             Code::TooLarge,
-            format!("a single item is larger than an answer may be: {advice}"),
+            format!("a single item exceeds the size limit of an answer: {advice}"),
         )
     }
 
-    /// The app's database cannot be reached or refuses us.
+    /// The app's database cannot be reached or rejects the login.
     pub fn unreachable(source: impl Into<Source>) -> Self {
         let problem = Self::new(
             Code::Unreachable,
-            "the environment's database cannot be reached or refuses the login",
+            "the environment's database cannot be reached or rejects the login",
         );
         problem.retry_after(30).caused_by(source)
     }
@@ -268,18 +280,18 @@ impl Problem {
         .caused_by(source)
     }
 
-    /// Something that this service stands on is unavailable.
+    /// A dependency of this service is unavailable.
     pub fn unavailable(source: impl Into<Source>) -> Self {
         Self::new(Code::Unavailable, "the data is not available at the moment")
             .retry_after(10)
             .caused_by(source)
     }
 
-    /// A fault of this service.
+    /// An error of this service.
     pub fn internal(source: impl Into<Source>) -> Self {
         Self::new(
             Code::Internal,
-            "the request failed through no fault of yours",
+            "the request failed because of an internal error",
         )
         .caused_by(source)
     }
@@ -294,24 +306,24 @@ impl Problem {
         self.code
     }
 
-    /// Returns the words for the caller.
+    /// Returns the public text.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// Returns what led to it, for the log.
+    /// Returns the cause, for the log.
     pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
         self.source.as_deref()
     }
 
-    /// Returns the seconds after which another try makes sense.
+    /// Returns the number of seconds after which the caller may retry.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after_seconds
     }
 
     /// Returns the body for the caller.
     pub fn view(&self, request_id: &str) -> ProblemView {
-        let (status, _, title) = self.code.facts();
+        let Presentation { status, title, .. } = self.code.presentation();
         ProblemView {
             type_uri: self.code.type_uri(),
             title: title.to_owned(),
@@ -332,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn every_5xx_says_one_fixed_sentence_and_keeps_its_source_for_the_log() {
+    fn every_5xx_has_a_fixed_text_and_keeps_its_source_for_the_log() {
         for problem in [
             Problem::unreachable(secret()),
             Problem::timeout(secret()),

@@ -1,4 +1,4 @@
-//! Gateway events to requests and responses to gateway answers: REST API proxy form (payload 1.0).
+//! Converts gateway events to requests and responses to gateway answers, in REST API proxy format (payload 1.0).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::http::response::Response;
 
 /// Returns the request of a gateway event.
 pub fn decode(event: ApiGatewayProxyRequest) -> Request {
-    // The single-value forms drop repeated names; an event of a test console may have only those.
+    // The single-value forms drop repeated names; events from the test console may have only those.
     let query = if event.multi_value_query_string_parameters.is_empty() {
         event.query_string_parameters
     } else {
@@ -75,14 +75,14 @@ fn claims(value: &Value) -> Option<BTreeMap<String, String>> {
     )
 }
 
-/// Returns the gateway's form of `response`.
+/// Returns `response` in the gateway's format.
 pub fn encode(response: Response) -> ApiGatewayProxyResponse {
     let mut answer = ApiGatewayProxyResponse::default();
     answer.status_code = i64::from(response.status);
     answer.is_base64_encoded = response.is_binary();
     for (name, value) in response.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
-        // A value with bytes that no header may have would lose the answer; it loses only itself.
+        // A value with bytes that are not allowed in a header is dropped, so that the rest of the answer is kept.
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
             answer.headers.insert(name, value);
         }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_event_is_decoded_whole() {
+    fn a_recorded_event_is_decoded_completely() {
         let request = decode_text(include_str!("../../tests/events/bucket_size.json"));
 
         assert_eq!(
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_bodies_travel_as_base64() {
+    fn compressed_bodies_are_encoded_as_base64() {
         let body = vec![0x1f, 0x8b, 0xff];
         let headers = BTreeMap::from([("Content-Encoding", "gzip".to_owned())]);
 

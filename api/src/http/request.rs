@@ -1,38 +1,38 @@
-//! The little of an HTTP request that endpoints need, decoded once.
+//! The parts of an HTTP request that endpoints need, decoded once.
 
 use std::collections::BTreeMap;
 
 use crate::http::parameter::{Parameter, ParameterKind};
 use crate::http::problem::Problem;
 
-/// Longest text of a parameter in bytes: S3's longest key.
+/// Maximum length of a text parameter in bytes: that of an S3 key.
 pub const TEXT_LIMIT_BYTES: usize = 1024;
 
-/// A request as the gateway passed it on.
+/// A request from the gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// Method in capitals.
+    /// Method in upper case.
     pub method: String,
     /// Path of the route, without the stage.
     pub path: String,
-    /// Query in the order of its names, percent-decoded; a name that was given twice has two values.
+    /// Query by name, percent-decoded; a name that is given twice has two values.
     pub query: BTreeMap<String, Vec<String>>,
-    /// Headers by lower-case name; the values of a name that was given twice are joined by commas.
+    /// Headers by lower-case name; repeated ones are joined by commas.
     pub headers: BTreeMap<String, String>,
-    /// Claims of the verified token; `None` when the route asks for no token.
+    /// Claims of the verified token; `None` if the route needs no token.
     pub claims: Option<BTreeMap<String, String>>,
-    /// The gateway's id of the request.
+    /// The id that the gateway gave the request.
     pub id: String,
 }
 
 impl Request {
-    /// Returns the header of that lower-case name.
+    /// Returns the header `name`, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
-/// A query that was checked against the parameters of its route.
+/// A query, validated against the parameters of its route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
     texts: BTreeMap<&'static str, String>,
@@ -40,11 +40,11 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Checks `query` against what a route allows.
+    /// Validates `query` against the parameters that a route allows.
     ///
     /// # Errors
     ///
-    /// 400 that names the parameter, its fault and what is allowed.
+    /// 400 that names the parameter, what is wrong with it and what is allowed.
     pub fn check(
         query: &BTreeMap<String, Vec<String>>,
         allowed: &'static [Parameter],
@@ -72,31 +72,31 @@ impl Parameters {
 
     fn add(&mut self, parameter: &'static Parameter, values: &[String]) -> Result<(), Problem> {
         let name = parameter.name;
-        let refuse = |fault: String| {
+        let reject = |reason: String| {
             Err(Problem::bad_parameter(
                 name,
-                format!("the parameter {name:?} {fault}"),
+                format!("the parameter {name:?} {reason}"),
             ))
         };
         let value = match values {
             [] => None,
             [value] => Some(value),
-            _ => return refuse(format!("is given {} times, allowed is once", values.len())),
+            _ => return reject(format!("is given {} times, allowed is once", values.len())),
         };
         match (parameter.kind, value) {
-            (_, None) if parameter.is_required => return refuse("is missing".to_owned()),
+            (_, None) if parameter.is_required => return reject("is missing".to_owned()),
             (ParameterKind::Text | ParameterKind::Choice(_), None) => {}
             (ParameterKind::Choice(words), Some(text)) if words.contains(&text.as_str()) => {
                 self.texts.insert(name, text.clone());
             }
             (ParameterKind::Choice(words), Some(text)) => {
-                return refuse(format!("is {text:?}, allowed is {}", words.join(" or ")));
+                return reject(format!("is {text:?}, allowed is {}", words.join(" or ")));
             }
             (ParameterKind::Text, Some(text)) if (1..=TEXT_LIMIT_BYTES).contains(&text.len()) => {
                 self.texts.insert(name, text.clone());
             }
             (ParameterKind::Text, Some(text)) => {
-                return refuse(format!(
+                return reject(format!(
                     "has {} bytes, allowed are 1 to {TEXT_LIMIT_BYTES}",
                     text.len()
                 ));
@@ -105,43 +105,43 @@ impl Parameters {
                 self.numbers.insert(name, default);
             }
             (ParameterKind::OptionalNumber { .. }, None) => {}
-            (ParameterKind::OptionalNumber { most }, Some(text)) => {
-                match whole_number(text, 1, most) {
+            (ParameterKind::OptionalNumber { max }, Some(text)) => {
+                match whole_number(text, 1, max) {
                     Ok(number) => self.numbers.insert(name, number),
-                    Err(fault) => return refuse(fault),
+                    Err(reason) => return reject(reason),
                 };
             }
-            (ParameterKind::Number { least, most, .. }, Some(text)) => {
-                match whole_number(text, least, most) {
+            (ParameterKind::Number { min, max, .. }, Some(text)) => {
+                match whole_number(text, min, max) {
                     Ok(number) => self.numbers.insert(name, number),
-                    Err(fault) => return refuse(fault),
+                    Err(reason) => return reject(reason),
                 };
             }
         }
         Ok(())
     }
 
-    /// Returns the text parameter `name`; `None` when the request has none.
+    /// Returns the text parameter `name`; `None` if it is absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// Returns the number parameter `name`, its default when the request has none.
+    /// Returns the number parameter `name`, or its default if it is absent.
     pub fn number(&self, name: &str) -> u64 {
         self.numbers.get(name).copied().unwrap_or_default()
     }
 
-    /// Returns the number parameter `name`; `None` when the request has none and there is no default.
-    pub fn given_number(&self, name: &str) -> Option<u64> {
+    /// Returns the number parameter `name`; `None` if it is absent and has no default.
+    pub fn optional_number(&self, name: &str) -> Option<u64> {
         self.numbers.get(name).copied()
     }
 
-    /// Returns whether the request has the parameter `name`, or there is a default.
+    /// Returns whether the parameter `name` is present or has a default.
     pub fn is_given(&self, name: &str) -> bool {
         self.texts.contains_key(name) || self.numbers.contains_key(name)
     }
 
-    /// Returns all parameters that were given or have a default, as text, in the order of their names.
+    /// Returns all parameters that are present or have a default as text, sorted by name.
     pub fn canonical(&self) -> String {
         let texts = self
             .texts
@@ -170,12 +170,12 @@ impl Parameters {
     }
 }
 
-/// Returns the whole number that `text` is, or what is wrong with it.
-fn whole_number(text: &str, least: u64, most: u64) -> Result<u64, String> {
+/// Parses a whole number within limits, or returns what is wrong with it.
+fn whole_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
     let number = text.parse::<u64>().ok();
     number
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("is {text:?}, allowed is a whole number from {least} to {most}"))
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("is {text:?}, allowed is a whole number from {min} to {max}"))
 }
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn good_values_and_defaults_are_there() {
+    fn valid_values_and_defaults_are_returned() {
         let parameters = check(&[("environment", "acme-prod"), ("limit", "100")]).unwrap();
 
         assert_eq!(parameters.text("environment"), Some("acme-prod"));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_names_the_parameter_and_what_is_allowed() {
+    fn every_rejection_names_the_parameter_and_what_is_allowed() {
         let long = "x".repeat(TEXT_LIMIT_BYTES + 1);
         let cases: [(&[(&str, &str)], &str); 8] = [
             (

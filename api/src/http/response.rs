@@ -1,4 +1,4 @@
-//! HTTP responses: the headers and the body that follow from an answer, a problem or a pre-flight request.
+//! HTTP responses: the headers and the body that follow from an answer, a problem or a preflight request.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::http::answer::{Answer, Freshness};
 use crate::http::problem::{ALLOWED_METHODS, Problem};
 use crate::http::request::Request;
 
-/// Smallest body that is worth packing: below it gzip saves less than its header and our time cost.
+/// Smallest body that is compressed: below it, gzip saves less than its header and the time cost.
 const GZIP_FROM_BYTES: usize = 1024;
 
 /// An HTTP response.
@@ -22,13 +22,13 @@ pub struct Response {
     pub status: u16,
     /// Headers by name.
     pub headers: BTreeMap<&'static str, String>,
-    /// Body; packed where the headers say so.
+    /// Body, compressed if `Content-Encoding` says so.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// Returns the response to `request` that carries `answer`.
-    pub fn of_answer(request: &Request, answer: Answer, now: DateTime<Utc>) -> Self {
+    /// Returns the response to `request` with `answer`.
+    pub fn from_answer(request: &Request, answer: Answer, now: DateTime<Utc>) -> Self {
         let mut headers = common_headers(request);
         headers.insert("ETag", answer.etag.clone());
         headers.extend(freshness_headers(answer.freshness, now));
@@ -51,11 +51,11 @@ impl Response {
             headers,
             body: answer.body,
         }
-        .packed(request)
+        .compressed(request)
     }
 
-    /// Returns the response to `request` that carries `problem`.
-    pub fn of_problem(request: &Request, problem: &Problem) -> Self {
+    /// Returns the response to `request` with `problem`.
+    pub fn from_problem(request: &Request, problem: &Problem) -> Self {
         let mut headers = common_headers(request);
         headers.insert("Content-Type", "application/problem+json".to_owned());
         headers.insert("Cache-Control", "no-store".to_owned());
@@ -76,8 +76,8 @@ impl Response {
         }
     }
 
-    /// Returns the response to a pre-flight `request`. Without an allowed `origin` it allows nothing.
-    pub(crate) fn of_preflight(request: &Request, origin: Option<&str>) -> Self {
+    /// Returns the response to a preflight request. Without an allowed `origin` it allows nothing.
+    pub(crate) fn preflight(request: &Request, origin: Option<&str>) -> Self {
         let mut headers = common_headers(request);
         if let Some(origin) = origin {
             headers.extend([
@@ -97,7 +97,7 @@ impl Response {
         }
     }
 
-    /// Allows a page of `origin` to read this response.
+    /// Allows pages of `origin` to read this response.
     pub(crate) fn allow_origin(&mut self, origin: &str) {
         self.headers
             .insert("Access-Control-Allow-Origin", origin.to_owned());
@@ -107,30 +107,30 @@ impl Response {
         );
     }
 
-    /// Returns the response without its body, which is what a HEAD request gets. The headers stay.
+    /// Returns the response to a HEAD request: the same headers without the body.
     #[must_use]
     pub(crate) fn without_body(mut self) -> Self {
         self.body = Vec::new();
         self
     }
 
-    fn packed(mut self, request: &Request) -> Self {
+    fn compressed(mut self, request: &Request) -> Self {
         let accepts = request.header("accept-encoding").is_some_and(accepts_gzip);
         if !accepts || self.body.len() < GZIP_FROM_BYTES {
             return self;
         }
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        if let Ok(packed) = encoder
+        if let Ok(compressed) = encoder
             .write_all(&self.body)
             .and_then(|()| encoder.finish())
         {
             self.headers.insert("Content-Encoding", "gzip".to_owned());
-            self.body = packed;
+            self.body = compressed;
         }
         self
     }
 
-    /// Returns whether the body is not text.
+    /// Returns whether the body is compressed and therefore not text.
     pub fn is_binary(&self) -> bool {
         self.headers.contains_key("Content-Encoding")
     }
@@ -149,8 +149,8 @@ fn common_headers(request: &Request) -> BTreeMap<&'static str, String> {
 
 /// Returns `Cache-Control`, `Age` and `Last-Modified`.
 ///
-/// `Age` counts from the measurement (RFC 9111 §4.2.3), so `max-age` does too: what is left of it ends when
-/// the next collection is due.
+/// `Age` counts from the measurement (RFC 9111 §4.2.3), and so does `max-age`: the answer is fresh until the next
+/// collection is due.
 fn freshness_headers(freshness: Freshness, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     match freshness {
         Freshness::Snapshot {
@@ -176,7 +176,7 @@ fn freshness_headers(freshness: Freshness, now: DateTime<Utc>) -> Vec<(&'static 
     }
 }
 
-/// Returns whether an `If-None-Match` list names `etag`, by weak comparison (RFC 9110 §13.1.2).
+/// Returns whether an `If-None-Match` list contains `etag`, by weak comparison (RFC 9110 §13.1.2).
 fn is_match(list: &str, etag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     list.trim() == "*"
@@ -189,8 +189,8 @@ fn accepts_gzip(list: &str) -> bool {
     list.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        let is_refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        (name.eq_ignore_ascii_case("gzip") || name == "*") && !is_refused
+        let is_rejected = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        (name.eq_ignore_ascii_case("gzip") || name == "*") && !is_rejected
     })
 }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_max_age_ends_at_the_next_collection() {
+    fn an_answer_is_fresh_until_the_next_collection() {
         let freshness = Freshness::Snapshot {
             oldest_taken_at: time("2026-01-01T10:00:05Z"),
             newest_taken_at: time("2026-01-01T10:00:09Z"),
@@ -222,7 +222,7 @@ mod tests {
             .collect();
         assert_eq!(
             late["Cache-Control"], "private, max-age=7200",
-            "used up: Age is as large"
+            "no longer fresh: Age is as large"
         );
     }
 
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_only_where_it_is_accepted_and_pays() {
+    fn gzip_is_used_only_if_it_is_accepted_and_worth_it() {
         for (list, expected) in [
             ("gzip", true),
             ("br, gzip;q=0.5", true),
@@ -254,9 +254,10 @@ mod tests {
             |length: usize| Answer::json(&"x".repeat(length), &1, Freshness::Live).unwrap();
 
         assert!(
-            !Response::of_answer(&request, answer(100), time("2026-01-01T00:00:00Z")).is_binary()
+            !Response::from_answer(&request, answer(100), time("2026-01-01T00:00:00Z")).is_binary()
         );
-        let packed = Response::of_answer(&request, answer(10_000), time("2026-01-01T00:00:00Z"));
-        assert!(packed.is_binary() && packed.body.len() < 1000);
+        let compressed =
+            Response::from_answer(&request, answer(10_000), time("2026-01-01T00:00:00Z"));
+        assert!(compressed.is_binary() && compressed.body.len() < 1000);
     }
 }

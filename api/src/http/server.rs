@@ -1,4 +1,4 @@
-//! The way of every request: route, caller, parameters, handler, response. The same for all endpoints.
+//! The path of every request: route, caller, parameters, handler, response. It is the same for all endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::http::proxy;
 use crate::http::request::{Parameters, Request};
 use crate::http::response::Response;
 
-/// Longest time for one answer. API Gateway gives up after 29 s and then says nothing of the reason.
+/// Time limit of one answer. API Gateway gives up after 29 s, without a reason for the caller.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(27);
 
-/// What all endpoints of one program share.
+/// Serves the endpoints of one program.
 pub struct Server {
     routes: &'static [Route],
     endpoints: Vec<Endpoint>,
@@ -33,7 +33,8 @@ pub struct Server {
 impl Server {
     /// Returns a server of `endpoints` that pages of `allowed_origins` may read.
     ///
-    /// `routes` are those of the whole API: the paths of other programs exist here too, for methods they refuse.
+    /// `routes` are those of the whole API: requests for the paths of other programs arrive here if their method is
+    /// not allowed.
     pub fn new(
         routes: &'static [Route],
         endpoints: Vec<Endpoint>,
@@ -60,7 +61,7 @@ impl Server {
 
     /// Answers one gateway event within [`ANSWER_TIMEOUT`].
     ///
-    /// Every fault of a request is a response, never an error.
+    /// Every problem of a request is a response, never an error.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let started_at = self.clock.now();
         let request = proxy::decode(event);
@@ -68,17 +69,17 @@ impl Server {
             .header("origin")
             .filter(|origin| self.allows(origin));
         if request.method == "OPTIONS" {
-            return proxy::encode(Response::of_preflight(&request, origin));
+            return proxy::encode(Response::preflight(&request, origin));
         }
         let answering = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(&request));
         let answer = answering
             .await
             .unwrap_or_else(|late| Err(Problem::unavailable(late)));
         let mut response = match answer {
-            Ok(answer) => Response::of_answer(&request, answer, self.clock.now()),
+            Ok(answer) => Response::from_answer(&request, answer, self.clock.now()),
             Err(problem) => {
                 log_problem(&request, &problem);
-                Response::of_problem(&request, &problem)
+                Response::from_problem(&request, &problem)
             }
         };
         if let Some(origin) = origin {
@@ -106,7 +107,7 @@ impl Server {
             Some(scope) => {
                 Caller::authorize(request.claims.as_ref(), scope)?.limited_by(&self.client_limits)
             }
-            None => Caller::nobody(),
+            None => Caller::anonymous(),
         };
         let parameters = Parameters::check(&request.query, endpoint.route.parameters)?;
         let call = Call {
@@ -123,7 +124,7 @@ impl Server {
         self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 
-    /// Logs one line for each request. The query is left out: it may hold names.
+    /// Logs one line per request. The query is left out because it may contain names.
     fn log(
         &self,
         request: &Request,
@@ -166,7 +167,7 @@ fn log_problem(request: &Request, problem: &Problem) {
     if problem.status() >= 500 {
         tracing::error!(request.id = %request.id, request.path = %request.path, problem.code = code, error = %cause, "the request failed");
     } else {
-        tracing::debug!(request.id = %request.id, request.path = %request.path, problem.code = code, "the request was refused");
+        tracing::debug!(request.id = %request.id, request.path = %request.path, problem.code = code, "the request was rejected");
     }
 }
 
@@ -207,10 +208,10 @@ mod tests {
         let server = Server::new(&ROUTES, vec![endpoint], Vec::new(), clock, Metrics::Off);
         let event = json!({"resource": "/never", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"}});
 
-        let asked = tokio::time::Instant::now();
+        let started = tokio::time::Instant::now();
         let answer = server.handle(serde_json::from_value(event).unwrap()).await;
 
         assert_eq!(answer.status_code, 503);
-        assert!(asked.elapsed() < Duration::from_secs(29));
+        assert!(started.elapsed() < Duration::from_secs(29));
     }
 }

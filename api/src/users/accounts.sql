@@ -1,8 +1,8 @@
--- One row for each account: what it is, and the flags that counts are made of. A part of other statements.
+-- One row per account, with its kind and the flags that are counted. A part of other statements.
 --
--- Flags may be NULL, which the runtime takes for false. Anonymous visitors are accounts too, one each. Accounts
--- without a name are half made, and Mendix itself does not count them.
--- IN, not a join: a user with two report rows is one user.
+-- Flags may be NULL, which the runtime treats as false. Anonymous visitors are accounts too, one each. Accounts
+-- without a name are incomplete, and Mendix itself does not count them.
+-- IN instead of a join, because a user with two report rows counts once.
 SELECT u."id" AS id,
        CASE WHEN u."isanonymous" IS TRUE THEN 'anonymous'
             WHEN u."webserviceuser" IS TRUE THEN 'web_service'

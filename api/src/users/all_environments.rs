@@ -1,4 +1,4 @@
-//! Counts of all environments that a caller may see, page by page, each with its counts or its own problem.
+//! Counts for all environments that a caller may read, page by page, each with its counts or its own problem.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::http::cursor;
 use crate::http::endpoint::Call;
 use crate::http::problem::Problem;
 
-/// Most environments of one page.
+/// Maximum number of environments on one page.
 const MAX_ENVIRONMENTS: u64 = 100;
 /// Databases that are read concurrently.
 pub const READS_AT_ONCE: usize = 16;

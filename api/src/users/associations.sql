@@ -1,7 +1,7 @@
--- Returns how users hang together with their roles, sessions, reports and identifiers, by Mendix's own catalogue:
--- names of tables and columns are looked up, never computed.
+-- Returns how users relate to roles, sessions, reports and identifiers, from Mendix's own catalogue: names of tables
+-- and columns are looked up, never computed.
 --
--- An association is a table of its own or, where its first column is the owner's "id", a column of the owner.
+-- An association is a separate table or, if its first column is the owner's "id", a column of the owner.
 -- Tested on PostgreSQL 15 and MariaDB 10.11.
 SELECT CAST(a."association_name" AS {{text}}) AS association,
        CAST(p."entity_name" AS {{text}}) AS parent,
@@ -15,7 +15,7 @@ FROM {{schema}}"mendixsystem$association" a
 JOIN {{schema}}"mendixsystem$entity" p ON p."id" = a."parent_entity_id"
 JOIN {{schema}}"mendixsystem$entity" c ON c."id" = a."child_entity_id"
 WHERE a."association_name" IN ('System.UserRoles', 'System.Session_User', 'System.UserReportInfo_User')
-   -- Not the users who made or changed an identifier, which an entity may store too.
+   -- Without the users who created or changed an identifier, which an entity may store too.
    OR (a."association_name" NOT IN ('System.owner', 'System.changedBy')
        AND (p."entity_name" = 'UserCommons.NamedUserIdentifier' AND c."entity_name" = 'System.User'
             OR c."entity_name" = 'UserCommons.NamedUserIdentifier' AND p."entity_name" = 'System.User'))

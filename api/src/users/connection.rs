@@ -20,7 +20,7 @@ const BEGIN_MYSQL: [&str; 2] = [
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 ];
 
-/// Columns of one row in the order of the statement; `None` is NULL.
+/// Columns of one row, in the statement's order; `None` is NULL.
 pub(super) type Row = Vec<Option<String>>;
 
 /// A connection.
@@ -30,7 +30,7 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Connects to `target`, for reading only.
+    /// Connects to `target`, read-only.
     pub(super) async fn open(
         databases: &Databases,
         target: &DatabaseTarget,

@@ -31,9 +31,9 @@ pub(super) struct DatabaseCounts {
     pub(super) mendix_version: Option<String>,
     pub(super) model_version: Option<String>,
     pub(super) accounts: Accounts,
-    /// `None` when the app stores no types.
+    /// `None` if the app stores no user types.
     pub(super) external_humans: Option<u64>,
-    /// By name; `None` when the database has no roles.
+    /// By name; `None` if the database has no roles.
     pub(super) roles: Option<Vec<RoleCounts>>,
     pub(super) sessions: Option<SessionCounts>,
     pub(super) warnings: Vec<String>,
@@ -58,7 +58,7 @@ pub(super) struct Accounts {
     pub(super) metered_internal: u64,
 }
 
-/// Accounts of one role.
+/// Counts for one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RoleCounts {
     pub(super) role: String,
@@ -66,7 +66,7 @@ pub(super) struct RoleCounts {
     pub(super) active: u64,
 }
 
-/// Sessions within the window.
+/// Sessions within the time window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SessionCounts {
     pub(super) named_user_sessions: u64,
@@ -256,7 +256,7 @@ async fn roles(
     let rows = connection.rows(parts.fill(engine, ROLES)).await?;
     if rows.len() > MAX_ROLES {
         warnings.push(format!(
-            "only the first {MAX_ROLES} roles by name are in by_role"
+            "by_role contains only the first {MAX_ROLES} roles by name"
         ));
     }
     let role = |row: &Row| {

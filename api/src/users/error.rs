@@ -11,7 +11,7 @@ use super::schema::columns;
 /// The texts contain no host, no SQL and no content of the app's tables.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
-    /// The fleet file names no database for the environment.
+    /// The fleet file has no database for the environment.
     #[error("the environment has no database")]
     NoDatabase,
     /// The role may not read all required columns.

@@ -1,6 +1,6 @@
-//! Rights that the database role needs: the scripts that give them all, and statements for those that lack.
+//! The rights that the database role needs: scripts that grant all of them, and statements for missing ones.
 //!
-//! Runs nothing itself: rights are given by people.
+//! Runs nothing itself: people grant rights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,13 +54,13 @@ pub(super) const GRANTED: [(&str, &[&str]); 13] = [
         "usercommons$nameduseridentifier_user",
         &["usercommons$nameduseridentifierid", "system$userid"],
     ),
-    // Sums of file sizes, as Mendix Cloud shows them.
+    // For sums of file sizes, as Mendix Cloud shows them.
     ("system$filedocument", &["id", "hascontents", "size"]),
     (
         "mendixsystem$version",
         &["lastsyncdate", "modelversionnumber", "mendixversion"],
     ),
-    // For the table collector and for telling on MySQL which tables there are: names of tables and entities.
+    // For the table collector, and for finding the existing tables on MySQL: names of tables and entities.
     ("mendixsystem$entity", &["id", "entity_name", "table_name"]),
     (
         "mendixsystem$association",
@@ -75,10 +75,10 @@ pub(super) const GRANTED: [(&str, &[&str]); 13] = [
     ),
 ];
 
-/// Returns the script that makes the role of `database` with the least rights that this API needs.
+/// Returns the script that creates the role of `database` with the least rights that this API needs.
 ///
-/// It is plain SQL of the database's engine for its owner, safe to run again, and holds no password. The rights
-/// are those of the user counts and lists and, for the table collector, the names of entities.
+/// It is plain SQL for the owner of the database, safe to run again, and contains no password. The rights are those
+/// for user counts and lists and, for the table collector, for the names of entities.
 pub fn grants_script(database: &DatabaseTarget) -> String {
     match database.engine {
         Engine::Postgres => fill(POSTGRES, |placeholder| match placeholder {
@@ -103,7 +103,7 @@ pub fn grants_script(database: &DatabaseTarget) -> String {
     }
 }
 
-/// Fills a template in one pass: a name that looks like a placeholder stays a name.
+/// Fills a template in one pass, so that a value that looks like a placeholder is kept as it is.
 fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
     let mut script = String::with_capacity(template.len());
     let mut rest = template;
@@ -125,7 +125,7 @@ fn postgres_list() -> String {
     rows.join(",\n")
 }
 
-/// An account without a password must not be one that needs none.
+/// Locks a new account until it has a password, so that it never works without one.
 fn create_account(database: &DatabaseTarget) -> String {
     let how = match database.auth {
         // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
@@ -135,7 +135,7 @@ fn create_account(database: &DatabaseTarget) -> String {
     format!("CREATE USER IF NOT EXISTS {} {how};", grantee(database))
 }
 
-/// One block for each table. Neither engine has conditions outside of routines, but both can prepare a `GRANT`.
+/// Returns one block per table. Neither engine has conditions outside of routines, but both can prepare a `GRANT`.
 fn mysql_blocks(database: &DatabaseTarget) -> String {
     let block = |(table, columns): &(&str, &[&str])| {
         let names: Vec<String> = columns.iter().map(|name| literal(database, name)).collect();
@@ -164,7 +164,7 @@ fn mysql_blocks(database: &DatabaseTarget) -> String {
     GRANTED.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
-/// One block for each association that the app's own catalogue may know under other names.
+/// Returns one block per association that may have other names in the app's own catalogue.
 fn mysql_look_ups(database: &DatabaseTarget) -> String {
     const LINK: &str = "BINARY l.table_name = BINARY known.known_table \
         AND BINARY l.column_name IN (BINARY known.parent_column, BINARY known.child_column)";
@@ -201,12 +201,12 @@ fn mysql_look_ups(database: &DatabaseTarget) -> String {
     looks.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
-/// A comment ends with its line.
+/// Keeps a comment on one line, where it ends.
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
 
-/// Returns one statement for each table of `columns` that lets the role of `database` read them.
+/// Returns one statement per table that lets the role of `database` read `columns`.
 pub(super) fn select_statements<'a>(
     database: &DatabaseTarget,
     columns: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -231,7 +231,7 @@ pub(super) fn select_statements<'a>(
     by_table.into_iter().map(statement).collect()
 }
 
-/// Returns the statement that lets a MySQL role see every table's definition, and no row.
+/// Returns the statement that lets a MySQL role see the definitions of all tables, and no rows.
 pub(super) fn see_statement(database: &DatabaseTarget) -> String {
     format!(
         "GRANT SHOW VIEW ON {}.* TO {};",
@@ -251,7 +251,7 @@ pub(super) fn connect_statement(database: &DatabaseTarget) -> String {
     format!("GRANT CONNECT ON DATABASE {name} TO {};", grantee(database))
 }
 
-/// Returns to whom rights are given. Accounts of MySQL belong to hosts, and ours may come from any.
+/// Returns the grantee. MySQL accounts belong to hosts, and ours may connect from any.
 fn grantee(database: &DatabaseTarget) -> String {
     match database.engine {
         Engine::Postgres => identifier(database, &database.user),
@@ -259,7 +259,7 @@ fn grantee(database: &DatabaseTarget) -> String {
     }
 }
 
-/// Returns the database's name for a right on all of it, where MySQL takes some characters for wildcards.
+/// Returns the database's name for rights on all of it, with MySQL's wildcard characters escaped.
 fn database_pattern(database: &DatabaseTarget) -> String {
     let mut pattern = String::with_capacity(database.name.len());
     for character in database.name.chars() {
@@ -279,8 +279,8 @@ fn identifier(database: &DatabaseTarget, name: &str) -> String {
     }
 }
 
-/// Returns `text` as an SQL string constant: for PostgreSQL one that means the same whatever
-/// `standard_conforming_strings` is, for MySQL one that does in the script's own SQL mode.
+/// Returns `text` as an SQL string literal: for PostgreSQL, one that does not depend on
+/// `standard_conforming_strings`; for MySQL, one for the script's own SQL mode.
 fn literal(database: &DatabaseTarget, text: &str) -> String {
     let quoted = text.replace('\\', "\\\\").replace('\'', "''");
     match database.engine {

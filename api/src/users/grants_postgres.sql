@@ -1,9 +1,9 @@
 -- Least rights for the MRT API's role on one Mendix database. Run it in that database as its owner or a superuser.
 --
--- Creates the role where it does not exist; its password, where it has one, is yours to set. Gives the columns
--- that counts and lists need and no others: no password hash, no session id, no e-mail address. Columns and tables that
--- this version of Mendix lacks are left out. Safe to run again, and needed again after a restore or whenever
--- Mendix has made one of these tables anew: PostgreSQL drops rights on columns together with the table.
+-- Creates the role if it does not exist; if it has a password, set it yourself. Grants only the columns that counts
+-- and lists need: no password hash, no session id, no e-mail address. Skips columns and tables that this version of
+-- Mendix lacks. Safe to run again. Run it again after a restore, and whenever Mendix has recreated one of these
+-- tables: PostgreSQL drops rights on columns together with the table.
 SELECT set_config('mrt.role', {{role_literal}}, false);
 
 DO $mrt$
@@ -23,7 +23,7 @@ BEGIN
     IF {{is_iam}} AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_iam') THEN
         EXECUTE format('GRANT rds_iam TO %I', grantee);
     END IF;
-    -- What only this app's own catalogue knows: the tables and columns of associations, and of identifiers.
+    -- Tables and columns of associations and identifiers, whose names are only in this app's own catalogue.
     IF (SELECT count(*) = 7
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid

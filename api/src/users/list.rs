@@ -49,9 +49,9 @@ pub(super) struct Listed {
     pub(super) last_login: Option<DateTime<Utc>>,
     pub(super) created: Option<DateTime<Utc>>,
     pub(super) entity: Option<String>,
-    /// `None` when the app stores no types.
+    /// `None` if the app stores no user types.
     pub(super) is_external: Option<bool>,
-    /// By name; `None` when the database has no roles.
+    /// By name; `None` if the database has no roles.
     pub(super) roles: Option<Vec<String>>,
     /// Never printed: no type that holds it implements `Debug`.
     pub(super) name: Option<String>,
@@ -240,7 +240,7 @@ async fn add_roles(
             continue;
         };
         let id = id.parse().unwrap_or_default();
-        // A page is in the order of ids.
+        // Pages are ordered by id.
         let position = users.binary_search_by_key(&id, |user| user.id).ok();
         let user = position.and_then(|position| users.get_mut(position));
         if let Some(roles) = user.and_then(|user| user.roles.as_mut()) {

@@ -1,6 +1,6 @@
--- Returns one page of accounts in the order of their ids, after an id.
+-- Returns one page of accounts after an id, ordered by id.
 --
--- Walks the primary key, so a page costs what is on it and what the filters skip.
+-- Follows the primary key, so a page costs the rows on it and those that the filters skip.
 -- Tested on PostgreSQL 15 and MariaDB 10.11.
 SELECT CAST(u."id" AS {{text}}) AS id,
        CASE WHEN u."isanonymous" IS TRUE THEN 'anonymous'

@@ -25,7 +25,7 @@ use super::question::Question;
 pub const PING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest life of a connection, so that a failover is followed and rights are read again.
 const MAX_AGE: Duration = Duration::from_secs(600);
-/// Most connections that are kept open by one function instance.
+/// Maximum number of idle connections per function instance.
 pub const MAX_IDLE: usize = 64;
 /// Most callers that wait for one database; the next one is asked to try again later.
 pub const MAX_WAITING: usize = 16;
@@ -37,7 +37,7 @@ pub(super) struct Pool {
     idle_count: Arc<AtomicUsize>,
 }
 
-/// One database.
+/// State of one database.
 struct Slot {
     target: DatabaseTarget,
     state: Arc<tokio::sync::Mutex<State>>,
@@ -94,14 +94,14 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`UsersError::Busy`] when [`MAX_WAITING`] others wait already.
+    /// [`UsersError::Busy`] if [`MAX_WAITING`] callers are already waiting.
     pub(super) async fn lease(&self, target: &DatabaseTarget) -> Result<Lease, UsersError> {
         let slot = self.slot(target);
         if slot.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
             slot.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(UsersError::Busy);
         }
-        // Counts down also when the wait is given up.
+        // Counts down even if the wait is cancelled.
         let waiting = Waiting(&slot.waiting);
         let state = Arc::clone(&slot.state).lock_owned().await;
         drop(waiting);

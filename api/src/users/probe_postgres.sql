@@ -1,8 +1,9 @@
--- Says which of some columns of schema public exist and which of them this role may read.
+-- Returns which of some columns in schema public exist, and which of them this role may read.
 --
--- Values: names of tables, and of as many columns, pairwise, as texts of arrays.
--- Reads catalogues only: takes no lock on the app's tables and needs no right on them. Not information_schema,
--- which hides what the role may not read; not to_regclass, which fails where the role may not use the schema.
+-- Values: names of tables and names of columns, in pairs, as two arrays in text form.
+-- Reads catalogues only: takes no lock on the app's tables and needs no right on them. Does not use
+-- information_schema, which hides what the role may not read, or to_regclass, which fails if the role may not use the
+-- schema.
 -- Costs one index look-up per column. Tested on PostgreSQL 15.
 SELECT CAST(wanted.relation AS text),
        CAST(wanted.attribute AS text),

@@ -103,7 +103,7 @@ impl Users {
 }
 
 async fn in_time<T>(reading: impl Future<Output = Result<T, UsersError>>) -> Result<T, UsersError> {
-    // On the heap: connecting is a large future.
+    // Boxed, because connecting is a large future.
     tokio::time::timeout(READ_TIMEOUT, Box::pin(reading))
         .await
         .unwrap_or(Err(UsersError::Database(DatabaseError::Timeout(None))))
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn the_time_outs_add_up_below_the_gateways() {
         let gateway = crate::http::server::ANSWER_TIMEOUT;
-        // The fleet file may have to be read first, and the deployment's key last.
+        // The fleet file may have to be read first.
         let fleet = shared::document::READ_TIMEOUT;
 
         assert!(PING_TIMEOUT + CONNECT_TIMEOUT + STATEMENT_TIMEOUT < READ_TIMEOUT);

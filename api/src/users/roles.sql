@@ -1,5 +1,4 @@
--- Counts the accounts of each role by the role's name, anonymous visitors left out. An account counts once in each of
--- its roles. Tested on PostgreSQL 15 and MariaDB 10.11.
+-- Counts the accounts of each role by name, without anonymous visitors. An account counts once in each of its roles. Tested on PostgreSQL 15 and MariaDB 10.11.
 SELECT CAST(max(coalesce(r."name", '')) AS {{text}}) AS role,
        CAST(count(DISTINCT accounts.id) AS {{text}}) AS total,
        CAST(count(DISTINCT CASE WHEN accounts.is_active = 1 THEN accounts.id END) AS {{text}}) AS active

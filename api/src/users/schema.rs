@@ -47,7 +47,7 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    /// Looks for all columns that `purpose` reads.
+    /// Looks up all columns that `purpose` reads.
     ///
     /// # Errors
     ///

@@ -62,7 +62,7 @@ use serde_json::Value;
 pub struct UserCounts {
     /// Name of the environment in the fleet file.
     pub environment: String,
-    /// When the users were counted, RFC 3339 UTC.
+    /// Time at which the users were counted, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
     /// Seconds since `as_of`: counts are cached for a few seconds, so that frequent requests do not load the database.
     pub age_seconds: u64,
@@ -81,8 +81,8 @@ pub struct UserCounts {
     pub by_role: Option<Vec<RoleCount>>,
     /// Named accounts without a role; null when the database has no roles.
     pub without_role: Option<u64>,
-    /// Recent sessions; null when the database has no session tables. All zero when the app keeps its
-    /// sessions in memory (`PersistentSessions` off).
+    /// Recent sessions; null if the database has no session tables. All zero if the app keeps its sessions in memory
+    /// (`PersistentSessions` is off).
     pub sessions: Option<Sessions>,
     /// Accounts that the app created for anonymous visitors, one per visitor that is not cleaned up yet.
     pub anonymous_rows: u64,
@@ -108,28 +108,28 @@ pub struct UserSource {
     pub kind: String,
     /// Engine of the database: `postgres` or `mysql`.
     pub engine: String,
-    /// Version of the Mendix runtime that used the database last; null before Mendix 9.
+    /// Version of the Mendix runtime that last used the database; null before Mendix 9.
     pub mendix_version: Option<String>,
-    /// Version of the app's model that used the database last; null when it is not stored.
+    /// Version of the app's model that last used the database; null if it is not stored.
     pub model_version: Option<String>,
 }
 
-/// Numbers of accounts with a name that are not anonymous visitors.
+/// Number of accounts with a name, except anonymous visitors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NamedUsers {
     /// All of them.
     pub total: u64,
-    /// Those that may log in.
+    /// Accounts that may log in.
     pub active: u64,
     /// Those that are switched off; `active` and `inactive` add up to `total`.
     pub inactive: u64,
-    /// Those that are blocked after failed logins or by hand, active or not.
+    /// Accounts that are blocked, after failed logins or manually, active or not.
     pub blocked: u64,
     /// Active accounts by kind of user.
     pub active_by_kind: ActiveByKind,
     /// Active people by the user type that the app reports; null when it stores none (before Mendix 7.5).
     pub active_humans_by_user_type: Option<HumansByUserType>,
-    /// Active ones that never logged in.
+    /// Active accounts that never logged in.
     pub active_never_logged_in: u64,
 }
 
@@ -147,18 +147,18 @@ pub struct ActiveByKind {
 pub struct HumansByUserType {
     /// Internal, including people without a type.
     pub internal: u64,
-    /// External.
+    /// External users.
     pub external: u64,
 }
 
 /// Estimate of the number that a named-user licence is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LicenseEstimate {
-    /// Number of accounts by `rule`.
+    /// Number of accounts according to `rule`.
     pub named_user_count: u64,
-    /// Which accounts were counted. The administrator's name comes from the fleet file.
+    /// Which accounts count. The administrator's name comes from the fleet file.
     pub rule: String,
-    /// Always true: the runtime's own count is not stored anywhere.
+    /// Always true: the runtime does not store its own count.
     pub estimate: bool,
 }
 
@@ -170,18 +170,18 @@ pub struct Metering {
     pub named_user_count: u64,
     /// Those with an account that was not reported as external.
     pub internal: u64,
-    /// The others.
+    /// All other identifiers.
     pub external: u64,
-    /// Which accounts were counted.
+    /// Which accounts count.
     pub rule: String,
 }
 
-/// The number that the runtime's metric `sessions.named_users` shows.
+/// The count in the runtime's metric `sessions.named_users`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RuntimeMetric {
     /// Active accounts that are not anonymous, the administrator included.
     pub named_user_count: u64,
-    /// Which accounts were counted.
+    /// Which accounts count.
     pub rule: String,
 }
 
@@ -192,18 +192,18 @@ pub struct RoleCount {
     pub role: String,
     /// All of them.
     pub total: u64,
-    /// Those that may log in.
+    /// Accounts that may log in.
     pub active: u64,
 }
 
-/// Sessions that were active within the window.
+/// Sessions that were active within the time window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sessions {
     /// Length of the window before `as_of`, in seconds: the app's session time-out from the fleet file.
     pub window_seconds: u64,
     /// Sessions of named users.
     pub named_user_sessions: u64,
-    /// Named users that have at least one of them.
+    /// Named users with at least one of these sessions.
     pub distinct_named_users: u64,
     /// Sessions of anonymous visitors.
     pub anonymous_sessions: u64,
@@ -245,7 +245,7 @@ pub struct Sessions {
 pub struct UserList {
     /// Name of the environment in the fleet file.
     pub environment: String,
-    /// When the page was read, RFC 3339 UTC.
+    /// Time at which the page was read, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
     /// Where the users come from.
     pub source: UserSource,
@@ -263,13 +263,13 @@ pub struct UserList {
 pub struct UserView {
     /// Id in the app, as text because it may exceed 2^53.
     pub id: String,
-    /// Pseudonym: the same for the same name in all environments of this deployment. Null without a deployment key.
+    /// Pseudonym: equal for equal names in all environments of this deployment. Null without a deployment key.
     pub user: Option<String>,
-    /// The name itself with `names=clear`, which needs scope `mrt/users.pii`; else null.
+    /// The name itself with `names=clear`, which needs scope `mrt/users.pii`; otherwise null.
     pub name: Option<String>,
     /// `human`, `web_service` or `anonymous`.
     pub kind: String,
-    /// Mendix entity of the account, such as `Administration.Account`; null when it is not stored.
+    /// Mendix entity of the account, such as `Administration.Account`; null if it is not stored.
     pub entity: Option<String>,
     /// Whether it may log in.
     pub active: bool,
@@ -277,13 +277,13 @@ pub struct UserView {
     pub blocked: bool,
     /// Start of the block, RFC 3339 UTC; null when it is not blocked or the time is not stored.
     pub blocked_since: Option<DateTime<Utc>>,
-    /// `internal` or `external`; null for anonymous visitors and when the app stores no types.
+    /// `internal` or `external`; null for anonymous visitors and if the app stores no types.
     pub user_type: Option<String>,
     /// Names of its roles, in order; null when the database has no roles.
     pub roles: Option<Vec<String>>,
-    /// Last login, RFC 3339 UTC; null when it never logged in. Apps may be set not to store those of web services.
+    /// Last login, RFC 3339 UTC; null if it never logged in. Apps may be configured not to store logins of web services.
     pub last_login: Option<DateTime<Utc>>,
-    /// When it was created, RFC 3339 UTC; null when it is not stored.
+    /// Time of creation, RFC 3339 UTC; null if it is not stored.
     pub created: Option<DateTime<Utc>>,
 }
 
@@ -296,15 +296,14 @@ pub struct FleetUsers {
     pub next: Option<String>,
 }
 
-/// One environment of several: its counts or its own problem.
+/// One environment: its counts or its own problem.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EnvironmentUsers {
     /// Name of the environment in the fleet file.
     pub environment: String,
-    /// Its counts; null when there is a problem.
+    /// Its counts; null if there is a problem.
     pub counts: Option<UserCounts>,
-    /// What is in the way, as the problem that a request for this environment alone is answered with; null when
-    /// there are counts.
+    /// The problem that a request for this environment alone would be answered with; null if there are counts.
     #[schemars(with = "Option<crate::http::problem::ProblemView>")]
     pub problem: Option<Value>,
 }

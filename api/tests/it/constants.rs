@@ -1,7 +1,7 @@
-//! `/micro_flow_constants`: what documents from files and from S3 are made into.
+//! `/micro_flow_constants` with documents in files and in S3.
 
 mod compare;
-mod faults;
+mod errors;
 mod http;
 pub(crate) mod layers;
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::constants::{
-    ConstantView, Constants, ConstantsError, Filter, LayerFault, MAX_CONSTANTS, Sources,
+    ConstantView, Constants, ConstantsError, Filter, LayerError, MAX_CONSTANTS, Sources,
     read_constants,
 };
 use chrono::{DateTime, Utc};
@@ -26,7 +26,7 @@ use crate::harness::NOW;
 const MODEL: &str = include_str!("../fixtures/metadata.json");
 const LAYER: &str = include_str!("../fixtures/m2ee.yaml");
 
-/// Clients of an AWS that nobody answers for.
+/// Clients of an AWS that does not answer.
 pub(crate) fn nowhere() -> Arc<Aws> {
     Arc::new(Aws::for_tests("http://127.0.0.1:9"))
 }
@@ -58,7 +58,7 @@ fn environment(model: Location, layers: Vec<LayerKind>) -> Environment {
     }
 }
 
-/// Writes `documents` into `folder` and returns the constants of the first as model and the rest as layers.
+/// Writes `documents` into `folder` and returns the constants, with the first as model and the rest as layers.
 async fn constants_of(
     folder: &Path,
     documents: &[(&str, &[u8])],
@@ -73,14 +73,14 @@ async fn constants_of(
     read(&nowhere(), &locations).await
 }
 
-/// Returns the constants of the first location as model and the rest as layers.
+/// Returns the constants, with the first location as model and the rest as layers.
 async fn read(aws: &Arc<Aws>, locations: &[Location]) -> Result<Constants, ConstantsError> {
     let (model, layers) = locations.split_first().unwrap();
     let documents = layers.iter().cloned().map(LayerKind::Document).collect();
     view(aws, &environment(model.clone(), documents)).await
 }
 
-/// Returns the constants of `environment`, all of them.
+/// Returns all constants of `environment`.
 async fn view(aws: &Arc<Aws>, environment: &Environment) -> Result<Constants, ConstantsError> {
     let reading = read_constants(&Sources::new(aws.clone()), environment, now()).await?;
     Ok(reading.view(&Filter::default()))
@@ -95,7 +95,7 @@ fn documented() -> Value {
 }
 
 #[tokio::test]
-async fn a_small_deployment_answers_what_the_documentation_shows() {
+async fn a_small_deployment_has_the_documented_answer() {
     let folder = tempfile::tempdir().unwrap();
     let model = json!({
         "ModelVersion": "1.4.0.317", "RuntimeVersion": "10.24.4.77222",
@@ -118,7 +118,7 @@ async fn a_small_deployment_answers_what_the_documentation_shows() {
     assert_eq!(serde_json::to_value(&constants).unwrap(), expected);
 }
 
-/// The fixture's answer in one line for each constant.
+/// The fixture's answer, one line per constant.
 fn summary(constants: &Constants) -> Vec<String> {
     let line = |constant: &ConstantView| {
         let status = serde_json::to_value(constant.status).unwrap();
@@ -144,7 +144,7 @@ const FIXTURE_SUMMARY: [&str; 7] = [
 ];
 
 #[tokio::test]
-async fn nothing_but_constants_and_no_secret_leaves_the_documents() {
+async fn documents_reveal_only_constants_and_no_secret() {
     let folder = tempfile::tempdir().unwrap();
 
     let documents = [
@@ -177,7 +177,7 @@ async fn nothing_but_constants_and_no_secret_leaves_the_documents() {
 }
 
 #[tokio::test]
-async fn a_later_layer_wins_and_a_secret_stays_masked_from_every_one() {
+async fn a_later_layer_wins_and_a_secret_stays_masked_in_every_layer() {
     let folder = tempfile::tempdir().unwrap();
     let layer = |url: &str, key: &str| {
         format!(
@@ -215,7 +215,7 @@ async fn a_later_layer_wins_and_a_secret_stays_masked_from_every_one() {
 }
 
 #[tokio::test]
-async fn windows_byte_order_marks_are_no_fault() {
+async fn windows_byte_order_marks_are_accepted() {
     let folder = tempfile::tempdir().unwrap();
 
     let (model, layer) = (format!("\u{feff}{MODEL}"), format!("\u{feff}{LAYER}"));
@@ -229,7 +229,7 @@ async fn windows_byte_order_marks_are_no_fault() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_too_long_is_cut_and_says_so() {
+async fn a_list_that_is_too_long_is_cut_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let constants: Vec<_> = (0..=MAX_CONSTANTS)
         .map(|number| json!({"Name": format!("M.C{number:05}"), "Type": "String", "DefaultValue": ""}))
@@ -244,14 +244,12 @@ async fn a_list_that_is_too_long_is_cut_and_says_so() {
     assert_eq!(answer.counts.total, 5_001);
     assert_eq!(
         answer.warnings,
-        [
-            "only the first 5000 of 5001 constants are in this answer: ask for one module, or by name"
-        ]
+        ["this answer contains only the first 5000 of 5001 constants: filter by module or name"]
     );
 }
 
 #[tokio::test]
-async fn documents_in_s3_count_like_files() {
+async fn documents_in_s3_work_like_files() {
     let Some(url) = testing::service(testing::MINISTACK) else {
         return;
     };
@@ -288,7 +286,7 @@ async fn documents_in_s3_count_like_files() {
         format!("s3://{bucket}/prod/m2ee.yaml")
     );
     assert!(
-        matches!(missing, ConstantsError::Model(LayerFault::Missing)),
+        matches!(missing, ConstantsError::Model(LayerError::Missing)),
         "{missing:?}"
     );
 }

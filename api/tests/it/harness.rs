@@ -18,14 +18,14 @@ use shared::store::memory::MemoryStore;
 use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
 use shared::telemetry::Metrics;
 
-/// The time that every test begins at.
+/// The time at which every test starts.
 pub(crate) const NOW: &str = "2026-01-12T11:00:00Z";
 /// The origin that the server allows.
 pub(crate) const ORIGIN: &str = "https://dashboard.example.com";
 /// The schedule of all test runs.
 pub(crate) const EVERY: Duration = Duration::from_secs(3600);
 
-/// What the endpoints of one test stand on.
+/// The ports of the endpoints in one test.
 pub(crate) struct World {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) items: Arc<dyn ItemStore>,
@@ -102,7 +102,7 @@ impl World {
             self.clock.clone(),
             Metrics::Off,
         );
-        // The folder outlives the server because the world does.
+        // The world owns the folder and outlives the server.
         assert!(self.folder.path().exists());
         TestServer { server }
     }
@@ -112,12 +112,12 @@ fn parse(time: &str) -> DateTime<Utc> {
     time.parse().unwrap()
 }
 
-/// Asks a server and checks what every response must have.
+/// A server, whose responses are all checked for common properties.
 pub(crate) struct TestServer {
     server: Server,
 }
 
-/// A response, unpacked from its proxy form.
+/// A response, decoded from the proxy format.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u64,
@@ -126,7 +126,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Returns the body, which is JSON and says so.
+    /// Returns the body of a JSON response.
     pub(crate) fn json(&self) -> Value {
         let is_json = self.header("content-type").ends_with("json");
         assert!(is_json, "{self:?}");
@@ -137,7 +137,7 @@ impl Reply {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// Asserts that this is the problem `code`, and returns its detail.
+    /// Asserts that this is the problem `code` and returns its detail.
     pub(crate) fn problem(&self, status: u64, code: &str) -> String {
         let body = self.json();
         assert_eq!(self.status, status, "{}", self.text);
@@ -151,7 +151,7 @@ impl Reply {
     }
 }
 
-/// A request in the making.
+/// A request builder.
 pub(crate) struct Ask {
     event: Value,
 }
@@ -234,7 +234,7 @@ fn unpack(body: &str) -> String {
     text
 }
 
-/// Holds for every response of every test.
+/// Checks the properties that every response has.
 fn check_every_reply(reply: &Reply) {
     assert_eq!(reply.header("x-request-id"), "test-request");
     assert_eq!(reply.header("x-content-type-options"), "nosniff");

@@ -1,5 +1,5 @@
-//! Secrets in every layer and every column, a request of every kind, and not a trace of them: in no response, no
-//! error and no line of the log at any level. The two endpoints have no store, so nothing is stored either.
+//! Every layer and column contains secrets, and requests of every kind reveal none of them: not in a response, an error
+//! or a log line at any level. The two endpoints have no store, so nothing is stored either.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::harness::{World, get};
 use crate::logs::Logs;
 use crate::users::database::{ENGINES, SEED, TestDatabase, users};
 
-/// The fleet entry of an environment whose every layer holds secrets.
+/// Returns the fleet entry of an environment with secrets in every layer.
 async fn constants_entry(deployment: &Deployment) -> String {
     let secret = "NEVERLEAK";
     let variables = [
@@ -42,7 +42,7 @@ async fn constants_entry(deployment: &Deployment) -> String {
 }
 
 #[tokio::test]
-async fn no_secret_of_any_layer_or_column_leaves_by_any_way() {
+async fn no_secret_in_any_layer_or_column_is_revealed() {
     let Some(deployment) = Deployment::new("leaks") else {
         return;
     };
@@ -71,7 +71,7 @@ async fn no_secret_of_any_layer_or_column_leaves_by_any_way() {
     }
     let world = World::new(&fleet);
     let logs = Logs::start();
-    let key = DeploymentKey::of_value("NEVERLEAK-NEVERLEAK");
+    let key = DeploymentKey::from_value("NEVERLEAK-NEVERLEAK");
     let constants = |aws: Arc<Aws>| {
         let fleet = Arc::clone(&world.fleet);
         api::constants::endpoint(fleet, Sources::new(aws), key.clone())
@@ -98,7 +98,7 @@ async fn no_secret_of_any_layer_or_column_leaves_by_any_way() {
         "/users?environment=people-postgres&view=list&kind=human&names=clear",
         "/users?environment=people-mysql&view=list&role=NOBODY",
     ] {
-        // The harness looks into each response for the word.
+        // The harness checks each response for the word.
         let reply = server.ask(get(path).scopes(scopes)).await;
         assert!(reply.status < 500, "{path}: {}", reply.text);
         answered += 1;
@@ -123,7 +123,7 @@ async fn no_secret_of_any_layer_or_column_leaves_by_any_way() {
     assert_eq!(answered, 14);
     assert!(
         logged.contains("answered /users"),
-        "the log was kept: {logged}"
+        "the log was captured: {logged}"
     );
     for secret in ["NEVERLEAK", "dana", "svc_warehouse", "erik@"] {
         assert!(!logged.contains(secret), "{secret}: {logged}");

@@ -1,4 +1,4 @@
-//! Everything that is logged on this thread while a test runs, at every level of ours.
+//! Captures what a test logs on its thread, at every level.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
-/// What was logged since [`Logs::start`].
+/// The log since [`Logs::start`].
 pub(crate) struct Logs {
     written: Written,
     _guard: DefaultGuard,
@@ -17,7 +17,7 @@ pub(crate) struct Logs {
 struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// Begins to keep what would be logged at the lowest level that can be set.
+    /// Starts to capture at the most detailed level.
     pub(crate) fn start() -> Self {
         let written = Written::default();
         let lines = tracing_subscriber::fmt::layer()
@@ -32,7 +32,7 @@ impl Logs {
         }
     }
 
-    /// Returns all of it.
+    /// Returns the whole log.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.written.0.lock().unwrap()).into_owned()
     }

@@ -1,9 +1,9 @@
-//! Handlers as the gateway calls them: events in, whole proxy responses out.
+//! Handlers as the gateway calls them: from events to complete proxy responses.
 
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod constants;

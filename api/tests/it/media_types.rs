@@ -1,4 +1,4 @@
-//! Answers in several media types: what `Accept` selects, and what holds for each of them.
+//! Answers in several media types: selection by `Accept`, and what every media type supports.
 
 use api::http::answer::{Answer, Freshness};
 use api::http::endpoint::{Call, Endpoint, Handler, Route};
@@ -84,13 +84,13 @@ async fn gzip_etag_and_head_work_for_every_media_type() {
         let ask = || get("/report").header("accept", accept);
 
         let plain = server.ask(ask()).await;
-        let packed = server.ask(ask().header("accept-encoding", "gzip")).await;
+        let compressed = server.ask(ask().header("accept-encoding", "gzip")).await;
         let etag = plain.header("etag").to_owned();
         let same = server.ask(ask().header("if-none-match", &etag)).await;
         let head = server.ask(ask().method("HEAD")).await;
 
-        assert_eq!(packed.header("content-encoding"), "gzip");
-        assert_eq!(packed.text, plain.text);
+        assert_eq!(compressed.header("content-encoding"), "gzip");
+        assert_eq!(compressed.text, plain.text);
         assert_eq!(same.status, 304);
         assert_eq!((&head.headers, head.text.as_str()), (&plain.headers, ""));
         etags.push(etag);

@@ -12,7 +12,7 @@ async fn document() -> Value {
 }
 
 #[tokio::test]
-async fn every_reference_of_the_document_leads_somewhere() {
+async fn every_reference_in_the_document_resolves() {
     let document = document().await;
     let text = document.to_string();
 
@@ -26,7 +26,7 @@ async fn every_reference_of_the_document_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn every_route_is_there_with_its_scope_and_described_fields() {
+async fn every_route_is_documented_with_its_scope_and_its_fields() {
     let document = document().await;
 
     for route in ROUTES {
@@ -46,9 +46,9 @@ async fn every_route_is_there_with_its_scope_and_described_fields() {
     assert!(properties.contains_key("last_failure"));
 }
 
-/// The examples themselves are what real answers to the fixtures are: see `tests/it`.
+/// Other tests compare the examples themselves with real answers.
 #[tokio::test]
-async fn what_descriptions_show_is_an_example_of_the_schema() {
+async fn json_in_a_description_becomes_the_example_of_its_schema() {
     let document = document().await;
     let schemas = &document["components"]["schemas"];
 

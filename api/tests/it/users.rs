@@ -1,4 +1,4 @@
-//! `/users`: counts and lists in real Mendix databases under least rights.
+//! `/users`: counts and lists in real Mendix databases with least rights.
 
 mod all_environments;
 pub(crate) mod database;
@@ -28,7 +28,7 @@ async fn count(environment: &Environment) -> Result<UserCounts, UsersError> {
     users().counts(environment, now()).await
 }
 
-/// Returns the JSON that the documentation of an answer shows: 0 the counts, 1 the list.
+/// Returns the JSON in the documentation of an answer: 0 for counts, 1 for the list.
 fn documented(number: usize) -> Value {
     let source = include_str!("../../src/users/view.rs");
     let example = source.split("```json").nth(number + 1).unwrap();
@@ -37,7 +37,7 @@ fn documented(number: usize) -> Value {
 }
 
 #[tokio::test]
-async fn the_fixture_has_the_counts_that_the_documentation_shows_on_both_engines() {
+async fn the_fixture_has_the_documented_counts_on_both_engines() {
     for engine in ENGINES {
         let Some(database) = TestDatabase::on(engine, "example", SEED).await else {
             return;
@@ -48,14 +48,14 @@ async fn the_fixture_has_the_counts_that_the_documentation_shows_on_both_engines
         let mut expected = documented(0);
         expected["as_of"] = NOW.into();
         expected["source"]["engine"] = engine.as_str().into();
-        // A third role that anonymous visitors have alone is no row.
+        // A third role, which only anonymous visitors have, is left out.
         assert_eq!(serde_json::to_value(&counts).unwrap(), expected);
         database.remove().await;
     }
 }
 
 #[tokio::test]
-async fn a_session_counts_from_the_very_start_of_the_window() {
+async fn a_session_counts_from_the_exact_start_of_the_window() {
     for engine in ENGINES {
         session_window(engine).await;
     }
@@ -88,7 +88,7 @@ async fn session_window(engine: shared::fleet::Engine) {
 }
 
 #[tokio::test]
-async fn an_administrator_of_another_name_is_a_licensed_user_and_a_warning() {
+async fn an_administrator_with_another_name_counts_as_licensed_with_a_warning() {
     let Some(database) = TestDatabase::new("administrator", SEED).await else {
         return;
     };
@@ -109,7 +109,7 @@ async fn an_administrator_of_another_name_is_a_licensed_user_and_a_warning() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_locked_ends_the_count_soon() {
+async fn a_locked_table_ends_the_count_soon() {
     let Some(database) = TestDatabase::new("locked", SEED).await else {
         return;
     };
@@ -124,7 +124,7 @@ async fn a_table_that_is_locked_ends_the_count_soon() {
     let limit = Duration::from_secs(4);
     let error = tokio::time::timeout(limit, count(&environment))
         .await
-        .expect("a count that does not wait for the lock")
+        .expect("the count does not wait for the lock")
         .unwrap_err();
 
     assert!(
@@ -141,7 +141,7 @@ async fn a_table_that_is_locked_ends_the_count_soon() {
 }
 
 #[tokio::test]
-async fn no_answer_and_no_error_holds_what_must_not_leave() {
+async fn answers_and_errors_contain_no_names_and_no_secrets() {
     let Some(database) = TestDatabase::new("leak", SEED).await else {
         return;
     };
@@ -193,9 +193,9 @@ async fn no_answer_and_no_error_holds_what_must_not_leave() {
     database.remove().await;
 }
 
-/// Texts are told apart letter by letter, whatever a column's collation takes for the same.
+/// Names are compared exactly, whatever the column's collation.
 #[tokio::test]
-async fn names_are_told_apart_letter_by_letter_on_both_engines() {
+async fn names_are_compared_exactly_on_both_engines() {
     for engine in ENGINES {
         let seed = SEED.replace(r#""name" varchar(100) UNIQUE"#, r#""name" varchar(100)"#);
         let seed = format!(

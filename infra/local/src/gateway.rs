@@ -297,7 +297,7 @@ fn refuse(id: &str, problem: &Problem) -> Response<Full<Bytes>> {
         id: id.to_owned(),
         ..ApiRequest::default()
     };
-    let refusal = ApiResponse::of_problem(&request, problem);
+    let refusal = ApiResponse::from_problem(&request, problem);
     let mut response = Response::builder().status(refusal.status);
     for (name, value) in &refusal.headers {
         response = response.header(*name, value);

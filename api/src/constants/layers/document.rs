@@ -5,50 +5,50 @@ use shared::document::{self, DocumentError};
 use shared::location::AwsScope;
 use shared::location::Location;
 
-use super::fault::{LayerFault, Position};
+use super::error::{LayerError, Position};
 
-/// Largest model metadata that is read. A model of 2,000 constants has about 400 kB.
+/// Maximum size of the model's metadata. A model with 2,000 constants has about 400 kB.
 pub const MODEL_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
-/// Largest document of values that is read. One with 2,000 constants has about 200 kB.
+/// Maximum size of a document of values. One with 2,000 constants has about 200 kB.
 pub const LAYER_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// Returns the text of the document at `location`.
 ///
 /// # Errors
 ///
-/// See [`LayerFault`]; text that is not UTF-8 is malformed where it stops being it.
+/// See [`LayerError`]; text that is not UTF-8 is malformed at its first invalid byte.
 pub(in crate::constants) async fn load(
     aws: &Aws,
     scope: &AwsScope,
     location: &Location,
     limit_bytes: u64,
-) -> Result<String, LayerFault> {
+) -> Result<String, LayerError> {
     let document = document::read_at(aws, scope, location, None, limit_bytes).await;
-    match document.map_err(fault)? {
+    match document.map_err(layer_error)? {
         Some(document) => text_of(document.bytes),
-        // Without a known tag there is always a document; an answer without one is none.
-        None => Err(LayerFault::Missing),
+        // Only a request with a known tag can be answered without a document.
+        None => Err(LayerError::Missing),
     }
 }
 
-/// Returns what an unreadable document means for its layer.
-pub(in crate::constants) fn fault(error: DocumentError) -> LayerFault {
+/// Returns the layer's error for a document that could not be read.
+pub(in crate::constants) fn layer_error(error: DocumentError) -> LayerError {
     match error {
-        DocumentError::NotFound(_) => LayerFault::Missing,
-        DocumentError::Denied(_) => LayerFault::Denied,
-        DocumentError::TooLarge { limit_bytes, .. } => LayerFault::TooLarge { limit_bytes },
-        DocumentError::Unavailable { reason, .. } => LayerFault::Unavailable(reason),
+        DocumentError::NotFound(_) => LayerError::Missing,
+        DocumentError::Denied(_) => LayerError::Denied,
+        DocumentError::TooLarge { limit_bytes, .. } => LayerError::TooLarge { limit_bytes },
+        DocumentError::Unavailable { reason, .. } => LayerError::Unavailable(reason),
     }
 }
 
-/// Returns `bytes` as text without the byte order mark that editors on Windows put first.
-pub(in crate::constants) fn text_of(bytes: Vec<u8>) -> Result<String, LayerFault> {
+/// Returns `bytes` as text, without the byte order mark that Windows editors write.
+pub(in crate::constants) fn text_of(bytes: Vec<u8>) -> Result<String, LayerError> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = error
             .as_bytes()
             .iter()
             .take(error.utf8_error().valid_up_to());
-        LayerFault::Malformed(position_after(valid.copied()))
+        LayerError::Malformed(position_after(valid.copied()))
     })?;
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
@@ -70,7 +70,7 @@ fn position_after(bytes: impl Iterator<Item = u8>) -> Position {
     })
 }
 
-/// Returns the name of a document for callers: the whole URL of an object, of a file its name alone.
+/// Returns the public name of a document: the URL of an object, or the name of a file without its folder.
 pub(in crate::constants) fn label(location: &Location) -> String {
     match location {
         Location::S3 { .. } => location.to_string(),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_never_show_folders_of_this_machine() {
+    fn labels_never_show_local_folders() {
         let file = Location::File("/srv/app/m2ee.yaml".into());
         let object = Location::parse("s3://acme-config/prod/m2ee.yaml").unwrap();
 

@@ -1,6 +1,7 @@
-//! What the running tasks of an ECS service were started with. Keeps variables that may hold constants only.
+//! The variables with which the running tasks of an ECS service were started.
 //!
-//! A task definition holds passwords beside them, so everything else is dropped by its name, unread.
+//! A task definition also contains passwords, so only variables that may contain constants are kept, by name; the
+//! values of all others are never read.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +10,41 @@ use aws_sdk_ecs::types::{ContainerDefinition, DesiredStatus, KeyValuePair, Task,
 use chrono::{DateTime, Utc};
 use futures::future::{join, try_join_all};
 
-use super::fault::LayerFault;
+use super::error::LayerError;
 use super::variables::{ServiceVariables, Value, Variables, is_wanted};
 
-/// Most tasks that are looked at: as many as one call describes.
+/// Maximum number of tasks that are read: the limit of one call.
 pub(in crate::constants) const MAX_TASKS: i32 = 100;
-/// Most task definitions of running tasks that are looked at. A service has one, during a deployment two.
+/// Maximum number of task definitions that are read. A service has one, during a deployment two.
 const MAX_DEFINITIONS: usize = 5;
 
-/// What is asked about.
+/// A service, and the app's container in it.
 pub(in crate::constants) struct Service<'a> {
     pub(in crate::constants) cluster: &'a str,
     pub(in crate::constants) name: &'a str,
     pub(in crate::constants) container: Option<&'a str>,
 }
 
-/// What was found.
+/// The variables of a service.
 #[derive(Debug, Default)]
 pub(in crate::constants) struct Found {
     pub(in crate::constants) variables: ServiceVariables,
-    /// When the oldest running task was started.
+    /// Start time of the oldest running task.
     pub(in crate::constants) started_at: Option<DateTime<Utc>>,
-    /// What could not be told, sentences that follow the layer's name.
-    pub(in crate::constants) doubts: Vec<&'static str>,
+    /// What could not be read, as sentences whose subject is the layer.
+    pub(in crate::constants) warnings: Vec<&'static str>,
 }
 
-/// Reads the variables of the service's container: of all running tasks, and of the next one.
+/// Reads the variables of the service's container in all running tasks and in the next one.
 ///
-/// Costs three calls and one for each task definition, five at most.
+/// Costs three calls and one per task definition, of which there are at most five.
 pub(in crate::constants) async fn read(
     client: &Client,
     service: &Service<'_>,
-) -> Result<Found, LayerFault> {
+) -> Result<Found, LayerError> {
     let (next, tasks) = join(next_definition(client, service), tasks(client, service)).await;
     let (next, (mut tasks, is_cut)) = (next?, tasks?);
-    // The newest start first: what it was started with is what most of the service's time to come is.
+    // Newest first: the variables of the newest task will remain in use the longest.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.started_at().map(|at| at.as_nanos())));
     let mut arns: Vec<&str> = Vec::new();
     for arn in tasks.iter().filter_map(Task::task_definition_arn) {
@@ -51,9 +52,9 @@ pub(in crate::constants) async fn read(
             arns.push(arn);
         }
     }
-    let mut doubts = Vec::new();
+    let mut warnings = Vec::new();
     if is_cut || arns.len() > MAX_DEFINITIONS {
-        doubts.push("runs more tasks or task definitions than were looked at");
+        warnings.push("has more tasks or task definitions than were read");
     }
     arns.truncate(MAX_DEFINITIONS);
     let wanted = arns.iter().copied().chain([next.as_str()]);
@@ -68,18 +69,18 @@ pub(in crate::constants) async fn read(
         let Some(definition) = definition else {
             continue;
         };
-        let mut variables = of_definition(definition, service, &mut doubts)?;
-        override_by(task, service, &mut variables);
+        let mut variables = variables_of(definition, service, &mut warnings)?;
+        apply_overrides(task, service, &mut variables);
         if !running.contains(&variables) {
             running.push(variables);
         }
     }
     let next = match definitions.get(next.as_str()) {
-        Some(definition) => of_definition(definition, service, &mut doubts)?,
+        Some(definition) => variables_of(definition, service, &mut warnings)?,
         None => Variables::new(),
     };
-    doubts.sort_unstable();
-    doubts.dedup();
+    warnings.sort_unstable();
+    warnings.dedup();
     let started = tasks.iter().filter_map(|task| task.started_at());
     let started_at = started.map(|at| at.as_nanos()).min();
     Ok(Found {
@@ -87,29 +88,29 @@ pub(in crate::constants) async fn read(
         started_at: started_at
             .and_then(|nanos| i64::try_from(nanos).ok())
             .map(DateTime::from_timestamp_nanos),
-        doubts,
+        warnings,
     })
 }
 
-/// Returns the ARN of the task definition that the service starts tasks of.
-async fn next_definition(client: &Client, service: &Service<'_>) -> Result<String, LayerFault> {
+/// Returns the ARN of the task definition with which the service starts tasks.
+async fn next_definition(client: &Client, service: &Service<'_>) -> Result<String, LayerError> {
     let described = client
         .describe_services()
         .cluster(service.cluster)
         .services(service.name)
         .send()
         .await
-        .map_err(|error| LayerFault::of_call(&error))?;
+        .map_err(|error| LayerError::from_aws(&error))?;
     let mut active = described
         .services()
         .iter()
         .filter(|service| service.status() != Some("INACTIVE"));
     let arn = active.next().and_then(|service| service.task_definition());
-    arn.map(str::to_owned).ok_or(LayerFault::Missing)
+    arn.map(str::to_owned).ok_or(LayerError::Missing)
 }
 
 /// Returns the service's running tasks, and whether there are more.
-async fn tasks(client: &Client, service: &Service<'_>) -> Result<(Vec<Task>, bool), LayerFault> {
+async fn tasks(client: &Client, service: &Service<'_>) -> Result<(Vec<Task>, bool), LayerError> {
     let listed = client
         .list_tasks()
         .cluster(service.cluster)
@@ -118,7 +119,7 @@ async fn tasks(client: &Client, service: &Service<'_>) -> Result<(Vec<Task>, boo
         .max_results(MAX_TASKS)
         .send()
         .await
-        .map_err(|error| LayerFault::of_call(&error))?;
+        .map_err(|error| LayerError::from_aws(&error))?;
     let is_cut = listed.next_token().is_some();
     let arns = listed.task_arns.unwrap_or_default();
     if arns.is_empty() {
@@ -130,30 +131,30 @@ async fn tasks(client: &Client, service: &Service<'_>) -> Result<(Vec<Task>, boo
         .set_tasks(Some(arns))
         .send()
         .await
-        .map_err(|error| LayerFault::of_call(&error))?;
+        .map_err(|error| LayerError::from_aws(&error))?;
     let mut tasks = described.tasks.unwrap_or_default();
     tasks.retain(|task| task.last_status() == Some("RUNNING"));
     Ok((tasks, is_cut))
 }
 
-async fn definition(client: &Client, arn: &str) -> Result<TaskDefinition, LayerFault> {
+async fn definition(client: &Client, arn: &str) -> Result<TaskDefinition, LayerError> {
     let described = client
         .describe_task_definition()
         .task_definition(arn)
         .send()
         .await
-        .map_err(|error| LayerFault::of_call(&error))?;
-    described.task_definition.ok_or(LayerFault::Missing)
+        .map_err(|error| LayerError::from_aws(&error))?;
+    described.task_definition.ok_or(LayerError::Missing)
 }
 
-fn of_definition(
+fn variables_of(
     definition: &TaskDefinition,
     service: &Service<'_>,
-    doubts: &mut Vec<&'static str>,
-) -> Result<Variables, LayerFault> {
+    warnings: &mut Vec<&'static str>,
+) -> Result<Variables, LayerError> {
     let container = container(definition, service)?;
     if !container.environment_files().is_empty() {
-        doubts.push("also has files of variables, which are not read");
+        warnings.push("also has environment files, which are not read");
     }
     let mut variables = Variables::new();
     add(&mut variables, container.environment());
@@ -169,7 +170,7 @@ fn of_definition(
 fn container<'d>(
     definition: &'d TaskDefinition,
     service: &Service<'_>,
-) -> Result<&'d ContainerDefinition, LayerFault> {
+) -> Result<&'d ContainerDefinition, LayerError> {
     let containers = definition.container_definitions();
     let found = match (service.container, containers) {
         (Some(name), _) => containers
@@ -178,11 +179,11 @@ fn container<'d>(
         (None, [only]) => Some(only),
         (None, _) => None,
     };
-    found.ok_or(LayerFault::ContainerUnknown)
+    found.ok_or(LayerError::ContainerUnknown)
 }
 
-/// Lays what a task was started with over its definition's variables.
-fn override_by(task: &Task, service: &Service<'_>, variables: &mut Variables) {
+/// Applies the overrides of a task to its definition's variables.
+fn apply_overrides(task: &Task, service: &Service<'_>, variables: &mut Variables) {
     let overrides = task
         .overrides()
         .map(|overrides| overrides.container_overrides())

@@ -1,19 +1,19 @@
-//! Documents that set constants: which of the platforms' forms a text has, and the values in it.
+//! Documents that set constants, in any of the platforms' formats.
 //!
-//! Reads nothing else: the same documents hold passwords of the admin port and the database, so all other parts
-//! are skipped unread. HOCON is not among the forms: see README.
+//! The same documents contain the passwords of the admin port and the database, so all other parts are skipped
+//! without reading them. HOCON is not supported: see the README.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::fault::{LayerFault, Position};
+use super::error::{LayerError, Position};
 use super::layer::{Entry, LayerValues, MAX_LAYER_CONSTANTS, PendingReason};
 use super::node::{self, Node};
 use super::setting::Setting;
 
-/// The parts of all forms in which constants stand. `V` is a value as its format gives it.
+/// The parts of all formats that contain constants. `V` is a value in JSON or YAML.
 #[derive(Deserialize)]
 #[serde(bound = "V: Deserialize<'de>")]
 struct Document<V> {
@@ -21,7 +21,7 @@ struct Document<V> {
     mxruntime: Option<Runtime<V>>,
     /// A `MendixApp` of Mendix on Kubernetes.
     spec: Option<Spec<V>>,
-    /// What the Deploy API answers for an environment's settings.
+    /// The Deploy API's answer with an environment's settings.
     #[serde(rename = "Constants")]
     deployed: Option<Vec<Deployed<V>>>,
 }
@@ -43,7 +43,7 @@ struct Spec<V> {
 #[serde(rename_all = "camelCase", bound = "V: Deserialize<'de>")]
 struct SpecRuntime<V> {
     microflow_constants: Option<BTreeMap<String, V>>,
-    /// JSON as text, in which the constants are JSON as text again: how older resources set them.
+    /// JSON as text, which in turn contains the constants as JSON text: the older form.
     custom_configuration: Option<String>,
 }
 
@@ -51,16 +51,16 @@ struct SpecRuntime<V> {
 #[serde(rename_all = "PascalCase", bound = "V: Deserialize<'de>")]
 struct Deployed<V> {
     name: String,
-    /// What is configured.
+    /// The configured value.
     value: Option<V>,
-    /// What the running app was started with: null where it does not have the constant yet, absent on platforms that
-    /// do not tell.
-    #[serde(default, deserialize_with = "told")]
+    /// The value with which the running app was started: null if it does not have the constant yet, absent on
+    /// platforms that do not report it.
+    #[serde(default, deserialize_with = "present")]
     deployed_value: Option<Option<V>>,
 }
 
-/// Returns what is told, null too.
-fn told<'de, V, D>(deserializer: D) -> Result<Option<Option<V>>, D::Error>
+/// Returns a value that is present, which may be null.
+fn present<'de, V, D>(deserializer: D) -> Result<Option<Option<V>>, D::Error>
 where
     V: Deserialize<'de>,
     D: Deserializer<'de>,
@@ -81,24 +81,24 @@ enum Constants {
     Plain(BTreeMap<String, Setting>),
 }
 
-/// Returns the values that `text` sets; `None` when it has none of the forms' parts.
+/// Returns the values that `text` sets; `None` if it is in none of the formats.
 ///
-/// A key that is given twice counts the second time, as for the platforms. Aliases and nesting are allowed
-/// within limits that no configuration written by people comes near.
+/// The second of two equal keys wins, as on the platforms. Aliases and nesting are allowed within limits that no
+/// configuration written by hand comes near.
 ///
 /// # Errors
 ///
-/// Where the text stops being a document within the limits; nothing of the text itself.
-pub(in crate::constants) fn parse(text: &str) -> Result<Option<LayerValues>, LayerFault> {
+/// The position of the first error; never any of the text.
+pub(in crate::constants) fn parse(text: &str) -> Result<Option<LayerValues>, LayerError> {
     let values = if text.trim_start().starts_with('{') {
         let document: Document<Setting> = serde_json::from_str(text)
-            .map_err(|error| LayerFault::Malformed(Position::of_json(&error)))?;
+            .map_err(|error| LayerError::Malformed(Position::from_json(&error)))?;
         values(document, |setting| setting)?
     } else {
         let document: Option<Document<Spanned<Node>>> =
             serde_saphyr::from_str_with_options(text, node::options()).map_err(|error| {
                 let location = error.location();
-                LayerFault::Malformed(Position {
+                LayerError::Malformed(Position {
                     line: location.map_or(0, |location| location.line()),
                     column: location.map_or(0, |location| location.column()),
                 })
@@ -109,7 +109,7 @@ pub(in crate::constants) fn parse(text: &str) -> Result<Option<LayerValues>, Lay
         }
     };
     match values {
-        Some(values) if values.entries.len() > MAX_LAYER_CONSTANTS => Err(LayerFault::TooMany {
+        Some(values) if values.entries.len() > MAX_LAYER_CONSTANTS => Err(LayerError::TooMany {
             limit: MAX_LAYER_CONSTANTS,
         }),
         values => Ok(values),
@@ -119,9 +119,9 @@ pub(in crate::constants) fn parse(text: &str) -> Result<Option<LayerValues>, Lay
 fn values<V>(
     document: Document<V>,
     read: impl Fn(V) -> Setting,
-) -> Result<Option<LayerValues>, LayerFault> {
+) -> Result<Option<LayerValues>, LayerError> {
     if let Some(constants) = document.mxruntime.and_then(|runtime| runtime.constants) {
-        return Ok(Some(LayerValues::of_settings(all(constants, read))));
+        return Ok(Some(LayerValues::from_settings(all(constants, read))));
     }
     if let Some(runtime) = document.spec.and_then(|spec| spec.runtime) {
         return resource(runtime, read);
@@ -139,11 +139,11 @@ fn all<V>(
         .collect()
 }
 
-/// The newer key of a resource wins over the older one.
+/// Returns the constants of a resource. Its newer key wins over the older one.
 fn resource<V>(
     runtime: SpecRuntime<V>,
     read: impl Fn(V) -> Setting,
-) -> Result<Option<LayerValues>, LayerFault> {
+) -> Result<Option<LayerValues>, LayerError> {
     let older = match &runtime.custom_configuration {
         Some(text) => custom_configuration(text)?,
         None => None,
@@ -154,11 +154,11 @@ fn resource<V>(
     }
     let mut settings = older.unwrap_or_default();
     settings.extend(all(newer.unwrap_or_default(), read));
-    Ok(Some(LayerValues::of_settings(settings)))
+    Ok(Some(LayerValues::from_settings(settings)))
 }
 
-fn custom_configuration(text: &str) -> Result<Option<BTreeMap<String, Setting>>, LayerFault> {
-    let malformed = |_| LayerFault::Malformed(Position::UNKNOWN);
+fn custom_configuration(text: &str) -> Result<Option<BTreeMap<String, Setting>>, LayerError> {
+    let malformed = |_| LayerError::Malformed(Position::UNKNOWN);
     let configuration: CustomConfiguration = serde_json::from_str(text).map_err(malformed)?;
     match configuration.constants {
         None => Ok(None),
@@ -174,9 +174,9 @@ fn deployed<V>(list: Vec<Deployed<V>>, read: impl Fn(V) -> Setting) -> LayerValu
     };
     for constant in list {
         let configured = constant.value.map_or(Setting::Null, &read);
-        // A platform that tells no deployed value has none but the configured one.
+        // Without a deployed value, the configured one is running.
         let running = match constant.deployed_value {
-            Some(told) => told.map_or(Setting::Null, &read),
+            Some(value) => value.map_or(Setting::Null, &read),
             None => configured.clone(),
         };
         if running != configured {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_sets_constants_in_its_newer_and_its_older_form() {
+    fn a_resource_sets_constants_in_its_newer_and_older_form() {
         let newer = "apiVersion: privatecloud.mendix.com/v1alpha1\nkind: MendixApp\nspec:\n  \
             database: {servicePlan: NEVERLEAK}\n  runtime:\n    microflowConstants:\n      A.A: \"1234\"\n";
         let older = r#"
@@ -229,7 +229,7 @@ spec:
     }
 
     #[test]
-    fn the_deploy_api_tells_what_is_running_and_what_will() {
+    fn the_deploy_api_reports_running_and_configured_values() {
         let answer = r#"{"Constants": [
             {"Name": "A.Same", "DataType": "_Boolean", "Value": "false", "DeployedValue": "false"},
             {"Name": "A.Changed", "DataType": "String", "Value": "new", "DeployedValue": "old"},
@@ -265,7 +265,7 @@ spec:
     }
 
     #[test]
-    fn one_layer_holds_a_bounded_number_of_constants() {
+    fn the_number_of_constants_in_a_layer_is_limited() {
         let constants: String = (0..=MAX_LAYER_CONSTANTS)
             .map(|number| format!("\"A.C{number}\":1,"))
             .collect();
@@ -274,11 +274,11 @@ spec:
             constants.trim_end_matches(',')
         );
 
-        assert!(matches!(parse(&text), Err(LayerFault::TooMany { .. })));
+        assert!(matches!(parse(&text), Err(LayerError::TooMany { .. })));
     }
 
     #[test]
-    fn every_form_of_value_becomes_what_the_platform_runs_with() {
+    fn every_form_of_value_becomes_the_value_that_the_platform_uses() {
         let cases = [
             ("plain text", Setting::text("plain text")),
             ("'yes'", Setting::text("yes")),
@@ -317,7 +317,7 @@ spec:
     }
 
     #[test]
-    fn an_alias_has_the_value_of_its_anchor_and_the_second_of_two_keys_counts() {
+    fn an_alias_has_the_value_of_its_anchor_and_the_second_of_two_keys_wins() {
         assert_eq!(
             values("    A.A: &x 0755\n    A.B: *x\n    A.C: 1\n    A.C: 2\n"),
             [
@@ -329,7 +329,7 @@ spec:
     }
 
     #[test]
-    fn documents_without_constants_are_no_fault() {
+    fn documents_without_constants_are_not_errors() {
         for text in [
             "",
             "m2ee:\n  admin_pass: NEVERLEAK\n",
@@ -341,7 +341,7 @@ spec:
     }
 
     #[test]
-    fn a_fault_is_a_position_and_nothing_of_the_text() {
+    fn an_error_has_a_position_and_none_of_the_text() {
         for text in [
             "m2ee:\n  admin_pass: NEVERLEAK\n bad: [NEVERLEAK",
             "mxruntime: NEVERLEAK",
@@ -353,21 +353,21 @@ spec:
             r#"{"Constants": [{"Name": NEVERLEAK}]}"#,
             r#"{"mxruntime": {"MicroflowConstants": "NEVERLEAK"}}"#,
         ] {
-            let fault = parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
 
             assert!(
-                !format!("{fault:?} {fault}").contains("NEVERLEAK"),
+                !format!("{error:?} {error}").contains("NEVERLEAK"),
                 "{text}"
             );
             assert!(
-                matches!(fault, LayerFault::Malformed(position) if position.line <= 3),
-                "{fault:?}"
+                matches!(error, LayerError::Malformed(position) if position.line <= 3),
+                "{error:?}"
             );
         }
     }
 
     #[test]
-    fn a_bomb_of_aliases_is_refused_at_once() {
+    fn an_alias_bomb_is_rejected_at_once() {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let below = format!("*a{}", level - 1);

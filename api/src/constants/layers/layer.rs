@@ -1,4 +1,4 @@
-//! What one layer says of constants, whatever it was read from. Pure data: no I/O, no masking.
+//! The values that one layer sets, regardless of its source. Pure data: no I/O, no masking.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::setting::Setting;
 
-/// Most values of one layer. A large app has some hundreds of constants.
+/// Maximum number of constants in one layer. A large app has a few hundred.
 pub const MAX_LAYER_CONSTANTS: usize = 10_000;
 
 /// Value of one constant in one layer.
@@ -16,18 +16,18 @@ pub const MAX_LAYER_CONSTANTS: usize = 10_000;
 pub(in crate::constants) struct Entry {
     /// The value.
     pub(in crate::constants) setting: Setting,
-    /// What the layer calls it, where that is not the constant's name: a variable, a key, a parameter.
+    /// Its name in the layer, if it is not the constant's own name: a variable, a key, a parameter.
     pub(in crate::constants) key: Option<String>,
-    /// Whether it comes from a place for secrets, so that it is never shown.
+    /// Whether it comes from a secret store, so that it is never shown.
     pub(in crate::constants) is_secret: bool,
-    /// When it was set, where that is known.
+    /// Time of its last change, if known.
     pub(in crate::constants) changed_at: Option<DateTime<Utc>>,
-    /// Whether the layer gives the constant's own name, not one that it cannot be told from.
+    /// Whether the layer contains the constant's own name rather than an ambiguous one.
     pub(in crate::constants) is_name_exact: bool,
 }
 
 impl Entry {
-    /// Returns a value that stands in a document under the constant's own name.
+    /// Returns an entry with the constant's own name.
     pub(in crate::constants) fn of(setting: Setting) -> Self {
         Self {
             setting,
@@ -39,44 +39,44 @@ impl Entry {
     }
 }
 
-/// Why a constant gets another value when the app starts next.
+/// Why a constant's value changes at the app's next start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PendingReason {
-    /// The service's task definition sets another value than the one that the running tasks were started with.
+    /// The service's task definition sets another value than that of the running tasks.
     TaskDefinitionChanged,
     /// Running tasks were started with different values.
     TasksDiffer,
-    /// The secret has a version that is newer than the oldest running task: this value may be another.
+    /// The secret has a version that is newer than the oldest running task, so its value may have changed.
     SecretChanged,
     /// The parameter was changed after the oldest running task was started.
     ParameterChanged,
-    /// The platform has another value configured than the deployed one.
+    /// The configured value differs from the deployed one.
     NotDeployed,
 }
 
-/// Everything that one layer says.
+/// All values that one layer sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::constants) struct LayerValues {
-    /// Values by the constants' whole names; of several the last one counts.
+    /// Values by full name; the last of several wins.
     pub(in crate::constants) entries: BTreeMap<String, Vec<Entry>>,
-    /// Names whose value in this layer will be another after the next start.
+    /// Names whose value in this layer changes at the next start.
     pub(in crate::constants) pending: BTreeMap<String, PendingReason>,
-    /// Why a value is pending that was changed after the app was started.
+    /// The reason for values that were changed after the app was started.
     pub(in crate::constants) change_reason: Option<PendingReason>,
-    /// Whether it says what the running app was started with, not what it is configured with.
+    /// Whether it contains the values of the running app rather than the configured ones.
     pub(in crate::constants) is_running: bool,
-    /// When the oldest running task was started.
+    /// Start time of the oldest running task.
     pub(in crate::constants) started_at: Option<DateTime<Utc>>,
-    /// What makes it doubtful, sentences that follow the layer's name.
+    /// Reasons why it may be wrong, as sentences whose subject is the layer.
     pub(in crate::constants) warnings: Vec<String>,
-    /// Whether it sets values that could not be told.
+    /// Whether it sets values that could not be read.
     pub(in crate::constants) is_partial: bool,
 }
 
 impl LayerValues {
     /// Returns the values of a document.
-    pub(in crate::constants) fn of_settings(settings: BTreeMap<String, Setting>) -> Self {
+    pub(in crate::constants) fn from_settings(settings: BTreeMap<String, Setting>) -> Self {
         let entries = settings
             .into_iter()
             .map(|(name, setting)| (name, vec![Entry::of(setting)]));

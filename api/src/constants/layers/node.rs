@@ -1,4 +1,4 @@
-//! A value in a YAML document, read the way that the platform's own tools read it.
+//! A value in a YAML document, interpreted as the platform's own tools do.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use serde_saphyr::{Options, Spanned};
 use super::setting::Setting;
 use super::yaml11;
 
-/// A value before its text is read the platform's way.
+/// A value before its text is interpreted.
 pub(in crate::constants) enum Node {
     /// Text.
     Text(String),
-    /// A null, Boolean or number, which the document may write in many ways.
+    /// A null, Boolean or number, which can be written in many ways.
     Plain,
     /// A list or a map.
     Opaque,
 }
 
-/// Returns the value of `node`, which stands in the document `text`.
+/// Returns the value of `node` in the document `text`.
 pub(in crate::constants) fn setting(text: &str, node: Spanned<Node>) -> Setting {
     let span = node.defined.span();
     let written = span
@@ -33,7 +33,7 @@ pub(in crate::constants) fn setting(text: &str, node: Spanned<Node>) -> Setting 
     match (node.value, written) {
         (Node::Opaque, _) | (Node::Plain, None) => Setting::Opaque,
         (Node::Plain, Some(written)) => yaml11::resolve(written),
-        // Unquoted text with colons between digits is a number to base 60 for the platform's parser.
+        // The platform's parser takes unquoted digits with colons for a number in base 60.
         (Node::Text(text), Some(written)) if text == written => match yaml11::base_sixty(written) {
             Some(number) => Setting::text(&number.to_string()),
             None => Setting::text(&text),
@@ -62,7 +62,7 @@ pub(in crate::constants) fn options() -> Options {
         },
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
-        // A snippet is content.
+        // A snippet would reveal content.
         with_snippet: false,
     }
 }

@@ -1,4 +1,4 @@
-//! Constants in the parameter store: `<path>/<Module.Constant>`. A convention of this API, not of Mendix.
+//! Constants in Parameter Store: `<path>/<Module.Constant>`. A convention of this API, not of Mendix.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
 use chrono::DateTime;
 
-use super::fault::LayerFault;
+use super::error::LayerError;
 use super::layer::{Entry, LayerValues, PendingReason};
 use super::setting::Setting;
 
-/// Most pages of ten parameters that are read.
+/// Maximum number of pages, which have ten parameters each.
 const MAX_PAGES: usize = 100;
 
-/// Reads the parameters right under `path`. Secure strings are not decrypted unless `decrypt` says so.
+/// Reads the parameters directly under `path`. Secure strings are decrypted only if `decrypt` is set.
 pub(in crate::constants) async fn read(
     client: &Client,
     path: &str,
     decrypt: bool,
-) -> Result<LayerValues, LayerFault> {
+) -> Result<LayerValues, LayerError> {
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     let mut next = None;
     for _ in 0..MAX_PAGES {
@@ -31,7 +31,7 @@ pub(in crate::constants) async fn read(
             .set_next_token(next)
             .send()
             .await
-            .map_err(|error| LayerFault::of_call(&error))?;
+            .map_err(|error| LayerError::from_aws(&error))?;
         for parameter in page.parameters() {
             let whole = parameter.name().unwrap_or_default();
             let name = whole.strip_prefix(path).unwrap_or_default();
@@ -41,7 +41,7 @@ pub(in crate::constants) async fn read(
             }
             let is_secret = parameter.r#type() == Some(&ParameterType::SecureString);
             let setting = match (is_secret && !decrypt, parameter.value()) {
-                (true, _) => Setting::Unseen,
+                (true, _) => Setting::Unread,
                 (false, Some(text)) => Setting::text(text),
                 (false, None) => Setting::Null,
             };
@@ -65,7 +65,7 @@ pub(in crate::constants) async fn read(
             });
         }
     }
-    Err(LayerFault::TooMany {
+    Err(LayerError::TooMany {
         limit: MAX_PAGES * 10,
     })
 }

@@ -1,6 +1,7 @@
 //! Constants in a JSON secret: keys `mx-const-<Module.Constant>`, Mendix's own convention on Kubernetes.
 //!
-//! The same secret holds the passwords of the admin port and the database: other keys are skipped unread.
+//! The same secret contains the passwords of the admin port and the database, so the values of other keys are never
+//! read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,23 +10,23 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::fault::{LayerFault, Position};
+use super::error::{LayerError, Position};
 use super::layer::{Entry, LayerValues, MAX_LAYER_CONSTANTS, PendingReason};
 use super::setting::Setting;
 
-/// What the keys of constants begin with.
+/// Prefix of the keys of constants.
 const PREFIX: &str = "mx-const-";
 
-/// Returns the constants in the text of a secret whose current version was made at `changed_at`.
+/// Returns the constants in the text of a secret whose current version was created at `changed_at`.
 pub(in crate::constants) fn parse(
     text: &str,
     changed_at: Option<DateTime<Utc>>,
-) -> Result<LayerValues, LayerFault> {
-    // Not where it has a fault: even a position tells the length of what stands before it.
+) -> Result<LayerValues, LayerError> {
+    // Without the position, which would reveal the length of the text before it.
     let constants: Constants =
-        serde_json::from_str(text).map_err(|_| LayerFault::Malformed(Position::UNKNOWN))?;
+        serde_json::from_str(text).map_err(|_| LayerError::Malformed(Position::UNKNOWN))?;
     if constants.0.len() > MAX_LAYER_CONSTANTS {
-        return Err(LayerFault::TooMany {
+        return Err(LayerError::TooMany {
             limit: MAX_LAYER_CONSTANTS,
         });
     }
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn constants_are_kept_and_nothing_else() {
+    fn only_constants_are_kept() {
         let text = r#"{"mx-admin-password": "NEVERLEAK", "mx-const-A.B": "NEVERLEAK", "mx-const-A.C": "",
             "mx-const-": "NEVERLEAK", "database-password": {"x": "NEVERLEAK"}, "mx-const-A.D": null}"#;
         let changed_at = Some(DateTime::UNIX_EPOCH);
@@ -100,17 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_no_map_is_malformed_and_tells_nothing() {
+    fn a_secret_that_is_not_a_map_is_malformed_and_reveals_nothing() {
         for text in [
             "NEVERLEAK",
             "[\"NEVERLEAK\"]",
             "{\"mx-const-A.B\": NEVERLEAK}",
             "",
         ] {
-            let fault = parse(text, None).unwrap_err();
+            let error = parse(text, None).unwrap_err();
 
-            assert_eq!(fault, LayerFault::Malformed(Position::UNKNOWN), "{text}");
-            assert_eq!(fault.to_string(), "has a fault");
+            assert_eq!(error, LayerError::Malformed(Position::UNKNOWN), "{text}");
+            assert_eq!(error.to_string(), "is malformed");
         }
     }
 }

@@ -1,27 +1,27 @@
-//! One value as a document gives it. Its text is for [`mask`](crate::constants::mask) and the view only: never printed.
+//! One value of a constant. Its text is for [`mask`](crate::constants::mask) and the view only: never printed.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Above it a number with a fraction no longer tells all whole numbers apart.
+/// Above this limit, a floating-point number cannot represent every whole number.
 const EXACT_LIMIT: f64 = 9_007_199_254_740_992.0;
 
-/// What a document says about the value of a constant.
+/// The value of a constant in a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::constants) enum Setting {
-    /// A value; may be empty.
+    /// A text, possibly empty.
     Text(Text),
     /// Explicitly no value.
     Null,
-    /// A list, a map or a number that cannot be shown exactly: there is a value, but no text of it.
+    /// A list, a map or a number that has no exact text.
     Opaque,
-    /// There is a value in a place for secrets, and it was not read.
-    Unseen,
+    /// A value in a secret store that was not read.
+    Unread,
 }
 
-/// Text that is never printed by accident.
+/// Text that `Debug` does not print.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::constants) struct Text(String);
 
@@ -45,12 +45,12 @@ impl fmt::Debug for Text {
 }
 
 impl Setting {
-    /// Returns a value of that text.
+    /// Returns a text value.
     pub(in crate::constants) fn text(text: &str) -> Self {
         Self::Text(text.into())
     }
 
-    /// Returns the text of a number as the platform writes it; a number that lost digits has none.
+    /// Returns a number as the platform writes it; one that lost digits is opaque.
     pub(in crate::constants) fn of_float(number: f64) -> Self {
         if number.fract() == 0.0 && number.abs() >= EXACT_LIMIT {
             return Self::Opaque;
@@ -59,7 +59,7 @@ impl Setting {
     }
 }
 
-/// Takes any JSON value. YAML has its own way because it writes one value in many forms.
+/// Accepts any JSON value. YAML has its own [`Node`](super::node::Node), because it has many forms for one value.
 impl<'de> Deserialize<'de> for Setting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SettingVisitor)
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_values_become_the_text_that_the_platform_would_use() {
+    fn json_values_become_the_text_that_the_platform_uses() {
         let cases = [
             (r#""a b""#, Setting::text("a b")),
             (r#""""#, Setting::text("")),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_not_printed_by_accident() {
+    fn debug_does_not_print_the_text() {
         let setting = Setting::text("NEVERLEAK");
 
         assert_eq!(format!("{setting:?}"), "Text(Text(..))");

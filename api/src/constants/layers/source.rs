@@ -1,4 +1,4 @@
-//! Reads one layer from where the fleet file says it is. The only I/O of this endpoint.
+//! Reads one layer from its location in the fleet file. The only I/O of this endpoint.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use shared::location::Location;
 use tokio::sync::Mutex;
 
 use super::document::{self, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
-use super::fault::LayerFault;
+use super::error::LayerError;
 use super::layer::LayerValues;
 use super::{ecs, forms, parameters, secret, variables};
 use crate::constants::model::Model;
 use crate::constants::model::package;
 
-/// Longest time for one layer or the model, all its calls and retries included. All are read at the same time.
+/// Time limit for one layer or the model, with all calls and retries. All are read concurrently.
 pub const LAYER_TIMEOUT: Duration = Duration::from_secs(12);
-/// Longest time for understanding one document. The largest that is read takes a tenth of a second.
+/// Time limit for parsing one document. The largest one allowed takes a tenth of a second.
 pub const PARSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Everything that layers are read from.
+/// The AWS clients that layers are read with.
 pub struct Sources {
     aws: Arc<Aws>,
     clients: Mutex<BTreeMap<AwsScope, Arc<Clients>>>,
@@ -36,23 +36,23 @@ struct Clients {
     parameters: aws_sdk_ssm::Client,
 }
 
-/// What was read of a layer: complete, or waiting for the model's names.
+/// The content of a layer: values, or variables that need the model's names.
 pub(in crate::constants) enum Read {
     Values(LayerValues),
     Service(Box<ecs::Found>),
 }
 
 impl Read {
-    /// Returns what the layer sets of the constants of `model`.
-    pub(in crate::constants) fn of_model(self, model: &Model) -> LayerValues {
+    /// Returns the values of the layer for the constants of `model`.
+    pub(in crate::constants) fn for_model(self, model: &Model) -> LayerValues {
         match self {
             Self::Values(values) => values,
             Self::Service(found) => {
                 let mut values = variables::values(&found.variables, model);
                 values.started_at = found.started_at;
-                values.is_partial |= !found.doubts.is_empty();
-                let doubts = found.doubts.iter().map(|doubt| (*doubt).to_owned());
-                values.warnings.extend(doubts);
+                values.is_partial |= !found.warnings.is_empty();
+                let warnings = found.warnings.iter().map(|warning| (*warning).to_owned());
+                values.warnings.extend(warnings);
                 values
             }
         }
@@ -60,7 +60,7 @@ impl Read {
 }
 
 impl Sources {
-    /// Returns sources that are reached with `aws`; reads nothing yet.
+    /// Returns sources that use `aws`; reads nothing yet.
     pub fn new(aws: Arc<Aws>) -> Self {
         Self {
             aws,
@@ -72,7 +72,7 @@ impl Sources {
     pub(in crate::constants) async fn model(
         &self,
         constants: &ConstantLayers,
-    ) -> Result<Model, LayerFault> {
+    ) -> Result<Model, LayerError> {
         let reading = async {
             let text = if package::is_package(&constants.model) {
                 package::load(&self.aws, &constants.scope, &constants.model).await?
@@ -80,20 +80,20 @@ impl Sources {
                 let (scope, location) = (&constants.scope, &constants.model);
                 document::load(&self.aws, scope, location, MODEL_LIMIT_BYTES).await?
             };
-            understand(move || Model::parse(&text).map_err(LayerFault::Malformed)).await
+            parse_with_timeout(move || Model::parse(&text).map_err(LayerError::Malformed)).await
         };
-        in_time(reading).await
+        with_timeout(reading).await
     }
 
     /// Reads a layer; takes at most [`LAYER_TIMEOUT`].
     pub(in crate::constants) async fn layer(
         &self,
         layer: &ConstantLayer,
-    ) -> Result<Read, LayerFault> {
-        in_time(self.read(layer)).await
+    ) -> Result<Read, LayerError> {
+        with_timeout(self.read(layer)).await
     }
 
-    async fn read(&self, layer: &ConstantLayer) -> Result<Read, LayerFault> {
+    async fn read(&self, layer: &ConstantLayer) -> Result<Read, LayerError> {
         let scope = &layer.scope;
         match &layer.kind {
             LayerKind::Document(location) => self.document(scope, location).await,
@@ -119,26 +119,26 @@ impl Sources {
         }
     }
 
-    async fn document(&self, scope: &AwsScope, location: &Location) -> Result<Read, LayerFault> {
+    async fn document(&self, scope: &AwsScope, location: &Location) -> Result<Read, LayerError> {
         let text = document::load(&self.aws, scope, location, LAYER_LIMIT_BYTES).await?;
-        let values = understand(move || forms::parse(&text)).await?;
+        let values = parse_with_timeout(move || forms::parse(&text)).await?;
         Ok(Read::Values(values.unwrap_or_else(|| LayerValues {
             warnings: vec![
-                "sets no constants: it has no part that does in an m2ee.yaml, a MendixApp or the Deploy API's answer"
+                "sets no constants: it has none of the parts that set them in an m2ee.yaml, a MendixApp or the Deploy API's answer"
                     .to_owned(),
             ],
             ..LayerValues::default()
         })))
     }
 
-    async fn secret(&self, scope: &AwsScope, id: &str) -> Result<Read, LayerFault> {
+    async fn secret(&self, scope: &AwsScope, id: &str) -> Result<Read, LayerError> {
         let clients = self.clients(scope).await;
         let secret = clients.secrets.get_secret_value().secret_id(id).send();
-        let secret = secret.await.map_err(|error| LayerFault::of_call(&error))?;
+        let secret = secret.await.map_err(|error| LayerError::from_aws(&error))?;
         let changed_at = secret
             .created_date()
             .and_then(|at| DateTime::from_timestamp(at.secs(), at.subsec_nanos()));
-        // A secret of bytes holds no constants, as one of other text.
+        // A binary secret contains no constants.
         let text = secret.secret_string().unwrap_or_default();
         Ok(Read::Values(secret::parse(text, changed_at)?))
     }
@@ -159,28 +159,30 @@ impl Sources {
     }
 }
 
-async fn in_time<T>(reading: impl Future<Output = Result<T, LayerFault>>) -> Result<T, LayerFault> {
-    // On the heap: what the AWS clients keep on the way is large.
+async fn with_timeout<T>(
+    reading: impl Future<Output = Result<T, LayerError>>,
+) -> Result<T, LayerError> {
+    // Boxed, because the futures of the AWS clients are large.
     tokio::time::timeout(LAYER_TIMEOUT, Box::pin(reading))
         .await
-        .unwrap_or_else(|_| Err(LayerFault::Unavailable("no answer in time".to_owned())))
+        .unwrap_or_else(|_| Err(LayerError::Unavailable("no answer in time".to_owned())))
 }
 
-/// Understands a document beside everything else, for a limited time.
+/// Parses a document on another thread within [`PARSE_TIMEOUT`].
 ///
-/// What takes longer goes on for as long as the parser's own limits let it, and its result is dropped.
-async fn understand<T: Send + 'static>(
-    parse: impl FnOnce() -> Result<T, LayerFault> + Send + 'static,
-) -> Result<T, LayerFault> {
+/// A parser that takes longer continues until it reaches its own limits, and its result is dropped.
+async fn parse_with_timeout<T: Send + 'static>(
+    parse: impl FnOnce() -> Result<T, LayerError> + Send + 'static,
+) -> Result<T, LayerError> {
     match tokio::time::timeout(PARSE_TIMEOUT, tokio::task::spawn_blocking(parse)).await {
         Ok(Ok(result)) => result,
-        // It panicked, which no document should bring about.
-        Ok(Err(_)) => Err(LayerFault::Malformed(super::fault::Position::UNKNOWN)),
-        Err(_) => Err(LayerFault::TooSlow),
+        // The parser panicked, which no document should cause.
+        Ok(Err(_)) => Err(LayerError::Malformed(super::error::Position::UNKNOWN)),
+        Err(_) => Err(LayerError::TooSlow),
     }
 }
 
-/// Returns the name of a layer for callers, and the word for its kind.
+/// Returns the public name of a layer, and the name of its kind.
 pub(in crate::constants) fn label(layer: &ConstantLayer) -> (String, &'static str) {
     let last = |text: &str, separator: char| {
         let last = text.rsplit(separator).next().unwrap_or(text);
@@ -233,14 +235,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_takes_too_long_is_given_up() {
-        let never = in_time(std::future::pending::<Result<(), LayerFault>>()).await;
+    async fn reading_is_abandoned_after_the_timeout() {
+        let never = with_timeout(std::future::pending::<Result<(), LayerError>>()).await;
 
         assert_eq!(never.unwrap_err().code(), "unavailable");
     }
 
     #[test]
-    fn the_time_outs_add_up_below_the_gateways() {
+    fn the_timeouts_add_up_to_less_than_the_gateways() {
         // The fleet file may have to be read first.
         let fleet = shared::document::READ_TIMEOUT;
 

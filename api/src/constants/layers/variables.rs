@@ -1,7 +1,7 @@
-//! Constants in a container's variables, as the platform's buildpacks read them. Pure: no I/O.
+//! Constants in a container's environment variables, as the platform's buildpacks read them. Pure: no I/O.
 //!
-//! `MX_<Module>_<Constant>` wins over the JSON in `CONSTANTS`. A dot becomes an underscore, so names are mapped
-//! forward only, from the model's: two constants may well share a variable, and then both get its value.
+//! `MX_<Module>_<Constant>` wins over the JSON in `CONSTANTS`. Dots become underscores, so names can only be mapped
+//! from the model to variables. Two constants may share a variable; both then get its value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use super::layer::{Entry, LayerValues, MAX_LAYER_CONSTANTS, PendingReason};
 use super::setting::{Setting, Text};
 use crate::constants::model::Model;
 
-/// Variable that holds constants as JSON.
+/// Variable with constants as JSON.
 const CONSTANTS: &str = "CONSTANTS";
-/// What variables of one constant begin with.
+/// Prefix of variables for one constant.
 const PREFIX: &str = "MX_";
 
 /// Value of a variable.
@@ -19,14 +19,14 @@ const PREFIX: &str = "MX_";
 pub(in crate::constants) enum Value {
     /// Text in the task definition.
     Plain(Text),
-    /// Reference to a secret that the container is given; its value is not read.
+    /// Reference to a secret; its value is not read.
     Secret(String),
 }
 
-/// Variables of a container that may hold constants. All others, passwords among them, were dropped unread.
+/// Variables of a container that may contain constants. All others, including passwords, were dropped unread.
 pub(in crate::constants) type Variables = BTreeMap<String, Value>;
 
-/// Returns whether a variable of that name may hold constants: nothing else of a container is kept.
+/// Returns whether the variable `name` may contain constants. No other variable is kept.
 pub(in crate::constants) fn is_wanted(name: &str) -> bool {
     name == CONSTANTS || name.starts_with(PREFIX)
 }
@@ -34,9 +34,9 @@ pub(in crate::constants) fn is_wanted(name: &str) -> bool {
 /// Variables of a service's container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::constants) struct ServiceVariables {
-    /// What running tasks were started with, each once, the newest start first; empty when none runs.
+    /// The distinct variables of the running tasks, newest task first; empty if none is running.
     pub(in crate::constants) running: Vec<Variables>,
-    /// What the next task will be started with.
+    /// The variables of the next task.
     pub(in crate::constants) next: Variables,
 }
 
@@ -45,7 +45,7 @@ fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "_"))
 }
 
-/// Returns what `service` sets of the constants of `model`.
+/// Returns the values that `service` sets for the constants of `model`.
 pub(in crate::constants) fn values(service: &ServiceVariables, model: &Model) -> LayerValues {
     let mut values = LayerValues {
         is_running: !service.running.is_empty(),
@@ -54,16 +54,15 @@ pub(in crate::constants) fn values(service: &ServiceVariables, model: &Model) ->
     let (current, others) = match service.running.split_first() {
         Some((current, others)) => (current, others),
         None => {
-            let doubt =
-                "has no running task: these are the values that the next one is started with";
-            values.warnings.push(doubt.to_owned());
+            let warning = "has no running task: these are the values of the next one";
+            values.warnings.push(warning.to_owned());
             (&service.next, &[][..])
         }
     };
     let read = Reading::of(current, model);
     if read.is_partial {
-        let doubt = "has a variable CONSTANTS whose values cannot be told";
-        values.warnings.push(doubt.to_owned());
+        let warning = "has a variable CONSTANTS whose values cannot be read";
+        values.warnings.push(warning.to_owned());
         values.is_partial = true;
     }
     for (variable, names) in shared_variables(model) {
@@ -76,8 +75,8 @@ pub(in crate::constants) fn values(service: &ServiceVariables, model: &Model) ->
         }
     }
     if !others.is_empty() {
-        let doubt = "runs tasks that were started with different variables";
-        values.warnings.push(doubt.to_owned());
+        let warning = "runs tasks that were started with different variables";
+        values.warnings.push(warning.to_owned());
     }
     for other in others {
         let names = differing(current, other, model);
@@ -93,7 +92,7 @@ pub(in crate::constants) fn values(service: &ServiceVariables, model: &Model) ->
     values
 }
 
-/// What one set of variables sets.
+/// The values in one set of variables.
 struct Reading {
     entries: BTreeMap<String, Vec<Entry>>,
     is_partial: bool,
@@ -139,7 +138,7 @@ impl Reading {
 fn entry(variable: &str, value: &Value) -> Entry {
     let setting = match value {
         Value::Plain(text) => Setting::Text(text.clone()),
-        Value::Secret(_) => Setting::Unseen,
+        Value::Secret(_) => Setting::Unread,
     };
     Entry {
         key: Some(variable.to_owned()),
@@ -148,7 +147,7 @@ fn entry(variable: &str, value: &Value) -> Entry {
     }
 }
 
-/// Returns the constants in the JSON of `CONSTANTS`; `None` when it is a secret or none.
+/// Returns the constants in `CONSTANTS`; `None` if it is a secret or not valid JSON.
 fn listed(value: &Value) -> Option<BTreeMap<String, Setting>> {
     let Value::Plain(text) = value else {
         return None;
@@ -157,7 +156,7 @@ fn listed(value: &Value) -> Option<BTreeMap<String, Setting>> {
     (listed.len() <= MAX_LAYER_CONSTANTS).then_some(listed)
 }
 
-/// Returns the variables that stand for several constants of `model`, with those.
+/// Returns the variables that several constants of `model` share, with those constants.
 fn shared_variables(model: &Model) -> BTreeMap<String, BTreeSet<&str>> {
     let mut by_variable: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for name in model.constants.keys() {
@@ -167,7 +166,7 @@ fn shared_variables(model: &Model) -> BTreeMap<String, BTreeSet<&str>> {
     by_variable
 }
 
-/// Returns the constants that two sets of variables give different values.
+/// Returns the constants that have different values in two sets of variables.
 fn differing(one: &Variables, other: &Variables, model: &Model) -> impl Iterator<Item = String> {
     let effective = |variables: &Variables| {
         let read = Reading::of(variables, model);
@@ -177,7 +176,7 @@ fn differing(one: &Variables, other: &Variables, model: &Model) -> impl Iterator
             .into_iter()
             .filter_map(last)
             .map(|(name, entry)| {
-                // Of a secret nothing is known but where it is.
+                // Secrets are compared by their references.
                 let secret = entry.key.and_then(|key| variables.get(&key).cloned());
                 let secret = secret.filter(|value| matches!(value, Value::Secret(_)));
                 (name, (entry.setting, secret))
@@ -229,14 +228,14 @@ mod tests {
         }
     }
 
-    /// The value that counts and what the layer calls it.
+    /// Returns the winning value and its name in the layer.
     fn value(values: &LayerValues, name: &str) -> Option<(Setting, String)> {
         let entry = values.entries.get(name)?.last()?.clone();
         Some((entry.setting, entry.key.unwrap_or_default()))
     }
 
     #[test]
-    fn one_variable_wins_over_the_list_and_the_list_over_nothing() {
+    fn a_variable_of_one_constant_wins_over_the_list() {
         let pairs = [
             (
                 "CONSTANTS",
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_of_two_constants_sets_both_and_says_so() {
+    fn a_variable_of_two_constants_sets_both_with_a_warning() {
         let pairs = [("MX_Module_My_Const", "v")];
         let values = values(
             &running(&pairs, &pairs),
@@ -293,14 +292,14 @@ mod tests {
         let secret = &values.entries["A.B"][0];
         assert_eq!(
             (&secret.setting, secret.is_secret),
-            (&Setting::Unseen, true)
+            (&Setting::Unread, true)
         );
         assert!(secret.is_name_exact);
         assert!(!format!("{values:?}").contains("NEVERLEAK"));
     }
 
     #[test]
-    fn what_the_next_task_gets_otherwise_is_pending() {
+    fn values_that_differ_in_the_next_task_are_pending() {
         let current = [
             ("MX_A_Changed", "old"),
             ("MX_A_Removed", "old"),
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_running_task_the_next_one_counts_and_nothing_is_pending() {
+    fn without_a_running_task_the_next_one_is_used_and_nothing_is_pending() {
         let service = ServiceVariables {
             running: Vec::new(),
             next: variables(&[("MX_A_B", "next")]),
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_of_different_starts_are_told() {
+    fn running_tasks_that_differ_are_reported() {
         let service = ServiceVariables {
             running: vec![
                 variables(&[("MX_A_B", "new"), ("MX_A_C", "same")]),
@@ -374,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_none_or_a_secret_makes_the_layer_partial() {
+    fn a_list_that_is_malformed_or_secret_makes_the_layer_partial() {
         for text in ["NEVERLEAK", "[1]", "secret:arn:x"] {
             let pairs = [("CONSTANTS", text), ("MX_A_B", "v")];
             let values = values(&running(&pairs, &pairs), &model(&["A.B"]));
@@ -385,9 +384,9 @@ mod tests {
         }
     }
 
-    /// Every model name, mapped forward, finds its variable again; no other variable is ever wanted.
+    /// The variable of every constant is kept, and no other variable.
     #[test]
-    fn only_variables_of_constants_are_wanted() {
+    fn only_variables_of_constants_are_kept() {
         for name in ["MX_A_B", "CONSTANTS", "MX_"] {
             assert!(is_wanted(name), "{name}");
         }

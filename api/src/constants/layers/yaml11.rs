@@ -1,11 +1,11 @@
-//! Unquoted values as YAML 1.1 reads them, which is how the platform's own tool (m2ee-tools, `PyYAML`) does.
+//! Unquoted values by the rules of YAML 1.1, which the platform's own tool (m2ee-tools with `PyYAML`) follows.
 //!
-//! Today's parsers follow YAML 1.2, where `yes`, `0755` and `12:30` are text. An app that is started with an
-//! unquoted `0755` runs with 493, and saying so is the point of the answer.
+//! Current parsers follow YAML 1.2, where `yes`, `0755` and `12:30` are text. An app that is configured with an
+//! unquoted `0755` runs with 493, and the answer must show that.
 
 use super::setting::Setting;
 
-/// Returns the value of a null, Boolean or number that is written without quotes.
+/// Returns the value of a null, Boolean or number without quotes.
 pub(in crate::constants) fn resolve(written: &str) -> Setting {
     let written = written.trim().trim_matches(['\'', '"']);
     match written {
@@ -27,7 +27,7 @@ pub(in crate::constants) fn resolve(written: &str) -> Setting {
     }
 }
 
-/// Returns the decimal digits of a whole number; `None` when YAML 1.1 takes `written` for something else.
+/// Returns the decimal digits of a whole number; `None` if `written` is something else in YAML 1.1.
 fn whole_number(written: &str) -> Option<String> {
     let (sign, digits) = split_sign(written);
     let digits: String = digits.chars().filter(|digit| *digit != '_').collect();
@@ -49,13 +49,13 @@ fn whole_number(written: &str) -> Option<String> {
     match u128::from_str_radix(digits, radix) {
         Ok(0) => Some("0".to_owned()),
         Ok(number) => Some(format!("{sign}{number}")),
-        // Decimal digits stand for themselves, however many there are.
+        // Decimal digits need no conversion, however many there are.
         Err(_) if radix == 10 => Some(format!("{sign}{digits}")),
         Err(_) => None,
     }
 }
 
-/// Returns the number that `written` is to base 60, such as 750 for `12:30`.
+/// Returns `written` as a number in base 60, such as 750 for `12:30`.
 pub(in crate::constants) fn base_sixty(written: &str) -> Option<i64> {
     let (sign, digits) = split_sign(written);
     let mut parts = digits.split(':');
@@ -72,7 +72,7 @@ pub(in crate::constants) fn base_sixty(written: &str) -> Option<i64> {
     Some(if sign == "-" { -number } else { number })
 }
 
-/// Returns a number with a point; YAML 1.1 knows none without, and no exponent without a sign.
+/// Returns a number with a decimal point, which YAML 1.1 requires, as it does a sign before an exponent.
 fn fraction(written: &str) -> Option<f64> {
     let (sign, digits) = split_sign(written);
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_every_form_become_decimal() {
+    fn numbers_in_every_form_become_decimal() {
         let cases = [
             ("0", "0"),
             ("-0", "0"),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn base_sixty_takes_digits_between_colons_only() {
+    fn base_sixty_accepts_only_digits_between_colons() {
         assert_eq!(base_sixty("12:30"), Some(750));
         assert_eq!(base_sixty("-1:00:00"), Some(-3600));
         for text in [

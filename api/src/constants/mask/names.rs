@@ -1,7 +1,7 @@
-//! Which names are those of secrets.
+//! Names of secrets.
 
-/// Parts of names that stand for secrets, in lower case without underscores and hyphens. Models are written in the
-/// languages of their makers, so words for password and key of those count as the English ones do.
+/// Parts of secret names, in lower case without underscores and hyphens. Models are written in their authors'
+/// languages, so other languages' words for password and key are included.
 pub(super) const SECRET_PARTS: [&str; 39] = [
     "pass",
     "pwd",
@@ -44,11 +44,10 @@ pub(super) const SECRET_PARTS: [&str; 39] = [
     "adgangskode",
 ];
 
-/// What names of constants that are secrets end with; within a name the same letters belong to other words: `AuthUrl`,
-/// `LoginPage`.
+/// Ends of secret names. Elsewhere in a name the same letters belong to other words: `AuthUrl`, `LoginPage`.
 const SECRET_ENDS: [&str; 3] = ["auth", "login", "pin"];
 
-/// Returns whether `name` is that of a secret: of a constant with its module, or of a field within a value.
+/// Returns whether `name` is a secret's: the full name of a constant, or that of a field within a value.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let joined: String = name
         .chars()
@@ -61,14 +60,14 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         || is_shared_access_signature(name)
 }
 
-/// Returns whether `name` ends as that of a secret. Of constants only: `urn:ietf:wg:oauth:2.0:oob` is no secret.
+/// Returns whether `name` ends like a secret's. Only for constants: `urn:ietf:wg:oauth:2.0:oob` is not a secret.
 pub(super) fn has_secret_end(name: &str) -> bool {
     let lower = name.to_lowercase();
     SECRET_ENDS.iter().any(|end| lower.ends_with(end))
 }
 
-/// Returns whether a word of `name` is `sas` or it has `SAS` in capitals. Anywhere else the three letters are
-/// part of another word: `IsAsync`, `SalesAssistant`, `Disaster`.
+/// Returns whether `name` contains the word `sas`, or `SAS` in upper case. Elsewhere the three letters are part of
+/// another word: `IsAsync`, `SalesAssistant`, `Disaster`.
 fn is_shared_access_signature(name: &str) -> bool {
     if name.contains("SAS") {
         return true;

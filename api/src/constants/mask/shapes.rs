@@ -1,17 +1,17 @@
-//! What secrets look like, whatever their name.
+//! Shapes of secret values, whatever their name.
 
 use std::collections::BTreeMap;
 
 use super::names::is_secret_name;
 
-/// Shortest text that counts as a random key: 24 characters are 18 bytes of base64 or 12 of hexadecimal.
+/// Minimum length of a random key: 24 characters are 18 bytes of base64 or 12 of hexadecimal.
 const KEY_LENGTH: usize = 24;
 /// Characters of base64, base64url, hexadecimal, percent-encoded and UUID text.
 const KEY_PUNCTUATION: [char; 6] = ['+', '/', '=', '_', '-', '%'];
-/// Schemes of URLs that an address follows at once.
+/// URL schemes that are directly followed by an address.
 const ADDRESS_SCHEMES: [&str; 4] = ["mailto", "sip", "sips", "xmpp"];
 
-/// Returns whether `value` is or holds a secret beyond doubt, by its shape.
+/// Returns whether `value` is or contains an unmistakable secret, by its shape.
 pub(super) fn is_credential(value: &str) -> bool {
     value.contains("-----BEGIN")
         || has_authorization(value)
@@ -30,7 +30,7 @@ fn has_authorization(value: &str) -> bool {
         .any(|scheme| lower.trim_start().starts_with(scheme))
 }
 
-/// Three parts of base64url between points, the first of which begins as `{"` does; words may stand before it.
+/// Three base64url parts separated by dots, of which the first starts with an encoded `{"`; text may precede it.
 fn has_json_web_token(value: &str) -> bool {
     value
         .split(|character: char| !is_key_character(character) && character != '.')
@@ -38,28 +38,28 @@ fn has_json_web_token(value: &str) -> bool {
         .any(|token| token.matches('.').count() >= 2)
 }
 
-/// An access key id of AWS: `AKIA` or `ASIA` and 16 capitals and digits, whatever stands around them.
+/// An AWS access key id: `AKIA` or `ASIA` and 16 upper-case letters and digits, anywhere in the text.
 fn has_aws_key(value: &str) -> bool {
     let is_id = |character: &char| character.is_ascii_uppercase() || character.is_ascii_digit();
-    ["AKIA", "ASIA"].iter().any(|begin| {
+    ["AKIA", "ASIA"].iter().any(|prefix| {
         value
-            .match_indices(begin)
+            .match_indices(prefix)
             .any(|(at, _)| value[at..].chars().take(20).filter(is_id).count() == 20)
     })
 }
 
-/// `scheme://user:password@host`. A password may hold anything, so any `@` after the scheme counts.
+/// `scheme://user:password@host`. A password may contain anything, so any `@` after the scheme counts.
 fn has_url_login(value: &str) -> bool {
     value
         .split_once("://")
         .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
-/// `user:password@host` without a scheme, or after one like `mailto:` that an address follows at once.
+/// `user:password@host` without a scheme, or after one like `mailto:` that is directly followed by an address.
 fn has_login(value: &str) -> bool {
-    let is_scheme = |begin: &str| ADDRESS_SCHEMES.contains(&begin.to_lowercase().as_str());
+    let is_scheme = |start: &str| ADDRESS_SCHEMES.contains(&start.to_lowercase().as_str());
     let is_login = |word: &str| {
-        let address = word.split_once(':').filter(|(begin, _)| is_scheme(begin));
+        let address = word.split_once(':').filter(|(start, _)| is_scheme(start));
         let address = address.map_or(word, |(_, address)| address);
         let (login, host) = address.rsplit_once('@').unwrap_or_default();
         let (user, password) = login.split_once(':').unwrap_or_default();
@@ -87,7 +87,8 @@ fn has_secret_field(value: &str) -> bool {
     })
 }
 
-/// Returns whether `value` has a run of key characters that is as random as a key. In a URL the path's parts are looked at one by one.
+/// Returns whether `value` has a run of key characters that is as random as a key. The parts of a URL's path are
+/// checked one by one.
 pub(super) fn has_random_text(value: &str) -> bool {
     let is_url = value.contains("://");
     value
@@ -103,8 +104,8 @@ fn is_random(run: &str) -> bool {
     }
     let digit_count = run.chars().filter(char::is_ascii_digit).count();
     let has_many_digits = digit_count * 8 >= length;
-    // One stretch of small letters is no word of that length, so its letters decide: those of a language are
-    // less evenly spread.
+    // No word is a stretch of that many lower-case letters, so the distribution of its letters decides: in a language
+    // it is less even.
     let stretches = letter_stretches(run);
     let is_one_stretch = stretches.iter().sum::<usize>() + digit_count == length
         && stretches.len() <= digit_count + 1;
@@ -115,8 +116,8 @@ fn is_random(run: &str) -> bool {
 
 /// Returns whether the stretches of letters of `run` could be words.
 ///
-/// Random text changes between capitals, small letters and digits at every second or third character, and a
-/// fifth of its letters are vowels; of the letters of words it is more than a third.
+/// Random text switches between upper case, lower case and digits at every second or third character, and a fifth of
+/// its letters are vowels; in words, more than a third are.
 fn looks_like_words(run: &str, stretches: &[usize]) -> bool {
     let has = |is_of_class: fn(&char) -> bool| run.chars().any(|character| is_of_class(&character));
     let has_all_classes =
@@ -128,7 +129,7 @@ fn looks_like_words(run: &str, stretches: &[usize]) -> bool {
     letter_count >= stretches.len() * mean_length && vowel_count * 4 >= letter_count
 }
 
-/// Returns the lengths of what could be words: small letters with one capital before them, or capitals alone.
+/// Returns the lengths of possible words: lower-case letters after one upper-case letter, or upper-case letters only.
 ///
 /// `HTTPServer_url2` has stretches of 4, 6 and 3 letters.
 fn letter_stretches(run: &str) -> Vec<usize> {
@@ -137,7 +138,7 @@ fn letter_stretches(run: &str) -> Vec<usize> {
     for character in run.chars() {
         let follows_capitals = before.is_ascii_uppercase() && before_that.is_ascii_uppercase();
         match stretches.last_mut() {
-            // The last of several capitals begins the word that follows them.
+            // The last of several upper-case letters starts the next word.
             Some(length) if character.is_ascii_lowercase() && follows_capitals => {
                 *length -= 1;
                 stretches.push(2);
@@ -157,7 +158,7 @@ fn letter_stretches(run: &str) -> Vec<usize> {
     stretches
 }
 
-/// Returns Shannon's entropy of the characters of `text`, in bits for each.
+/// Returns the Shannon entropy of `text`, in bits per character.
 fn entropy_bits(text: &str) -> f64 {
     let mut counts: BTreeMap<char, u32> = BTreeMap::new();
     for character in text.chars() {
@@ -180,7 +181,7 @@ mod tests {
         is_credential(value) || has_random_text(value)
     }
 
-    /// Numbers that only look random: the same in every run (Knuth's MMIX generator).
+    /// Pseudo-random numbers that are the same in every run (Knuth's MMIX generator).
     struct Random(u64);
 
     impl Random {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_values_are_no_secrets() {
+    fn ordinary_values_are_not_secrets() {
         for value in [
             "",
             "3.0.5",
@@ -265,7 +266,7 @@ mod tests {
 
     /// One key in ten thousand may happen to read like words.
     #[test]
-    fn random_keys_of_every_usual_alphabet_are_secrets() {
+    fn random_keys_in_every_usual_alphabet_are_secrets() {
         const ROUNDS: usize = 10_000;
         let mut random = Random(1);
         let alphabets: [(&str, &[u8]); 4] = [
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_are_what_could_be_words() {
+    fn stretches_are_possible_words() {
         for (run, expected) in [
             ("HTTPServer_url2", vec![4, 6, 3]),
             ("camelCaseWords", vec![5, 4, 5]),
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_is_judged_without_a_fault() {
+    fn any_text_is_accepted_without_a_panic() {
         let mut random = Random(3);
         let characters: Vec<char> = "aZ9 =:\"'@/.-_%\u{e4}\u{1f511}\n".chars().collect();
         for _ in 0..5_000 {

@@ -1,7 +1,7 @@
 //! The model's metadata inside an app's package (`.mda`, a zip), read without downloading the package.
 //!
-//! Reads the end of the package, which holds the directory, and then the parts in which the one wanted file lies.
-//! The zip library asks for bytes; the bytes that are not there yet are fetched, and it is asked again.
+//! Reads the end of the package, which contains the directory, and then the parts that contain the metadata. The
+//! zip library runs on the bytes read so far; when it needs others, they are fetched and it runs again.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -13,15 +13,15 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::constants::layers::document::{self, MODEL_LIMIT_BYTES};
-use crate::constants::layers::fault::{LayerFault, Position};
+use crate::constants::layers::error::{LayerError, Position};
 
 /// Path of the model's metadata in a package.
 const METADATA: &str = "model/metadata.json";
-/// Bytes that are read from the end at first: a zip's last record has 65,557 bytes at most.
+/// Number of bytes that are first read from the end: the last record of a zip has at most 65,557 bytes.
 const TAIL_BYTES: u64 = 128 * 1024;
-/// Bytes that are read at once afterwards.
+/// Size of each part that is read afterwards.
 const PART_BYTES: u64 = 512 * 1024;
-/// Most parts that are read, 12 MiB together. The directory of a package of 10,000 files has about 1 MiB.
+/// Maximum number of parts, 12 MiB in total. The directory of a package with 10,000 files has about 1 MiB.
 const MAX_PARTS: usize = 24;
 
 /// Returns whether the document at `location` is a package, by its name.
@@ -35,48 +35,50 @@ pub(in crate::constants) async fn load(
     aws: &Aws,
     scope: &AwsScope,
     location: &Location,
-) -> Result<String, LayerFault> {
+) -> Result<String, LayerError> {
     let opened = Ranges::open(aws, scope, location, TAIL_BYTES).await;
-    let (ranges, tail) = opened.map_err(document::fault)?;
+    let (ranges, tail) = opened.map_err(document::layer_error)?;
     let mut known = Known::with_tail(ranges.length(), tail);
     for _ in 0..MAX_PARTS {
-        let fault = match extract(&mut known) {
+        let error = match extract(&mut known) {
             Ok(bytes) => return document::text_of(bytes),
-            Err(fault) => fault,
+            Err(error) => error,
         };
         let Some(start) = known.missing.take() else {
-            return Err(fault);
+            return Err(error);
         };
         let part = ranges.read(start..start + PART_BYTES).await;
-        known.parts.push((start, part.map_err(document::fault)?));
+        known
+            .parts
+            .push((start, part.map_err(document::layer_error)?));
     }
-    Err(LayerFault::TooLarge {
+    Err(LayerError::TooLarge {
         limit_bytes: PART_BYTES * 24,
     })
 }
 
-fn extract(known: &mut Known) -> Result<Vec<u8>, LayerFault> {
-    let malformed = |_| LayerFault::Malformed(Position::UNKNOWN);
+fn extract(known: &mut Known) -> Result<Vec<u8>, LayerError> {
+    let malformed = |_| LayerError::Malformed(Position::UNKNOWN);
     known.position = 0;
     let mut archive = ZipArchive::new(known).map_err(malformed)?;
     let file = archive.by_name(METADATA).map_err(|error| match error {
-        ZipError::FileNotFound => LayerFault::NoMetadata,
-        _ => LayerFault::Malformed(Position::UNKNOWN),
+        ZipError::FileNotFound => LayerError::NoMetadata,
+        _ => LayerError::Malformed(Position::UNKNOWN),
     })?;
-    // What the directory says of its size may be a lie.
+    // The size in the directory is not trusted.
     let mut bytes = Vec::new();
     let limit_bytes = MODEL_LIMIT_BYTES;
     let mut bounded = file.take(limit_bytes + 1);
     bounded
         .read_to_end(&mut bytes)
-        .map_err(|_| LayerFault::Malformed(Position::UNKNOWN))?;
+        .map_err(|_| LayerError::Malformed(Position::UNKNOWN))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit_bytes) {
-        return Err(LayerFault::TooLarge { limit_bytes });
+        return Err(LayerError::TooLarge { limit_bytes });
     }
     Ok(bytes)
 }
 
-/// The parts of a package that were read. Remembers where the first byte was wanted that is not among them.
+/// The parts of a package read so far, and the position of the first byte that was needed but not read.
 struct Known {
     length: u64,
     position: u64,
@@ -95,7 +97,7 @@ impl Known {
         }
     }
 
-    /// Returns the bytes from `position` on, as far as one part has them.
+    /// Returns the bytes at `position` up to the end of the part that contains them.
     fn at(&self, position: u64) -> Option<&[u8]> {
         self.parts.iter().find_map(|(start, bytes)| {
             let offset = usize::try_from(position.checked_sub(*start)?).ok()?;
@@ -111,7 +113,7 @@ impl Read for Known {
         }
         let Some(bytes) = self.at(self.position) else {
             self.missing = Some(self.position);
-            return Err(io::Error::other("these bytes were not read yet"));
+            return Err(io::Error::other("not read yet"));
         };
         let count = bytes.len().min(buffer.len());
         buffer[..count].copy_from_slice(&bytes[..count]);
@@ -163,7 +165,7 @@ mod tests {
         archive.finish().unwrap().into_inner()
     }
 
-    async fn load_from(bytes: &[u8]) -> Result<String, LayerFault> {
+    async fn load_from(bytes: &[u8]) -> Result<String, LayerError> {
         let file = tempfile::Builder::new().suffix(".mda").tempfile().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let location = Location::File(file.path().to_owned());
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn packages_that_cannot_be_used_say_why() {
+    async fn an_unusable_package_reports_the_cause() {
         let bomb = vec![b' '; 64 * 1024 * 1024];
         let mut cut = package(Some(b"{}"), 4);
         cut.truncate(cut.len() / 2);
@@ -192,26 +194,26 @@ mod tests {
             .unwrap();
         damaged[at + METADATA.len() + 1] ^= 0xff;
         let limit_bytes = MODEL_LIMIT_BYTES;
-        let malformed = LayerFault::Malformed(Position::UNKNOWN);
-        for (what, bytes, fault) in [
-            ("no metadata", package(None, 3), LayerFault::NoMetadata),
+        let malformed = LayerError::Malformed(Position::UNKNOWN);
+        for (what, bytes, expected) in [
+            ("no metadata", package(None, 3), LayerError::NoMetadata),
             (
                 "a bomb",
                 package(Some(&bomb), 2),
-                LayerFault::TooLarge { limit_bytes },
+                LayerError::TooLarge { limit_bytes },
             ),
             ("cut off", cut, malformed.clone()),
             ("damaged", damaged, malformed.clone()),
             ("no zip", b"NEVERLEAK".repeat(1000), malformed.clone()),
             ("empty", Vec::new(), malformed.clone()),
         ] {
-            assert_eq!(load_from(&bytes).await, Err(fault), "{what}");
+            assert_eq!(load_from(&bytes).await, Err(expected), "{what}");
         }
     }
 
-    /// Only what is needed is read: of 15 MB the end and the parts that hold directory and metadata.
+    /// Of 15 MB, only the end and the parts with the directory and the metadata are read.
     #[test]
-    fn a_large_package_is_not_read_whole() {
+    fn a_large_package_is_not_read_completely() {
         let bytes = package(Some(b"{}"), 1_500);
         let length = u64::try_from(bytes.len()).unwrap();
         let from = bytes.len() - usize::try_from(TAIL_BYTES).unwrap();

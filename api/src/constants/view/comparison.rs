@@ -13,32 +13,32 @@ use crate::constants::overlay::Status;
 pub struct Comparison {
     /// Name of the other environment.
     pub environment: String,
-    /// When its layers were read, RFC 3339 UTC.
+    /// Time at which its layers were read, RFC 3339 UTC.
     pub as_of: DateTime<Utc>,
-    /// What its values mean, as `semantics` of the answer.
+    /// Meaning of its values, as `semantics` in the answer.
     pub semantics: String,
-    /// Whether its values may be others, as `completeness` of the answer.
+    /// Whether all its values could be read, as `completeness` in the answer.
     pub completeness: String,
     /// Its model.
     pub model: ModelView,
-    /// Numbers of constants of both.
+    /// Number of constants in both environments.
     pub counts: ComparisonCounts,
-    /// Constants that are not the same, in the order of their names, at most 1,000.
+    /// Constants that differ, ordered by name, at most 1,000.
     pub differences: Vec<DifferenceView>,
 }
 
-/// Numbers of constants of two environments, of those that the filters mean.
+/// Number of constants in two environments that the filters select.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ComparisonCounts {
-    /// Those with the same value.
+    /// Constants with the same value.
     pub same: u64,
-    /// Those with different values.
+    /// Constants with different values.
     pub different: u64,
-    /// Those that only this environment has.
+    /// Constants that only this environment has.
     pub only_here: u64,
-    /// Those that only the other environment has.
+    /// Constants that only the other environment has.
     pub only_there: u64,
-    /// Those of which it cannot be told: a value was not read, or it is masked and there is no deployment key.
+    /// Constants that could not be compared: a value was not read, or it is masked and there is no deployment key.
     pub unknown: u64,
 }
 
@@ -46,47 +46,47 @@ pub struct ComparisonCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
-    /// Both have it with different values.
+    /// Both environments have it, with different values.
     Different,
     /// Only this environment has it.
     OnlyHere,
     /// Only the other environment has it.
     OnlyThere,
-    /// Both have it; whether with the same value cannot be told.
+    /// Both environments have it, but the values could not be compared.
     Unknown,
 }
 
-/// A constant that is not the same in both environments.
+/// A constant that differs between the environments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DifferenceView {
-    /// Whole name, `Module.Constant`.
+    /// Full name, `Module.Constant`.
     pub name: String,
-    /// Module of the name; null when it has none.
+    /// Module in the name; null if there is none.
     pub module: Option<String>,
     /// How it differs.
     pub difference: Difference,
-    /// This environment's; null when it has no such constant.
+    /// The constant in this environment; null if it has none.
     pub here: Option<SideView>,
-    /// The other environment's; null when it has no such constant.
+    /// The constant in the other environment; null if it has none.
     pub there: Option<SideView>,
 }
 
-/// One environment's side of a difference. Fields mean what they mean of a constant.
+/// One environment's side of a difference. The fields have the same meaning as in a constant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SideView {
-    /// How the constant comes by its value.
+    /// Origin of the value.
     pub status: Status,
-    /// Where its value comes from.
+    /// Source of the value.
     pub source: LinkView,
-    /// Its value; null when it is masked or there is none.
+    /// Value as text; null if it is masked or there is none.
     pub value: Option<String>,
-    /// Whether the value is kept back.
+    /// Whether the value is masked.
     pub masked: bool,
-    /// Why it is kept back.
+    /// Why the value is masked; null if it is not.
     pub mask_reason: Option<MaskReason>,
-    /// Whether it has a value.
+    /// Whether there is a value.
     pub is_set: bool,
-    /// Whether its value is the empty text; null when it was not read.
+    /// Whether the value is empty; null if it was not read.
     pub is_empty: Option<bool>,
 }
 

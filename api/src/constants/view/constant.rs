@@ -1,4 +1,4 @@
-//! One constant as JSON, with the model that defines it. The only place where a constant's value may leave, after masking.
+//! One constant and its model as JSON. The only place that reveals a constant's value, after masking.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,19 +12,19 @@ use crate::constants::overlay::{Constant, Link, Status};
 /// Versions of the model that defines the constants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModelView {
-    /// Version of the model; null when it has none.
+    /// Version of the model; null if unknown.
     pub version: Option<String>,
-    /// Version of the Mendix runtime that the model is made for; null when it says none.
+    /// Version of the Mendix runtime that the model is built for; null if unknown.
     pub runtime: Option<String>,
 }
 
-/// A place that says something of a constant's value.
+/// A source that sets a constant's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "ConstantSource")]
 pub struct LinkView {
     /// `model_metadata` or the `source` of a layer.
     pub layer: String,
-    /// What the layer calls the constant: a variable, a key, a parameter; null where that is its name.
+    /// Name of the constant in the layer: a variable, a key, a parameter; null if it is the constant's own name.
     pub key: Option<String>,
 }
 
@@ -40,47 +40,47 @@ impl LinkView {
 /// One constant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ConstantView {
-    /// Whole name, `Module.Constant`; of a variable that stands for no constant of the model, the variable's.
+    /// Full name, `Module.Constant`; for a variable that matches no constant of the model, the variable's name.
     pub name: String,
-    /// Whether `name` is the constant's own: a variable `MX_A_B_C` does not tell where its module ends.
+    /// Whether `name` is the constant's own: in a variable `MX_A_B_C` the end of the module is ambiguous.
     pub name_exact: bool,
-    /// Module of the name; null when it has none.
+    /// Module in the name; null if there is none.
     pub module: Option<String>,
-    /// Type in the model, such as `String`, `Boolean`, `Integer`, `Decimal`, `DateTime`; null when it is not known.
+    /// Type in the model, such as `String`, `Boolean`, `Integer`, `Decimal`, `DateTime`; null if unknown.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// How it comes by its value.
+    /// Origin of the value.
     pub status: Status,
-    /// Where its value comes from.
+    /// Source of the value.
     pub source: LinkView,
-    /// All places that give it a value, lowest first; empty when none does.
+    /// All sources that set the value, lowest first; empty if there are none.
     pub chain: Vec<LinkView>,
-    /// Its value as text; null when it is masked or there is none.
+    /// Value as text; null if it is masked or there is none.
     pub value: Option<String>,
-    /// Whether the value is kept back.
+    /// Whether the value is masked.
     pub masked: bool,
-    /// Why it is kept back; null when it is not.
+    /// Why the value is masked; null if it is not.
     pub mask_reason: Option<MaskReason>,
-    /// Whether it has a value, be it an empty one. False also when a layer takes the default's away.
+    /// Whether there is a value, possibly an empty one. Also false if a layer removes the default.
     pub is_set: bool,
-    /// Whether its value is the empty text, also of masked ones: an empty key is an accident. Null when the
-    /// value was not read.
+    /// Whether the value is empty, also if it is masked: an empty key is an accident. Null if the value was not
+    /// read.
     pub is_empty: Option<bool>,
-    /// Whether the value is one of `type`; null when that cannot be told.
+    /// Whether the value fits `type`; null if unknown.
     pub fits_type: Option<bool>,
-    /// Whether the next start gives it another value; null when nothing tells what runs now.
+    /// Whether the value changes at the next start; null if the running value is unknown.
     pub pending_restart: Option<bool>,
-    /// Why so; null when it does not.
+    /// Why the value changes; null if it does not.
     pub pending_reason: Option<PendingReason>,
 }
 
 impl ConstantView {
-    /// Returns the view of `constant` with its value masked where a rule says so.
+    /// Returns the view of `constant`, with its value masked if a rule requires it.
     pub(in crate::constants) fn of(constant: &Constant, lists: Lists<'_>) -> Self {
         let mask_reason = reason(constant, lists);
         let text = match &constant.setting {
             Setting::Text(text) => Some(text.reveal()),
-            Setting::Null | Setting::Opaque | Setting::Unseen => None,
+            Setting::Null | Setting::Opaque | Setting::Unread => None,
         };
         Self {
             name: constant.name.clone(),
@@ -95,7 +95,7 @@ impl ConstantView {
             mask_reason,
             is_set: constant.setting != Setting::Null,
             is_empty: match constant.setting {
-                Setting::Unseen => None,
+                Setting::Unread => None,
                 _ => Some(text.is_some_and(str::is_empty)),
             },
             fits_type: kind::fits(constant.kind.as_deref(), &constant.setting),
@@ -104,13 +104,13 @@ impl ConstantView {
         }
     }
 
-    /// Returns about how many bytes of JSON it takes.
+    /// Returns the approximate size of its JSON in bytes.
     pub(in crate::constants) fn estimated_bytes(&self) -> usize {
         const FIELDS: usize = 350;
         let link =
             |link: &LinkView| link.layer.len() + link.key.as_ref().map_or(4, String::len) + 24;
         let chain: usize = self.chain.iter().chain([&self.source]).map(link).sum();
-        // A character may take two bytes more when it is escaped.
+        // A character may take two bytes more if it is escaped.
         let value = self.value.as_ref().map_or(0, String::len);
         FIELDS + self.name.len() * 2 + value * 2 + chain
     }
@@ -120,7 +120,7 @@ fn reason(constant: &Constant, lists: Lists<'_>) -> Option<MaskReason> {
     match &constant.setting {
         Setting::Null => None,
         _ if constant.status == Status::Obsolete => Some(MaskReason::UnknownConstant),
-        Setting::Unseen => Some(MaskReason::SecretSource),
+        Setting::Unread => Some(MaskReason::SecretSource),
         _ if constant.is_secret => Some(MaskReason::SecretSource),
         Setting::Opaque => Some(MaskReason::NotText),
         Setting::Text(text) => {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_whichever_source_it_comes_from() {
+    fn a_secret_is_masked_in_every_status() {
         for status in [Status::Default, Status::Overridden, Status::Obsolete] {
             let view = view(&constant(status, Setting::text("NEVERLEAK")));
 
@@ -166,9 +166,9 @@ mod tests {
         }
     }
 
-    /// No name, type, value or list of the fleet file ever shows what comes from a place for secrets.
+    /// No name, type, value or pattern in the fleet file ever shows a value from a secret store.
     #[test]
-    fn what_comes_from_a_place_for_secrets_is_never_shown() {
+    fn a_value_from_a_secret_store_is_never_shown() {
         let everything = ["*".to_owned()];
         let lists = Lists {
             show: &everything,
@@ -189,8 +189,8 @@ mod tests {
                 }
             }
         }
-        let unseen = constant(Status::Overridden, Setting::Unseen);
-        let view = ConstantView::of(&unseen, lists);
+        let unread = constant(Status::Overridden, Setting::Unread);
+        let view = ConstantView::of(&unread, lists);
         assert_eq!(
             (view.masked, view.is_set, view.is_empty),
             (true, true, None)
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_secret_is_told_without_showing_anything() {
+    fn an_empty_secret_is_reported_without_showing_anything() {
         let empty = view(&constant(Status::Default, Setting::text("")));
         let none = view(&constant(Status::Missing, Setting::Null));
 

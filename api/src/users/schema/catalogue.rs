@@ -8,7 +8,7 @@ use crate::users::connection::{Connection, Row};
 use crate::users::statement::Parts;
 
 const ASSOCIATIONS: &str = include_str!("../associations.sql");
-/// Longest name of a table or column: PostgreSQL allows 63 bytes, MySQL 64 characters.
+/// Maximum length of a table or column name: PostgreSQL allows 63 bytes, MySQL 64 characters.
 const NAME_LIMIT: usize = 128;
 const USER_ENTITY: &str = "System.User";
 

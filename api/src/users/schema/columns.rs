@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// A column: table and name.
 pub(in crate::users) type Column = (String, String);
-/// A column whose table and name are well known.
+/// A column with its usual names.
 pub(super) type Known = (&'static str, &'static str);
 
 pub(in crate::users) const USER: &str = "system$user";
@@ -50,7 +50,7 @@ pub(super) const USER_ROLES: [Known; 2] = [(ROLE, "id"), (ROLE, "name")];
 const ROLE_TABLE: [Known; 2] = [(ROLES, "system$userid"), (ROLES, "system$userroleid")];
 /// The same, with the role's column first.
 pub(super) const ROLE_TABLE_BY_OTHER: [Known; 2] = [ROLE_TABLE[1], ROLE_TABLE[0]];
-/// Apps without module `UserCommons` 2.2.0 or newer have none.
+/// Only apps with module `UserCommons` 2.2.0 or newer have them.
 pub(super) const IDENTIFIERS: [Known; 2] = [(IDENTIFIER, "id"), (IDENTIFIER, "value")];
 pub(super) const IDENTIFIER_TABLE: [Known; 2] = [
     (IDENTIFIER_USER, "usercommons$nameduseridentifierid"),
@@ -166,7 +166,7 @@ pub(super) fn is_of_every_version(column: &Column) -> bool {
 
 /// Result of a probe.
 pub(super) struct Probed {
-    /// Columns that exist.
+    /// Existing columns.
     pub(super) existing: BTreeSet<Column>,
     /// Existing columns that the role may read.
     pub(super) readable: BTreeSet<Column>,

@@ -1,4 +1,4 @@
-//! `compare`: the differences between two environments, and what is never told of them.
+//! `compare`: the differences between two environments, and what is never revealed.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn layer(lines: &str) -> String {
     format!("mxruntime:\n  MicroflowConstants:\n{lines}")
 }
 
-/// Makes two environments of the fixture's model with a layer each.
+/// Returns two environments with the fixture's model and a layer each.
 fn fleet(folder: &std::path::Path, here: &str, there: &str) -> String {
     let mut fleet = String::new();
     std::fs::write(folder.join("metadata.json"), MODEL).unwrap();
@@ -61,8 +61,8 @@ fn differences(body: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn differences_are_told_and_masked_values_only_as_different() {
-    let body = compared("", DeploymentKey::of_value(KEY)).await;
+async fn differences_are_listed_and_masked_values_are_not_shown() {
+    let body = compared("", DeploymentKey::from_value(KEY)).await;
 
     assert_eq!(
         differences(&body),
@@ -87,7 +87,7 @@ async fn differences_are_told_and_masked_values_only_as_different() {
 }
 
 #[tokio::test]
-async fn without_a_key_nothing_is_said_of_masked_values() {
+async fn without_a_key_masked_values_are_not_compared() {
     let body = compared("", DeploymentKey::none()).await;
 
     assert_eq!(
@@ -101,19 +101,19 @@ async fn without_a_key_nothing_is_said_of_masked_values() {
 }
 
 #[tokio::test]
-async fn filters_mean_both_sides() {
-    let body = compared("&name=Sales.*", DeploymentKey::of_value(KEY)).await;
+async fn filters_apply_to_both_sides() {
+    let body = compared("&name=Sales.*", DeploymentKey::from_value(KEY)).await;
     assert_eq!(differences(&body), ["Sales.Region different eu us"]);
     assert_eq!(body["counts"]["total"], 5);
 
-    let body = compared("&status=obsolete", DeploymentKey::of_value(KEY)).await;
+    let body = compared("&status=obsolete", DeploymentKey::from_value(KEY)).await;
     assert_eq!(
         differences(&body),
         ["Old.Here only_here - -", "Old.There only_there - -"]
     );
     assert_eq!(body["counts"]["total"], 1);
 
-    let body = compared("&module=Encryption", DeploymentKey::of_value(KEY)).await;
+    let body = compared("&module=Encryption", DeploymentKey::from_value(KEY)).await;
     assert_eq!(
         differences(&body),
         ["Encryption.EncryptionKey different - -"]
@@ -128,12 +128,12 @@ async fn filters_mean_both_sides() {
 }
 
 #[tokio::test]
-async fn both_environments_must_be_the_callers() {
+async fn the_caller_must_be_allowed_to_read_both_environments() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = fleet(folder.path(), HERE, THERE);
     text.push_str("[[environment]]\nname = \"files-only\"\n");
     let world = World::new(&text);
-    let server = server_with(&world, nowhere(), DeploymentKey::of_value(KEY));
+    let server = server_with(&world, nowhere(), DeploymentKey::from_value(KEY));
     let path = "/micro_flow_constants?environment=acme-prod&compare=";
 
     for (other, environments, status, code) in [
@@ -152,11 +152,11 @@ async fn both_environments_must_be_the_callers() {
 }
 
 #[tokio::test]
-async fn an_environment_that_is_partial_makes_the_comparison_doubtful() {
+async fn a_partial_environment_adds_a_warning_to_the_comparison() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(&fleet(folder.path(), HERE, THERE));
     std::fs::remove_file(folder.path().join("acme-test.yaml")).unwrap();
-    let key = DeploymentKey::of_value(KEY);
+    let key = DeploymentKey::from_value(KEY);
     let server = server_with(&world, Arc::clone(&nowhere()), key);
 
     let path = "/micro_flow_constants?environment=acme-prod&compare=acme-test";

@@ -1,4 +1,4 @@
-//! The endpoint over HTTP: what it answers, and requests that it refuses.
+//! The endpoint over HTTP: its answers and the requests that it rejects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use api::constants::{Sources, Status};
 use api::deployment_key::DeploymentKey;
 use shared::aws::Aws;
 
-use super::faults::refusing_s3;
+use super::errors::denying_s3;
 use super::{LAYER, MODEL, nowhere};
 use crate::harness::{TestServer, World, get};
 
@@ -26,7 +26,7 @@ pub(super) fn server_with(world: &World, aws: Arc<Aws>, key: DeploymentKey) -> T
 }
 
 #[tokio::test]
-async fn the_answer_is_live_and_keeps_its_tag_while_nothing_changes() {
+async fn the_answer_is_live_and_keeps_its_etag_while_nothing_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("metadata.json"), MODEL).unwrap();
@@ -57,7 +57,7 @@ async fn the_answer_is_live_and_keeps_its_tag_while_nothing_changes() {
 }
 
 #[tokio::test]
-async fn requests_that_cannot_be_answered_say_why() {
+async fn each_rejected_request_has_its_problem() {
     let world = World::new(
         r#"
 [[environment]]
@@ -74,7 +74,7 @@ name = "gone"
 model = "/nowhere/NEVERLEAK/metadata.json"
 "#,
     );
-    let server = server(&world, refusing_s3().await);
+    let server = server(&world, denying_s3().await);
     let path = |environment: &str| get(&format!("/micro_flow_constants?environment={environment}"));
     let cases = [
         (
@@ -95,8 +95,8 @@ model = "/nowhere/NEVERLEAK/metadata.json"
             "not_found",
         ),
         (path("files-only").scopes(SCOPE), 404, "not_configured"),
-        (path("acme-prod").scopes(SCOPE), 409, "document_unusable"),
-        (path("gone").scopes(SCOPE), 409, "document_unusable"),
+        (path("acme-prod").scopes(SCOPE), 409, "document_unreadable"),
+        (path("gone").scopes(SCOPE), 409, "document_unreadable"),
     ];
     for (ask, status, code) in cases {
         server.ask(ask).await.problem(status, code);

@@ -1,5 +1,5 @@
 //! Layers in AWS: a package in S3, running tasks, Secrets Manager and parameters, all in ministack, and how they
-//! lie over each other.
+//! override each other.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::{MODEL, environment, nowhere, view};
 
 const SERVICE: &str = "acme-prod";
 
-/// Names of one test's things in the emulator.
+/// The resources of one test in the emulator.
 pub(crate) struct Deployment {
     pub(crate) aws: Arc<Aws>,
     name: String,
 }
 
 impl Deployment {
-    /// Returns an empty one; `None` when there is no emulator to test on.
+    /// Returns an empty deployment; `None` without an emulator.
     pub(crate) fn new(suffix: &str) -> Option<Self> {
         let url = testing::service(testing::MINISTACK)?;
         Some(Self {
@@ -34,7 +34,7 @@ impl Deployment {
         })
     }
 
-    /// Returns the fleet's entry of an environment with all layers.
+    /// Returns the fleet entry of an environment with all layers.
     pub(crate) fn entry(&self, environment: &str, package: &Location) -> String {
         let name = &self.name;
         format!(
@@ -49,7 +49,7 @@ impl Deployment {
         aws_sdk_ecs::Client::new(self.aws.config())
     }
 
-    /// Puts a package with the fixture's model in it, among larger files, and returns where it is.
+    /// Uploads a package with the fixture's model among larger files, and returns its location.
     pub(crate) async fn package(&self) -> Location {
         let mut archive = ZipWriter::new(std::io::Cursor::new(Vec::new()));
         let stored =
@@ -115,7 +115,7 @@ impl Deployment {
             .to_owned()
     }
 
-    /// Runs a task of `running`, while the service's next one is of `next`.
+    /// Runs a task with `running`, while the next task of the service has `next`.
     pub(crate) async fn service(
         &self,
         running: &[(&str, &str)],
@@ -159,7 +159,7 @@ impl Deployment {
         }
     }
 
-    /// Makes or changes a secret and returns its layer.
+    /// Creates or updates a secret and returns its layer.
     pub(crate) async fn secret(&self, text: &str) -> LayerKind {
         let client = aws_sdk_secretsmanager::Client::new(self.aws.config());
         let made = client.create_secret().name(&self.name).secret_string(text);
@@ -172,20 +172,20 @@ impl Deployment {
         }
     }
 
-    /// Makes or changes a secret in a later second than this one: the emulator dates secrets by whole seconds.
+    /// Creates or updates a secret in a later second, because the emulator stores whole seconds.
     async fn later_secret(&self, text: &str) -> LayerKind {
         let client = aws_sdk_secretsmanager::Client::new(self.aws.config());
         let now = SystemClock.now().timestamp();
         loop {
             let layer = self.secret(text).await;
-            let told = client.describe_secret().secret_id(&self.name).send().await;
-            if told.unwrap().last_changed_date().unwrap().secs() > now {
+            let description = client.describe_secret().secret_id(&self.name).send().await;
+            if description.unwrap().last_changed_date().unwrap().secs() > now {
                 return layer;
             }
         }
     }
 
-    /// Makes parameters, those of `secure` as secure strings, and returns their layer.
+    /// Creates parameters, those in `secure` as secure strings, and returns their layer.
     pub(crate) async fn parameters(
         &self,
         plain: &[(&str, &str)],
@@ -214,7 +214,7 @@ fn find<'c>(constants: &'c Constants, name: &str) -> &'c ConstantView {
     all.find(|constant| constant.name == name).unwrap()
 }
 
-/// What a constant shows, where from, and whether it waits.
+/// Returns a constant's value, its source, and whether a restart is pending.
 fn facts(constants: &Constants, name: &str) -> (Option<String>, String, Option<bool>) {
     let constant = find(constants, name);
     let layer = constant.source.layer.split(':').next().unwrap();
@@ -242,7 +242,7 @@ const RUNNING: [(&str, &str); 6] = [
 ];
 
 #[tokio::test]
-async fn running_tasks_say_what_they_were_started_with_and_what_waits() {
+async fn running_tasks_show_their_values_and_pending_changes() {
     let Some(deployment) = Deployment::new("tasks") else {
         return;
     };
@@ -306,7 +306,7 @@ async fn running_tasks_say_what_they_were_started_with_and_what_waits() {
     );
     let key = find(&constants, "Encryption.EncryptionKey");
     assert_eq!((key.masked, key.is_set, key.is_empty), (true, true, None));
-    // The secret may have changed since the task was started with it: nobody looked.
+    // The secret may have changed since the task was started: it was not read.
     assert_eq!(key.pending_restart, None);
     let old = find(&constants, "MX_Old_Flag");
     assert_eq!(
@@ -321,7 +321,7 @@ async fn running_tasks_say_what_they_were_started_with_and_what_waits() {
 }
 
 #[tokio::test]
-async fn a_service_with_several_containers_must_name_the_apps() {
+async fn a_service_with_several_containers_needs_the_name_of_the_apps() {
     let Some(deployment) = Deployment::new("containers") else {
         return;
     };
@@ -351,7 +351,7 @@ async fn a_service_with_several_containers_must_name_the_apps() {
 }
 
 #[tokio::test]
-async fn secrets_and_parameters_lie_over_tasks_and_never_show() {
+async fn secrets_and_parameters_override_tasks_and_stay_hidden() {
     let Some(deployment) = Deployment::new("secrets") else {
         return;
     };
@@ -413,7 +413,7 @@ async fn secrets_and_parameters_lie_over_tasks_and_never_show() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_none_is_named_and_the_others_still_count() {
+async fn a_missing_or_malformed_secret_is_reported_and_the_others_still_count() {
     let Some(deployment) = Deployment::new("bad-secret") else {
         return;
     };
@@ -446,7 +446,7 @@ async fn a_secret_that_is_none_is_named_and_the_others_still_count() {
 }
 
 #[tokio::test]
-async fn an_aws_that_does_not_answer_is_a_fault_of_its_layers_alone() {
+async fn an_aws_that_does_not_answer_affects_its_layers_only() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("metadata.json");
     std::fs::write(&model, MODEL).unwrap();

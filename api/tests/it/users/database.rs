@@ -1,4 +1,4 @@
-//! A database of its own for each test, on the server of the engine's variable, with a least-privilege role.
+//! A separate database for each test, on the server in the engine's variable, with a least-privilege role.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -18,11 +18,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::harness::NOW;
 
-/// A Mendix database in small.
+/// A small Mendix database.
 pub(crate) const SEED: &str = include_str!("../../fixtures/mendix.sql");
-/// What it was before Mendix 7.4.
+/// Changes it to the schema before Mendix 7.4.
 pub(crate) const BEFORE_7_4: &str = include_str!("../../fixtures/mendix_before_7_4.sql");
-/// What it is with Mendix 10 or 11, associations in columns and identifiers of named users.
+/// Changes it to the schema of Mendix 10 or 11, with associations in columns and identifiers of named users.
 pub(crate) const COLUMNS: &str = include_str!("../../fixtures/mendix_columns.sql");
 /// Variable that holds the role's password.
 pub(crate) const PASSWORD_VARIABLE: &str = "MRT_TEST_ROLE_PASSWORD";
@@ -30,27 +30,27 @@ const PASSWORD: &str = "role-password";
 /// Both engines.
 pub(crate) const ENGINES: [Engine; 2] = [Engine::Postgres, Engine::Mysql];
 
-/// Who may do everything on a server.
+/// The administrator of a server.
 enum Administrator {
     Postgres(PgConnectOptions),
     Mysql(MySqlConnectOptions),
 }
 
-/// A database that exists as long as the test needs it.
+/// A temporary database.
 pub(crate) struct TestDatabase {
     administrator: Administrator,
     pub(crate) target: DatabaseTarget,
 }
 
 impl TestDatabase {
-    /// Makes a PostgreSQL database from `seed` and a role with the rights that our own script gives.
+    /// Creates a PostgreSQL database from `seed`, and a role with the rights from the grants script.
     ///
-    /// `suffix` makes the names unique within this process. `None` when there is no server to test on.
+    /// `suffix` makes the names unique within this process. Returns `None` without a server.
     pub(crate) async fn new(suffix: &str, seed: &str) -> Option<Self> {
         Self::on(Engine::Postgres, suffix, seed).await
     }
 
-    /// Makes a database of `engine` as [`TestDatabase::new`] does.
+    /// Creates a database of `engine`, like [`TestDatabase::new`].
     pub(crate) async fn on(engine: Engine, suffix: &str, seed: &str) -> Option<Self> {
         let database = Self::without_rights(engine, suffix, seed).await?;
         database.run(&grants_script(&database.target)).await;
@@ -66,7 +66,7 @@ impl TestDatabase {
         Some(database)
     }
 
-    /// Makes a database from `seed`; the role does not exist yet.
+    /// Creates a database from `seed`, without the role.
     pub(crate) async fn without_rights(engine: Engine, suffix: &str, seed: &str) -> Option<Self> {
         let name = format!("mrt_users_{}_{suffix}", std::process::id());
         let (administrator, host, port) = match engine {
@@ -116,7 +116,7 @@ impl TestDatabase {
         }
     }
 
-    /// Returns `statement`, whose identifiers are in double quotes, as this engine takes it.
+    /// Returns `statement`, whose identifiers are in double quotes, in the syntax of this engine.
     pub(crate) fn own(&self, statement: &str) -> String {
         match self.target.engine {
             Engine::Postgres => statement.to_owned(),
@@ -124,7 +124,7 @@ impl TestDatabase {
         }
     }
 
-    /// Returns the role as statements name it.
+    /// Returns the role as it is written in statements.
     pub(crate) fn user(&self) -> String {
         let user = &self.target.user;
         match self.target.engine {
@@ -142,7 +142,7 @@ impl TestDatabase {
         options.connect().await.unwrap()
     }
 
-    /// Opens a connection as the least-privilege role, with none of our session settings.
+    /// Opens a connection as the least-privilege role, without our session settings.
     pub(crate) async fn role(&self) -> PgConnection {
         let Administrator::Postgres(options) = &self.administrator else {
             panic!("not a PostgreSQL");
@@ -156,7 +156,7 @@ impl TestDatabase {
             .unwrap()
     }
 
-    /// Returns the code of the error that `statement` ends with when the role runs it; empty when it works.
+    /// Returns the error code of `statement` when the role runs it; empty if it succeeds.
     pub(crate) async fn refusal(&self, statement: &str) -> String {
         let statement = AssertSqlSafe(statement.to_owned());
         let ran = match &self.administrator {
@@ -222,12 +222,12 @@ impl TestDatabase {
         }
     }
 
-    /// Returns the environment that this is the database of.
+    /// Returns the environment of this database.
     pub(crate) fn environment(&self) -> Environment {
         environment(Some(self.target.clone()))
     }
 
-    /// Returns the database of the fleet file, for the environment `name`.
+    /// Returns a fleet file with this database in the environment `name`.
     pub(crate) fn fleet(&self, name: &str) -> String {
         let target = &self.target;
         format!(
@@ -260,7 +260,7 @@ impl TestDatabase {
     }
 }
 
-/// The same tables with the types that Mendix gives them on MySQL.
+/// Returns `seed` with the types that Mendix uses on MySQL.
 fn of_mysql(seed: &str) -> String {
     seed.replace(" timestamp", " datetime(3)")
         .replace(" bytea", " longblob")
@@ -279,17 +279,17 @@ pub(crate) fn environment(database: Option<DatabaseTarget>) -> Environment {
     }
 }
 
-/// Returns a reader that knows the role's password and keeps nothing.
+/// Returns a reader with the role's password and without a cache.
 pub(crate) fn users() -> Users {
     Users::new(databases_with(PASSWORD), Duration::ZERO)
 }
 
-/// Returns an opener that knows the role's password.
+/// Returns a connector with the role's password.
 pub(crate) fn databases() -> Databases {
     databases_with(PASSWORD)
 }
 
-/// Returns an opener that takes `password` for the role's.
+/// Returns a connector that uses `password` for the role.
 pub(crate) fn databases_with(password: &str) -> Databases {
     let variables = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
     let aws = Arc::new(Aws::for_tests("http://127.0.0.1:9"));

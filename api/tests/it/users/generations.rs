@@ -1,4 +1,4 @@
-//! Schemas of three generations of Mendix on both engines: what one lacks is null with a warning, never an error.
+//! Schemas of three generations of Mendix on both engines: what a generation lacks is null with a warning, never an error.
 
 use api::users::UsersError;
 use shared::clock::{Clock, SystemClock};
@@ -24,7 +24,7 @@ async fn what_mendix_before_7_4_does_not_store_is_null_with_a_warning() {
         assert_eq!(counts.source.model_version.as_deref(), Some("1.4.0.317"));
         assert_eq!((counts.named.total, counts.named.active), (5, 4));
         assert_eq!(counts.sessions.unwrap().named_user_sessions, 2);
-        // Nobody is external where nobody says so.
+        // Without user types, nobody is external.
         assert_eq!((counts.metering.internal, counts.metering.external), (4, 0));
         assert_eq!(
             counts.warnings,
@@ -52,7 +52,7 @@ async fn associations_in_columns_count_like_those_in_tables() {
         assert_eq!(counts.named, expected.named);
         assert_eq!(counts.sessions, expected.sessions);
         assert_eq!(counts.by_role, expected.by_role);
-        // Two accounts of one person are one for metering, and internal when one of them is.
+        // For metering, two accounts of one person count once, as internal if one of them is.
         assert_eq!(expected.metering.named_user_count, 4);
         assert_eq!(
             (
@@ -68,10 +68,10 @@ async fn associations_in_columns_count_like_those_in_tables() {
     }
 }
 
-/// Names are looked up in Mendix's catalogue: by the script that gives rights, by the probe, and in the statements
-/// that mend what lacks.
+/// Names are looked up in Mendix's catalogue: by the grants script, by the probe, and for the statements that restore
+/// missing rights.
 #[tokio::test]
-async fn names_that_only_the_catalogue_knows_count_like_the_usual_ones() {
+async fn names_from_the_catalogue_count_like_the_usual_ones() {
     for engine in ENGINES {
         let usual = format!("{SEED}{COLUMNS}");
         let Some(usual) = TestDatabase::on(engine, "usual", &usual).await else {
@@ -113,7 +113,7 @@ async fn names_that_only_the_catalogue_knows_count_like_the_usual_ones() {
 }
 
 #[tokio::test]
-async fn identifiers_in_a_table_of_their_own_count_too() {
+async fn identifiers_in_a_separate_table_count_too() {
     let seed = format!(
         r#"{SEED}{COLUMNS}
         CREATE TABLE "usercommons$nameduseridentifier_user" (
@@ -135,7 +135,7 @@ async fn identifiers_in_a_table_of_their_own_count_too() {
 }
 
 #[tokio::test]
-async fn identifiers_of_an_unknown_form_are_a_doubt() {
+async fn identifiers_in_an_unknown_form_add_a_warning() {
     let seed = format!(
         r#"{SEED}{COLUMNS}
         ALTER TABLE "usercommons$nameduseridentifier" DROP COLUMN "usercommons$nameduseridentifier_user";"#
@@ -153,7 +153,7 @@ async fn identifiers_of_an_unknown_form_are_a_doubt() {
 }
 
 #[tokio::test]
-async fn a_database_without_sessions_and_roles_says_so() {
+async fn a_database_without_sessions_and_roles_adds_warnings() {
     let seed = format!(
         r#"{SEED}
         DROP TABLE "system$session_user";

@@ -1,4 +1,4 @@
-//! The endpoint over HTTP: what it answers, and requests that it refuses.
+//! The endpoint over HTTP: its answers and the requests that it rejects.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! What must never leave does not: not in answers, headers, errors or logs, on both engines and in every generation.
+//! Secrets and names never leave in answers, headers, errors or logs, on both engines and in every generation of Mendix.
 //!
-//! The fixtures hold `NEVERLEAK` in the columns that are not read, and the harness looks for it in every answer too.
+//! The fixtures contain `NEVERLEAK` in the columns that are not read, and the harness checks every answer for it too.
 
 use api::deployment_key::DeploymentKey;
 use shared::fleet::Engine;
@@ -12,7 +12,7 @@ use super::http::{SCOPE, server_with};
 use crate::harness::{World, get};
 use crate::logs::Logs;
 
-/// Names and addresses of accounts, which are not for callers without the scope.
+/// Names and addresses of accounts, which are hidden from callers without the scope.
 const NAMES: [&str; 6] = ["dana", "erik", "farah", "svc_warehouse", "Anonymous_", "@"];
 
 fn check(text: &str, names: &[&str]) {
@@ -23,7 +23,7 @@ fn check(text: &str, names: &[&str]) {
 }
 
 #[tokio::test]
-async fn no_answer_and_no_log_line_holds_what_must_not_leave() {
+async fn answers_and_log_lines_contain_no_names_and_no_secrets() {
     for engine in ENGINES {
         for (generation, parts) in [
             ("old", &[SEED, BEFORE_7_4][..]),
@@ -35,7 +35,7 @@ async fn no_answer_and_no_log_line_holds_what_must_not_leave() {
                 return;
             };
             let world = World::new(&database.fleet("acme-prod"));
-            let server = server_with(&world, DeploymentKey::of_value("0123456789abcdef"));
+            let server = server_with(&world, DeploymentKey::from_value("0123456789abcdef"));
             let logs = Logs::start();
             let list = "/users?environment=acme-prod&view=list";
 
@@ -68,7 +68,7 @@ async fn no_answer_and_no_log_line_holds_what_must_not_leave() {
 }
 
 #[tokio::test]
-async fn no_error_holds_what_must_not_leave_on_both_engines() {
+async fn errors_contain_no_names_and_no_secrets_on_both_engines() {
     for engine in ENGINES {
         let Some(database) = TestDatabase::on(engine, "leak_error", SEED).await else {
             return;
@@ -83,7 +83,7 @@ async fn no_error_holds_what_must_not_leave_on_both_engines() {
         };
 
         for change in [
-            // Of another shape: text where there were numbers.
+            // With other types: text instead of numbers.
             r#"DROP TABLE "system$userrole";
                CREATE TABLE "system$userrole" ("id" varchar(20), "name" varchar(20));
                INSERT INTO "system$userrole" VALUES ('NEVERLEAK', 'NEVERLEAK');"#,

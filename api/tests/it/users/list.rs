@@ -1,4 +1,4 @@
-//! `view=list`: pages, filters, pseudonyms, and names for who may see them.
+//! `view=list`: pages, filters, pseudonyms, and names for callers that may see them.
 
 use api::deployment_key::DeploymentKey;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const KEY: &str = "0123456789abcdef";
 const LIST: &str = "/users?environment=acme-prod&view=list";
 
 fn server(world: &World) -> TestServer {
-    server_with(world, DeploymentKey::of_value(KEY))
+    server_with(world, DeploymentKey::from_value(KEY))
 }
 
 async fn list(server: &TestServer, filters: &str) -> Reply {
@@ -24,7 +24,7 @@ async fn list(server: &TestServer, filters: &str) -> Reply {
     reply
 }
 
-/// Returns the last digits of the ids of a page, which tell the fixture's users apart.
+/// Returns the last digits of the ids on a page, which identify the fixture's users.
 fn ids(reply: &Reply) -> Vec<String> {
     let users = reply.json()["users"].as_array().unwrap().clone();
     let id = |user: &Value| user["id"].as_str().unwrap()[12..].to_owned();
@@ -32,7 +32,7 @@ fn ids(reply: &Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_user_looks_as_the_documentation_shows_on_both_engines() {
+async fn a_user_has_the_documented_form_on_both_engines() {
     for engine in ENGINES {
         let Some(database) = TestDatabase::on(engine, "list_example", SEED).await else {
             return;
@@ -54,7 +54,7 @@ async fn a_user_looks_as_the_documentation_shows_on_both_engines() {
 }
 
 #[tokio::test]
-async fn every_filter_means_its_users_and_pages_walk_all_of_them() {
+async fn every_filter_selects_its_users_and_pages_cover_all_of_them() {
     for engine in ENGINES {
         let Some(database) = TestDatabase::on(engine, "filters", SEED).await else {
             return;
@@ -98,7 +98,7 @@ async fn every_filter_means_its_users_and_pages_walk_all_of_them() {
 }
 
 #[tokio::test]
-async fn without_a_key_there_are_no_pseudonyms_and_never_names() {
+async fn without_a_key_there_are_no_pseudonyms_and_no_names() {
     let Some(database) = TestDatabase::new("no_key", SEED).await else {
         return;
     };
@@ -118,7 +118,7 @@ async fn without_a_key_there_are_no_pseudonyms_and_never_names() {
 }
 
 #[tokio::test]
-async fn names_are_shown_to_their_scope_alone_and_each_time_is_logged_without_them() {
+async fn names_need_their_scope_and_each_access_is_logged_without_names() {
     let Some(database) = TestDatabase::new("names", SEED).await else {
         return;
     };
@@ -127,7 +127,7 @@ async fn names_are_shown_to_their_scope_alone_and_each_time_is_logged_without_th
     let both = format!("{SCOPE} mrt/users.pii");
     let logs = Logs::start();
 
-    // The scope alone shows nothing: names have to be asked for.
+    // The scope alone shows nothing: names must be requested.
     let plain = server.ask(get(LIST).scopes(&both)).await;
     assert!(!plain.text.contains("dana@"), "{}", plain.text);
     assert!(!logs.text().contains("clear names"), "{}", logs.text());
@@ -184,7 +184,7 @@ async fn an_old_schema_has_nulls_with_warnings() {
             (&json!(true), &json!("2025-06-01T10:00:00Z"))
         );
         assert_eq!(body["warnings"].as_array().unwrap().len(), 6, "{body}");
-        // Farah never logged in and nothing says since when she could have.
+        // Farah never logged in, and the time of her creation is not stored.
         assert_eq!(
             ids(&list(&server, "&inactive_days=90").await),
             ["971", "972"]

@@ -1,4 +1,4 @@
-//! Warm connections and kept counts: what they save, and what they must never do.
+//! Idle connections and cached counts: what they save, and what they must never do.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sqlx::Row;
 use super::database::{ENGINES, SEED, TestDatabase, databases, users};
 use super::now;
 
-/// How many connections of the role there are.
+/// Returns the number of the role's connections.
 async fn connections(database: &TestDatabase) -> i64 {
     let mut owner = database.owner().await;
     let statement = "SELECT count(*) FROM pg_stat_activity WHERE usename = $1";
@@ -22,7 +22,7 @@ async fn connections(database: &TestDatabase) -> i64 {
 }
 
 #[tokio::test]
-async fn counts_are_kept_for_a_while_and_say_their_age() {
+async fn counts_are_cached_for_a_while_and_show_their_age() {
     let Some(database) = TestDatabase::new("kept", SEED).await else {
         return;
     };
@@ -45,7 +45,10 @@ async fn counts_are_kept_for_a_while_and_say_their_age() {
     assert_eq!((first.named.blocked, first.age_seconds), (1, 0));
     assert_eq!((kept.named.blocked, kept.age_seconds), (1, 4));
     assert_eq!(kept.as_of, first.as_of);
-    assert_eq!(other.named.blocked, 5, "another question is asked anew");
+    assert_eq!(
+        other.named.blocked, 5,
+        "another question is not answered from the cache"
+    );
     assert_eq!((fresh.named.blocked, fresh.age_seconds), (5, 0));
     database.remove().await;
 }
@@ -61,12 +64,12 @@ async fn many_callers_share_one_connection() {
     let counts = futures::future::join_all(counting).await;
 
     assert!(counts.iter().all(Result::is_ok), "{counts:?}");
-    assert_eq!(connections(&database).await, 1, "kept open, and only one");
+    assert_eq!(connections(&database).await, 1, "one connection stays open");
     database.remove().await;
 }
 
 #[tokio::test]
-async fn too_many_callers_at_once_are_told_to_come_back() {
+async fn too_many_concurrent_callers_are_told_to_retry() {
     let Some(database) = TestDatabase::new("busy", SEED).await else {
         return;
     };
@@ -78,12 +81,15 @@ async fn too_many_callers_at_once_are_told_to_come_back() {
     let busy = counts.iter().filter(|counts| counts.is_err()).count();
     // One reads and sixteen wait.
     assert_eq!(busy, 30 - 17, "{counts:?}");
-    assert!(users.counts(&environment, now()).await.is_ok(), "it passes");
+    assert!(
+        users.counts(&environment, now()).await.is_ok(),
+        "the pool recovers"
+    );
     database.remove().await;
 }
 
 #[tokio::test]
-async fn a_connection_that_was_ended_meanwhile_is_replaced_unnoticed() {
+async fn a_closed_connection_is_replaced_transparently() {
     for engine in ENGINES {
         let Some(database) = TestDatabase::on(engine, "ended", SEED).await else {
             return;

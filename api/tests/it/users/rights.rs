@@ -1,4 +1,4 @@
-//! The grants script and the statements of `GrantsMissing`, tried on a real server.
+//! The grants script and the statements in `GrantsMissing`, on real servers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn missing_statements(database: &TestDatabase) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_role_reads_flags_but_no_secret_and_writes_nothing() {
+async fn the_role_can_read_flags_but_no_secret_and_write_nothing() {
     for engine in ENGINES {
         let Some(database) = TestDatabase::on(engine, "secrets", SEED).await else {
             return;
@@ -59,7 +59,7 @@ async fn the_role_reads_flags_but_no_secret_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn the_script_may_run_twice_and_on_any_database() {
+async fn the_script_can_run_twice_and_on_any_database() {
     let Some(database) = TestDatabase::new("empty", "").await else {
         return;
     };
@@ -105,9 +105,9 @@ async fn names_with_quotes_work_on_mysql_too() {
     database.remove().await;
 }
 
-/// MySQL hides what an account may not read, so rights come back in steps; each step names what can be given.
+/// MySQL hides what an account may not read, so rights are restored in steps; each step lists what can be granted.
 #[tokio::test]
-async fn on_mysql_the_statements_lead_from_no_right_to_all() {
+async fn on_mysql_the_statements_lead_from_no_rights_to_all_rights() {
     let Some(database) = TestDatabase::on(Engine::Mysql, "steps", SEED).await else {
         return;
     };
@@ -134,7 +134,7 @@ async fn on_mysql_the_statements_lead_from_no_right_to_all() {
     database.remove().await;
 }
 
-/// A right on one column that is taken away is told by name, and a column that no version has is not asked for.
+/// A revoked right on one column is reported by name, and a column that this version lacks is not.
 #[tokio::test]
 async fn on_mysql_one_missing_right_is_one_statement() {
     let old = format!("{SEED}{}", super::database::BEFORE_7_4);
@@ -163,7 +163,7 @@ async fn on_mysql_one_missing_right_is_one_statement() {
 }
 
 #[tokio::test]
-async fn the_statements_of_missing_rights_give_exactly_what_lacks() {
+async fn the_statements_grant_exactly_the_missing_rights() {
     let Some(database) = TestDatabase::new("revoked", SEED).await else {
         return;
     };
@@ -204,9 +204,9 @@ async fn the_statements_of_missing_rights_give_exactly_what_lacks() {
     database.remove().await;
 }
 
-/// Mendix makes tables anew when it changes its storage, and rights on columns end with the old table.
+/// Mendix recreates tables when it changes its storage, and rights on columns are lost with the old table.
 #[tokio::test]
-async fn a_table_made_anew_needs_its_rights_again() {
+async fn a_recreated_table_needs_its_rights_again() {
     let Some(database) = TestDatabase::new("anew", SEED).await else {
         return;
     };
@@ -230,9 +230,9 @@ async fn a_table_made_anew_needs_its_rights_again() {
     database.remove().await;
 }
 
-/// Rights that are refused without being visible beforehand, here through a policy's function.
+/// Rights can be denied without being visible in the probe, here by a policy's function.
 #[tokio::test]
-async fn rights_that_end_between_probe_and_count_are_missing_rights_too() {
+async fn rights_that_are_lost_after_the_probe_are_missing_rights_too() {
     let policy = format!(
         r#"{SEED}
         CREATE FUNCTION hidden() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
@@ -255,7 +255,7 @@ async fn rights_that_end_between_probe_and_count_are_missing_rights_too() {
 }
 
 #[tokio::test]
-async fn a_login_that_fails_says_how() {
+async fn a_failed_login_has_its_cause() {
     let Some(database) = TestDatabase::new("login", SEED).await else {
         return;
     };
@@ -287,9 +287,9 @@ async fn a_login_that_fails_says_how() {
     database.remove().await;
 }
 
-/// A database of something else may well have a table that is called like one of Mendix's.
+/// Another program's database may have a table with the name of one of Mendix's.
 #[tokio::test]
-async fn tables_of_other_shape_are_no_mendix_database() {
+async fn tables_with_other_columns_are_not_a_mendix_database() {
     let other = r#"CREATE TABLE "system$user" (id bigint, name text);
                    CREATE TABLE "mendixsystem$version" (lastsyncdate timestamp);"#;
     let Some(database) = TestDatabase::new("other", other).await else {

@@ -1,4 +1,4 @@
-//! Documents that cannot be used: each fault is named, and nothing of the document is told.
+//! Documents that cannot be read: each cause is reported, without any content.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{FIXTURE_SUMMARY, LAYER, MODEL, constants_of, nowhere, read, summary};
 
 #[tokio::test]
-async fn each_fault_of_a_layer_is_named_and_the_others_still_count() {
+async fn the_cause_for_a_layer_is_reported_and_the_others_still_count() {
     let folder = tempfile::tempdir().unwrap();
     let oversize = vec![b' '; usize::try_from(LAYER_LIMIT_BYTES).unwrap() + 1];
     let mut bomb = "a0: &a0 [NEVERLEAK, x, x, x, x, x, x, x, x, x]\n".to_owned();
@@ -64,7 +64,7 @@ async fn each_fault_of_a_layer_is_named_and_the_others_still_count() {
 }
 
 #[tokio::test]
-async fn a_layer_without_constants_is_complete_but_doubtful() {
+async fn a_layer_without_constants_is_complete_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
 
     let documents: [(&str, &[u8]); 2] = [
@@ -77,13 +77,13 @@ async fn a_layer_without_constants_is_complete_but_doubtful() {
     assert_eq!(
         constants.warnings,
         [
-            "m2ee.yaml sets no constants: it has no part that does in an m2ee.yaml, a MendixApp or the Deploy API's answer"
+            "m2ee.yaml sets no constants: it has none of the parts that set them in an m2ee.yaml, a MendixApp or the Deploy API's answer"
         ]
     );
 }
 
 #[tokio::test]
-async fn without_a_good_model_there_is_no_answer() {
+async fn without_a_readable_model_there_is_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [(&[u8], &str); 3] = [
         (b"{\"Constants\": [{\"Name\": NEVERLEAK", "malformed"),
@@ -96,15 +96,15 @@ async fn without_a_good_model_there_is_no_answer() {
             .unwrap_err();
 
         assert!(
-            matches!(&error, ConstantsError::Model(fault) if fault.code() == code),
+            matches!(&error, ConstantsError::Model(error) if error.code() == code),
             "{error:?}"
         );
         assert!(!format!("{error:?}").contains("NEVERLEAK"));
     }
 }
 
-/// Starts an S3 that refuses every request, as it does when a policy forbids reading.
-pub(super) async fn refusing_s3() -> Arc<Aws> {
+/// Starts an S3 that denies every request, as it does if a policy forbids reading.
+pub(super) async fn denying_s3() -> Arc<Aws> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -123,8 +123,8 @@ pub(super) async fn refusing_s3() -> Arc<Aws> {
 }
 
 #[tokio::test]
-async fn a_refused_document_is_denied_and_nothing_of_the_refusal_is_told() {
-    let aws = refusing_s3().await;
+async fn a_denied_document_is_reported_without_the_service_error() {
+    let aws = denying_s3().await;
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("metadata.json");
     std::fs::write(&model, MODEL).unwrap();
@@ -139,7 +139,7 @@ async fn a_refused_document_is_denied_and_nothing_of_the_refusal_is_told() {
     assert_eq!(
         constants.warnings,
         [
-            "s3://acme-config/m2ee.yaml may not be read: the values that it sets are not in this answer"
+            "s3://acme-config/m2ee.yaml may not be read: its values are missing from this answer"
         ]
     );
     let text = format!(

@@ -1,9 +1,9 @@
-//! What is wrong with a layer or with the model. The texts never hold anything that was read.
+//! Why a layer or the model could not be read. The texts never contain content.
 
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use shared::aws::failure_of;
 
-/// A place in a text, both from 1; 0 where it is not known.
+/// A position in a text. Lines and columns start at 1; 0 means unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Line.
@@ -13,11 +13,11 @@ pub struct Position {
 }
 
 impl Position {
-    /// Somewhere in a text that stands within another one.
+    /// A position in a text that is embedded in another one.
     pub(in crate::constants) const UNKNOWN: Self = Self { line: 0, column: 0 };
 
-    /// Returns where `error` found the fault.
-    pub(in crate::constants) fn of_json(error: &serde_json::Error) -> Self {
+    /// Returns the position of `error`.
+    pub(in crate::constants) fn from_json(error: &serde_json::Error) -> Self {
         Self {
             line: u64::try_from(error.line()).unwrap_or(0),
             column: u64::try_from(error.column()).unwrap_or(0),
@@ -25,53 +25,53 @@ impl Position {
     }
 }
 
-/// Why a layer, or the model, could not be used.
+/// Why a layer or the model could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LayerFault {
-    /// There is nothing at its location.
+pub enum LayerError {
+    /// It does not exist.
     #[error("does not exist")]
     Missing,
-    /// Our rights do not reach it.
+    /// Access is denied.
     #[error("may not be read")]
     Denied,
-    /// It is larger than what is read.
+    /// It exceeds the size limit.
     #[error("is larger than {limit_bytes} bytes")]
     TooLarge {
-        /// Largest size that is read.
+        /// The size limit.
         limit_bytes: u64,
     },
-    /// It sets more values than what is read.
+    /// It sets more constants than the limit.
     #[error("sets more than {limit} constants")]
     TooMany {
-        /// Most values that are read.
+        /// Maximum number of constants.
         limit: usize,
     },
-    /// It could not be read in time; trying again may help. The reason is for logs.
+    /// It could not be read in time; a retry may help. The reason is for logs.
     #[error("could not be read")]
     Unavailable(String),
-    /// It is not what it should be.
-    #[error("has a fault{}", at(.0))]
+    /// Its content is not in the expected format.
+    #[error("is malformed{}", at(.0))]
     Malformed(Position),
-    /// Understanding it took too long.
-    #[error("takes too long to understand")]
+    /// Parsing it took too long.
+    #[error("takes too long to parse")]
     TooSlow,
-    /// A package without the model's metadata in it.
-    #[error("has no model/metadata.json in it")]
+    /// It is a package without the model's metadata.
+    #[error("contains no model/metadata.json")]
     NoMetadata,
-    /// A task has several containers, or none of the name given.
-    #[error("does not say which container is the app's: name it in the fleet file")]
+    /// A task has several containers, or none with the configured name.
+    #[error("has no container that is known to be the app's: set its name in the fleet file")]
     ContainerUnknown,
 }
 
 fn at(position: &Position) -> String {
     match position.line {
         0 => String::new(),
-        line => format!(" in line {line}, column {}", position.column),
+        line => format!(" at line {line}, column {}", position.column),
     }
 }
 
-impl LayerFault {
-    /// Returns the stable word for it.
+impl LayerError {
+    /// Returns its stable code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -86,8 +86,8 @@ impl LayerFault {
         }
     }
 
-    /// Returns what a refused or failed AWS call means.
-    pub(in crate::constants) fn of_call<E: ProvideErrorMetadata, R>(
+    /// Returns the layer's error for a failed AWS call.
+    pub(in crate::constants) fn from_aws<E: ProvideErrorMetadata, R>(
         error: &SdkError<E, R>,
     ) -> Self {
         let code = error.code().unwrap_or_default();
