@@ -138,9 +138,7 @@ async fn a_denied_document_is_reported_without_the_service_error() {
     assert_eq!(constants.layers[0].status, "denied");
     assert_eq!(
         constants.warnings,
-        [
-            "s3://acme-config/m2ee.yaml may not be read: its values are missing from this answer"
-        ]
+        ["s3://acme-config/m2ee.yaml may not be read: its values are missing from this answer"]
     );
     let text = format!(
         "{constants:?} {error:?} {}",
