@@ -3,6 +3,7 @@
 pub(crate) mod bucket_size;
 pub(crate) mod doctor;
 mod fleet;
+mod format;
 pub(crate) mod grants;
 pub(crate) mod invoke;
 mod progress;

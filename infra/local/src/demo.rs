@@ -4,13 +4,14 @@
 //! `buckets/` (a folder for each bucket), `postgres/` and `postgres.log`, `fleet.toml`. What reads them is the
 //! same code that reads AWS; nothing here knows of collectors or endpoints.
 
+mod activity;
 mod buckets;
 mod environments;
 mod fleet;
-mod movement;
 mod objects;
 mod postgres;
 mod random;
+mod reader;
 mod seed;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,8 @@ use shared::config::DEPLOYMENT_KEY;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::files::load_or_make_secret;
-use movement::Movement;
+use crate::secret_file::load_or_create_secret;
+use activity::Activity;
 use objects::ObjectServer;
 use postgres::Postgres;
 
@@ -50,7 +51,7 @@ pub(crate) struct Demo {
     /// The database password that the fleet file names, new at each start, and the deployment's key, which stays:
     /// a user's pseudonym is the same tomorrow.
     pub(crate) variables: BTreeMap<String, String>,
-    movement: Movement,
+    activity: Activity,
     objects: ObjectServer,
     postgres: Postgres,
     /// Held until everything has ended.
@@ -95,10 +96,10 @@ impl Demo {
             access_key: objects.access_key().to_owned(),
             secret_key: objects.secret_key().to_owned(),
             variables: BTreeMap::from([
-                (fleet::PASSWORD_VARIABLE.to_owned(), password),
+                (reader::PASSWORD_VARIABLE.to_owned(), password),
                 (DEPLOYMENT_KEY.to_owned(), key),
             ]),
-            movement: Movement::start(&buckets_path, &postgres),
+            activity: Activity::start(&buckets_path, &postgres),
             buckets_path,
             objects,
             postgres,
@@ -114,7 +115,7 @@ impl Demo {
     ///
     /// When PostgreSQL does not end even when killed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        self.movement.stop().await;
+        self.activity.stop().await;
         self.objects.stop().await;
         self.postgres.stop().await
     }
@@ -123,7 +124,7 @@ impl Demo {
 /// Returns the key in `folder`, a new one when there is none yet.
 fn deployment_key(folder: &Path) -> anyhow::Result<String> {
     let path = folder.join("deployment.key");
-    load_or_make_secret(&path, || Ok(Uuid::new_v4().simple().to_string()))
+    load_or_create_secret(&path, || Ok(Uuid::new_v4().simple().to_string()))
 }
 
 /// Makes sure that this is the only demo in `folder`, for as long as the result lives.

@@ -18,7 +18,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 use shared::clock::Clock;
 
-use crate::files;
+use crate::secret_file::load_or_create_secret;
 
 /// Name of the user pool, the last part of the issuer.
 pub(crate) const POOL: &str = "local_mrt";
@@ -42,7 +42,7 @@ pub(crate) struct Identity {
 
 /// Why a token request was refused, in the words of RFC 6749.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenRefusal {
+pub(crate) enum TokenError {
     /// The grant type is not client credentials.
     UnsupportedGrantType,
     /// Unknown client or wrong secret.
@@ -53,7 +53,7 @@ pub(crate) enum TokenRefusal {
     InvalidRequest,
 }
 
-impl TokenRefusal {
+impl TokenError {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -72,8 +72,8 @@ impl Identity {
         scopes: Vec<&'static str>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let pem = files::load_or_make_secret(&data.join(KEY_FILE), new_key)?;
-        let client_secret = files::load_or_make_secret(&data.join(SECRET_FILE), || {
+        let pem = load_or_create_secret(&data.join(KEY_FILE), new_key)?;
+        let client_secret = load_or_create_secret(&data.join(SECRET_FILE), || {
             Ok(uuid::Uuid::new_v4().simple().to_string())
         })?;
         let der =
@@ -136,17 +136,17 @@ impl Identity {
         &self,
         form: &BTreeMap<String, String>,
         basic: Option<(String, String)>,
-    ) -> Result<Value, TokenRefusal> {
+    ) -> Result<Value, TokenError> {
         let field = |name: &str| form.get(name).map(String::as_str);
         if field("grant_type") != Some("client_credentials") {
-            return Err(TokenRefusal::UnsupportedGrantType);
+            return Err(TokenError::UnsupportedGrantType);
         }
         let posted = field("client_id")
             .zip(field("client_secret"))
             .map(|(id, secret)| (id.to_owned(), secret.to_owned()));
-        let client = basic.or(posted).ok_or(TokenRefusal::InvalidClient)?;
+        let client = basic.or(posted).ok_or(TokenError::InvalidClient)?;
         if (client.0.as_str(), client.1.as_str()) != self.client() {
-            return Err(TokenRefusal::InvalidClient);
+            return Err(TokenError::InvalidClient);
         }
         let scope = field("scope").filter(|scope| !scope.is_empty());
         let scopes: Vec<&str> = scope.map_or_else(
@@ -154,19 +154,19 @@ impl Identity {
             |scope| scope.split_whitespace().collect(),
         );
         if scopes.iter().any(|scope| !self.scopes.contains(scope)) {
-            return Err(TokenRefusal::InvalidScope);
+            return Err(TokenError::InvalidScope);
         }
         let environments = match field("aws_client_metadata") {
             None => None,
             Some(text) => {
                 let metadata: BTreeMap<String, String> =
-                    serde_json::from_str(text).map_err(|_| TokenRefusal::InvalidRequest)?;
+                    serde_json::from_str(text).map_err(|_| TokenError::InvalidRequest)?;
                 metadata.get("environments").cloned()
             }
         };
         let token = self
             .sign(&self.claims(&scopes.join(" "), environments))
-            .map_err(|_| TokenRefusal::InvalidRequest)?;
+            .map_err(|_| TokenError::InvalidRequest)?;
         Ok(
             json!({"access_token": token, "expires_in": TOKEN_LIFE.as_secs(), "token_type": "Bearer"}),
         )
@@ -315,7 +315,7 @@ mod tests {
             Some((id.to_owned(), secret.to_owned()))
         }
 
-        fn token(&self, pairs: &[(&str, &str)]) -> Result<String, TokenRefusal> {
+        fn token(&self, pairs: &[(&str, &str)]) -> Result<String, TokenError> {
             let mut form = form(pairs);
             form.insert("grant_type".into(), "client_credentials".into());
             let answer = self.identity.token(&form, self.client())?;
@@ -358,26 +358,26 @@ mod tests {
 
         assert_eq!(
             world.token(&[("scope", "mrt/everything")]),
-            Err(TokenRefusal::InvalidScope)
+            Err(TokenError::InvalidScope)
         );
         assert_eq!(
             world.token(&[("aws_client_metadata", "no json")]),
-            Err(TokenRefusal::InvalidRequest)
+            Err(TokenError::InvalidRequest)
         );
         let grant = form(&[("grant_type", "password")]);
         assert_eq!(
             world.identity.token(&grant, world.client()),
-            Err(TokenRefusal::UnsupportedGrantType)
+            Err(TokenError::UnsupportedGrantType)
         );
         let grant = form(&[("grant_type", "client_credentials")]);
         let stranger = Some((CLIENT_ID.to_owned(), "wrong".to_owned()));
         assert_eq!(
             world.identity.token(&grant, stranger),
-            Err(TokenRefusal::InvalidClient)
+            Err(TokenError::InvalidClient)
         );
         assert_eq!(
             world.identity.token(&grant, None),
-            Err(TokenRefusal::InvalidClient)
+            Err(TokenError::InvalidClient)
         );
     }
 

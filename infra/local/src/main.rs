@@ -1,14 +1,16 @@
 //! `mrt`: the collectors and handlers of MRT API on one machine.
 
+mod backend;
 mod commands;
 mod demo;
-mod files;
 mod gateway;
 mod identity;
-mod parts;
+mod running_server;
 mod scheduler;
+mod secret_file;
 mod serve;
 mod sqlite;
+mod variables;
 mod welcome;
 
 use std::net::SocketAddr;

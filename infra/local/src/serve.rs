@@ -14,12 +14,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::backend::Backend;
 use crate::demo::Demo;
-use crate::files::{self, Running, StandIn};
 use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
-use crate::parts::{Overlay, Parts};
+use crate::running_server::{self, AwsStandIn, RunningServer};
 use crate::scheduler::{self, Deliveries, Schedule};
+use crate::variables::VariableOverrides;
 use crate::welcome;
 
 /// Address unless another is asked for.
@@ -49,7 +50,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("could not create {}", options.data.display()))?;
-    let _lock = files::lock(&options.data)?;
+    let _lock = running_server::lock(&options.data)?;
     let mut stopping = Box::pin(stop_signal()?);
     // Bound before anything is started: an address that cannot be had is told at once.
     let wanted = options.listen.map_or_else(|| DEFAULT_ADDRESS.parse(), Ok)?;
@@ -63,7 +64,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         }),
     };
     let served = serve(&options, demo.as_ref(), listener, stopping).await;
-    Running::remove(&options.data);
+    RunningServer::remove(&options.data);
     if let Some(demo) = demo {
         demo.stop().await?;
     }
@@ -78,7 +79,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let (fleet, stand_in, variables) = match demo {
         Some(demo) => {
-            let stand_in = StandIn {
+            let stand_in = AwsStandIn {
                 endpoint: demo.s3_endpoint.clone(),
                 access_key: demo.access_key.clone(),
                 secret_key: demo.secret_key.clone(),
@@ -100,19 +101,20 @@ async fn serve(
     } else {
         FLEET_EVERY
     });
-    let overlay = Arc::new(Overlay(variables.clone()));
-    let origins = Reader::new(&*overlay).list(ALLOWED_ORIGINS);
-    let parts = Parts::open(&options.data, &fleet, stand_in.as_ref(), overlay, every).await?;
+    let overrides = Arc::new(VariableOverrides(variables.clone()));
+    let origins = Reader::new(&*overrides).list(ALLOWED_ORIGINS);
+    let backend =
+        Backend::open(&options.data, &fleet, stand_in.as_ref(), overrides, every).await?;
     // A fleet that cannot be read is told now, not an interval later.
-    let targets = parts.fleet.current().await;
+    let targets = backend.fleet.current().await;
     let targets =
         targets.map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
 
     let url = format!("http://{}", listener.local_addr()?);
     let scopes = api::routes::scopes();
-    let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&parts.clock))?;
+    let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&backend.clock))?;
     let (client_id, client_secret) = identity.client();
-    let running = Running {
+    let running = RunningServer {
         url: url.clone(),
         pid: std::process::id(),
         client_id: client_id.to_owned(),
@@ -131,10 +133,10 @@ async fn serve(
     )?;
 
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(parts.server(origins.clone()), identity, url, origins);
+    let gateway = Gateway::new(backend.server(origins.clone()), identity, url, origins);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::new(gateway).serve(listener, stopped.clone()));
-    start_collecting(&mut tasks, &parts, every, &stopped);
+    start_collecting(&mut tasks, &backend, every, &stopped);
 
     let served = tokio::select! {
         () = stopping => {
@@ -152,27 +154,27 @@ async fn serve(
 
 fn start_collecting(
     tasks: &mut JoinSet<()>,
-    parts: &Parts,
+    backend: &Backend,
     every: Duration,
     stopped: &watch::Receiver<bool>,
 ) {
     let (queue, bucket_end, database_end) = scheduler::queues();
     let schedule = Schedule {
-        fleet: Arc::clone(&parts.fleet),
-        snapshots: parts.snapshots(),
-        writer: parts.writer(),
-        aws: Arc::clone(&parts.aws),
-        clock: Arc::clone(&parts.clock),
+        fleet: Arc::clone(&backend.fleet),
+        snapshots: backend.snapshots(),
+        writer: backend.writer(),
+        aws: Arc::clone(&backend.aws),
+        clock: Arc::clone(&backend.clock),
         every,
     };
     tasks.spawn(schedule.run(queue.clone(), stopped.clone()));
-    let mut ports = parts.collector_ports();
+    let mut ports = backend.collector_ports();
     ports.queue = Some(Arc::new(queue));
-    let buckets = Collector::of_buckets(ports, Arc::clone(&parts.aws));
+    let buckets = Collector::of_buckets(ports, Arc::clone(&backend.aws));
     tasks.spawn(deliver(bucket_end, buckets, stopped.clone()));
-    let databases = Collector::of_databases(parts.collector_ports(), parts.databases.clone());
+    let databases = Collector::of_databases(backend.collector_ports(), backend.databases.clone());
     tasks.spawn(deliver(database_end, databases, stopped.clone()));
-    let (store, mut stopped) = (Arc::clone(&parts.store), stopped.clone());
+    let (store, mut stopped) = (Arc::clone(&backend.store), stopped.clone());
     tasks.spawn(async move {
         let mut sweeps = tokio::time::interval(SWEEP_EVERY);
         loop {

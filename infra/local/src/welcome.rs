@@ -8,14 +8,14 @@ use api::http::endpoint::Route;
 use api::routes::ROUTES;
 use shared::fleet::Fleet;
 
-use crate::files::Running;
 use crate::identity::Identity;
+use crate::running_server::RunningServer;
 
 /// Prints it on standard output. `buckets_path` is where files become objects, in the demo.
 #[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
 pub(crate) fn print(
     identity: &Identity,
-    running: &Running,
+    running: &RunningServer,
     fleet: &Fleet,
     (data, every, buckets_path): (&Path, Duration, Option<&Path>),
 ) -> anyhow::Result<()> {

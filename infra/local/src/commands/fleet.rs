@@ -12,8 +12,8 @@ use shared::fleet::{Fleet, FleetSource};
 use shared::location::Location;
 use shared::telemetry::error_chain;
 
-use crate::files::Running;
-use crate::parts::Overlay;
+use crate::running_server::RunningServer;
+use crate::variables::VariableOverrides;
 
 /// A fleet with its surroundings.
 pub(super) struct Known {
@@ -21,12 +21,12 @@ pub(super) struct Known {
     /// Where it was read.
     pub(super) location: String,
     pub(super) aws: Arc<Aws>,
-    pub(super) variables: Arc<Overlay>,
+    pub(super) variables: Arc<VariableOverrides>,
 }
 
 /// Reads `fleet`, the one that a server on `data` runs, or the one that `MRT_FLEET` names.
 pub(super) async fn read(fleet: Option<String>, data: &Path) -> anyhow::Result<Known> {
-    let running = Running::read(data)?;
+    let running = RunningServer::read(data)?;
     let served = running.as_ref();
     let served = served.map(|running| running.fleet.display().to_string());
     let Some(location) = fleet.or(served).or_else(|| ProcessVariables.get(FLEET)) else {
@@ -48,6 +48,6 @@ pub(super) async fn read(fleet: Option<String>, data: &Path) -> anyhow::Result<K
         fleet: fleet.context("the fleet cannot be looked at")?,
         location,
         aws,
-        variables: Arc::new(Overlay(variables)),
+        variables: Arc::new(VariableOverrides(variables)),
     })
 }

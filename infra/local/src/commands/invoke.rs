@@ -13,8 +13,9 @@ use collector::{Collector, Job, JobKind, JobQueue, PlanPorts, QueueError};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
 
-use crate::files::Running;
-use crate::parts::{Overlay, Parts};
+use crate::backend::Backend;
+use crate::running_server::RunningServer;
+use crate::variables::VariableOverrides;
 
 const PLAN: &str = "plan";
 const COLLECT_BUCKET_SIZE: &str = "collect-bucket-size";
@@ -42,7 +43,7 @@ pub(crate) async fn run(
             functions().join(", ")
         );
     }
-    let running = Running::read(data)?;
+    let running = RunningServer::read(data)?;
     let configured = ProcessVariables.get(FLEET);
     let served = running
         .as_ref()
@@ -55,15 +56,15 @@ pub(crate) async fn run(
     let (stand_in, variables) = running.map_or((None, BTreeMap::new()), |running| {
         (running.aws, running.variables)
     });
-    let parts = Parts::open(
+    let backend = Backend::open(
         data,
         &fleet,
         stand_in.as_ref(),
-        Arc::new(Overlay(variables)),
+        Arc::new(VariableOverrides(variables)),
         EVERY,
     )
     .await?;
-    let response = call(function, event, &parts).await?;
+    let response = call(function, event, &backend).await?;
     println!("{}", serde_json::to_string_pretty(&response)?);
     Ok(ExitCode::SUCCESS)
 }
@@ -76,39 +77,40 @@ fn functions() -> Vec<&'static str> {
     functions
 }
 
-async fn call(function: &str, event: Value, parts: &Parts) -> anyhow::Result<Value> {
+async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result<Value> {
     let unknown_form = || format!("{function} does not understand this event");
     Ok(match function {
         PLAN => {
             let queue = Printed::default();
             let event = serde_json::from_value(event).with_context(unknown_form)?;
-            let (snapshots, writer) = (parts.snapshots(), parts.writer());
+            let (snapshots, writer) = (backend.snapshots(), backend.writer());
             let ports = PlanPorts {
-                fleet: &parts.fleet,
+                fleet: &backend.fleet,
                 snapshots: &snapshots,
                 writer: &writer,
-                aws: &parts.aws,
-                clock: &*parts.clock,
-                every: parts.every,
+                aws: &backend.aws,
+                clock: &*backend.clock,
+                every: backend.every,
             };
             collector::plan(&event, ports, &queue).await?;
             let messages = queue.0.into_inner().unwrap_or_else(PoisonError::into_inner);
             json!({"messages": messages})
         }
         COLLECT_BUCKET_SIZE => {
-            let collector = Collector::of_buckets(parts.collector_ports(), Arc::clone(&parts.aws));
+            let collector =
+                Collector::of_buckets(backend.collector_ports(), Arc::clone(&backend.aws));
             let event = serde_json::from_value(event).with_context(unknown_form)?;
             serde_json::to_value(collector.handle(event).await?)?
         }
         COLLECT_TABLE_SIZE => {
             let collector =
-                Collector::of_databases(parts.collector_ports(), parts.databases.clone());
+                Collector::of_databases(backend.collector_ports(), backend.databases.clone());
             let event = serde_json::from_value(event).with_context(unknown_form)?;
             serde_json::to_value(collector.handle(event).await?)?
         }
         _ => {
             let event = serde_json::from_value(event).with_context(unknown_form)?;
-            serde_json::to_value(parts.server(Vec::new()).handle(event).await)?
+            serde_json::to_value(backend.server(Vec::new()).handle(event).await)?
         }
     })
 }

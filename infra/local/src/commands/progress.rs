@@ -1,4 +1,4 @@
-//! A progress line on the terminal while a measurement runs, and sizes for people.
+//! A progress line on the terminal while a measurement runs.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -57,46 +57,6 @@ fn time_left(left: Option<u64>, rate: u64) -> String {
     }
 }
 
-/// Returns a size for people with the exact bytes behind it.
-pub(super) fn size(bytes: u64) -> String {
-    format!("{} ({} bytes)", HumanBytes(bytes), HumanCount(bytes))
-}
-
-/// Returns a count with thousands apart.
-pub(super) fn count(number: u64) -> String {
-    HumanCount(number).to_string()
-}
-
-/// Returns rows with their columns aligned: the first `texts` columns to the left, the others to the right.
-pub(super) fn table(rows: &[Vec<String>], texts: usize) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let separator = if column == 0 { "" } else { "  " };
-            let cell = if column < texts {
-                format!("{separator}{cell:<width$}")
-            } else {
-                format!("{separator}{cell:>width$}")
-            };
-            line.push_str(&cell);
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,15 +66,5 @@ mod tests {
         assert_eq!(time_left(Some(1_200_000), 10_000), ", about 2 minutes left");
         assert_eq!(time_left(None, 10_000), "");
         assert_eq!(time_left(Some(5), 0), "");
-    }
-
-    #[test]
-    fn columns_are_aligned_by_characters() {
-        let rows = [
-            vec!["naïve".to_owned(), "1".to_owned()],
-            vec!["x".to_owned(), "1,000".to_owned()],
-        ];
-
-        assert_eq!(table(&rows, 1), "naïve      1\nx      1,000\n");
     }
 }

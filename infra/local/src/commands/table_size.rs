@@ -19,7 +19,7 @@ use shared::snapshot::{
 };
 use url::Url;
 
-use super::{ENVIRONMENT, exit_code, progress, report_failure};
+use super::{ENVIRONMENT, exit_code, format, progress, report_failure};
 
 /// Variable that carries the password from the URL to the login.
 const PASSWORD: &str = "MRT_COMMAND_LINE_PASSWORD";
@@ -159,14 +159,14 @@ fn shares(size: &DatabaseSize) -> String {
     ];
     let known: Vec<_> = known
         .into_iter()
-        .filter_map(|(name, bytes)| Some(format!("{name} {}", progress::size(bytes?))))
+        .filter_map(|(name, bytes)| Some(format!("{name} {}", format::size(bytes?))))
         .collect();
     known.join(", ")
 }
 
 /// Returns a number, or a mark where it is not known.
 fn part(number: Option<u64>) -> String {
-    number.map_or_else(|| "?".to_owned(), progress::count)
+    number.map_or_else(|| "?".to_owned(), format::count)
 }
 
 fn readable(size: &DatabaseSize) -> String {
@@ -191,7 +191,7 @@ fn readable(size: &DatabaseSize) -> String {
             part(table.heap_bytes),
             part(table.toast_bytes),
             part(table.index_bytes),
-            format!("{}{mark}", progress::count(table.total_bytes)),
+            format!("{}{mark}", format::count(table.total_bytes)),
         ]);
     }
     let left_out = size.counted_tables().skip(READABLE_TABLES).count();
@@ -209,13 +209,13 @@ fn readable(size: &DatabaseSize) -> String {
             )
         })
         .collect();
-    let total = progress::size(size.total_bytes);
-    let tables = progress::count(size.summary().table_count);
+    let total = format::size(size.total_bytes);
+    let tables = format::count(size.summary().table_count);
     format!(
         "database {}: {total} ({}), {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
         size.database,
         shares(size),
-        progress::table(&rows, 2)
+        format::table(&rows, 2)
     )
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use url::Url;
 
-use crate::files::Running;
+use crate::running_server::RunningServer;
 
 /// Prints a token with these scopes, for these environments; all of them without.
 #[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
@@ -23,7 +23,7 @@ pub(crate) async fn run(
     scope: Option<&str>,
     environments: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let Some(running) = Running::read(data)? else {
+    let Some(running) = RunningServer::read(data)? else {
         bail!(
             "no server is running on {}: start one with mrt serve --demo",
             data.display()
@@ -52,7 +52,7 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn post(running: &Running, form: String) -> anyhow::Result<Value> {
+async fn post(running: &RunningServer, form: String) -> anyhow::Result<Value> {
     let url = Url::parse(&running.url)?;
     let address = url.socket_addrs(|| None)?;
     let stream = TcpStream::connect(&*address)

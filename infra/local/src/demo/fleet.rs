@@ -6,10 +6,7 @@ use anyhow::Context;
 
 use super::buckets::CONFIGURATION_BUCKET;
 use super::environments::{DemoEnvironment, ENVIRONMENTS};
-use super::seed::READER;
-
-/// Variable that holds the reading role's password.
-pub(super) const PASSWORD_VARIABLE: &str = "MRT_DEMO_DATABASE_PASSWORD";
+use super::reader::{PASSWORD_VARIABLE, READER};
 
 /// Writes `fleet.toml` into `folder` and returns its path.
 pub(super) fn write(folder: &Path, database_port: u16) -> anyhow::Result<PathBuf> {

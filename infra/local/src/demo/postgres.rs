@@ -3,11 +3,11 @@
 //! Never an existing server: its folder, port and password are its own, and a connection is only used after
 //! the server said that it serves this very folder.
 
-mod account;
-mod home;
+mod cluster_folder;
 mod process;
 mod programs;
 mod server;
+mod server_user;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
@@ -19,10 +19,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::Instant;
 
-use account::Account;
-use home::Home;
+use cluster_folder::ClusterFolder;
 use programs::Programs;
 use server::Server;
+use server_user::ServerUser;
 
 /// The cluster's superuser.
 const SUPERUSER: &str = "postgres";
@@ -49,16 +49,16 @@ impl Postgres {
     /// When PostgreSQL is not installed, or the server is not ready within [`READY_TIMEOUT`].
     pub(super) async fn start(demo: &Path) -> anyhow::Result<Self> {
         let programs = Programs::find()?;
-        let account = Account::find()?;
-        let home = Home::open(demo, &account)?;
-        server::end_leftover(&programs, &account, &home).await?;
-        let password = home::prepare(&programs, &account, &home, demo).await?;
+        let user = ServerUser::find()?;
+        let folder = ClusterFolder::open(demo, &user)?;
+        server::end_leftover(&programs, &user, &folder).await?;
+        let password = cluster_folder::prepare(&programs, &user, &folder, demo).await?;
         let log = demo.join("postgres.log");
         let log_file =
             File::create(&log).with_context(|| format!("could not create {}", log.display()))?;
         for attempt in 1..=PORT_ATTEMPTS {
             let port = free_port()?;
-            let server = Server::spawn(&programs, &account, &home, port, &log_file).await?;
+            let server = Server::spawn(&programs, &user, &folder, port, &log_file).await?;
             let mut started = Self {
                 server,
                 port,
@@ -143,7 +143,7 @@ impl Postgres {
 /// Returns why this machine cannot run the demo's PostgreSQL, `None` when it can.
 #[cfg(test)]
 pub(super) fn missing() -> Option<String> {
-    let found = Programs::find().and_then(|_| Account::find());
+    let found = Programs::find().and_then(|_| ServerUser::find());
     found.err().map(|error| format!("{error:#}"))
 }
 

@@ -2,18 +2,13 @@
 
 use anyhow::Context;
 use futures::future::try_join_all;
-use shared::fleet::{Auth, DatabaseTarget, Engine};
-use shared::location::AwsScope;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
 use uuid::Uuid;
 
 use super::environments::{DemoEnvironment, ENVIRONMENTS};
-use super::fleet::PASSWORD_VARIABLE;
 use super::postgres::Postgres;
-
-/// The role that reads; it has the rights of the API's own script and no other.
-pub(super) const READER: &str = "mrt_ro";
+use super::reader::{self, READER};
 
 const SESSION: &str = include_str!("seed/session.sql");
 const SCHEMA: &str = include_str!("seed/schema.sql");
@@ -62,22 +57,6 @@ pub(super) async fn prepare_session(
     Ok(())
 }
 
-/// Returns the login that the API's script of rights is for.
-fn reader_of(postgres: &Postgres, database: &str) -> DatabaseTarget {
-    DatabaseTarget {
-        environment: String::new(),
-        engine: Engine::Postgres,
-        host: "127.0.0.1".to_owned(),
-        port: postgres.port(),
-        name: database.to_owned(),
-        user: READER.to_owned(),
-        auth: Auth::Variable(PASSWORD_VARIABLE.to_owned()),
-        scope: AwsScope::default(),
-        server: None,
-        allocated_gib: None,
-    }
-}
-
 async fn reader_password(postgres: &Postgres) -> Result<String, sqlx::Error> {
     let mut admin = postgres.connect("postgres").await?;
     let exists: bool =
@@ -115,7 +94,7 @@ async fn seed_environment(
     if exists {
         // What is read may have grown since the database was made.
         let mut connection = postgres.connect(name).await?;
-        let grants = api::users::grants_script(&reader_of(postgres, name));
+        let grants = api::users::grants_script(&reader::target(postgres.port(), name));
         raw_sql(AssertSqlSafe(grants))
             .execute(&mut connection)
             .await?;
@@ -138,7 +117,7 @@ async fn seed_environment(
     for script in [SCHEMA, APP, ROWS, report, "ANALYZE"] {
         raw_sql(script).execute(&mut connection).await?;
     }
-    let grants = api::users::grants_script(&reader_of(postgres, &unfinished));
+    let grants = api::users::grants_script(&reader::target(postgres.port(), &unfinished));
     raw_sql(AssertSqlSafe(grants))
         .execute(&mut connection)
         .await?;

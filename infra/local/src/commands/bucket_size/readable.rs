@@ -5,7 +5,7 @@ use shared::snapshot::StorageMetrics;
 use shared::snapshot::bucket_size::{Objects, ResourceSize, Uploads};
 use shared::snapshot::{BucketSize, Measurement};
 
-use crate::commands::progress::{count, size, table};
+use crate::commands::format::{count, size, table};
 
 /// What is printed where there is no number.
 const NONE: &str = "-";

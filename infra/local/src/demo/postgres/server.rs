@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::account::Account;
-use super::home::Home;
+use super::cluster_folder::ClusterFolder;
 use super::process::{self, Process};
 use super::programs::Programs;
+use super::server_user::ServerUser;
 
 /// Seconds that `pg_ctl` waits for a fast shutdown: open transactions are rolled back, it takes 0.1 s.
 const STOP_SECONDS: &str = "10";
@@ -52,22 +52,22 @@ pub(super) struct Server {
     /// Its process.
     pub(super) process: Process,
     programs: Programs,
-    account: Account,
+    user: ServerUser,
     /// The folder that it serves.
     pub(super) cluster: PathBuf,
 }
 
 impl Server {
-    /// Starts a server of the cluster in `home` at `port`.
+    /// Starts a server of the cluster in `folder` at `port`.
     pub(super) async fn spawn(
         programs: &Programs,
-        account: &Account,
-        home: &Home,
+        user: &ServerUser,
+        folder: &ClusterFolder,
         port: u16,
         log: &File,
     ) -> anyhow::Result<Self> {
-        let cluster = home.cluster();
-        let mut command = account.tied_command(&programs.postgres(), home.folder());
+        let cluster = folder.cluster();
+        let mut command = user.tied_command(&programs.postgres(), folder.path());
         command
             .arg("-D")
             .arg(&cluster)
@@ -80,7 +80,7 @@ impl Server {
         Ok(Self {
             process: Process::spawn(command).await?,
             programs: programs.clone(),
-            account: account.clone(),
+            user: user.clone(),
             cluster,
         })
     }
@@ -90,12 +90,10 @@ impl Server {
         if self.process.exit_status().is_some() {
             return Ok(());
         }
-        let stopping = stop_command(&self.programs, &self.account, &self.cluster, "fast");
+        let stopping = stop_command(&self.programs, &self.user, &self.cluster, "fast");
         if let Err(error) = process::run(stopping, STOP_TIMEOUT).await {
             tracing::warn!(error = %format!("{error:#}"), "the demo's PostgreSQL did not stop when asked, it is killed");
-            let mut kill = self
-                .account
-                .command(&self.programs.pg_ctl(), Path::new("/"));
+            let mut kill = self.user.command(&self.programs.pg_ctl(), Path::new("/"));
             kill.args(["kill", "KILL"])
                 .arg(self.process.id().to_string());
             process::run(kill, KILL_TIMEOUT).await?;
@@ -114,15 +112,15 @@ impl Drop for Server {
     /// Asks a server that nobody stopped to stop: its start was given up half-way.
     fn drop(&mut self) {
         if self.process.exit_status().is_none() {
-            let mut command = stop_command(&self.programs, &self.account, &self.cluster, "fast");
+            let mut command = stop_command(&self.programs, &self.user, &self.cluster, "fast");
             // Not waited for: the process that waits for the server sees it end.
             let _asked = command.arg("--no-wait").spawn();
         }
     }
 }
 
-fn stop_command(programs: &Programs, account: &Account, cluster: &Path, mode: &str) -> Command {
-    let mut command = account.command(&programs.pg_ctl(), Path::new("/"));
+fn stop_command(programs: &Programs, user: &ServerUser, cluster: &Path, mode: &str) -> Command {
+    let mut command = user.command(&programs.pg_ctl(), Path::new("/"));
     command.args([
         "stop",
         "--silent",
@@ -138,10 +136,10 @@ fn stop_command(programs: &Programs, account: &Account, cluster: &Path, mode: &s
 /// Ends a server that an earlier run left on the same folder.
 pub(super) async fn end_leftover(
     programs: &Programs,
-    account: &Account,
-    home: &Home,
+    user: &ServerUser,
+    folder: &ClusterFolder,
 ) -> anyhow::Result<()> {
-    let cluster = home.cluster();
+    let cluster = folder.cluster();
     let lock = cluster.join("postmaster.pid");
     let Some(pid) = process::pid_in(&lock)? else {
         return Ok(());
@@ -155,11 +153,11 @@ pub(super) async fn end_leftover(
         process.id = pid,
         "stopping a PostgreSQL that an earlier demo left"
     );
-    let fast = stop_command(programs, account, &cluster, "fast");
+    let fast = stop_command(programs, user, &cluster, "fast");
     if process::run(fast, STOP_TIMEOUT).await.is_ok() {
         return Ok(());
     }
-    let immediate = stop_command(programs, account, &cluster, "immediate");
+    let immediate = stop_command(programs, user, &cluster, "immediate");
     process::run(immediate, STOP_TIMEOUT)
         .await
         .with_context(|| {

@@ -14,7 +14,7 @@ const TIE: &str = "setpriv";
 
 /// The user of PostgreSQL's processes.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(super) struct ServerUser {
     /// User and group to switch to; `None` when they run as whoever we are.
     switch: Option<Ids>,
     /// Whether [`TIE`] can be used.
@@ -30,7 +30,7 @@ pub(super) struct Ids {
     pub(super) group: u32,
 }
 
-impl Account {
+impl ServerUser {
     /// Finds out who we are and whom PostgreSQL can run as.
     ///
     /// # Errors
@@ -173,11 +173,11 @@ mod tests {
                 .unwrap();
         };
         let (user, group) = (u32::MAX - 1, u32::MAX - 1);
-        let other = Account {
+        let other = ServerUser {
             switch: Some(Ids { user, group }),
             can_tie: false,
         };
-        let own = Account {
+        let own = ServerUser {
             switch: None,
             can_tie: false,
         };

@@ -1,6 +1,5 @@
-//! What `serve` and `invoke` are put together from: the production parts over this machine's edges.
+//! What `serve` and `invoke` are put together from: the production backend over this machine's edges.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use api::routes::{self, Ports, ROUTES};
 use collector::collect::CollectorPorts;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
-use shared::config::{DATABASE_CA_FILE, ProcessVariables, Reader, Variables};
+use shared::config::{DATABASE_CA_FILE, Reader, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
 use shared::location::Location;
@@ -20,26 +19,14 @@ use shared::secrets::Secrets;
 use shared::store::{SnapshotReader, SnapshotWriter};
 use shared::telemetry::Metrics;
 
-use crate::files::StandIn;
+use crate::running_server::AwsStandIn;
 use crate::sqlite::SqliteStore;
 
 /// File of the snapshot store in the data folder.
 const STORE_FILE: &str = "mrt.db";
 
-/// Variables of a running demo, then those of the process.
-pub(crate) struct Overlay(pub(crate) BTreeMap<String, String>);
-
-impl Variables for Overlay {
-    fn get(&self, name: &str) -> Option<String> {
-        self.0
-            .get(name)
-            .cloned()
-            .or_else(|| ProcessVariables.get(name))
-    }
-}
-
 /// Everything that stands behind the gateway and the schedule.
-pub(crate) struct Parts {
+pub(crate) struct Backend {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) fleet: Arc<FleetSource>,
     pub(crate) store: Arc<SqliteStore>,
@@ -51,12 +38,12 @@ pub(crate) struct Parts {
     retention: Duration,
 }
 
-impl Parts {
+impl Backend {
     /// Opens the store in `data` and prepares everything else; reads no target yet.
     pub(crate) async fn open(
         data: &Path,
         fleet: &str,
-        stand_in: Option<&StandIn>,
+        stand_in: Option<&AwsStandIn>,
         variables: Arc<dyn Variables>,
         every: Duration,
     ) -> anyhow::Result<Self> {

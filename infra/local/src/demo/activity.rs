@@ -22,15 +22,15 @@ use super::postgres::{self, Postgres};
 use super::random::Random;
 use super::seed;
 
-/// Time between two moves; `movement/tick.sql` counts on it.
+/// Time between two moves; `activity/tick.sql` counts on it.
 const EVERY: Duration = Duration::from_secs(3);
 /// Longest wait for a move under way when the demo stops; one takes some milliseconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Files in one growing folder before the older half is cleaned up: half an hour's or more.
 const MOST_FILES: usize = 400;
 
-const START: &str = include_str!("movement/start.sql");
-const TICK: &str = include_str!("movement/tick.sql");
+const START: &str = include_str!("activity/start.sql");
+const TICK: &str = include_str!("activity/tick.sql");
 
 /// A folder that files come to.
 #[derive(Debug)]
@@ -76,12 +76,12 @@ const fn growing(
 
 /// The running movement.
 #[derive(Debug)]
-pub(super) struct Movement {
+pub(super) struct Activity {
     stop: watch::Sender<bool>,
     moving: JoinHandle<()>,
 }
 
-impl Movement {
+impl Activity {
     /// Starts to move the files below `buckets` and the rows in `postgres`.
     pub(super) fn start(buckets: &Path, postgres: &Postgres) -> Self {
         let (stop, stopped) = watch::channel(false);

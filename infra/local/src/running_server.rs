@@ -1,49 +1,21 @@
-//! Files in the data folder: secrets that only their owner reads, and the note of a running server.
+//! How other commands find a running server: a lock and a description in the data folder.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::secret_file::write_secret;
+
 const RUNNING_FILE: &str = "running.json";
 const LOCK_FILE: &str = "lock";
 
-/// Writes `text` into `path` so that only the owner can read it.
-pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    written
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("could not write {}", path.display()))
-}
-
-/// Returns the text of `path`, writing what `make` returns when it is not there.
-pub(crate) fn load_or_make_secret(
-    path: &Path,
-    make: impl FnOnce() -> anyhow::Result<String>,
-) -> anyhow::Result<String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let text = make()?;
-            write_secret(path, &text)?;
-            Ok(text)
-        }
-        Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
-    }
-}
-
 /// How the other commands reach a running server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Running {
+pub(crate) struct RunningServer {
     /// URL of the gateway.
     pub(crate) url: String,
     /// Process id of the server.
@@ -55,20 +27,20 @@ pub(crate) struct Running {
     /// The fleet file that it serves.
     pub(crate) fleet: PathBuf,
     /// Stand-in for AWS, in the demo.
-    pub(crate) aws: Option<StandIn>,
+    pub(crate) aws: Option<AwsStandIn>,
     /// Variables that its fleet file names.
     pub(crate) variables: BTreeMap<String, String>,
 }
 
 /// A stand-in for AWS and its key pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StandIn {
+pub(crate) struct AwsStandIn {
     pub(crate) endpoint: String,
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
 }
 
-impl Running {
+impl RunningServer {
     /// Leaves the note in `data`.
     pub(crate) fn write(&self, data: &Path) -> anyhow::Result<()> {
         write_secret(
@@ -136,33 +108,12 @@ fn try_lock(data: &Path) -> anyhow::Result<Option<File>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
-
-    #[test]
-    fn a_secret_is_made_once_and_for_its_owner_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-
-        assert_eq!(
-            load_or_make_secret(&path, || Ok("first".into())).unwrap(),
-            "first"
-        );
-        assert_eq!(
-            load_or_make_secret(&path, || Ok("second".into())).unwrap(),
-            "first"
-        );
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-    }
 
     #[test]
     fn a_note_is_believed_only_while_its_server_runs() {
         let folder = tempfile::tempdir().unwrap();
-        let note = Running {
+        let note = RunningServer {
             url: "http://127.0.0.1:8080".into(),
             pid: 1,
             client_id: "c".into(),
@@ -174,7 +125,7 @@ mod tests {
         let server = lock(folder.path()).unwrap();
         note.write(folder.path()).unwrap();
 
-        assert_eq!(Running::read(folder.path()).unwrap(), Some(note));
+        assert_eq!(RunningServer::read(folder.path()).unwrap(), Some(note));
         assert!(
             lock(folder.path())
                 .unwrap_err()
@@ -182,6 +133,6 @@ mod tests {
                 .contains("another mrt serve is running")
         );
         drop(server);
-        assert_eq!(Running::read(folder.path()).unwrap(), None);
+        assert_eq!(RunningServer::read(folder.path()).unwrap(), None);
     }
 }

@@ -1,8 +1,8 @@
 //! The cluster's folder: where it is, who owns it, and making the cluster in it.
 
-use std::fs::{DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use anyhow::{Context, ensure};
 use aws_lc_rs::digest;
 use uuid::Uuid;
 
-use super::account::{Account, Ids};
 use super::programs::Programs;
+use super::server_user::{Ids, ServerUser};
 use super::{SUPERUSER, process};
+use crate::secret_file::write_secret;
 
 /// Longest wait for a new cluster, which takes 0.7 s on an SSD.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,47 +27,47 @@ const UNFINISHED: &str = "cluster.unfinished-";
 
 /// The folder that holds the cluster and belongs to the server's user alone.
 #[derive(Debug)]
-pub(super) struct Home {
-    folder: PathBuf,
+pub(super) struct ClusterFolder {
+    path: PathBuf,
 }
 
-impl Home {
+impl ClusterFolder {
     /// Opens `demo/postgres`, or a folder in `/tmp` named after it when the server's user cannot reach it.
-    pub(super) fn open(demo: &Path, account: &Account) -> anyhow::Result<Self> {
+    pub(super) fn open(demo: &Path, user: &ServerUser) -> anyhow::Result<Self> {
         let demo = demo
             .canonicalize()
             .with_context(|| format!("there is no folder {}", demo.display()))?;
         let mut folder = demo.join("postgres");
-        if !account.can_reach(&folder) {
+        if !user.can_reach(&folder) {
             folder = reachable_folder(&folder);
             let note = demo.join(LOCATION);
             std::fs::write(&note, format!("{}\n", folder.display()))
                 .with_context(|| format!("could not write {}", note.display()))?;
         }
-        private_folder(&folder, account.switched_ids())
+        private_folder(&folder, user.switched_ids())
             .with_context(|| format!("{} is no private folder of the demo", folder.display()))?;
-        Ok(Self { folder })
+        Ok(Self { path: folder })
     }
 
-    /// Returns the folder.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    /// Returns its path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns the folder of the cluster in it.
     pub(super) fn cluster(&self) -> PathBuf {
-        self.folder.join("cluster")
+        self.path.join("cluster")
     }
 }
 
 /// Returns the superuser's password; makes the cluster first unless there is one that `programs` can run.
 pub(super) async fn prepare(
     programs: &Programs,
-    account: &Account,
-    home: &Home,
+    user: &ServerUser,
+    folder: &ClusterFolder,
     demo: &Path,
 ) -> anyhow::Result<String> {
-    let cluster = home.cluster();
+    let cluster = folder.cluster();
     let password_file = demo.join("postgres.password");
     let version = std::fs::read_to_string(cluster.join("PG_VERSION")).unwrap_or_default();
     if version.trim() == programs.major.to_string()
@@ -83,16 +84,19 @@ pub(super) async fn prepare(
         );
     }
     remove_folder(&cluster)?;
-    remove_unfinished(home.folder());
-    let unfinished = home
-        .folder()
+    remove_unfinished(folder.path());
+    let unfinished = folder
+        .path()
         .join(format!("{UNFINISHED}{}", Uuid::new_v4()));
     let password = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    write_secret(&password_file, &password, None)?;
-    let handed_over = home.folder().join("password");
-    write_secret(&handed_over, &password, account.switched_ids())?;
+    write_secret(&password_file, &password)?;
+    let handed_over = folder.path().join("password");
+    write_secret(&handed_over, &password)?;
+    if let Some(owner) = user.switched_ids() {
+        give_away(&handed_over, owner)?;
+    }
 
-    let mut initdb = account.command(&programs.initdb(), home.folder());
+    let mut initdb = user.command(&programs.initdb(), folder.path());
     initdb
         .args([
             "--username",
@@ -189,28 +193,6 @@ fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a file that only its owner can read.
-fn write_secret(file: &Path, secret: &str, owner: Option<Ids>) -> anyhow::Result<()> {
-    let write = || -> io::Result<()> {
-        match std::fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        let mut written = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file)?;
-        written.write_all(secret.as_bytes())?;
-        match owner {
-            Some(owner) => lchown(file, Some(owner.user), Some(owner.group)),
-            None => Ok(()),
-        }
-    };
-    write().with_context(|| format!("could not write {}", file.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,17 +217,5 @@ mod tests {
         std::os::unix::fs::symlink("/", &link).unwrap();
 
         assert!(private_folder(&link, None).is_err());
-    }
-
-    #[test]
-    fn a_secret_is_readable_for_its_owner_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("secret");
-
-        write_secret(&file, "first", None).unwrap();
-        write_secret(&file, "second", None).unwrap();
-
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "second");
-        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
     }
 }
