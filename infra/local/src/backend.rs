@@ -1,4 +1,4 @@
-//! What `serve` and `invoke` are put together from: the production backend over this machine's edges.
+//! The backend of `serve` and `invoke`: the production components, with SQLite as the store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::sqlite::SqliteStore;
 /// File of the snapshot store in the data folder.
 const STORE_FILE: &str = "mrt.db";
 
-/// Everything that stands behind the gateway and the schedule.
+/// Everything behind the gateway and the schedule.
 pub(crate) struct Backend {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) fleet: Arc<FleetSource>,
@@ -39,7 +39,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Opens the store in `data` and prepares everything else; reads no target yet.
+    /// Opens the store in `data` and creates the clients. Connects to no target.
     pub(crate) async fn open(
         data: &Path,
         fleet: &str,
@@ -104,17 +104,17 @@ impl Backend {
         )
     }
 
-    /// Returns what is known of targets.
+    /// Returns the reader of the snapshot store.
     pub(crate) fn snapshots(&self) -> SnapshotReader {
         SnapshotReader::new(self.store.clone())
     }
 
-    /// Returns the writing half of the snapshot store.
+    /// Returns the writer of the snapshot store.
     pub(crate) fn writer(&self) -> SnapshotWriter {
         SnapshotWriter::new(self.store.clone(), self.retention)
     }
 
-    /// Returns what collectors need.
+    /// Returns the dependencies of collectors.
     pub(crate) fn collector_ports(&self) -> CollectorPorts {
         CollectorPorts {
             fleet: Arc::clone(&self.fleet),

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use collector::MeasureError;
 use shared::snapshot::Completeness;
 
-/// Environment that a one-shot measurement is shown under: it belongs to none of a fleet.
+/// Environment of one-shot measurements, which belong to no fleet.
 const ENVIRONMENT: &str = "command-line";
 
 /// Returns the exit code of a measurement: 0 complete, 3 partial.
@@ -27,11 +27,11 @@ fn exit_code(completeness: Completeness) -> ExitCode {
 }
 
 /// Reports a failed measurement and returns its exit code, 1.
-#[expect(clippy::print_stderr, reason = "the answer to a person")]
+#[expect(clippy::print_stderr, reason = "the output of the command")]
 fn report_failure(what: &str, error: &MeasureError) -> ExitCode {
     eprintln!("mrt: {what}: {} ({})", error.reason, error.code);
     if let Some(source) = std::error::Error::source(error) {
-        tracing::debug!(error = %shared::telemetry::error_chain(source), "what the library said");
+        tracing::debug!(error = %shared::telemetry::error_chain(source), "cause of the failure");
     }
     ExitCode::FAILURE
 }

@@ -1,8 +1,8 @@
-//! The demo: an S3 server over a folder and a private PostgreSQL, both real, with data that keeps moving.
+//! The demo: a real S3 server over a folder and a real, private PostgreSQL, with data that keeps changing.
 //!
-//! `mrt serve --demo` starts it, reads its fleet file and stops it. Everything is below `<data>/demo/`:
-//! `buckets/` (a folder for each bucket), `postgres/` and `postgres.log`, `fleet.toml`. What reads them is the
-//! same code that reads AWS; nothing here knows of collectors or endpoints.
+//! `mrt serve --demo` starts it, reads its fleet file and stops it. All files are in `<data>/demo/`: `buckets/` (a
+//! folder for each bucket), `postgres/`, `postgres.log` and `fleet.toml`. The production code reads them as it reads
+//! AWS; the demo knows nothing about collectors or endpoints.
 
 mod activity;
 mod buckets;
@@ -31,42 +31,42 @@ use activity::Activity;
 use objects::ObjectServer;
 use postgres::Postgres;
 
-/// Longest wait for another demo to let go of the folder: one that was ended a moment ago does so in 0.2 s.
+/// Longest wait for another demo to release the folder. A demo that was just stopped does so within 0.2 s.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two attempts to lock.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
-/// Everything that the demo runs, and how to reach it. Holds secrets, so it cannot be printed.
+/// A running demo, and how to reach it. Has no `Debug` because it contains secrets.
 pub(crate) struct Demo {
-    /// The fleet file, written anew at each start because ports change.
+    /// Fleet file. Each start writes it again because the ports change.
     pub(crate) fleet_path: PathBuf,
-    /// Folder with a folder for each bucket: a file dropped into one is an object at once.
+    /// Contains a folder for each bucket. A file in such a folder is an object of the bucket.
     pub(crate) buckets_path: PathBuf,
-    /// URL of the S3 server, which wants bucket names in the path.
+    /// URL of the S3 server, which expects bucket names in the path.
     pub(crate) s3_endpoint: String,
     /// Access key of the S3 server.
     pub(crate) access_key: String,
     /// Secret key of the S3 server, new at each start.
     pub(crate) secret_key: String,
-    /// The database password that the fleet file names, new at each start, and the deployment's key, which stays:
-    /// a user's pseudonym is the same tomorrow.
+    /// The database password that the fleet file refers to, which is new at each start, and the deployment key, which
+    /// is kept so that pseudonyms of users stay the same.
     pub(crate) variables: BTreeMap<String, String>,
     activity: Activity,
     objects: ObjectServer,
     postgres: Postgres,
-    /// Held until everything has ended.
+    /// Released when the demo is dropped.
     _lock: File,
 }
 
 impl Demo {
-    /// Starts everything below `data/demo/`, making what is not there yet.
+    /// Starts the demo in `data/demo/`, and creates what does not exist yet.
     ///
-    /// Takes some seconds the first time and one later on.
+    /// Takes some seconds the first time, and one second later.
     ///
     /// # Errors
     ///
-    /// A sentence for the person at the terminal: PostgreSQL is not installed, another demo uses the folder,
-    /// or what could not be started. Nothing keeps running then.
+    /// PostgreSQL is not installed, another demo uses the folder, or something could not be started. No process is left
+    /// running.
     pub(crate) async fn start(data: &Path) -> anyhow::Result<Self> {
         let folder = data.join("demo");
         std::fs::create_dir_all(&folder)
@@ -85,7 +85,7 @@ impl Demo {
         let (password, fleet_path) = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => {
-                // The reason of the failed start says more than one of a failed stop.
+                // The error of the start matters more than an error of the stop.
                 let _stopped = postgres.stop().await;
                 return Err(error);
             }
@@ -107,13 +107,13 @@ impl Demo {
         })
     }
 
-    /// Ends everything that was started; the data stay for the next start.
+    /// Stops everything. The data stay for the next start.
     ///
-    /// Takes 0.2 s as a rule and 20 s at the very most.
+    /// Usually takes 0.2 s, at most 20 s.
     ///
     /// # Errors
     ///
-    /// When PostgreSQL does not end even when killed.
+    /// If PostgreSQL does not end even when it is killed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.activity.stop().await;
         self.objects.stop().await;
@@ -121,13 +121,13 @@ impl Demo {
     }
 }
 
-/// Returns the key in `folder`, a new one when there is none yet.
+/// Returns the key in `folder`, and creates it the first time.
 fn deployment_key(folder: &Path) -> anyhow::Result<String> {
     let path = folder.join("deployment.key");
     load_or_create_secret(&path, || Ok(Uuid::new_v4().simple().to_string()))
 }
 
-/// Makes sure that this is the only demo in `folder`, for as long as the result lives.
+/// Locks `folder` for one demo until the returned file is closed.
 async fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
     let file =

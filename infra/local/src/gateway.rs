@@ -1,7 +1,7 @@
-//! The HTTP server that stands where API Gateway and Cognito stand in AWS.
+//! The HTTP server that replaces API Gateway and Cognito's endpoints in local mode.
 //!
-//! It knows routes and scopes, checks tokens and turns requests into gateway events; the answers are the
-//! production handlers'. Plain HTTP on this machine only.
+//! Checks tokens and scopes, and passes requests to the production handlers as gateway events. Plain HTTP, loopback
+//! only.
 
 mod event;
 
@@ -31,20 +31,20 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::identity::{Identity, POOL};
+use crate::identity::{ClientCredentials, Identity, POOL};
 
-/// Longest time for one request: API Gateway's integration time-out.
+/// Longest time for one request: the integration time-out of API Gateway.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(29);
 /// Longest wait for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long open requests may go on after the stop.
+/// How long open requests may continue after the stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Largest token request.
+/// Largest body of a token request.
 const FORM_LIMIT_BYTES: usize = 64 * 1024;
-/// Ports that are tried after the wanted one.
+/// Number of ports to try after the requested one.
 const PORTS_TRIED: u16 = 100;
 
-/// Everything that a request can reach.
+/// Serves the API and the token endpoints.
 pub(crate) struct Gateway {
     server: Server,
     identity: Identity,
@@ -52,17 +52,20 @@ pub(crate) struct Gateway {
     allowed_origins: Vec<String>,
 }
 
-/// Binds `wanted`, or the next free port of it when `may_move`.
+/// Binds `requested`, or the next free port after it if `may_change_port`.
 ///
 /// # Errors
 ///
-/// When no port is free or the address is not of this machine.
-pub(crate) async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener> {
+/// When no port is free, or the address is not a loopback address.
+pub(crate) async fn bind(
+    requested: SocketAddr,
+    may_change_port: bool,
+) -> anyhow::Result<TcpListener> {
     anyhow::ensure!(
-        wanted.ip().is_loopback(),
-        "{wanted} is not of this machine: local mode listens on 127.0.0.1 only"
+        requested.ip().is_loopback(),
+        "{requested} is not a loopback address: local mode listens on 127.0.0.1 only"
     );
-    let mut address = wanted;
+    let mut address = requested;
     loop {
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),
@@ -71,8 +74,8 @@ pub(crate) async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<T
                 let next = address
                     .port()
                     .checked_add(1)
-                    .filter(|port| *port <= wanted.port().saturating_add(PORTS_TRIED));
-                match next.filter(|_| is_taken && may_move) {
+                    .filter(|port| *port <= requested.port().saturating_add(PORTS_TRIED));
+                match next.filter(|_| is_taken && may_change_port) {
                     Some(port) => address.set_port(port),
                     None => {
                         return Err(error)
@@ -85,7 +88,7 @@ pub(crate) async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<T
 }
 
 impl Gateway {
-    /// Returns a gateway before `server`; `url` is its own.
+    /// Returns a gateway in front of `server`; `url` is its own URL.
     pub(crate) fn new(
         server: Server,
         identity: Identity,
@@ -121,7 +124,7 @@ impl Gateway {
                     .header_read_timeout(HEAD_TIMEOUT);
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 let mut connection = std::pin::pin!(connection);
-                // A client that breaks off is its own affair.
+                // Errors of a connection concern its client only.
                 tokio::select! {
                     _ = connection.as_mut() => return,
                     _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
@@ -131,7 +134,7 @@ impl Gateway {
             while connections.try_join_next().is_some() {}
         }
         let finished = async { while connections.join_next().await.is_some() {} };
-        // What is still open after the time-out is dropped with the set.
+        // Dropping the set closes the connections that are still open.
         let _ = tokio::time::timeout(STOP_TIMEOUT, finished).await;
     }
 
@@ -156,11 +159,11 @@ impl Gateway {
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, answering).await;
         Ok(answer.unwrap_or_else(|_| {
             let problem = Problem::unavailable("no answer within the gateway's time-out");
-            refuse(&event::request_id(), &problem)
+            problem_response(&event::request_id(), &problem)
         }))
     }
 
-    /// Passes a request on to its handler, when its token allows.
+    /// Calls the handler of a request that its token allows.
     async fn call(
         &self,
         headers: HeaderMap,
@@ -173,31 +176,34 @@ impl Gateway {
             origin.filter(|origin| self.allowed_origins.iter().any(|allowed| allowed == origin));
         let Some(route) = ROUTES.iter().find(|route| route.path == path) else {
             return self.with_origin(
-                refuse(&id, &Problem::not_found("such path")),
+                problem_response(&id, &Problem::not_found("such path")),
                 allowed_origin,
             );
         };
-        // Pre-flight requests carry no token, so the gateway asks for none.
+        // Preflight requests have no token.
         let claims = if request.method() == Method::OPTIONS {
             None
         } else {
             match self.authorize(route, &headers) {
                 Ok(claims) => claims,
-                Err(problem) => return self.with_origin(refuse(&id, &problem), allowed_origin),
+                Err(problem) => {
+                    return self.with_origin(problem_response(&id, &problem), allowed_origin);
+                }
             }
         };
-        let event = event::of_request(request, route, claims.as_ref(), &id);
+        let event = event::from_request(request, route, claims.as_ref(), &id);
         match event::call(&self.server, event).await {
             Ok(response) => response,
             Err(error) => {
-                tracing::error!(error = %error, "a gateway event or its answer has a form that production does not know");
-                refuse(&id, &Problem::internal(error.to_string()))
+                tracing::error!(error = %error, "production code could not decode the gateway event or encode the response");
+                problem_response(&id, &Problem::internal(error.to_string()))
             }
         }
     }
 
-    /// Returns the claims of a good token, as API Gateway's Cognito authorizer does: without the route's
-    /// scope it is 401 like any other bad token.
+    /// Returns the claims of a valid token.
+    ///
+    /// Like API Gateway's Cognito authorizer, answers 401 to a token without the route's scope.
     fn authorize(
         &self,
         route: &Route,
@@ -246,7 +252,7 @@ impl Gateway {
             );
         }
         let basic = basic_credentials(request.headers());
-        let refused = |reason: &str| {
+        let error_response = |reason: &str| {
             let status = if reason == "invalid_client" {
                 StatusCode::UNAUTHORIZED
             } else {
@@ -258,27 +264,29 @@ impl Gateway {
             .collect()
             .await
         else {
-            return refused("invalid_request");
+            return error_response("invalid_request");
         };
         let bytes = body.to_bytes();
         let form: BTreeMap<String, String> =
             url::form_urlencoded::parse(&bytes).into_owned().collect();
         match self.identity.token(&form, basic) {
             Ok(token) => json(StatusCode::OK, &token),
-            Err(refusal) => refused(refusal.as_str()),
+            Err(error) => error_response(error.as_str()),
         }
     }
 }
 
-fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
+fn basic_credentials(headers: &HeaderMap) -> Option<ClientCredentials> {
     let encoded = headers
         .get(AUTHORIZATION)?
         .to_str()
         .ok()?
         .strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    text.split_once(':')
-        .map(|(id, secret)| (id.to_owned(), secret.to_owned()))
+    text.split_once(':').map(|(id, secret)| ClientCredentials {
+        id: id.to_owned(),
+        secret: secret.to_owned(),
+    })
 }
 
 fn json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
@@ -291,16 +299,16 @@ fn json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
         .unwrap_or_default()
 }
 
-/// Returns the gateway's own refusal, in the same form as the handlers' problems.
-fn refuse(id: &str, problem: &Problem) -> Response<Full<Bytes>> {
+/// Returns a problem of the gateway itself, in the form of the handlers' problems.
+fn problem_response(id: &str, problem: &Problem) -> Response<Full<Bytes>> {
     let request = ApiRequest {
         id: id.to_owned(),
         ..ApiRequest::default()
     };
-    let refusal = ApiResponse::from_problem(&request, problem);
-    let mut response = Response::builder().status(refusal.status);
-    for (name, value) in &refusal.headers {
+    let answer = ApiResponse::from_problem(&request, problem);
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
         response = response.header(*name, value);
     }
-    response.body(Full::from(refusal.body)).unwrap_or_default()
+    response.body(Full::from(answer.body)).unwrap_or_default()
 }

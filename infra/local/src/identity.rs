@@ -1,7 +1,7 @@
-//! The development issuer: tokens in the shape of a Cognito user pool, for the gateway of this machine.
+//! The development issuer: tokens in the form of a Cognito user pool, for the local gateway.
 //!
-//! RS256 access tokens by client credentials, JWKS and discovery. The key lives in the data folder, so that
-//! tokens outlive a restart. Not for anything but this machine: whoever reads the folder can make tokens.
+//! Issues RS256 access tokens for client credentials; serves JWKS and discovery. The key is kept in the data folder, so
+//! tokens survive a restart. For one machine only: anyone who can read the folder can create tokens.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,11 +22,18 @@ use crate::secret_file::load_or_create_secret;
 
 /// Name of the user pool, the last part of the issuer.
 pub(crate) const POOL: &str = "local_mrt";
-/// Life of a token: Cognito's default.
-const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+/// Lifetime of a token: Cognito's default.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 const CLIENT_ID: &str = "mrt-development";
 const KEY_FILE: &str = "issuer.pem";
 const SECRET_FILE: &str = "client_secret";
+
+/// Id and secret of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClientCredentials {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
 
 /// Issues and verifies tokens.
 pub(crate) struct Identity {
@@ -40,16 +47,16 @@ pub(crate) struct Identity {
     clock: Arc<dyn Clock>,
 }
 
-/// Why a token request was refused, in the words of RFC 6749.
+/// Error codes of RFC 6749 for token requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenError {
-    /// The grant type is not client credentials.
+    /// A grant type other than client credentials.
     UnsupportedGrantType,
     /// Unknown client or wrong secret.
     InvalidClient,
     /// A scope that does not exist.
     InvalidScope,
-    /// Anything else about the request.
+    /// Any other error in the request.
     InvalidRequest,
 }
 
@@ -65,7 +72,7 @@ impl TokenError {
 }
 
 impl Identity {
-    /// Loads the issuer of `data`, making its key the first time. `url` is the gateway's own.
+    /// Loads the issuer's key from `data`, and creates it the first time. `url` is the gateway's.
     pub(crate) fn load(
         data: &Path,
         url: &str,
@@ -105,17 +112,20 @@ impl Identity {
         })
     }
 
-    /// Returns id and secret of the machine client.
-    pub(crate) fn client(&self) -> (&'static str, &str) {
-        (CLIENT_ID, &self.client_secret)
+    /// Returns the credentials of the machine client.
+    pub(crate) fn client(&self) -> ClientCredentials {
+        ClientCredentials {
+            id: CLIENT_ID.to_owned(),
+            secret: self.client_secret.clone(),
+        }
     }
 
-    /// Returns the key set that verifies our tokens.
+    /// Returns the key set that verifies the tokens.
     pub(crate) fn key_set(&self) -> Value {
         json!({"keys": [self.public_key]})
     }
 
-    /// Returns the discovery document; `url` is the gateway's own.
+    /// Returns the discovery document; `url` is the gateway's.
     pub(crate) fn discovery(&self, url: &str) -> Value {
         json!({
             "issuer": self.issuer,
@@ -128,14 +138,14 @@ impl Identity {
         })
     }
 
-    /// Answers a token request: the form's fields, and client id and secret of a Basic header.
+    /// Answers a token request with the fields of `form` and the credentials of a Basic header.
     ///
-    /// Without `scope` the token has all scopes, as Cognito's has. `aws_client_metadata`, a JSON object, may
-    /// hold `environments`: a deployment's pre-token function turns that into the claim that limits a token.
+    /// Without `scope` the token has all scopes, as Cognito's has. The JSON object in `aws_client_metadata` may
+    /// contain `environments`: a deployment's pre-token function turns it into the claim that limits a token.
     pub(crate) fn token(
         &self,
         form: &BTreeMap<String, String>,
-        basic: Option<(String, String)>,
+        basic: Option<ClientCredentials>,
     ) -> Result<Value, TokenError> {
         let field = |name: &str| form.get(name).map(String::as_str);
         if field("grant_type") != Some("client_credentials") {
@@ -143,9 +153,12 @@ impl Identity {
         }
         let posted = field("client_id")
             .zip(field("client_secret"))
-            .map(|(id, secret)| (id.to_owned(), secret.to_owned()));
+            .map(|(id, secret)| ClientCredentials {
+                id: id.to_owned(),
+                secret: secret.to_owned(),
+            });
         let client = basic.or(posted).ok_or(TokenError::InvalidClient)?;
-        if (client.0.as_str(), client.1.as_str()) != self.client() {
+        if client != self.client() {
             return Err(TokenError::InvalidClient);
         }
         let scope = field("scope").filter(|scope| !scope.is_empty());
@@ -168,20 +181,20 @@ impl Identity {
             .sign(&self.claims(&scopes.join(" "), environments))
             .map_err(|_| TokenError::InvalidRequest)?;
         Ok(
-            json!({"access_token": token, "expires_in": TOKEN_LIFE.as_secs(), "token_type": "Bearer"}),
+            json!({"access_token": token, "expires_in": TOKEN_LIFETIME.as_secs(), "token_type": "Bearer"}),
         )
     }
 
     fn claims(&self, scope: &str, environments: Option<String>) -> Map<String, Value> {
         let now = self.clock.now().timestamp();
-        let life = i64::try_from(TOKEN_LIFE.as_secs()).unwrap_or(3600);
+        let lifetime = i64::try_from(TOKEN_LIFETIME.as_secs()).unwrap_or(3600);
         let mut claims = Map::from_iter([
             ("sub".to_owned(), json!(CLIENT_ID)),
             ("token_use".to_owned(), json!("access")),
             ("scope".to_owned(), json!(scope)),
             ("auth_time".to_owned(), json!(now)),
             ("iss".to_owned(), json!(self.issuer)),
-            ("exp".to_owned(), json!(now + life)),
+            ("exp".to_owned(), json!(now + lifetime)),
             ("iat".to_owned(), json!(now)),
             ("version".to_owned(), json!(2)),
             ("jti".to_owned(), json!(uuid::Uuid::new_v4().to_string())),
@@ -204,9 +217,10 @@ impl Identity {
         jsonwebtoken::encode(&header, claims, &self.signing_key)
     }
 
-    /// Returns the claims of a good access token, as the gateway passes them on: all as text.
+    /// Returns the claims of a valid access token as text, the form in which the gateway passes them on.
     ///
-    /// `None` for any other text: not a token, other algorithm, key, issuer, client or use, or expired.
+    /// `None` for text that is not a token, for an expired token, and for any other algorithm, key, issuer, client or
+    /// use.
     pub(crate) fn verify(&self, token: &str) -> Option<BTreeMap<String, String>> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.kid.as_deref() != Some(self.key_id.as_str()) {
@@ -215,8 +229,8 @@ impl Identity {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "iss"]);
-        // Cognito's access tokens have no audience; the client is checked below. The library compares times
-        // with its own clock, ours is compared below.
+        // Cognito's access tokens have no audience: the client is checked below. So is the expiry, because the
+        // library has a clock of its own.
         validation.validate_aud = false;
         validation.validate_exp = false;
         let claims =
@@ -248,10 +262,10 @@ impl Identity {
 
 fn new_key() -> anyhow::Result<String> {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048)
-        .map_err(|error| anyhow!("could not make an RSA key: {error}"))?;
+        .map_err(|error| anyhow!("could not create an RSA key: {error}"))?;
     let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair
         .as_der()
-        .map_err(|error| anyhow!("could not write the RSA key: {error}"))?;
+        .map_err(|error| anyhow!("could not encode the RSA key: {error}"))?;
     let text = STANDARD.encode(der.as_ref());
     let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
     for line in text.as_bytes().chunks(64) {
@@ -310,15 +324,10 @@ mod tests {
     }
 
     impl World {
-        fn client(&self) -> Option<(String, String)> {
-            let (id, secret) = self.identity.client();
-            Some((id.to_owned(), secret.to_owned()))
-        }
-
         fn token(&self, pairs: &[(&str, &str)]) -> Result<String, TokenError> {
             let mut form = form(pairs);
             form.insert("grant_type".into(), "client_credentials".into());
-            let answer = self.identity.token(&form, self.client())?;
+            let answer = self.identity.token(&form, Some(self.identity.client()))?;
             Ok(answer["access_token"].as_str().unwrap().to_owned())
         }
 
@@ -330,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_the_scopes_asked_for_and_all_without() {
+    fn a_token_has_the_requested_scopes_or_all() {
         let world = world();
         let scope = |pairs: &[(&str, &str)]| {
             world
@@ -353,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn token_requests_are_refused_in_the_standards_words() {
+    fn token_requests_are_refused_with_the_standards_codes() {
         let world = world();
 
         assert_eq!(
@@ -366,13 +375,16 @@ mod tests {
         );
         let grant = form(&[("grant_type", "password")]);
         assert_eq!(
-            world.identity.token(&grant, world.client()),
+            world.identity.token(&grant, Some(world.identity.client())),
             Err(TokenError::UnsupportedGrantType)
         );
         let grant = form(&[("grant_type", "client_credentials")]);
-        let stranger = Some((CLIENT_ID.to_owned(), "wrong".to_owned()));
+        let stranger = ClientCredentials {
+            secret: "wrong".to_owned(),
+            ..world.identity.client()
+        };
         assert_eq!(
-            world.identity.token(&grant, stranger),
+            world.identity.token(&grant, Some(stranger)),
             Err(TokenError::InvalidClient)
         );
         assert_eq!(
@@ -382,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_unchanged_access_tokens_are_good() {
+    fn only_unchanged_access_tokens_of_this_issuer_are_valid() {
         let world = world();
         let good = world.signed(|_| {});
         assert!(world.identity.verify(&good).is_some());
@@ -394,9 +406,9 @@ mod tests {
             world.identity.key_id
         ));
         let stranger = tempfile::tempdir().unwrap();
-        let strange_key = load(stranger.path(), URL, world.clock.clone());
-        let mut strange = strange_key.claims("mrt/users.read", None);
-        strange.insert("jti".into(), json!("x"));
+        let other_key = load(stranger.path(), URL, world.clock.clone());
+        let mut foreign = other_key.claims("mrt/users.read", None);
+        foreign.insert("jti".into(), json!("x"));
         let other_issuer = load(
             world.folder.path(),
             "http://127.0.0.1:9",
@@ -409,7 +421,7 @@ mod tests {
             format!("{}.{forged}.{}", parts[0], parts[2]),
             format!("{unsigned}.{}.", parts[1]),
             format!("{}.{}.{}", parts[0], parts[1], "AAAA"),
-            strange_key.sign(&strange).unwrap(),
+            other_key.sign(&foreign).unwrap(),
             other_issuer
                 .sign(&other_issuer.claims("mrt/users.read", None))
                 .unwrap(),
@@ -426,11 +438,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_ends_after_its_hour_and_outlives_a_restart() {
+    fn a_token_expires_after_an_hour_and_survives_a_restart() {
         let world = world();
         let token = world.signed(|_| {});
 
-        world.clock.advance(TOKEN_LIFE - Duration::from_secs(1));
+        world.clock.advance(TOKEN_LIFETIME - Duration::from_secs(1));
         let restarted = load(world.folder.path(), URL, world.clock.clone());
         assert!(restarted.verify(&token).is_some());
         world.clock.advance(Duration::from_secs(1));

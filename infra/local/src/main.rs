@@ -1,4 +1,4 @@
-//! `mrt`: the collectors and handlers of MRT API on one machine.
+//! `mrt`: runs the collectors and handlers of MRT API on one machine.
 
 mod backend;
 mod commands;
@@ -24,19 +24,24 @@ use shared::fleet::BucketTarget;
 use shared::snapshot::bucket_size::Part;
 use shared::telemetry::{self, Format};
 
+/// Default data folder.
+const DATA: &str = ".mrt";
+const DATA_HELP: &str = "Data folder of the running server";
+const FLEET_HELP: &str = "Fleet file [default: the running server's, or the one in MRT_FLEET]";
+
 /// Sizes, users and constants of a fleet of Mendix apps, on one machine
 #[derive(Parser)]
 #[command(
     name = "mrt",
     after_help = "\
 Examples:
-  mrt serve --demo                              everything at once, with real data that moves
-  mrt serve --fleet fleet.toml --every 15m      your own fleet
-  mrt bucket-size s3://acme-prod-files          how big is this bucket now
-  mrt table-size postgres://mrt_ro@db/acme      how big are these tables now
-  mrt doctor --fleet fleet.toml                 is everything that the fleet names well
+  mrt serve --demo                              try everything with a live demo fleet
+  mrt serve --fleet fleet.toml --every 15m      serve your own fleet
+  mrt bucket-size s3://acme-prod-files          measure a bucket now
+  mrt table-size postgres://mrt_ro@db/acme      measure a database and its tables now
+  mrt doctor --fleet fleet.toml                 check everything that the fleet file names
 
-Exit codes: 0 complete, 1 failed, 2 usage, 3 partial (something could not be measured; the answer says what)"
+Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 partial (the output lists what could not be measured)"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -45,32 +50,32 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Collects on a schedule and answers on 127.0.0.1:8080
+    /// Collects on a schedule and serves the API on 127.0.0.1:8080
     #[command(after_help = "\
 Examples:
   mrt serve --demo
   mrt serve --demo --every 10s --listen 127.0.0.1:9000
   mrt serve --fleet fleet.toml --data /var/lib/mrt")]
     Serve {
-        /// Serve a demo fleet: an S3 server over a folder and a private PostgreSQL, with data that moves
+        /// Serve a demo fleet: an S3 server over a folder and a private PostgreSQL, with data that changes
         #[arg(long, required_unless_present = "fleet", conflicts_with = "fleet")]
         demo: bool,
         /// Serve this fleet file: a path, or an S3 URL with bucket and key
         #[arg(long, value_name = "FILE")]
         fleet: Option<String>,
-        /// Listen on this address of this machine [default: 127.0.0.1:8080, or the next free port]
+        /// Loopback address to listen on [default: 127.0.0.1:8080, or the next free port]
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
-        /// Time between two collections, from 1s to 1day [default: 1m in the demo, else 1h]
+        /// Time between collections, from 1s to 1day [default: 1m for the demo, otherwise 1h]
         #[arg(long, value_name = "DURATION", value_parser = parse_every)]
         every: Option<Duration>,
-        /// Folder of everything that is kept
-        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        /// Folder for all data
+        #[arg(long, value_name = "DIR", default_value = DATA)]
         data: PathBuf,
     },
-    /// Measures a bucket, a part of it, or other storage, now
+    /// Measures a bucket, part of a bucket, or other storage now
     #[command(after_help = "\
-Region, credentials, profile and endpoint are the usual AWS variables. Other storage is written as KIND://ID:
+Region, credentials, profile and endpoint come from the usual AWS variables. Other storage is written as KIND://ID:
 efs://fs-…, ebs://vol-…, rds://INSTANCE with --allocated-gib, aurora://CLUSTER, dynamodb://TABLE.
 
 Examples:
@@ -81,16 +86,16 @@ Examples:
   mrt bucket-size dynamodb://Sessions
   AWS_PROFILE=prod AWS_REGION=eu-west-1 mrt bucket-size s3://acme-prod-files")]
     BucketSize {
-        /// The bucket, with the prefix of the keys to count
+        /// Bucket, and the prefix of the keys to count
         #[arg(value_name = "s3://BUCKET[/PREFIX]", value_parser = commands::bucket_size::parse)]
         target: BucketTarget,
-        /// Count only keys that end in this
+        /// Count only keys with this suffix
         #[arg(long, value_name = "S", default_value = "")]
         suffix: String,
-        /// Parts of the bucket to measure beside its current objects [default: multipart]
+        /// Parts to measure in addition to current objects [default: multipart]
         #[arg(long, value_name = "PART,PART", value_delimiter = ',', value_parser = commands::bucket_size::parse_part)]
         measure: Option<Vec<Part>>,
-        /// GiB that are allocated to the RDS instance
+        /// Storage allocated to the RDS instance, in GiB
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         allocated_gib: Option<u64>,
         /// Print the snapshot as JSON
@@ -99,57 +104,53 @@ Examples:
     },
     /// Measures a database and its tables now
     #[command(after_help = "\
-The password comes from the URL or from PGPASSWORD. Needs no right on any table.
-Hosts other than this machine must speak TLS; MRT_DATABASE_CA_FILE names their authorities.
+The password comes from the URL or from PGPASSWORD. The role needs no privileges on tables.
+Remote hosts must offer TLS; MRT_DATABASE_CA_FILE names the certificate authorities to trust.
 
 Examples:
   PGPASSWORD=… mrt table-size postgres://mrt_ro@127.0.0.1/acme
   mrt table-size postgres://mrt_ro:secret@127.0.0.1:5433/acme --json")]
     TableSize {
-        /// The database
+        /// Database, and the user to log in as
         #[arg(value_name = "postgres://USER@HOST/NAME", value_parser = commands::table_size::parse)]
         database: commands::table_size::Database,
         /// Print the snapshot as JSON, with all tables
         #[arg(long)]
         json: bool,
     },
-    /// Prints the script that gives an environment's database role its least rights
+    /// Prints the script that grants an environment's database role the privileges it needs
     #[command(after_help = "\
-Runs nothing: the owner of the database does. PostgreSQL, MySQL and MariaDB.
+Only prints: run the script as the owner of the database. For PostgreSQL, MySQL and MariaDB.
 
 Examples:
   mrt grants --environment acme-prod --fleet fleet.toml
   mrt grants --environment acme-prod --fleet fleet.toml | psql acme")]
     Grants {
-        /// Name of the environment
+        /// Environment
         #[arg(long, value_name = "X")]
         environment: String,
-        /// The fleet file [default: that of the running server, or what the variable for it names]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = FLEET_HELP)]
         fleet: Option<String>,
-        /// Data folder of the running server
-        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
-    /// Looks at everything that a fleet file names, now, and says what to fix
+    /// Checks everything that a fleet file names, and prints how to fix problems
     #[command(after_help = "\
-Buckets and other storage, databases with their TLS, rights and schema, and every layer of constants.
+Checks buckets and other storage, databases with their TLS, privileges and schema, and all layers of constants.
 
 Examples:
   mrt doctor --fleet fleet.toml
   mrt doctor --fleet fleet.toml --environment acme-prod --json")]
     Doctor {
-        /// The fleet file [default: that of the running server, or what the variable for it names]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = FLEET_HELP)]
         fleet: Option<String>,
-        /// Only this environment
+        /// Check only this environment
         #[arg(long, value_name = "X")]
         environment: Option<String>,
-        /// Print what is found as JSON
+        /// Print the results as JSON
         #[arg(long)]
         json: bool,
-        /// Data folder of the running server
-        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
     /// Prints a development token of the running server
@@ -159,17 +160,16 @@ Examples:
   mrt token --scope \"mrt/bucket_size.read mrt/table_size.read\"
   mrt token --environments \"acme-prod acme-test\"")]
     Token {
-        /// Scopes, separated by blanks [default: all]
+        /// Scopes, separated by spaces [default: all]
         #[arg(long)]
         scope: Option<String>,
-        /// Environments that the token is limited to, separated by blanks [default: all]
+        /// Environments that the token is limited to, separated by spaces [default: all]
         #[arg(long)]
         environments: Option<String>,
-        /// Data folder of the running server
-        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
-    /// Calls one function with a recorded event and prints its response
+    /// Invokes one function with a recorded event and prints its response
     #[command(after_help = "\
 Examples:
   mrt invoke api-bucket-size api/tests/events/bucket_size.json
@@ -177,14 +177,12 @@ Examples:
     Invoke {
         /// Name of a Lambda function
         function: String,
-        /// The event
+        /// File with the event
         #[arg(value_name = "EVENT.json")]
         event: PathBuf,
-        /// The fleet file [default: that of the running server, or what the variable for it names]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = FLEET_HELP)]
         fleet: Option<String>,
-        /// Data folder
-        #[arg(long, value_name = "DIR", default_value = ".mrt")]
+        #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
 }
@@ -195,7 +193,7 @@ fn parse_every(text: &str) -> Result<Duration, String> {
     if allowed.contains(&every) {
         Ok(every)
     } else {
-        Err("allowed is 1s to 1day".to_owned())
+        Err("must be from 1s to 1day".to_owned())
     }
 }
 
@@ -242,10 +240,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 measure,
                 allocated_gib,
             };
-            let target = commands::bucket_size::target(target, &options).unwrap_or_else(|fault| {
-                let kind = clap::error::ErrorKind::ArgumentConflict;
-                Arguments::command().error(kind, fault).exit()
-            });
+            let target =
+                commands::bucket_size::apply_options(target, &options).unwrap_or_else(|reason| {
+                    let kind = clap::error::ErrorKind::ArgumentConflict;
+                    Arguments::command().error(kind, reason).exit()
+                });
             commands::bucket_size::run(&target, json).await
         }
         Command::TableSize { database, json } => commands::table_size::run(database, json).await,
@@ -274,7 +273,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last word to a person")]
+#[expect(clippy::print_stderr, reason = "the error message of a command")]
 fn report(error: &anyhow::Error) {
     eprintln!("mrt: {error:#}");
 }

@@ -13,7 +13,7 @@ use crate::secret_file::write_secret;
 const RUNNING_FILE: &str = "running.json";
 const LOCK_FILE: &str = "lock";
 
-/// How the other commands reach a running server.
+/// How other commands reach a running server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunningServer {
     /// URL of the gateway.
@@ -24,11 +24,11 @@ pub(crate) struct RunningServer {
     pub(crate) client_id: String,
     /// Secret of the machine client.
     pub(crate) client_secret: String,
-    /// The fleet file that it serves.
+    /// Fleet file that it serves.
     pub(crate) fleet: PathBuf,
-    /// Stand-in for AWS, in the demo.
+    /// Stand-in for AWS; only in the demo.
     pub(crate) aws: Option<AwsStandIn>,
-    /// Variables that its fleet file names.
+    /// Variables that its fleet file refers to.
     pub(crate) variables: BTreeMap<String, String>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct AwsStandIn {
 }
 
 impl RunningServer {
-    /// Leaves the note in `data`.
+    /// Writes the description into `data`.
     pub(crate) fn write(&self, data: &Path) -> anyhow::Result<()> {
         write_secret(
             &data.join(RUNNING_FILE),
@@ -49,7 +49,7 @@ impl RunningServer {
         )
     }
 
-    /// Returns the note of the server that runs on `data`; `None` when none does.
+    /// Returns the description of the server that runs on `data`; `None` when there is none.
     pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Self>> {
         if try_lock(data)?.is_some() {
             return Ok(None);
@@ -67,19 +67,19 @@ impl RunningServer {
             .with_context(|| format!("{} is damaged", path.display()))
     }
 
-    /// Takes the note away.
+    /// Removes the description from `data`.
     pub(crate) fn remove(data: &Path) {
-        // The note is only believed while the lock is held, so one that stays does no harm.
+        // Commands ignore it unless the lock is held, so a leftover file is harmless.
         let _ = std::fs::remove_file(data.join(RUNNING_FILE));
     }
 }
 
-/// Takes `data` for one server; the lock goes with the process.
+/// Locks `data` for one server until the returned file is closed.
 pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
     match try_lock(data)? {
         Some(file) => Ok(file),
         None => bail!(
-            "another mrt serve is running on {}: stop it or name another folder with --data",
+            "another mrt serve uses {}: stop it, or choose another folder with --data",
             data.display()
         ),
     }
@@ -111,9 +111,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_believed_only_while_its_server_runs() {
+    fn a_description_counts_only_while_its_server_runs() {
         let folder = tempfile::tempdir().unwrap();
-        let note = RunningServer {
+        let description = RunningServer {
             url: "http://127.0.0.1:8080".into(),
             pid: 1,
             client_id: "c".into(),
@@ -123,14 +123,17 @@ mod tests {
             variables: BTreeMap::new(),
         };
         let server = lock(folder.path()).unwrap();
-        note.write(folder.path()).unwrap();
+        description.write(folder.path()).unwrap();
 
-        assert_eq!(RunningServer::read(folder.path()).unwrap(), Some(note));
+        assert_eq!(
+            RunningServer::read(folder.path()).unwrap(),
+            Some(description)
+        );
         assert!(
             lock(folder.path())
                 .unwrap_err()
                 .to_string()
-                .contains("another mrt serve is running")
+                .contains("another mrt serve uses")
         );
         drop(server);
         assert_eq!(RunningServer::read(folder.path()).unwrap(), None);

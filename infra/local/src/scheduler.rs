@@ -1,7 +1,6 @@
-//! The schedule and the queues of one machine: where EventBridge and SQS stand in AWS.
+//! The schedule and the queues of local mode, in place of EventBridge and SQS.
 //!
-//! Ticks become scheduler event JSON, messages become queue event JSON, and both go through the production
-//! decoders into the production functions.
+//! Ticks become scheduler event JSON, jobs become queue event JSON, and both pass the production decoders.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +17,16 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-/// Most messages of one batch: SQS's limit and the deployed event source's batch size.
+/// Most messages in one batch: the limit of SQS and the deployed batch size.
 const BATCH: usize = 10;
-/// Times that a message is delivered before it counts as dead: the deployed queue's redrive policy.
-const DELIVERIES: u32 = 3;
-/// Wait before a failed message is delivered again; short, because people watch.
+/// Most deliveries of one message: the deployed queue's redrive policy.
+const MAX_DELIVERIES: u32 = 3;
+/// Wait before a failed message is delivered again: short, because people watch.
 const REDELIVERY_PAUSE: Duration = Duration::from_secs(5);
-/// Messages that wait at most; a plan that finds the queue full waits with them.
+/// Most messages that wait; planning pauses while the queue is full.
 const QUEUE_LENGTH: usize = 1000;
 
-/// A message on its way.
+/// A message in a queue.
 #[derive(Debug)]
 struct Delivery {
     id: String,
@@ -35,21 +34,21 @@ struct Delivery {
     count: u32,
 }
 
-/// Both queues in this process.
+/// The sending ends of both queues.
 #[derive(Clone)]
 pub(crate) struct LocalQueue {
     buckets: Sender<Delivery>,
     databases: Sender<Delivery>,
 }
 
-/// The end of a queue that a collector reads.
+/// The receiving end of a queue.
 pub(crate) struct Deliveries {
     name: &'static str,
     sender: Sender<Delivery>,
     receiver: Receiver<Delivery>,
 }
 
-/// Returns the queues with their ends for buckets and for databases.
+/// Returns the sending ends, and the receiving ends for buckets and for databases.
 pub(crate) fn queues() -> (LocalQueue, Deliveries, Deliveries) {
     let (buckets, bucket_end) = mpsc::channel(QUEUE_LENGTH);
     let (databases, database_end) = mpsc::channel(QUEUE_LENGTH);
@@ -93,7 +92,7 @@ impl JobQueue for LocalQueue {
     }
 }
 
-/// Returns a tick as EventBridge writes it.
+/// Returns the event that EventBridge sends for a tick.
 pub(crate) fn scheduled_event(time: DateTime<Utc>) -> Value {
     json!({
         "version": "0",
@@ -108,7 +107,7 @@ pub(crate) fn scheduled_event(time: DateTime<Utc>) -> Value {
     })
 }
 
-/// What ticks are planned with.
+/// Plans collections at a fixed interval.
 pub(crate) struct Schedule {
     pub(crate) fleet: Arc<FleetSource>,
     pub(crate) snapshots: SnapshotReader,
@@ -119,10 +118,10 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Plans a collection at once and then at every interval, until `stop` turns true.
+    /// Plans a collection at once and then at every interval, until `stop` is true.
     pub(crate) async fn run(self, queue: LocalQueue, mut stop: watch::Receiver<bool>) {
         let mut ticks = tokio::time::interval(self.every);
-        // A tick that comes late because the queue was full is left out: the next one measures the same.
+        // A tick that is late because the queue was full is skipped: the next one measures the same.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let tick = async {
@@ -140,7 +139,7 @@ impl Schedule {
         let event = match serde_json::from_value(scheduled_event(time)) {
             Ok(event) => event,
             Err(error) => {
-                return tracing::error!(error = %error, "a scheduled event has a form that production does not know");
+                return tracing::error!(error = %error, "production code could not decode the scheduled event");
             }
         };
         let ports = PlanPorts {
@@ -158,7 +157,7 @@ impl Schedule {
 }
 
 impl Deliveries {
-    /// Delivers messages in batches to `handle` until `stop` turns true, failed ones again a little later.
+    /// Delivers messages in batches to `handle` until `stop` is true. Redelivers failed messages after a pause.
     pub(crate) async fn deliver<F: Future<Output = anyhow::Result<Value>>>(
         mut self,
         handle: impl Fn(Value) -> F,
@@ -182,22 +181,22 @@ impl Deliveries {
             .into_iter()
             .filter(|delivery| failed.contains(&delivery.id))
         {
-            if delivery.count >= DELIVERIES {
-                tracing::warn!(queue = self.name, message.id = %delivery.id, "message given up after {DELIVERIES} deliveries");
+            if delivery.count >= MAX_DELIVERIES {
+                tracing::warn!(queue = self.name, message.id = %delivery.id, "message dropped after {MAX_DELIVERIES} deliveries");
                 continue;
             }
             delivery.count += 1;
             let sender = self.sender.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(REDELIVERY_PAUSE).await;
-                // Without a receiver the server is stopping.
+                // The receiver is gone only while the server stops.
                 let _ = sender.send(delivery).await;
             });
         }
     }
 }
 
-/// Returns the ids of the messages that an invocation did not finish.
+/// Returns the ids of the messages that failed.
 async fn failed_ids(
     handled: impl Future<Output = anyhow::Result<Value>>,
     batch: &[Delivery],
@@ -213,7 +212,7 @@ async fn failed_ids(
                 .map(str::to_owned)
                 .collect()
         }
-        // As in Lambda: an invocation that fails has finished nothing.
+        // As with Lambda, all messages of a failed invocation count as failed.
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "a collector failed");
             batch.iter().map(|delivery| delivery.id.clone()).collect()
@@ -221,7 +220,7 @@ async fn failed_ids(
     }
 }
 
-/// Returns a batch as SQS hands it to Lambda.
+/// Returns the event with which SQS passes a batch to Lambda.
 fn queue_event(batch: &[Delivery]) -> Value {
     let records: Vec<Value> = batch
         .iter()
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_message_comes_back_until_it_is_given_up() {
+    async fn a_failed_message_is_redelivered_until_it_is_dropped() {
         let (queue, buckets, _databases) = queues();
         let (stop, stopped) = watch::channel(false);
         queue
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_what_the_production_decoders_read() {
+    fn the_production_decoders_read_the_events() {
         let time = at("2026-01-12T11:00:00Z");
         let event: aws_lambda_events::eventbridge::EventBridgeEvent =
             serde_json::from_value(scheduled_event(time)).unwrap();

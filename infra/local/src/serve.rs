@@ -1,4 +1,4 @@
-//! `mrt serve`: gateway, schedule, queues and store in one process, until it is told to stop.
+//! `mrt serve`: runs gateway, schedule, queues and store in one process until a signal stops it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,38 +21,38 @@ use crate::identity::Identity;
 use crate::running_server::{self, AwsStandIn, RunningServer};
 use crate::scheduler::{self, Deliveries, Schedule};
 use crate::variables::VariableOverrides;
-use crate::welcome;
+use crate::welcome::{self, Welcome};
 
-/// Address unless another is asked for.
+/// Address to listen on by default.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
-/// Time between two collections in the demo, so that people see numbers move.
+/// Time between collections in the demo: short, so that people see numbers change.
 const DEMO_EVERY: Duration = Duration::from_secs(60);
-/// Time between two collections otherwise: the deployed default.
+/// Time between collections of a fleet file: the deployed default.
 const FLEET_EVERY: Duration = Duration::from_secs(3600);
-/// Time between two sweeps of expired snapshots.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// Longest wait for the tasks to end after the stop; what they leave unfinished is repeated later.
+/// Time between removals of expired snapshots.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(3600);
+/// Longest wait for the tasks to end. Unfinished work is repeated by the next start.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What `mrt serve` was asked for.
+/// Command-line options of `mrt serve`.
 pub(crate) struct Options {
-    /// The fleet file; `None` for the demo.
+    /// Fleet file; `None` for the demo.
     pub(crate) fleet: Option<String>,
-    /// Address to listen on; the default may move to a free port.
+    /// Address to listen on; `None` for the default or the next free port.
     pub(crate) listen: Option<SocketAddr>,
-    /// Time between two collections.
+    /// Time between collections.
     pub(crate) every: Option<Duration>,
-    /// Folder of everything that is kept.
+    /// Folder for all data.
     pub(crate) data: PathBuf,
 }
 
-/// Runs until a signal to stop.
+/// Serves until SIGINT or SIGTERM.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("could not create {}", options.data.display()))?;
     let _lock = running_server::lock(&options.data)?;
     let mut stopping = Box::pin(stop_signal()?);
-    // Bound before anything is started: an address that cannot be had is told at once.
+    // Bound before anything else starts, so that an unavailable address fails at once.
     let wanted = options.listen.map_or_else(|| DEFAULT_ADDRESS.parse(), Ok)?;
     let listener = gateway::bind(wanted, options.listen.is_none()).await?;
 
@@ -105,7 +105,7 @@ async fn serve(
     let origins = Reader::new(&*overrides).list(ALLOWED_ORIGINS);
     let backend =
         Backend::open(&options.data, &fleet, stand_in.as_ref(), overrides, every).await?;
-    // A fleet that cannot be read is told now, not an interval later.
+    // An unreadable fleet file fails here instead of at the first collection.
     let targets = backend.fleet.current().await;
     let targets =
         targets.map_err(|error| anyhow::anyhow!(shared::telemetry::error_chain(&error)))?;
@@ -113,24 +113,26 @@ async fn serve(
     let url = format!("http://{}", listener.local_addr()?);
     let scopes = api::routes::scopes();
     let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&backend.clock))?;
-    let (client_id, client_secret) = identity.client();
+    let client = identity.client();
     let running = RunningServer {
         url: url.clone(),
         pid: std::process::id(),
-        client_id: client_id.to_owned(),
-        client_secret: client_secret.to_owned(),
+        client_id: client.id,
+        client_secret: client.secret,
         fleet: fleet.into(),
         aws: stand_in,
         variables,
     };
     running.write(&options.data)?;
     let buckets_path = demo.map(|demo| demo.buckets_path.as_path());
-    welcome::print(
-        &identity,
-        &running,
-        &targets,
-        (&options.data, every, buckets_path),
-    )?;
+    let welcome = Welcome {
+        running: &running,
+        fleet: &targets,
+        data: &options.data,
+        every,
+        buckets_path,
+    };
+    welcome::print(&identity, &welcome)?;
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(backend.server(origins.clone()), identity, url, origins);
@@ -143,8 +145,8 @@ async fn serve(
             tracing::info!("stopping");
             Ok(())
         }
-        // Tasks end by themselves only when one of them panicked.
-        ended = tasks.join_next() => Err(anyhow::anyhow!("a part of the server ended by itself: {ended:?}")),
+        // A task ends before the stop only when it panics.
+        ended = tasks.join_next() => Err(anyhow::anyhow!("a task of the server ended unexpectedly: {ended:?}")),
     };
     let _ = stop.send(true);
     let ending = async { while tasks.join_next().await.is_some() {} };
@@ -176,20 +178,20 @@ fn start_collecting(
     tasks.spawn(deliver(database_end, databases, stopped.clone()));
     let (store, mut stopped) = (Arc::clone(&backend.store), stopped.clone());
     tasks.spawn(async move {
-        let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+        let mut cleanups = tokio::time::interval(CLEANUP_INTERVAL);
         loop {
             tokio::select! {
-                _ = sweeps.tick() => {}
+                _ = cleanups.tick() => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
-            if let Err(error) = store.sweep().await {
-                tracing::warn!(error = %shared::telemetry::error_chain(&error), "expired snapshots were not swept");
+            if let Err(error) = store.remove_expired().await {
+                tracing::warn!(error = %shared::telemetry::error_chain(&error), "could not remove expired snapshots");
             }
         }
     });
 }
 
-/// Hands the messages of `end` to `collector` as queue events.
+/// Delivers the messages of one queue to `collector` as events.
 async fn deliver<S: Source + 'static>(
     end: Deliveries,
     collector: Collector<S>,
@@ -203,7 +205,7 @@ async fn deliver<S: Source + 'static>(
             Ok(serde_json::to_value(collector.handle(event).await?)?)
         }
     };
-    // On the heap: the measurements of a whole batch are part of this future.
+    // Boxed: the future contains the measurements of a whole batch.
     Box::pin(end.deliver(handle, stopped)).await;
 }
 

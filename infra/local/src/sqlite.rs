@@ -1,7 +1,7 @@
 //! The item store on SQLite: the embedded default of local mode.
 //!
-//! One table, one file. Write-ahead logging lets `mrt invoke` read while `mrt serve` writes, and a process
-//! that is killed in the middle of a write leaves the last finished transaction.
+//! One table in one file. With write-ahead logging `mrt invoke` reads while `mrt serve` writes, and a process killed
+//! during a write leaves the last committed transaction.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Row, Sqlite, Transaction};
 
-/// Longest wait for another process's write. Our own transactions take milliseconds.
+/// Longest wait for another process's write. A transaction takes milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections: one writer and a few readers.
+/// Most connections: one writer and a few readers.
 const CONNECTIONS: u32 = 4;
 const SCHEMA: &str = include_str!("sqlite/schema.sql");
 
@@ -36,11 +36,11 @@ fn unavailable(error: sqlx::Error) -> StoreError {
 }
 
 impl SqliteStore {
-    /// Opens the store in `path`, making it when it is not there.
+    /// Opens the store in `path`, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when the file cannot be opened or is no store.
+    /// [`StoreError::Unavailable`] if the file cannot be opened or is not a store.
     pub(crate) async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -60,14 +60,14 @@ impl SqliteStore {
         Ok(Self { pool, clock })
     }
 
-    /// Removes expired items for good, as DynamoDB's time to live does.
+    /// Deletes expired items, as DynamoDB's time to live does, and returns their number.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`].
-    pub(crate) async fn sweep(&self) -> Result<u64, StoreError> {
-        let sweep = sqlx::query("DELETE FROM item WHERE expires_at <= ?").bind(self.now());
-        Ok(sweep
+    pub(crate) async fn remove_expired(&self) -> Result<u64, StoreError> {
+        let delete = sqlx::query("DELETE FROM item WHERE expires_at <= ?").bind(self.now());
+        Ok(delete
             .execute(&self.pool)
             .await
             .map_err(unavailable)?
@@ -78,7 +78,7 @@ impl SqliteStore {
         self.clock.now().timestamp()
     }
 
-    /// Writes one item inside a transaction.
+    /// Writes one item in a transaction.
     async fn write(
         &self,
         transaction: &mut Transaction<'_, Sqlite>,
@@ -143,7 +143,7 @@ fn decode(row: &SqliteRow) -> Result<Item, StoreError> {
         None => None,
         Some(seconds) => Some(
             DateTime::from_timestamp(seconds, 0)
-                .ok_or_else(|| unreadable("expires_at is no time".to_owned()))?,
+                .ok_or_else(|| unreadable("expires_at is not a time".to_owned()))?,
         ),
     };
     let version = row.get::<i64, _>("version").cast_unsigned();
@@ -179,7 +179,7 @@ impl ItemStore for SqliteStore {
         for put in &puts {
             put.item.check_size()?;
         }
-        // Takes the write lock at once: a lock that is upgraded later can fail half-way.
+        // Takes the write lock at once: upgrading a read lock later can fail.
         let mut transaction = self
             .pool
             .begin_with("BEGIN IMMEDIATE")
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn items_survive_and_only_expired_ones_are_swept() {
+    async fn items_survive_a_restart_and_only_expired_ones_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mrt.db");
         let clock = Arc::new(FixedClock::at(contract::NOW));
@@ -275,7 +275,7 @@ mod tests {
 
         let store = SqliteStore::open(&path, clock).await.unwrap();
 
-        assert_eq!(store.sweep().await.unwrap(), 1);
+        assert_eq!(store.remove_expired().await.unwrap(), 1);
         let key = Key {
             partition: "p".into(),
             sort: "kept".into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::config::{ProcessVariables, Variables};
 
-/// Variables of a running demo, then those of the process.
+/// Variables of a running demo, which take precedence over those of the process.
 pub(crate) struct VariableOverrides(pub(crate) BTreeMap<String, String>);
 
 impl Variables for VariableOverrides {

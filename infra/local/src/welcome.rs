@@ -1,4 +1,4 @@
-//! What a person who started `mrt serve` needs to go on: where it is, a token and a line for each route.
+//! The output of `mrt serve` after the start: its URL, a token and a command for each route.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,39 +11,46 @@ use shared::fleet::Fleet;
 use crate::identity::Identity;
 use crate::running_server::RunningServer;
 
-/// Prints it on standard output. `buckets_path` is where files become objects, in the demo.
-#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
-pub(crate) fn print(
-    identity: &Identity,
-    running: &RunningServer,
-    fleet: &Fleet,
-    (data, every, buckets_path): (&Path, Duration, Option<&Path>),
-) -> anyhow::Result<()> {
+/// What to print.
+pub(crate) struct Welcome<'a> {
+    pub(crate) running: &'a RunningServer,
+    pub(crate) fleet: &'a Fleet,
+    /// Folder with all data.
+    pub(crate) data: &'a Path,
+    /// Time between collections.
+    pub(crate) every: Duration,
+    /// Folder whose files are objects; only in the demo.
+    pub(crate) buckets_path: Option<&'a Path>,
+}
+
+/// Prints on standard output, with a new token of `identity`.
+#[expect(clippy::print_stdout, reason = "the output of the command")]
+pub(crate) fn print(identity: &Identity, welcome: &Welcome<'_>) -> anyhow::Result<()> {
+    let Welcome { running, data, .. } = welcome;
     let form = BTreeMap::from([("grant_type".to_owned(), "client_credentials".to_owned())]);
-    let client = Some((running.client_id.clone(), running.client_secret.clone()));
-    let token = identity.token(&form, client);
-    let token = token.map_err(|refusal| anyhow::anyhow!(refusal.as_str()))?;
+    let token = identity.token(&form, Some(identity.client()));
+    let token = token.map_err(|error| anyhow::anyhow!(error.as_str()))?;
     let token = token["access_token"].as_str().unwrap_or_default();
-    let every = humantime::format_duration(every);
+    let every = humantime::format_duration(welcome.every);
     println!(
-        "MRT API on {}  (collects every {every}, keeps its data in {}, Ctrl-C stops it)",
+        "MRT API on {}  (collects every {every}, data in {}, stop with Ctrl-C)",
         running.url,
         data.display()
     );
-    if let Some(path) = buckets_path {
+    if let Some(path) = welcome.buckets_path {
         println!(
-            "Drop a file into a folder of {} and see the answer change.",
+            "Drop a file into a folder of {} and see the numbers change.",
             path.display()
         );
     }
     if let Some(aws) = &running.aws {
         println!(
-            "For aws, mrt bucket-size and others: export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+            "To use the demo's S3 server with other commands: export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
             aws.endpoint, aws.access_key, aws.secret_key
         );
     }
     println!("\nexport TOKEN={token}\n");
-    let environment = example_environment(fleet);
+    let environment = example_environment(welcome.fleet);
     for route in ROUTES {
         println!("{}", curl(route, &running.url, environment));
     }
@@ -52,12 +59,12 @@ pub(crate) fn print(
     Ok(())
 }
 
-/// Returns an environment that every route can answer for, or the first.
+/// Returns an environment with data for every route, or else the first.
 fn example_environment(fleet: &Fleet) -> &str {
-    let mut whole = fleet
+    let mut complete = fleet
         .environments()
         .filter(|environment| environment.database.is_some() && environment.constants.is_some());
-    let example = whole.next().or_else(|| fleet.environments().next());
+    let example = complete.next().or_else(|| fleet.environments().next());
     example.map_or("", |environment| &environment.name)
 }
 
@@ -78,7 +85,7 @@ fn curl(route: &Route, url: &str, environment: &str) -> String {
     format!("curl -s {header}'{url}{}{query}'", route.path)
 }
 
-/// Returns the line for what the plain route of users does not show: the list of one environment's accounts.
+/// Returns the command that lists the accounts of one environment.
 fn curl_users(url: &str, environment: &str) -> String {
     let path = api::users::ROUTE.path;
     let query = format!("?environment={environment}&view=list&limit=5");
@@ -93,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_can_be_run_as_they_are() {
+    fn printed_commands_can_be_run_as_they_are() {
         let fleet = FleetBuilder::with("empty")
             .environment("full")
             .database(Engine::Postgres, "db.example.com", "acme", "")

@@ -1,4 +1,4 @@
-//! `mrt bucket-size`: measures one bucket, prefix or other storage now, with the collector that Lambda runs.
+//! `mrt bucket-size`: measures one bucket, prefix or other storage with the collector's code.
 
 mod readable;
 
@@ -16,13 +16,13 @@ use shared::snapshot::{BucketSize, Good, Measurement, Run};
 
 use super::{ENVIRONMENT, exit_code, progress, report_failure};
 
-/// What follows the target on the command line.
+/// Options of the command, apart from the target.
 pub(crate) struct Options {
-    /// What all keys must end with.
+    /// Suffix of the keys to count.
     pub(crate) suffix: String,
-    /// Parts to measure beside the current objects; `None` for those that the fleet file has by default.
+    /// Parts to measure in addition to current objects; `None` for the default of the fleet file.
     pub(crate) measure: Option<Vec<Part>>,
-    /// Storage that is allocated to an RDS instance.
+    /// Storage allocated to the RDS instance, in GiB.
     pub(crate) allocated_gib: Option<u64>,
 }
 
@@ -33,7 +33,9 @@ pub(crate) fn parse(text: &str) -> Result<BucketTarget, String> {
         .and_then(|(word, rest)| Some((StorageKind::of_word(word)?, rest)))
         .ok_or_else(|| {
             let kinds = StorageKind::WORDS[1..].join(", ");
-            format!("write it as s3://BUCKET or s3://BUCKET/PREFIX; other storage as KIND://ID with {kinds}")
+            format!(
+                "write s3://BUCKET or s3://BUCKET/PREFIX, or KIND://ID for the other kinds: {kinds}"
+            )
         })?;
     if kind != StorageKind::S3 {
         kind.check_id(rest)
@@ -42,7 +44,9 @@ pub(crate) fn parse(text: &str) -> Result<BucketTarget, String> {
     }
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
-        return Err("the bucket's name is missing: s3://BUCKET or s3://BUCKET/PREFIX".to_owned());
+        return Err(
+            "the bucket name is missing: write s3://BUCKET or s3://BUCKET/PREFIX".to_owned(),
+        );
     }
     Ok(BucketTarget {
         prefix: prefix.to_owned(),
@@ -59,19 +63,22 @@ pub(crate) fn parse_part(text: &str) -> Result<Part, String> {
     })
 }
 
-/// Returns `target` as the options want it measured.
+/// Returns `target` with the options applied.
 ///
 /// # Errors
 ///
-/// Which option does not go with the target.
-pub(crate) fn target(target: BucketTarget, options: &Options) -> Result<BucketTarget, String> {
+/// The option that the target does not support.
+pub(crate) fn apply_options(
+    target: BucketTarget,
+    options: &Options,
+) -> Result<BucketTarget, String> {
     let is_bucket = target.kind == StorageKind::S3;
     if !is_bucket && (!options.suffix.is_empty() || options.measure.is_some()) {
-        return Err("--suffix and --measure belong to buckets".to_owned());
+        return Err("--suffix and --measure are for buckets only".to_owned());
     }
     if options.allocated_gib.is_some() != (target.kind == StorageKind::Rds) {
         return Err(
-            "--allocated-gib belongs to rds://ID, which needs it: used is what is not free of it"
+            "--allocated-gib is for rds://ID, and required there: the used size is this less the free storage"
                 .to_owned(),
         );
     }
@@ -92,14 +99,15 @@ pub(crate) fn target(target: BucketTarget, options: &Options) -> Result<BucketTa
     };
     if measure.cloudwatch && !target.is_whole_bucket() {
         return Err(
-            "cloudwatch is a figure of the whole bucket: not with a prefix or a suffix".to_owned(),
+            "cloudwatch measures the whole bucket: it cannot be used with a prefix or a suffix"
+                .to_owned(),
         );
     }
     Ok(target)
 }
 
 /// Measures and prints.
-#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(target: &BucketTarget, is_json: bool) -> anyhow::Result<ExitCode> {
     let aws = Arc::new(Aws::load().await);
     let progress = Progress::default();
@@ -121,7 +129,7 @@ pub(crate) async fn run(target: &BucketTarget, is_json: bool) -> anyhow::Result<
 fn item(target: &BucketTarget, size: &BucketSize, started_at: DateTime<Utc>) -> BucketItem {
     let now = SystemClock.now();
     let duration = (now - started_at).to_std().unwrap_or_default();
-    // Nothing schedules a one-shot measurement, so none is ever due.
+    // A one-shot measurement is not scheduled, so the next one is never due.
     let run = Run {
         scheduled_at: started_at,
         taken_at: started_at,
@@ -149,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_and_prefixes_are_told_apart() {
+    fn buckets_and_prefixes_are_separated() {
         for (text, bucket, prefix) in [
             ("s3://acme", "acme", ""),
             ("s3://acme/", "acme", ""),
@@ -169,15 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_those_of_the_fleet_files_default_or_those_that_are_named() {
+    fn measured_parts_are_the_fleet_files_default_or_the_named_ones() {
         let bucket = || parse("s3://acme").unwrap();
         let named = Options {
             measure: Some(vec![Part::Current, Part::Noncurrent, Part::CloudWatch]),
             ..options()
         };
 
-        let default = target(bucket(), &options()).unwrap().measure;
-        let chosen = target(bucket(), &named).unwrap().measure;
+        let default = apply_options(bucket(), &options()).unwrap().measure;
+        let chosen = apply_options(bucket(), &named).unwrap().measure;
 
         assert_eq!(default, Measured::default());
         assert!(chosen.noncurrent && chosen.cloudwatch);
@@ -188,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn options_that_do_not_go_with_the_target_are_refused() {
+    fn options_that_the_target_does_not_support_are_rejected() {
         let with_suffix = Options {
             suffix: ".pdf".to_owned(),
             ..options()
         };
-        let with_figure = Options {
+        let with_cloudwatch = Options {
             measure: Some(vec![Part::CloudWatch]),
             ..options()
         };
@@ -202,16 +210,16 @@ mod tests {
             ..options()
         };
         for (text, options, expected) in [
-            ("aurora://acme", &with_suffix, "belong to buckets"),
-            ("aurora://acme", &with_figure, "belong to buckets"),
-            ("s3://acme/a/", &with_figure, "whole bucket"),
-            ("s3://acme", &allocated, "belongs to rds"),
-            ("rds://acme", &options(), "which needs it"),
+            ("aurora://acme", &with_suffix, "for buckets only"),
+            ("aurora://acme", &with_cloudwatch, "for buckets only"),
+            ("s3://acme/a/", &with_cloudwatch, "whole bucket"),
+            ("s3://acme", &allocated, "is for rds"),
+            ("rds://acme", &options(), "required there"),
         ] {
-            let fault = target(parse(text).unwrap(), options).unwrap_err();
-            assert!(fault.contains(expected), "{text}: {fault}");
+            let reason = apply_options(parse(text).unwrap(), options).unwrap_err();
+            assert!(reason.contains(expected), "{text}: {reason}");
         }
-        let instance = target(parse("rds://acme").unwrap(), &allocated).unwrap();
+        let instance = apply_options(parse("rds://acme").unwrap(), &allocated).unwrap();
         assert_eq!(instance.allocated_gib, Some(20));
     }
 }

@@ -1,7 +1,7 @@
-//! `mrt doctor`: looks at everything that a fleet file names, now, and says what to fix.
+//! `mrt doctor`: checks everything that a fleet file names, and prints how to fix problems.
 //!
-//! Asks what collectors and endpoints ask, with their own code, so that what is well here is well there: given the
-//! same network and the same rights.
+//! Runs the code of the collectors and endpoints, so a check that passes here passes there, given the same network and
+//! permissions.
 
 mod checks;
 mod report;
@@ -21,31 +21,33 @@ use shared::database::Databases;
 use shared::fleet::Environment;
 
 use super::fleet;
-use checks::{Check, Doctor};
+use checks::{Doctor, EnvironmentChecks};
 
-/// Environments that are looked at at the same time.
-const ENVIRONMENTS_AT_ONCE: usize = 8;
+/// Environments to check concurrently.
+const CONCURRENT_ENVIRONMENTS: usize = 8;
 
-/// Looks at `fleet`, or at the fleet that a server on `data` runs, or at one environment of it, and prints what is
-/// found. Exit codes: 0 all is well, 1 nothing could be looked at, 3 something is to be fixed.
+/// Checks all environments, or only `environment`, and prints the results. See [`fleet::read`] for `fleet` and `data`.
+///
+/// Exit codes: 0 no problems, 1 the checks could not run, 3 problems.
 pub(crate) async fn run(
     fleet: Option<String>,
     environment: Option<&str>,
     json: bool,
     data: &Path,
 ) -> anyhow::Result<ExitCode> {
-    let known = fleet::read(fleet, data).await?;
-    let is_meant = |found: &&Environment| environment.is_none_or(|name| found.name == name);
-    let environments: Vec<&Environment> = known.fleet.environments().filter(is_meant).collect();
+    let context = fleet::read(fleet, data).await?;
+    let is_selected = |found: &&Environment| environment.is_none_or(|name| found.name == name);
+    let environments: Vec<&Environment> =
+        context.fleet.environments().filter(is_selected).collect();
     if environments.is_empty() {
         let name = environment.unwrap_or_default();
-        bail!("there is no environment {name} in {}", known.location);
+        bail!("{} has no environment {name}", context.location);
     }
-    let ca_file = Reader::new(&*known.variables).optional(DATABASE_CA_FILE);
-    let (aws, clock) = (known.aws, Arc::new(SystemClock));
+    let ca_file = Reader::new(&*context.variables).optional(DATABASE_CA_FILE);
+    let (aws, clock) = (context.aws, Arc::new(SystemClock));
     let databases = Databases::new(
         Arc::clone(&aws),
-        known.variables,
+        context.variables,
         clock.clone(),
         ca_file.map(Into::into),
     );
@@ -55,22 +57,24 @@ pub(crate) async fn run(
         aws,
         now: clock.now(),
     };
-    let looking = environments.into_iter().map(|environment| async {
-        let checks = Box::pin(doctor.look_at(environment)).await;
-        (environment.name.clone(), checks)
+    let checking = environments.into_iter().map(|environment| async {
+        EnvironmentChecks {
+            environment: environment.name.clone(),
+            checks: Box::pin(doctor.check(environment)).await,
+        }
     });
-    let looking: Vec<_> = looking.collect();
-    let mut found: Vec<(String, Vec<Check>)> = stream::iter(looking)
-        .buffer_unordered(ENVIRONMENTS_AT_ONCE)
+    let checking: Vec<_> = checking.collect();
+    let mut results: Vec<EnvironmentChecks> = stream::iter(checking)
+        .buffer_unordered(CONCURRENT_ENVIRONMENTS)
         .collect()
         .await;
-    found.sort_by(|one, other| one.0.cmp(&other.0));
+    results.sort_by(|one, other| one.environment.cmp(&other.environment));
     if json {
-        report::print_json(&found)?;
+        report::print_json(&results)?;
     } else {
-        report::print(&found);
+        report::print(&results);
     }
-    let mut checks = found.iter().flat_map(|(_, checks)| checks);
-    let is_ill = checks.any(|check| check.fix.is_some());
-    Ok(ExitCode::from(if is_ill { 3 } else { 0 }))
+    let mut checks = results.iter().flat_map(|result| &result.checks);
+    let has_problem = checks.any(|check| check.fix.is_some());
+    Ok(ExitCode::from(if has_problem { 3 } else { 0 }))
 }

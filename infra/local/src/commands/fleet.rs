@@ -1,4 +1,4 @@
-//! The fleet that a command is about, and how to reach what it names: as the running server does, or as AWS tools do.
+//! The fleet of a command, and the clients and variables to reach its targets with.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,37 +15,41 @@ use shared::telemetry::error_chain;
 use crate::running_server::RunningServer;
 use crate::variables::VariableOverrides;
 
-/// A fleet with its surroundings.
-pub(super) struct Known {
+/// A fleet, and what is needed to reach its targets.
+pub(super) struct FleetContext {
     pub(super) fleet: Arc<Fleet>,
-    /// Where it was read.
+    /// Where the fleet file is.
     pub(super) location: String,
     pub(super) aws: Arc<Aws>,
     pub(super) variables: Arc<VariableOverrides>,
 }
 
-/// Reads `fleet`, the one that a server on `data` runs, or the one that `MRT_FLEET` names.
-pub(super) async fn read(fleet: Option<String>, data: &Path) -> anyhow::Result<Known> {
+/// Reads the fleet file `fleet`, or else that of the server running on `data`, or else the one in `MRT_FLEET`.
+pub(super) async fn read(fleet: Option<String>, data: &Path) -> anyhow::Result<FleetContext> {
     let running = RunningServer::read(data)?;
     let served = running.as_ref();
     let served = served.map(|running| running.fleet.display().to_string());
     let Some(location) = fleet.or(served).or_else(|| ProcessVariables.get(FLEET)) else {
-        bail!("which fleet? Name it with --fleet or {FLEET}, or start mrt serve --demo");
+        bail!("no fleet file: use --fleet, set {FLEET}, or start mrt serve --demo");
     };
     let (stand_in, variables) = running.map_or((None, BTreeMap::new()), |running| {
         (running.aws, running.variables)
     });
     let aws = Arc::new(match &stand_in {
-        Some(one) => Aws::at(&one.endpoint, &one.access_key, &one.secret_key),
+        Some(stand_in) => Aws::at(
+            &stand_in.endpoint,
+            &stand_in.access_key,
+            &stand_in.secret_key,
+        ),
         None => Aws::load().await,
     });
-    let place = Location::parse(&location);
-    let place = place.map_err(|reason| anyhow::anyhow!("--fleet {location}: {reason}"))?;
-    let source = FleetSource::new(Arc::clone(&aws), place, Arc::new(SystemClock));
+    let parsed = Location::parse(&location);
+    let parsed = parsed.map_err(|reason| anyhow::anyhow!("--fleet {location}: {reason}"))?;
+    let source = FleetSource::new(Arc::clone(&aws), parsed, Arc::new(SystemClock));
     let fleet = source.current().await;
     let fleet = fleet.map_err(|error| anyhow::anyhow!(error_chain(&error)));
-    Ok(Known {
-        fleet: fleet.context("the fleet cannot be looked at")?,
+    Ok(FleetContext {
+        fleet: fleet.context("could not read the fleet")?,
         location,
         aws,
         variables: Arc::new(VariableOverrides(variables)),

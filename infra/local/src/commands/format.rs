@@ -2,18 +2,18 @@
 
 use indicatif::{HumanBytes, HumanCount};
 
-/// Returns a size for people with the exact bytes behind it.
+/// Returns a rounded size, followed by the exact bytes.
 pub(super) fn size(bytes: u64) -> String {
     format!("{} ({} bytes)", HumanBytes(bytes), HumanCount(bytes))
 }
 
-/// Returns a count with thousands apart.
+/// Returns a count with separators between thousands.
 pub(super) fn count(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// Returns rows with their columns aligned: the first `texts` columns to the left, the others to the right.
-pub(super) fn table(rows: &[Vec<String>], texts: usize) -> String {
+/// Returns rows with aligned columns: the first `text_columns` to the left, the others to the right.
+pub(super) fn table(rows: &[Vec<String>], text_columns: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
@@ -29,7 +29,7 @@ pub(super) fn table(rows: &[Vec<String>], texts: usize) -> String {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let separator = if column == 0 { "" } else { "  " };
-            let cell = if column < texts {
+            let cell = if column < text_columns {
                 format!("{separator}{cell:<width$}")
             } else {
                 format!("{separator}{cell:>width$}")

@@ -1,4 +1,4 @@
-//! `mrt grants`: prints the script that gives an environment's database role its rights. Runs nothing.
+//! `mrt grants`: prints the script that grants an environment's database role its privileges. Runs nothing.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,24 +7,24 @@ use anyhow::Context;
 
 use super::fleet;
 
-/// Prints the script for `environment` of `fleet`, or of the fleet that a server on `data` runs.
-#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+/// Prints the script for `environment`. See [`fleet::read`] for `fleet` and `data`.
+#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(
     environment: &str,
     fleet: Option<String>,
     data: &Path,
 ) -> anyhow::Result<ExitCode> {
-    let known = fleet::read(fleet, data).await?;
-    let found = known.fleet.environment(environment);
+    let context = fleet::read(fleet, data).await?;
+    let found = context.fleet.environment(environment);
     let found = found.with_context(|| {
-        let names: Vec<&str> = known
+        let names: Vec<&str> = context
             .fleet
             .environments()
             .map(|environment| environment.name.as_str())
             .collect();
         format!(
-            "there is no environment {environment} in {}, there are {}",
-            known.location,
+            "{} has no environment {environment}; it has {}",
+            context.location,
             names.join(", ")
         )
     })?;

@@ -1,4 +1,4 @@
-//! `mrt invoke`: one handler or collector with a recorded event, as Lambda would call it.
+//! `mrt invoke`: calls one handler or collector with a recorded event, as Lambda does.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::variables::VariableOverrides;
 const PLAN: &str = "plan";
 const COLLECT_BUCKET_SIZE: &str = "collect-bucket-size";
 const COLLECT_TABLE_SIZE: &str = "collect-table-size";
-/// Interval that runs of an invoked collector are due after: the deployed default.
+/// Schedule interval of invoked collectors: the deployed default.
 const EVERY: Duration = Duration::from_secs(3600);
 
 /// Calls `function` with the event in `event_path` and prints its response.
 ///
-/// The fleet is `fleet`, that of the server running on `data`, or what `MRT_FLEET` names.
-#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+/// Uses the fleet file `fleet`, or else that of the server running on `data`, or else the one in `MRT_FLEET`.
+#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(
     function: &str,
     event_path: &Path,
@@ -39,7 +39,7 @@ pub(crate) async fn run(
         .with_context(|| format!("{} is not JSON", event_path.display()))?;
     if !functions().contains(&function) {
         bail!(
-            "there is no function {function}; allowed are {}",
+            "there is no function {function}; the functions are {}",
             functions().join(", ")
         );
     }
@@ -49,7 +49,7 @@ pub(crate) async fn run(
         .as_ref()
         .map(|running| running.fleet.display().to_string());
     let Some(fleet) = fleet.or(served).or(configured) else {
-        bail!("which fleet? Name it with --fleet or {FLEET}, or start mrt serve --demo");
+        bail!("no fleet file: use --fleet, set {FLEET}, or start mrt serve --demo");
     };
     std::fs::create_dir_all(data)
         .with_context(|| format!("could not create {}", data.display()))?;
@@ -78,11 +78,11 @@ fn functions() -> Vec<&'static str> {
 }
 
 async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result<Value> {
-    let unknown_form = || format!("{function} does not understand this event");
+    let not_its_event = || format!("the event is not one of {function}");
     Ok(match function {
         PLAN => {
-            let queue = Printed::default();
-            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            let queue = PrintedQueue::default();
+            let event = serde_json::from_value(event).with_context(not_its_event)?;
             let (snapshots, writer) = (backend.snapshots(), backend.writer());
             let ports = PlanPorts {
                 fleet: &backend.fleet,
@@ -99,28 +99,28 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
         COLLECT_BUCKET_SIZE => {
             let collector =
                 Collector::of_buckets(backend.collector_ports(), Arc::clone(&backend.aws));
-            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            let event = serde_json::from_value(event).with_context(not_its_event)?;
             serde_json::to_value(collector.handle(event).await?)?
         }
         COLLECT_TABLE_SIZE => {
             let collector =
                 Collector::of_databases(backend.collector_ports(), backend.databases.clone());
-            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            let event = serde_json::from_value(event).with_context(not_its_event)?;
             serde_json::to_value(collector.handle(event).await?)?
         }
         _ => {
-            let event = serde_json::from_value(event).with_context(unknown_form)?;
+            let event = serde_json::from_value(event).with_context(not_its_event)?;
             serde_json::to_value(backend.server(Vec::new()).handle(event).await)?
         }
     })
 }
 
-/// A queue that only shows what it was sent.
+/// A queue that collects the messages for the output.
 #[derive(Default)]
-struct Printed(Mutex<Vec<Value>>);
+struct PrintedQueue(Mutex<Vec<Value>>);
 
 #[async_trait]
-impl JobQueue for Printed {
+impl JobQueue for PrintedQueue {
     async fn send(&self, kind: JobKind, messages: Vec<Job>) -> Result<(), QueueError> {
         let of = messages.len();
         for message in messages {

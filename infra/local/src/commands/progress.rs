@@ -8,10 +8,10 @@ use indicatif::{
     HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
 };
 
-/// Time between two looks at the counts: ten a second look fluent.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Time between updates of the line.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs `measuring` and shows what `progress` has so far, when a person watches.
+/// Awaits `measuring`. Shows the counts of `progress` meanwhile, if standard error is a terminal.
 pub(super) async fn watch<T>(
     progress: &Progress,
     items: &str,
@@ -27,26 +27,26 @@ pub(super) async fn watch<T>(
         bar.set_style(style);
     }
     let mut measuring = std::pin::pin!(measuring);
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut updates = tokio::time::interval(UPDATE_INTERVAL);
     loop {
         tokio::select! {
             result = measuring.as_mut() => {
                 bar.finish_and_clear();
                 return result;
             }
-            _ = looks.tick() => {
+            _ = updates.tick() => {
                 let elapsed_ms = u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
                 let rate = progress.items().saturating_mul(1000) / elapsed_ms;
                 let (count, bytes) = (HumanCount(progress.items()), HumanBytes(progress.bytes()));
                 let left = time_left(progress.left(), rate);
-                bar.set_message(format!("{count} {items}, {bytes}, {} a second{left}", HumanCount(rate)));
+                bar.set_message(format!("{count} {items}, {bytes}, {} per second{left}", HumanCount(rate)));
                 bar.tick();
             }
         }
     }
 }
 
-/// Returns how long the items that are left take at so many a second, as the end of the line; empty when unknown.
+/// Returns the end of the line: how long `left` items take at `rate` items a second. Empty if unknown.
 fn time_left(left: Option<u64>, rate: u64) -> String {
     match left.and_then(|left| left.checked_div(rate)) {
         Some(seconds) => format!(
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_left_is_shown_when_it_is_known() {
+    fn the_time_left_is_shown_if_it_is_known() {
         assert_eq!(time_left(Some(1_200_000), 10_000), ", about 2 minutes left");
         assert_eq!(time_left(None, 10_000), "");
         assert_eq!(time_left(Some(5), 0), "");

@@ -1,4 +1,4 @@
-//! `mrt table-size`: measures one database now, with the collector that Lambda runs.
+//! `mrt table-size`: measures one database with the collector's code.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -21,11 +21,11 @@ use url::Url;
 
 use super::{ENVIRONMENT, exit_code, format, progress, report_failure};
 
-/// Variable that carries the password from the URL to the login.
+/// Variable through which the password reaches the login.
 const PASSWORD: &str = "MRT_COMMAND_LINE_PASSWORD";
-/// Variable that holds the password when the URL does not: PostgreSQL's own.
+/// PostgreSQL's variable for the password; used if the URL has none.
 const PGPASSWORD: &str = "PGPASSWORD";
-/// Tables in the readable answer; JSON has all.
+/// Tables in the readable output; JSON lists all.
 const READABLE_TABLES: usize = 25;
 
 /// A database and the password in its URL.
@@ -35,15 +35,14 @@ pub(crate) struct Database {
     password: Option<String>,
 }
 
-/// Parses `postgres://USER[:PASSWORD]@HOST[:PORT]/NAME`. No message repeats the text: it may hold a password.
+/// Parses `postgres://USER[:PASSWORD]@HOST[:PORT]/NAME`. Error messages do not repeat `text`: it may contain a password.
 pub(crate) fn parse(text: &str) -> Result<Database, String> {
-    let url = Url::parse(text).map_err(|_| {
-        "write it as postgres://USER@HOST/NAME or mysql://USER@HOST/NAME".to_owned()
-    })?;
+    let url = Url::parse(text)
+        .map_err(|_| "write postgres://USER@HOST/NAME or mysql://USER@HOST/NAME".to_owned())?;
     let (engine, port) = match url.scheme() {
         "postgres" | "postgresql" => (Engine::Postgres, 5432),
         "mysql" => (Engine::Mysql, 3306),
-        _ => return Err("allowed are postgres:// and mysql://".to_owned()),
+        _ => return Err("the URL must start with postgres:// or mysql://".to_owned()),
     };
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let host = url
@@ -53,7 +52,7 @@ pub(crate) fn parse(text: &str) -> Result<Database, String> {
     let name = decoded(url.path().trim_start_matches('/'));
     let user = decoded(url.username());
     if name.is_empty() || user.is_empty() {
-        return Err("user and database name are needed: postgres://USER@HOST/NAME".to_owned());
+        return Err("user and database name are required: postgres://USER@HOST/NAME".to_owned());
     }
     let target = DatabaseTarget {
         environment: ENVIRONMENT.to_owned(),
@@ -74,7 +73,7 @@ pub(crate) fn parse(text: &str) -> Result<Database, String> {
 }
 
 /// Measures and prints.
-#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<ExitCode> {
     let Database { target, password } = database;
     let password = password
@@ -114,7 +113,7 @@ fn item(
 ) -> DatabaseItem {
     let now = SystemClock.now();
     let duration = (now - started_at).to_std().unwrap_or_default();
-    // Nothing schedules a one-shot measurement, so none is ever due.
+    // A one-shot measurement is not scheduled, so the next one is never due.
     let run = Run {
         scheduled_at: started_at,
         taken_at: started_at,
@@ -136,7 +135,7 @@ fn item(
     DatabaseItem::of(ENVIRONMENT, &snapshot, None, (filter, now))
 }
 
-/// Returns what is unusual about a table, for behind its name.
+/// Returns what is unusual about a table, to print after its name.
 fn kind_mark(table: &TableSize) -> String {
     let marks = [
         (table.kind != TableKind::Table).then(|| table.kind.as_str()),
@@ -150,8 +149,8 @@ fn kind_mark(table: &TableSize) -> String {
     format!(" ({})", marks.join(", "))
 }
 
-/// Returns the bytes of the whole by what they are of, as far as that is known.
-fn shares(size: &DatabaseSize) -> String {
+/// Returns the known parts of the total.
+fn breakdown(size: &DatabaseSize) -> String {
     let known = [
         ("tables", Some(size.table_bytes())),
         ("system", size.system_bytes),
@@ -164,8 +163,8 @@ fn shares(size: &DatabaseSize) -> String {
     known.join(", ")
 }
 
-/// Returns a number, or a mark where it is not known.
-fn part(number: Option<u64>) -> String {
+/// Returns a number, or a question mark if it is unknown.
+fn number_or_mark(number: Option<u64>) -> String {
     number.map_or_else(|| "?".to_owned(), format::count)
 }
 
@@ -187,10 +186,10 @@ fn readable(size: &DatabaseSize) -> String {
                 .clone()
                 .or_else(|| table.association.clone())
                 .unwrap_or_default(),
-            part(table.row_estimate),
-            part(table.heap_bytes),
-            part(table.toast_bytes),
-            part(table.index_bytes),
+            number_or_mark(table.row_estimate),
+            number_or_mark(table.heap_bytes),
+            number_or_mark(table.toast_bytes),
+            number_or_mark(table.index_bytes),
             format!("{}{mark}", format::count(table.total_bytes)),
         ]);
     }
@@ -198,13 +197,13 @@ fn readable(size: &DatabaseSize) -> String {
     let left_out = if left_out == 0 {
         String::new()
     } else {
-        format!("… and {left_out} smaller tables (--json has all)\n")
+        format!("… and {left_out} smaller tables (--json lists all)\n")
     };
     let unsized_tables = size.unsized_tables.iter();
     let unsized_tables: String = unsized_tables
         .map(|table| {
             format!(
-                "not sized: {}.{}: {}\n",
+                "not measured: {}.{}: {}\n",
                 table.schema, table.table, table.reason
             )
         })
@@ -214,7 +213,7 @@ fn readable(size: &DatabaseSize) -> String {
     format!(
         "database {}: {total} ({}), {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
         size.database,
-        shares(size),
+        breakdown(size),
         format::table(&rows, 2)
     )
 }
@@ -224,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_read_whole() {
+    fn all_parts_of_a_url_are_parsed() {
         let database = parse("postgres://mrt%5Fro:p%40ss@[::1]:6543/acme%20db")
             .ok()
             .unwrap();
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn no_refusal_repeats_a_password() {
+    fn no_error_repeats_a_password() {
         for bad in [
             "oracle://u:NEVERLEAK@h/d",
             "postgres://u:NEVERLEAK@h/",

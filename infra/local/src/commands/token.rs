@@ -1,4 +1,4 @@
-//! `mrt token`: asks the running server's issuer for a development token.
+//! `mrt token`: gets a development token from the running server.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,8 +16,8 @@ use url::Url;
 
 use crate::running_server::RunningServer;
 
-/// Prints a token with these scopes, for these environments; all of them without.
-#[expect(clippy::print_stdout, reason = "the answer to a person or a script")]
+/// Prints a token with the scopes in `scope`, limited to `environments`. `None` means all of them.
+#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(
     data: &Path,
     scope: Option<&str>,
@@ -45,9 +45,12 @@ pub(crate) async fn run(
         (Some(token), _) => println!("{token}"),
         (None, Some("invalid_scope")) => {
             let scopes = api::routes::scopes().join(", ");
-            bail!("an unknown scope; allowed are {scopes}");
+            bail!("unknown scope; the scopes are {scopes}");
         }
-        (None, error) => bail!("the issuer refused: {}", error.unwrap_or("no reason given")),
+        (None, error) => bail!(
+            "the token request failed: {}",
+            error.unwrap_or("no reason given")
+        ),
     }
     Ok(ExitCode::SUCCESS)
 }

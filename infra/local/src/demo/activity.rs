@@ -1,10 +1,11 @@
-//! What happens in the demo while it runs: files and rows come, change and go every few seconds.
+//! Changes the demo's data while it runs: adds, changes and removes files and rows every few seconds.
 //!
-//! Growth is bounded, so that a demo left on stays as small as after its first hours. A failure is logged once
-//! and tried again; it never ends the demo.
+//! Growth is bounded, so a demo that keeps running stays as small as after its first hours. A failure is logged once and
+//! retried; it never ends the demo.
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,24 +23,24 @@ use super::postgres::{self, Postgres};
 use super::random::Random;
 use super::seed;
 
-/// Time between two moves; `activity/tick.sql` counts on it.
-const EVERY: Duration = Duration::from_secs(3);
-/// Longest wait for a move under way when the demo stops; one takes some milliseconds.
+/// Time between steps; `activity/tick.sql` depends on it.
+const STEP_INTERVAL: Duration = Duration::from_secs(3);
+/// Longest wait for the running step when the demo stops. A step takes some milliseconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Files in one growing folder before the older half is cleaned up: half an hour's or more.
-const MOST_FILES: usize = 400;
+/// Files in a growing folder at which the older half is removed: at least those of half an hour.
+const MAX_FILES: usize = 400;
 
 const START: &str = include_str!("activity/start.sql");
 const TICK: &str = include_str!("activity/tick.sql");
 
-/// A folder that files come to.
+/// A folder that files are added to.
 #[derive(Debug)]
 struct Growing {
     /// Path below the bucket folders.
     folder: &'static str,
     ending: &'static str,
-    bytes: (u64, u64),
-    /// Most new files in one move, plus one.
+    bytes: Range<u64>,
+    /// Most new files in one step, plus one.
     rate: u64,
 }
 
@@ -63,7 +64,7 @@ const GROWING: &[Growing] = &[
 const fn growing(
     folder: &'static str,
     ending: &'static str,
-    bytes: (u64, u64),
+    bytes: Range<u64>,
     rate: u64,
 ) -> Growing {
     Growing {
@@ -74,15 +75,15 @@ const fn growing(
     }
 }
 
-/// The running movement.
+/// The running task.
 #[derive(Debug)]
 pub(super) struct Activity {
     stop: watch::Sender<bool>,
-    moving: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 impl Activity {
-    /// Starts to move the files below `buckets` and the rows in `postgres`.
+    /// Starts to change the files in `buckets` and the rows in `postgres`.
     pub(super) fn start(buckets: &Path, postgres: &Postgres) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut parts: Vec<Part> = ENVIRONMENTS
@@ -92,24 +93,24 @@ impl Activity {
         parts.push(Part::files(buckets));
         Self {
             stop,
-            moving: tokio::spawn(keep_moving(parts, stopped)),
+            task: tokio::spawn(keep_changing(parts, stopped)),
         }
     }
 
-    /// Ends it, letting a move under way finish.
+    /// Stops it, after the running step.
     pub(super) async fn stop(mut self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(STOP_TIMEOUT, &mut self.moving)
+        if tokio::time::timeout(STOP_TIMEOUT, &mut self.task)
             .await
             .is_err()
         {
-            self.moving.abort();
+            self.task.abort();
         }
     }
 }
 
-async fn keep_moving(mut parts: Vec<Part>, mut stopped: watch::Receiver<bool>) {
-    let mut ticks = interval(EVERY);
+async fn keep_changing(mut parts: Vec<Part>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = interval(STEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -122,7 +123,7 @@ async fn keep_moving(mut parts: Vec<Part>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// One thing that moves, and whether it failed the last time.
+/// Data that changes, and whether its last step failed.
 struct Part {
     name: &'static str,
     kind: Kind,
@@ -155,7 +156,7 @@ impl Part {
     }
 
     fn files(root: &Path) -> Self {
-        // Another seed at each start, or a second run would repeat the first.
+        // With the same seed, a second run would repeat the first.
         let seed = SystemClock.now().timestamp_millis().unsigned_abs();
         Self {
             name: "files",
@@ -168,34 +169,34 @@ impl Part {
     }
 
     async fn step(&mut self) {
-        let moved = match &mut self.kind {
+        let changed = match &mut self.kind {
             Kind::Rows {
                 environment,
                 options,
                 connection,
-            } => move_rows(environment, options, connection)
+            } => change_rows(environment, options, connection)
                 .await
                 .map_err(|error| error_chain(&error)),
             Kind::Files { root, random } => {
                 let now = SystemClock.now().timestamp_millis();
-                move_files(root, random, now).map_err(|error| error_chain(&error))
+                change_files(root, random, now).map_err(|error| error_chain(&error))
             }
         };
-        if let Err(error) = &moved
+        if let Err(error) = &changed
             && !self.is_failing
         {
-            tracing::warn!(part = self.name, %error, "the demo's data cannot move, it is tried again");
+            tracing::warn!(part = self.name, %error, "could not change the demo's data; retrying");
         }
-        self.is_failing = moved.is_err();
+        self.is_failing = changed.is_err();
     }
 }
 
-async fn move_rows(
+async fn change_rows(
     environment: &DemoEnvironment,
     options: &PgConnectOptions,
     kept: &mut Option<PgConnection>,
 ) -> Result<(), sqlx::Error> {
-    // Taken out, so that a connection that failed is not used again.
+    // Taken out so that a failed connection is not reused.
     let mut connection = match kept.take() {
         Some(connection) => connection,
         None => {
@@ -210,20 +211,19 @@ async fn move_rows(
     Ok(())
 }
 
-/// Adds and removes some files; `now_ms` makes names that sort by age.
-fn move_files(root: &Path, random: &mut Random, now_ms: i64) -> io::Result<()> {
+/// Adds and removes some files. `now_ms` makes the names sort by age.
+fn change_files(root: &Path, random: &mut Random, now_ms: i64) -> io::Result<()> {
     for growing in GROWING {
         let folder = root.join(growing.folder);
         std::fs::create_dir_all(&folder)?;
-        for number in 0..random.between(0, growing.rate) {
-            let (least, most) = growing.bytes;
-            let length = random.between(least, most);
+        for number in 0..random.in_range(&(0..growing.rate)) {
+            let length = random.in_range(&growing.bytes);
             let name = format!(
                 "{now_ms:013}-{number}-{:016x}{}",
                 random.next(),
                 growing.ending
             );
-            // Outside of any bucket until it has its length, so that it appears whole.
+            // Outside any bucket until it has its length, so that it appears complete.
             let new = root.join(".new");
             File::create(&new)?.set_len(length)?;
             std::fs::rename(&new, folder.join(name))?;
@@ -233,18 +233,18 @@ fn move_files(root: &Path, random: &mut Random, now_ms: i64) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file now and then, and the older half of too many.
+/// Removes one file in one of eight steps, and the older half of the files above [`MAX_FILES`].
 fn clean_up(folder: &Path, random: &mut Random) -> io::Result<()> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         names.push(entry?.file_name());
     }
     names.sort();
-    if names.len() > MOST_FILES {
-        names.truncate(MOST_FILES / 2);
-    } else if random.between(0, 8) == 0 && !names.is_empty() {
+    if names.len() > MAX_FILES {
+        names.truncate(MAX_FILES / 2);
+    } else if random.in_range(&(0..8)) == 0 && !names.is_empty() {
         let count = u64::try_from(names.len()).unwrap_or(u64::MAX);
-        let chosen = usize::try_from(random.between(0, count)).unwrap_or(0);
+        let chosen = usize::try_from(random.in_range(&(0..count))).unwrap_or(0);
         names.drain(..chosen);
         names.truncate(1);
     } else {
@@ -260,20 +260,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_come_and_go_and_never_get_too_many() {
+    fn the_number_of_files_changes_and_stays_bounded() {
         let root = tempfile::tempdir().unwrap();
         let mut random = Random::seeded(1);
         let folder = root.path().join(GROWING[0].folder);
         let mut most = 0;
 
         for moment in 0..600 {
-            move_files(root.path(), &mut random, moment).unwrap();
+            change_files(root.path(), &mut random, moment).unwrap();
             most = most.max(std::fs::read_dir(&folder).unwrap().count());
         }
 
-        assert!((MOST_FILES / 2..=MOST_FILES + 2).contains(&most), "{most}");
+        assert!((MAX_FILES / 2..=MAX_FILES + 2).contains(&most), "{most}");
         let left = std::fs::read_dir(&folder).unwrap().count();
-        assert!(left < most, "the older half went: {left} of {most}");
+        assert!(left < most, "the older half was removed: {left} of {most}");
         assert!(!root.path().join(".new").exists());
     }
 }

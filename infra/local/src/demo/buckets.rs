@@ -1,9 +1,10 @@
-//! The demo's bucket folders: files with plausible names and sizes, and the documents of constants.
+//! Creates the demo's bucket folders: files with plausible names and sizes, and documents of constants.
 //!
-//! Files are as long as they say and hold nothing, so nearly all of them take no room on the disk.
+//! The files are sparse, so they take nearly no space on the disk.
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Context;
@@ -20,16 +21,16 @@ const M2EE_TEST: &str = include_str!("buckets/m2ee-test.yaml");
 const MENDIX_APP: &str = include_str!("buckets/mendixapp.yaml");
 const SETTINGS: &str = include_str!("buckets/settings.json");
 
-/// Files of one kind in one place.
+/// Files of one kind in one folder.
 #[derive(Debug)]
 struct Files {
-    /// Path of the folder, the bucket first.
+    /// Path of the folder, starting with the bucket.
     folder: &'static str,
-    /// What the names end with.
+    /// Suffix of the names.
     ending: &'static str,
     count: u64,
-    /// Least and greatest size.
-    bytes: (u64, u64),
+    /// Range of the sizes.
+    bytes: Range<u64>,
 }
 
 const FILES: &[Files] = &[
@@ -58,21 +59,22 @@ const FILES: &[Files] = &[
         12,
         INVOICE_BYTES,
     ),
-    // Keys of an older set-up, told apart by their ends only.
+    // Keys of an older set-up, which only their suffixes distinguish.
     files("shared-files/archive", ".globex", 30, INVOICE_BYTES),
     files("shared-files/archive", ".acme", 30, INVOICE_BYTES),
 ];
 
 /// Size of an invoice.
-pub(super) const INVOICE_BYTES: (u64, u64) = (20_000, 400_000);
+pub(super) const INVOICE_BYTES: Range<u64> = 20_000..400_000;
 /// Size of a photograph.
-pub(super) const IMAGE_BYTES: (u64, u64) = (150_000, 3_000_000);
+pub(super) const IMAGE_BYTES: Range<u64> = 150_000..3_000_000;
 /// Size of a nightly backup.
-const BACKUP_BYTES: (u64, u64) = (40_000_000, 60_000_000);
-/// One file that is much larger than all others.
-const LARGE_FILE: (&str, u64) = ("acme-prod-files/backups/full.backup", 1_337_000_000);
+const BACKUP_BYTES: Range<u64> = 40_000_000..60_000_000;
+/// Path of one file that is much larger than all others.
+const LARGE_FILE: &str = "acme-prod-files/backups/full.backup";
+const LARGE_FILE_BYTES: u64 = 1_337_000_000;
 
-const fn files(folder: &'static str, ending: &'static str, count: u64, bytes: (u64, u64)) -> Files {
+const fn files(folder: &'static str, ending: &'static str, count: u64, bytes: Range<u64>) -> Files {
     Files {
         folder,
         ending,
@@ -81,21 +83,21 @@ const fn files(folder: &'static str, ending: &'static str, count: u64, bytes: (u
     }
 }
 
-/// Makes the bucket folders at `root` unless they are there; what was changed in them since stays.
+/// Creates the bucket folders in `root` unless they exist. Later changes to their files are kept.
 pub(super) fn prepare(root: &Path) -> anyhow::Result<()> {
     if root.exists() {
-        // Documents that are new since the folders were made.
+        // A newer version may have more documents than the version that created the folders.
         let written = ENVIRONMENTS
             .iter()
             .try_for_each(|each| write_documents(root, each));
         return written.with_context(|| format!("could not write documents in {}", root.display()));
     }
     let unfinished = root.with_extension("unfinished");
-    make(root, &unfinished)
-        .with_context(|| format!("could not make the bucket folders in {}", root.display()))
+    create(root, &unfinished)
+        .with_context(|| format!("could not create the bucket folders in {}", root.display()))
 }
 
-fn make(root: &Path, unfinished: &Path) -> io::Result<()> {
+fn create(root: &Path, unfinished: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -105,24 +107,22 @@ fn make(root: &Path, unfinished: &Path) -> io::Result<()> {
         let folder = unfinished.join(files.folder);
         std::fs::create_dir_all(&folder)?;
         for number in 1..=files.count {
-            let (least, most) = files.bytes;
-            let length = random.between(least, most);
+            let length = random.in_range(&files.bytes);
             // Mendix names a stored file with a UUID.
             let (high, low) = (random.next() >> 16, random.next());
             let name = format!("{high:012x}-{low:016x}-{number:04}{}", files.ending);
             File::create(folder.join(name))?.set_len(length)?;
         }
     }
-    let (path, length) = LARGE_FILE;
-    File::create(unfinished.join(path))?.set_len(length)?;
+    File::create(unfinished.join(LARGE_FILE))?.set_len(LARGE_FILE_BYTES)?;
     for environment in &ENVIRONMENTS {
         write_documents(unfinished, environment)?;
     }
-    // Only whole folders ever have this name.
+    // Only complete folders have this name.
     std::fs::rename(unfinished, root)
 }
 
-/// Writes the documents of constants that are not there; those that are stay as they are.
+/// Writes missing documents of constants. Existing ones are kept.
 fn write_documents(root: &Path, environment: &DemoEnvironment) -> io::Result<()> {
     let folder = root.join(CONFIGURATION_BUCKET).join(environment.name);
     std::fs::create_dir_all(&folder)?;
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_made_once_and_kept_as_they_are() {
+    fn folders_are_created_once_and_changes_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("buckets");
 

@@ -1,6 +1,6 @@
-//! The demo's environments: two customers with production and test each, all invented.
+//! The demo's environments: production and test of two fictional customers.
 
-/// One environment and how much its database holds at first.
+/// An environment, and the initial size of its database.
 #[derive(Debug)]
 pub(super) struct DemoEnvironment {
     /// Name in the fleet file.
@@ -11,15 +11,15 @@ pub(super) struct DemoEnvironment {
     pub(super) project: &'static str,
     /// Version of the app's model.
     pub(super) model_version: &'static str,
-    /// Domain of its people's addresses.
+    /// Domain of its users' e-mail addresses.
     pub(super) domain: &'static str,
     /// Buckets or parts of buckets, as the lines of its storage tables in the fleet file.
     pub(super) storage: &'static [&'static str],
     /// Layers over the model: names of documents in its folder of the configuration bucket.
     pub(super) layers: &'static [&'static str],
-    /// People with an account.
+    /// Users with an account.
     pub(super) users: u32,
-    /// Customers, among whom orders are spread.
+    /// Customers, who have the orders.
     pub(super) customers: u32,
     /// Orders.
     pub(super) orders: u32,
@@ -29,11 +29,11 @@ pub(super) struct DemoEnvironment {
     pub(super) messages: u32,
     /// Processed tasks of the queue.
     pub(super) tasks: u32,
-    /// Whether it has a table that Mendix does not know.
+    /// Whether it has a table that is not in the Mendix model.
     pub(super) has_report: bool,
 }
 
-/// All of them.
+/// All environments.
 pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
     DemoEnvironment {
         name: "acme-prod",

@@ -1,4 +1,4 @@
-//! The demo's fleet file, with the ports of this run.
+//! Writes the demo's fleet file, with the ports of this run.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,10 @@ pub(super) fn write(folder: &Path, database_port: u16) -> anyhow::Result<PathBuf
 }
 
 fn text(database_port: u16) -> String {
-    let mut text =
-        String::from("# The demo's fleet, written anew at each start: the ports change.\n");
-    // Nobody bills the stand-in's listings: every bucket moves at every tick, however short.
+    let mut text = String::from(
+        "# The demo's fleet. Each start writes this file again because the ports change.\n",
+    );
+    // Requests to the stand-in cost nothing, so every bucket is listed at every tick.
     text.push_str("\n[refresh]\nlist_requests_per_day = 1_000_000_000\n");
     for environment in &ENVIRONMENTS {
         text.push_str(&section(environment, database_port));

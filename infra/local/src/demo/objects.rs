@@ -1,6 +1,6 @@
-//! The demo's S3 server: every folder below `buckets/` is a bucket, every file in it an object.
+//! The demo's S3 server: each folder in `buckets/` is a bucket, each file in it an object.
 //!
-//! It reads only; objects come and go as files do. `folder` holds the operations, this file the server.
+//! The server is read-only: objects appear and disappear with the files. `folder` has the operations.
 
 mod folder;
 
@@ -21,11 +21,11 @@ use uuid::Uuid;
 
 use folder::FolderObjects;
 
-/// The one access key; it is a name, not a secret.
+/// The access key: a name, not a secret.
 const ACCESS_KEY: &str = "mrt-demo";
-/// Longest wait for requests under way when the demo stops. Their callers are gone by then.
+/// Longest wait for running requests when the demo stops. Their callers are gone by then.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause after a refused `accept`, which means that the process has no free file descriptor.
+/// Pause after a failed `accept`, which means that the process has no free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running S3 server on loopback.
@@ -37,7 +37,7 @@ pub(super) struct ObjectServer {
 }
 
 impl ObjectServer {
-    /// Starts a server of the folders in `root` on a free port, with a new secret key.
+    /// Starts a server for the folders in `root` on a free port, with a new secret key.
     pub(super) async fn start(root: &Path) -> anyhow::Result<Self> {
         let objects = FolderObjects::open(root)?;
         // Two random identifiers hold 244 random bits.
@@ -58,7 +58,7 @@ impl ObjectServer {
         })
     }
 
-    /// Returns the URL to give to S3 clients, with bucket names in the path.
+    /// Returns the URL for S3 clients, which put bucket names in the path.
     pub(super) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -73,10 +73,10 @@ impl ObjectServer {
         &self.secret_key
     }
 
-    /// Stops listening, lets requests under way finish and cuts off those that do not.
+    /// Stops listening, and waits for running requests for a moment.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
-        // The task cannot fail, and it ends by itself within DRAIN_TIMEOUT.
+        // The task cannot fail, and it ends within DRAIN_TIMEOUT.
         let _ended = self.serving.await;
     }
 }
@@ -85,7 +85,7 @@ async fn serve(listener: TcpListener, service: S3Service, mut stopped: watch::Re
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = raised(&mut stopped) => break,
+            () = stop_requested(&mut stopped) => break,
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
                     connections.spawn(answer(socket, service.clone(), stopped.clone()));
@@ -105,8 +105,8 @@ async fn serve(listener: TcpListener, service: S3Service, mut stopped: watch::Re
     }
 }
 
-/// Waits until the server is to stop, or is dropped.
-async fn raised(stopped: &mut watch::Receiver<bool>) {
+/// Waits until the server stops or is dropped.
+async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
@@ -116,12 +116,12 @@ async fn answer(socket: TcpStream, service: S3Service, mut stopped: watch::Recei
     let mut connection = pin!(server.serve_connection(TokioIo::new(socket), service));
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = raised(&mut stopped) => {
+        () = stop_requested(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection to the demo's S3 server broke off");
+        tracing::debug!(%error, "a connection to the demo's S3 server failed");
     }
 }

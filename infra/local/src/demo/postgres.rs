@@ -1,7 +1,7 @@
-//! A private PostgreSQL cluster on loopback, run with the programs that this machine has installed.
+//! A private PostgreSQL cluster on loopback, run with the programs installed on this machine.
 //!
-//! Never an existing server: its folder, port and password are its own, and a connection is only used after
-//! the server said that it serves this very folder.
+//! It never touches another server: it has its own folder, port and password, and a connection is used only after the
+//! server confirms that it serves this folder.
 
 mod cluster_folder;
 mod process;
@@ -26,13 +26,13 @@ use server_user::ServerUser;
 
 /// The cluster's superuser.
 const SUPERUSER: &str = "postgres";
-/// Longest wait for the first connection. It takes 0.2 s, and some seconds after a power cut.
+/// Longest wait for the first connection. It takes 0.2 s, or some seconds after a power failure.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
-/// Pause between two looks at whether it is ready.
+/// Pause between two checks whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(20);
 /// Longest wait for one connection on loopback.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Ports that are tried: between our look at a free one and the server's use, another program may take it.
+/// Ports to try: another program may take a free port before the server does.
 const PORT_ATTEMPTS: u32 = 3;
 /// A running private cluster.
 pub(super) struct Postgres {
@@ -42,11 +42,11 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts the cluster whose traces are in `demo`, making it when there is none yet.
+    /// Starts the cluster of the demo in `demo`, and creates it the first time.
     ///
     /// # Errors
     ///
-    /// When PostgreSQL is not installed, or the server is not ready within [`READY_TIMEOUT`].
+    /// If PostgreSQL is not installed, or the server is not ready within [`READY_TIMEOUT`].
     pub(super) async fn start(demo: &Path) -> anyhow::Result<Self> {
         let programs = Programs::find()?;
         let user = ServerUser::find()?;
@@ -84,12 +84,12 @@ impl Postgres {
         self.port
     }
 
-    /// Opens a superuser's connection to `database`.
+    /// Connects to `database` as the superuser.
     pub(super) async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
         connect(&self.options(database)).await
     }
 
-    /// Returns how the superuser connects to `database`.
+    /// Returns the superuser's options for connections to `database`.
     pub(super) fn options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host(&Ipv4Addr::LOCALHOST.to_string())
@@ -102,7 +102,7 @@ impl Postgres {
             .disable_statement_logging()
     }
 
-    /// Stops the server and waits for its end; at most about 15 s, 0.1 s as a rule.
+    /// Stops the server and waits for its end, usually 0.1 s and at most about 15 s.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         self.server.stop().await
     }
@@ -125,7 +125,7 @@ impl Postgres {
         }
     }
 
-    /// Makes sure that the server at the port is the one that was started.
+    /// Checks that the server on the port is the one that was started.
     async fn check_folder(&self, mut connection: PgConnection) -> anyhow::Result<()> {
         let folder: String = sqlx::query_scalar("SHOW data_directory")
             .fetch_one(&mut connection)
@@ -133,14 +133,14 @@ impl Postgres {
         connection.close().await?;
         ensure!(
             Path::new(&folder) == self.server.cluster,
-            "another PostgreSQL answers at port {}",
+            "another PostgreSQL listens on port {}",
             self.port
         );
         Ok(())
     }
 }
 
-/// Returns why this machine cannot run the demo's PostgreSQL, `None` when it can.
+/// Returns why this machine cannot run the demo's PostgreSQL; `None` if it can.
 #[cfg(test)]
 pub(super) fn missing() -> Option<String> {
     let found = Programs::find().and_then(|_| ServerUser::find());
@@ -160,11 +160,11 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Returns whether the server may only need more time: nothing listens yet, or it says so itself.
+/// Returns whether the server is still starting: nothing listens yet, or it reports that itself.
 fn is_starting(error: &sqlx::Error) -> bool {
     // https://www.postgresql.org/docs/current/errcodes-appendix.html: cannot_connect_now
-    let says_so = error
+    let reports_start = error
         .as_database_error()
         .is_some_and(|error| error.code().as_deref() == Some("57P03"));
-    says_so || matches!(error, sqlx::Error::Io(_))
+    reports_start || matches!(error, sqlx::Error::Io(_))
 }

@@ -1,11 +1,13 @@
-//! Numbers that look random and are the same after each seed. Not for secrets.
+//! Pseudo-random numbers that depend only on the seed. Not for secrets.
+
+use std::ops::Range;
 
 /// The generator `SplitMix64`: <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Returns a generator; equal seeds give equal numbers.
+    /// Returns a generator. Equal seeds give equal numbers.
     pub(super) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,11 +20,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number from `least` up to but not including `end`; `least` when there is none.
-    pub(super) fn between(&mut self, least: u64, end: u64) -> u64 {
-        match end.checked_sub(least) {
-            None | Some(0) => least,
-            Some(span) => least + self.next() % span,
+    /// Returns a number in `range`, or its start if it is empty.
+    pub(super) fn in_range(&mut self, range: &Range<u64>) -> u64 {
+        match range.end.checked_sub(range.start) {
+            None | Some(0) => range.start,
+            Some(span) => range.start + self.next() % span,
         }
     }
 }
@@ -36,13 +38,13 @@ mod tests {
         let numbers = |seed| {
             let mut random = Random::seeded(seed);
             (0..1000)
-                .map(|_| random.between(10, 20))
+                .map(|_| random.in_range(&(10..20)))
                 .collect::<Vec<_>>()
         };
 
         assert_eq!(numbers(1), numbers(1));
         assert_ne!(numbers(1), numbers(2));
         assert!(numbers(1).iter().all(|number| (10..20).contains(number)));
-        assert_eq!(Random::seeded(1).between(5, 5), 5);
+        assert_eq!(Random::seeded(1).in_range(&(5..5)), 5);
     }
 }

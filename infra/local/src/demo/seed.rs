@@ -1,4 +1,4 @@
-//! The demo's databases: a Mendix-shaped one for each environment, and the role that the API reads with.
+//! Creates the demo's databases, with the schema of a Mendix app, and the role that reads them.
 
 use anyhow::Context;
 use futures::future::try_join_all;
@@ -16,7 +16,7 @@ const APP: &str = include_str!("seed/app.sql");
 const ROWS: &str = include_str!("seed/rows.sql");
 const REPORT: &str = include_str!("seed/report.sql");
 
-/// Makes the databases that are missing, and gives the reading role a new password, which it returns.
+/// Creates missing databases, and returns a new password of the reading role.
 pub(super) async fn seed(postgres: &Postgres) -> anyhow::Result<String> {
     let password = reader_password(postgres)
         .await
@@ -30,7 +30,7 @@ pub(super) async fn seed(postgres: &Postgres) -> anyhow::Result<String> {
     Ok(password)
 }
 
-/// Prepares a session for the demo's own statements about `environment`.
+/// Prepares a session for the demo's statements on the database of `environment`.
 pub(super) async fn prepare_session(
     connection: &mut PgConnection,
     environment: &DemoEnvironment,
@@ -92,7 +92,7 @@ async fn seed_environment(
             .fetch_one(&mut admin)
             .await?;
     if exists {
-        // What is read may have grown since the database was made.
+        // A newer version may read more than the version that created the database.
         let mut connection = postgres.connect(name).await?;
         let grants = api::users::grants_script(&reader::target(postgres.port(), name));
         raw_sql(AssertSqlSafe(grants))

@@ -1,4 +1,4 @@
-//! The whole demo, started for real; skipped where PostgreSQL is not installed, unless services are required.
+//! The whole demo, really started. Skipped if PostgreSQL is not installed, unless services are required.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use sqlx::postgres::PgConnection;
 
 use super::*;
 
-/// A data folder that is gone after the test, the server's folder elsewhere included.
+/// A data folder that is removed after the test, together with the server's folder.
 struct DataFolder(tempfile::TempDir);
 
 impl DataFolder {
-    /// Returns a new one, `None` when the machine cannot run the demo and may skip its tests.
+    /// Creates a folder; `None` if the machine cannot run the demo and may skip its tests.
     fn new() -> Option<Self> {
         if let Some(reason) = postgres::missing() {
             shared::testing::skip(&reason);
@@ -106,7 +106,7 @@ async fn count(connection: &mut PgConnection, sql: &'static str) -> Result<i64, 
 }
 
 #[tokio::test]
-async fn the_buckets_answer_what_their_folders_hold() {
+async fn the_buckets_contain_the_files_of_their_folders() {
     let Some(data) = DataFolder::new() else {
         return;
     };
@@ -121,7 +121,7 @@ async fn the_buckets_answer_what_their_folders_hold() {
     )
     .unwrap();
     for bucket in ["acme-prod-files", "shared-files", "fleet-config"] {
-        // Files move, so only a walk that finds the same before and after can be compared.
+        // Files change meanwhile: compares only a listing with the same files before and after.
         loop {
             let before = walk(&demo.buckets_path.join(bucket));
             let listed = list(&s3, bucket, "").await;

@@ -1,4 +1,4 @@
-//! HTTP requests to gateway event JSON and back, through the production decoders.
+//! Converts HTTP requests to gateway event JSON and responses back, through the production decoders.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ pub(super) fn request_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// Returns the proxy event of a request that was let through, as API Gateway writes it.
-pub(super) fn of_request<B>(
+/// Returns the proxy event that API Gateway would send for an authorised request.
+pub(super) fn from_request<B>(
     request: &Request<B>,
     route: &Route,
     claims: Option<&BTreeMap<String, String>>,
@@ -75,7 +75,7 @@ fn last_values<K: Ord + Clone>(values: &BTreeMap<K, Vec<String>>) -> BTreeMap<K,
         .collect()
 }
 
-/// Returns an empty map as null, which is what API Gateway sends.
+/// Returns null for an empty map, as API Gateway does.
 fn or_null<K: Ord + serde::Serialize, V: serde::Serialize>(map: &BTreeMap<K, V>) -> Value {
     if map.is_empty() {
         Value::Null
@@ -84,7 +84,7 @@ fn or_null<K: Ord + serde::Serialize, V: serde::Serialize>(map: &BTreeMap<K, V>)
     }
 }
 
-/// Lets `server` answer an event and returns the HTTP response of its answer.
+/// Passes an event to `server` and returns its answer as an HTTP response.
 pub(super) async fn call(server: &Server, event: Value) -> anyhow::Result<Response<Full<Bytes>>> {
     let event = serde_json::from_value(event).context("the event")?;
     let answer = serde_json::to_value(server.handle(event).await).context("the answer")?;
@@ -118,7 +118,7 @@ mod tests {
                 .unwrap();
         let claims = BTreeMap::from([("scope".to_owned(), "mrt/bucket_size.read".to_owned())]);
 
-        let event = of_request(&request, &api::bucket_size::ROUTE, Some(&claims), "id-1");
+        let event = from_request(&request, &api::bucket_size::ROUTE, Some(&claims), "id-1");
         let decoded = api::http::proxy::decode(serde_json::from_value(event).unwrap());
 
         assert_eq!(
@@ -135,7 +135,7 @@ mod tests {
     fn a_bare_request_is_decoded_too() {
         let request = Request::get("/health").body(()).unwrap();
 
-        let event = of_request(&request, &api::health::ROUTE, None, "id-2");
+        let event = from_request(&request, &api::health::ROUTE, None, "id-2");
         let decoded = api::http::proxy::decode(serde_json::from_value(event).unwrap());
 
         assert!(decoded.query.is_empty() && decoded.claims.is_none());

@@ -1,4 +1,4 @@
--- Items of a partition between two sort keys, both included, ascending, behind an optional sort key.
+-- Items of a partition between two sort keys, both inclusive, after an optional sort key, ascending.
 SELECT * FROM item
 WHERE partition = ?1 AND sort BETWEEN ?2 AND ?3
   AND (?4 IS NULL OR sort > ?4)

@@ -1,5 +1,5 @@
 -- Items of the snapshot store. Text is compared by its bytes, as DynamoDB compares keys.
--- version holds the 64 bits of an unsigned number; expires_at is in seconds since 1970.
+-- version has the 64 bits of an unsigned number; expires_at is in seconds since 1970.
 CREATE TABLE IF NOT EXISTS item (
     partition TEXT NOT NULL,
     sort TEXT NOT NULL,

@@ -1,4 +1,4 @@
-//! Names that must be the same in several places.
+//! Names that must agree in several places.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(crate) fn binaries(krate: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_route_has_its_binary_and_every_binary_its_route() {
+fn routes_and_binaries_match() {
     let functions: BTreeSet<_> = ROUTES
         .iter()
         .map(|route| route.function.to_owned())

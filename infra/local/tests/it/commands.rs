@@ -1,4 +1,4 @@
-//! The one-shot commands: answers, refusals and exit codes.
+//! The one-shot commands: output, errors and exit codes.
 
 use std::process::{Command, Output};
 
@@ -26,7 +26,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[tokio::test]
-async fn measurements_of_the_demo_equal_what_lies_there() {
+async fn measurements_of_the_demo_match_its_files() {
     if !has_postgres() {
         return;
     }
@@ -63,7 +63,7 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
         "{}",
         error(&missing)
     );
-    assert!(missing.stdout.is_empty(), "no number where there is none");
+    assert!(missing.stdout.is_empty(), "a failure prints no number");
 
     let fleet = std::fs::read_to_string(data.path().join("demo/fleet.toml")).unwrap();
     let fleet = shared::fleet::Fleet::parse("fleet.toml", &fleet).unwrap();
@@ -121,10 +121,10 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
         "/../../api/tests/events/console.json"
     );
     let data = data.path().to_str().unwrap();
-    let well = mrt(&["doctor", "--data", data]);
-    let found = String::from_utf8(well.stdout).unwrap();
+    let healthy = mrt(&["doctor", "--data", data]);
+    let found = String::from_utf8(healthy.stdout).unwrap();
     assert!(
-        found.ends_with("All is well.\n") && well.status.success(),
+        found.ends_with("No problems found.\n") && healthy.status.success(),
         "{found}"
     );
     assert!(
@@ -150,7 +150,7 @@ async fn measurements_of_the_demo_equal_what_lies_there() {
 }
 
 #[test]
-fn grants_are_printed_in_the_engines_own_words_and_hold_no_secret() {
+fn grants_are_printed_for_each_engine_and_contain_no_secret() {
     let folder = data_folder();
     let fleet = folder.path().join("fleet.toml");
     let text = FleetBuilder::with("postgres")
@@ -185,11 +185,11 @@ fn grants_are_printed_in_the_engines_own_words_and_hold_no_secret() {
     assert_eq!(files.status.code(), Some(1));
     assert!(error(&files).contains("files has no database"));
     assert_eq!(nowhere.status.code(), Some(1));
-    assert!(error(&nowhere).contains("there is no environment nowhere"));
+    assert!(error(&nowhere).contains("has no environment nowhere"));
 }
 
 #[test]
-fn wrong_usage_is_two_and_says_what_is_allowed() {
+fn wrong_usage_exits_with_two_and_lists_what_is_allowed() {
     for (arguments, expected) in [
         (vec!["bucket-size", "acme-files"], "s3://BUCKET"),
         (vec!["bucket-size", "efs://acme"], "no id of a file system"),
@@ -222,7 +222,7 @@ fn wrong_usage_is_two_and_says_what_is_allowed() {
 }
 
 #[test]
-fn failures_are_one_and_name_what_is_in_the_way() {
+fn failures_exit_with_one_and_name_the_cause() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let fleet = folder.path().join("fleet.toml");
@@ -237,14 +237,14 @@ fn failures_are_one_and_name_what_is_in_the_way() {
     );
     for (arguments, expected) in [
         (vec!["token", "--data", data], "no server is running"),
-        (vec!["doctor", "--data", data], "which fleet?"),
+        (vec!["doctor", "--data", data], "no fleet file"),
         (
             vec!["doctor", "--fleet", fleet],
             "fleet.toml:2: environment[0].name",
         ),
         (
             vec!["grants", "--environment", "x", "--fleet", good],
-            "there is no environment x",
+            "has no environment x",
         ),
         (
             vec!["grants", "--environment", "files", "--fleet", good],
@@ -260,7 +260,7 @@ fn failures_are_one_and_name_what_is_in_the_way() {
         ),
         (
             vec!["invoke", "api-nothing", event, "--data", data],
-            "allowed are api-bucket-size",
+            "the functions are api-bucket-size",
         ),
         (
             vec!["invoke", "plan", "nowhere.json", "--data", data],
@@ -291,16 +291,16 @@ fn failures_are_one_and_name_what_is_in_the_way() {
     }
 }
 
-/// One of everything that is ill, each with what to do; what is well beside it is told too.
+/// A fleet with a problem of each kind, and one target without a problem.
 #[test]
-fn the_doctor_names_what_to_fix_and_ends_with_three() {
+fn the_doctor_prints_a_fix_for_each_problem_and_exits_with_three() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("metadata.json"), "{\"Constants\": []}").unwrap();
     std::fs::write(path("bad.yaml"), "mxruntime: [NEVERLEAK").unwrap();
     let text = |name: &str| path(name).to_str().unwrap().to_owned();
     let database = "port = 9\nauth = \"env:MRT_NO_PASSWORD\"";
-    let fleet = FleetBuilder::with("ill")
+    let fleet = FleetBuilder::with("faulty")
         .bucket("acme-files", "")
         .storage("kind = \"ebs\"\nid = \"vol-0123abcd\"")
         .database(Engine::Postgres, "127.0.0.1", "acme", database)
@@ -340,7 +340,7 @@ fn the_doctor_names_what_to_fix_and_ends_with_three() {
     };
     assert_eq!(
         fixes(0),
-        ["environment: give it storage, a database or constants in the fleet file"]
+        ["environment: add storage, a database or constants to the fleet file"]
     );
     assert_eq!(
         fixes(1),
@@ -349,14 +349,14 @@ fn the_doctor_names_what_to_fix_and_ends_with_three() {
             "storage ebs:: check network, region and credentials",
             "database acme (postgres): check the variable or the secret that the fleet file names",
             "constants: model: -",
-            "constants: bad.yaml: mend the document",
+            "constants: bad.yaml: fix the document",
             "constants: gone.yaml: check its name in the fleet file",
         ]
     );
 }
 
 #[test]
-fn help_teaches_by_example() {
+fn help_has_examples() {
     for command in [
         "serve",
         "bucket-size",

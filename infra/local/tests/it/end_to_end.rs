@@ -1,4 +1,4 @@
-//! The whole product on one machine: start, collect, ask, change, ask again, restart, kill.
+//! The whole product on one machine: start, collect, query, change, query again, restart, kill.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn processes_on(data: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_changes_in_bucket_and_table_changes_in_the_answers() {
+async fn changes_of_buckets_and_tables_appear_in_responses() {
     if !has_postgres() {
         return;
     }
@@ -84,7 +84,7 @@ async fn what_changes_in_bucket_and_table_changes_in_the_answers() {
 }
 
 #[tokio::test]
-async fn every_route_answers_a_good_token_and_refuses_the_others() {
+async fn every_route_accepts_valid_tokens_only() {
     if !has_postgres() {
         return;
     }
@@ -113,13 +113,13 @@ async fn every_route_answers_a_good_token_and_refuses_the_others() {
         "/users",
         "/micro_flow_constants",
     ] {
-        let nobody = server.get(path, &[]).await;
+        let anonymous = server.get(path, &[]).await;
         assert_eq!(
-            (nobody.status, nobody.json()["type"].as_str()),
+            (anonymous.status, anonymous.json()["type"].as_str()),
             (401, Some("urn:mrt:problem:unauthorized")),
             "{path}"
         );
-        assert_eq!(nobody.headers["www-authenticate"], "Bearer");
+        assert_eq!(anonymous.headers["www-authenticate"], "Bearer");
     }
     let mut tampered = token.clone();
     tampered.replace_range(token.len() - 6..token.len() - 2, "AAAA");
@@ -180,7 +180,7 @@ async fn every_route_answers_a_good_token_and_refuses_the_others() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may_ask_and_read_refusals_too() {
+async fn allowed_origins_can_send_requests_and_read_errors() {
     if !has_postgres() {
         return;
     }
@@ -218,7 +218,7 @@ async fn pages_of_allowed_origins_may_ask_and_read_refusals_too() {
 }
 
 #[tokio::test]
-async fn the_issuer_has_the_shape_of_cognito() {
+async fn the_issuer_has_the_form_of_cognito() {
     if !has_postgres() {
         return;
     }
@@ -265,7 +265,7 @@ async fn the_issuer_has_the_shape_of_cognito() {
 }
 
 #[tokio::test]
-async fn a_killed_server_leaves_the_last_good_snapshot_and_no_process() {
+async fn a_killed_server_leaves_its_latest_snapshot_and_no_process() {
     if !has_postgres() {
         return;
     }
@@ -273,8 +273,8 @@ async fn a_killed_server_leaves_the_last_good_snapshot_and_no_process() {
     let server = Server::start(data.path(), "1s").await;
     let token = server.token(&[]);
     let good = server.item(BUCKET, &token, |_| true).await;
-    // A listing that takes a while: the kill comes in the middle of a collection. The files come all at once,
-    // so that every whole listing has all of them or none.
+    // Many files make the listing slow, so that the kill interrupts a collection. They appear at once, so that every
+    // complete listing has all of them or none.
     let (staging, bucket) = (
         data.path().join("staging"),
         data.path().join("demo/buckets/shared-files"),
@@ -295,14 +295,14 @@ async fn a_killed_server_leaves_the_last_good_snapshot_and_no_process() {
 
     let server = Server::start(data.path(), "1h").await;
     let first = server.ask(BUCKET, &token_of(&server)).await;
-    assert_eq!(first.status, 200, "the history survives: {}", first.text);
+    assert_eq!(first.status, 200, "the snapshot survives: {}", first.text);
     let item = &first.json()["items"][0];
     assert!(item["scheduled_at"].as_str() >= good["scheduled_at"].as_str());
     let bytes = item["total_bytes"].as_u64().unwrap();
     let known = good["total_bytes"].as_u64().unwrap();
     assert!(
         bytes == known || bytes == known + 5_000,
-        "never a part of a listing: {bytes}"
+        "never part of a listing: {bytes}"
     );
     assert!(server.stop("INT").await.success());
 }
@@ -312,7 +312,7 @@ fn token_of(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn no_answer_log_line_or_stored_byte_holds_a_secret() {
+async fn no_response_log_line_or_stored_item_contains_a_secret() {
     if !has_postgres() {
         return;
     }
@@ -370,12 +370,12 @@ async fn no_answer_log_line_or_stored_byte_holds_a_secret() {
         }
         let name = names.iter().find(|name| text.contains(name.as_str()));
         assert_eq!(name, None, "in {text}");
-        // The welcome shows one token, which a person is to use; nothing else may.
+        // Only the token in the output of the start may appear.
         assert!(text.matches("eyJ").count() <= 3, "a token in {text}");
     }
 }
 
-/// Returns everything in the store as text, bodies unpacked.
+/// Returns everything in the store as text, with decompressed bodies.
 async fn stored_text(data: &Path) -> String {
     let url = format!("sqlite://{}", data.join("mrt.db").display());
     let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();

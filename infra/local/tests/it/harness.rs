@@ -16,10 +16,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpStream;
 
-/// Longest wait for something that must come: a first start makes and seeds four databases.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Pause between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Longest wait for an expected event. A first start creates and fills four databases.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pause between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The origin that every server allows.
 pub(crate) const ORIGIN: &str = "https://dashboard.example.com";
@@ -27,7 +27,7 @@ pub(crate) const ORIGIN: &str = "https://dashboard.example.com";
 /// The compiled program.
 pub(crate) const MRT: &str = env!("CARGO_BIN_EXE_mrt");
 
-/// Returns whether the demo can run here; says so when it cannot.
+/// Returns whether the demo can run here. Otherwise reports that the test is skipped.
 pub(crate) fn has_postgres() -> bool {
     let is_there = std::fs::read_dir("/usr/lib/postgresql")
         .is_ok_and(|mut versions| versions.next().is_some());
@@ -37,22 +37,22 @@ pub(crate) fn has_postgres() -> bool {
     is_there
 }
 
-/// Looks until `look` returns something.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Calls `check` until it returns something.
+pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
-        if let Some(found) = look().await {
+        if let Some(found) = check().await {
             return found;
         }
         assert!(
-            started.elapsed() < PATIENCE,
-            "{what} did not happen within {PATIENCE:?}"
+            started.elapsed() < WAIT_TIMEOUT,
+            "{what} did not happen within {WAIT_TIMEOUT:?}"
         );
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Returns a folder that the database's own user can reach too.
+/// Returns a folder that the database server's user can reach.
 pub(crate) fn data_folder() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ pub(crate) fn data_folder() -> tempfile::TempDir {
     folder
 }
 
-/// A running server; killed when the test ends early.
+/// A running server. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) data: PathBuf,
@@ -84,7 +84,7 @@ impl Reply {
 }
 
 impl Server {
-    /// Starts the demo on a free port and waits until it answers.
+    /// Starts the demo on a free port and waits for its first response.
     pub(crate) async fn start(data: &Path, every: &str) -> Self {
         let mut child = Command::new(MRT)
             .args([
@@ -105,15 +105,16 @@ impl Server {
         let output = Arc::new(Mutex::new(String::new()));
         keep_output(child.stdout.take().unwrap(), &output);
         keep_output(child.stderr.take().unwrap(), &output);
-        let note = data.join("running.json");
+        let description = data.join("running.json");
         let pid = child.id();
         let seen = Arc::clone(&output);
         let running: Value = eventually("the start of the server", async || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("mrt serve ended with {status}:\n{}", seen.lock().unwrap());
             }
-            let note: Value = serde_json::from_str(&std::fs::read_to_string(&note).ok()?).ok()?;
-            (note["pid"] == pid).then_some(note)
+            let text = std::fs::read_to_string(&description).ok()?;
+            let running: Value = serde_json::from_str(&text).ok()?;
+            (running["pid"] == pid).then_some(running)
         })
         .await;
         let url = running["url"].as_str().unwrap().to_owned();
@@ -124,7 +125,7 @@ impl Server {
             running,
             output,
         };
-        eventually("the first answer", async || {
+        eventually("the first response", async || {
             server.try_get("/health", &[]).await
         })
         .await;
@@ -136,11 +137,11 @@ impl Server {
         self.output.lock().unwrap().clone()
     }
 
-    /// Asks without a token.
+    /// Sends a GET request without a token.
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.try_get(path, headers)
             .await
-            .unwrap_or_else(|| panic!("no answer for {path}"))
+            .unwrap_or_else(|| panic!("no response for {path}"))
     }
 
     async fn try_get(&self, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
@@ -201,25 +202,25 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Asks with `token`.
+    /// Sends a GET request with `token`.
     pub(crate) async fn ask(&self, path: &str, token: &str) -> Reply {
         self.get(path, &[("authorization", &format!("Bearer {token}"))])
             .await
     }
 
-    /// Asks with `token` until the first item of the answer is as `is_wanted` says, and returns that item.
+    /// Repeats a request until `is_expected` accepts the first item of the response, and returns that item.
     pub(crate) async fn item(
         &self,
         path: &str,
         token: &str,
-        is_wanted: impl Fn(&Value) -> bool,
+        is_expected: impl Fn(&Value) -> bool,
     ) -> Value {
-        let wanted = async || {
+        let expected = async || {
             let reply = self.ask(path, token).await;
             let item = (reply.status == 200).then(|| reply.json()["items"][0].clone())?;
-            is_wanted(&item).then_some(item)
+            is_expected(&item).then_some(item)
         };
-        eventually(path, wanted).await
+        eventually(path, expected).await
     }
 
     /// Connects to a database of the demo as its superuser.
@@ -254,7 +255,7 @@ impl Server {
         .await
     }
 
-    /// Returns the variables that lead AWS tools to the demo's S3 server.
+    /// Returns the variables with which AWS tools use the demo's S3 server.
     pub(crate) fn aws(&self) -> BTreeMap<String, String> {
         let text = |name: &str| self.running["aws"][name].as_str().unwrap().to_owned();
         BTreeMap::from([
@@ -265,7 +266,7 @@ impl Server {
         ])
     }
 
-    /// Runs `mrt` against the demo's S3 server.
+    /// Runs `mrt` with the demo's S3 server.
     pub(crate) fn mrt(&self, arguments: &[&str]) -> Output {
         Command::new(MRT)
             .args(arguments)
@@ -277,7 +278,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // After a failed assertion: the demo's own processes go with this one.
+        // After a failed assertion. The demo's processes end with this one.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -294,7 +295,7 @@ fn keep_output(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) 
     });
 }
 
-/// Closes a connection; the test is over by then.
+/// Closes a connection.
 pub(crate) async fn close(connection: PgConnection) {
     connection.close().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The SAM template names what the code has: binaries, paths, scopes, parameters, variables, one role each.
+//! The SAM template agrees with the code: binaries, paths, scopes, parameters, variables and roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,13 +12,13 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Returns the template; CloudFormation's tags count as what they stand before.
+/// Returns the template, without CloudFormation's tags.
 fn template() -> Value {
     let text = std::fs::read_to_string(root().join("infra/aws/template.yaml")).unwrap();
     serde_saphyr::from_str(&text).unwrap()
 }
 
-/// Returns the functions by the name of their binary, with their logical name.
+/// Returns logical name and resource of each function, by the name of its binary.
 fn functions(template: &Value) -> BTreeMap<String, (String, Value)> {
     let resources = template["Resources"].as_object().unwrap();
     let functions = resources
@@ -42,7 +42,7 @@ fn camel_case(name: &str) -> String {
 }
 
 #[test]
-fn every_binary_is_one_function_with_its_name_folder_role_and_logs() {
+fn every_binary_is_a_function_with_its_name_folder_role_and_logs() {
     let template = template();
     let functions = functions(&template);
 
@@ -74,7 +74,7 @@ fn every_binary_is_one_function_with_its_name_folder_role_and_logs() {
 }
 
 #[test]
-fn every_route_is_a_path_of_its_function_with_its_scope_and_all_else_is_public() {
+fn every_route_is_a_path_of_its_function_with_its_scope_and_the_rest_is_public() {
     let template = template();
     let functions = functions(&template);
     let mut found = BTreeMap::new();
@@ -152,7 +152,7 @@ fn every_route_is_a_path_of_its_function_with_its_scope_and_all_else_is_public()
 }
 
 #[test]
-fn functions_have_variables_that_the_code_reads_and_the_fleet_where_it_is_needed() {
+fn functions_have_only_variables_that_the_code_reads_and_the_fleet_where_needed() {
     let config = std::fs::read_to_string(root().join("shared/src/config.rs")).unwrap();
     let known: BTreeSet<&str> = config
         .split('"')
@@ -182,7 +182,7 @@ fn functions_have_variables_that_the_code_reads_and_the_fleet_where_it_is_needed
 }
 
 #[test]
-fn plan_has_as_long_as_its_own_time_outs_take() {
+fn the_time_out_of_plan_covers_its_own_time_outs() {
     let template = template();
     let (_, plan) = &functions(&template)["plan"];
 

@@ -1,4 +1,4 @@
-//! The compiled `mrt`, started and asked as a person would.
+//! Runs the compiled `mrt` as a user would.
 
 #![expect(
     clippy::panic,

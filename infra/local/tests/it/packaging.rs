@@ -1,4 +1,4 @@
-//! The packing of functions into zips: what is packed, what it may weigh, which trust goes into it. Builds nothing.
+//! The packaging of functions as zips: their content, their size and their certificate authorities. Builds nothing.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn functions() -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns a folder as cargo-lambda leaves it, with a file of a thousand bytes in the place of each program.
+/// Returns a folder like the output of cargo-lambda, with a file of 1,000 bytes for each program.
 fn programs() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in functions() {
@@ -36,7 +36,7 @@ fn program(programs: &TempDir, name: &str) -> PathBuf {
     programs.path().join(name).join("bootstrap")
 }
 
-/// Packs `programs` into its folder `out`, with `RDS_CA_BUNDLE` where one is given.
+/// Packages `programs` into its folder `out`. `bundle` is the value of `RDS_CA_BUNDLE`.
 fn pack(programs: &TempDir, bundle: Option<&str>) -> Output {
     let out = programs.path().join("out");
     run(&[Path::new("pack"), programs.path(), &out], bundle)
@@ -63,12 +63,12 @@ fn zips(programs: &TempDir) -> BTreeSet<String> {
         .collect()
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     let all = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8(all).unwrap()
 }
 
-/// Returns the bytes of a file that does not get smaller: each is the last of a sequence that looks random.
+/// Returns pseudo-random bytes, which do not compress.
 fn incompressible(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let next = || {
@@ -81,17 +81,17 @@ fn incompressible(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn every_function_is_packed_and_nothing_else() {
+fn only_the_functions_are_packaged() {
     let programs = programs();
 
     let output = pack(&programs, Some("none"));
 
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert_eq!(zips(&programs), functions());
 }
 
 #[test]
-fn a_zip_above_its_budget_fails_and_is_named() {
+fn a_zip_above_the_budget_is_an_error_that_names_it() {
     let programs = programs();
     std::fs::write(program(&programs, "plan"), incompressible(3_990_000)).unwrap();
     assert!(pack(&programs, Some("none")).status.success());
@@ -99,9 +99,13 @@ fn a_zip_above_its_budget_fails_and_is_named() {
     std::fs::write(program(&programs, "plan"), incompressible(4_000_001)).unwrap();
     let output = pack(&programs, Some("none"));
 
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", output_text(&output));
     let expected = "error: above the budget of a zip: plan\n";
-    assert!(said(&output).ends_with(expected), "{}", said(&output));
+    assert!(
+        output_text(&output).ends_with(expected),
+        "{}",
+        output_text(&output)
+    );
 }
 
 #[test]
@@ -112,17 +116,21 @@ fn a_function_that_was_not_built_is_an_error() {
     let output = pack(&programs, Some("none"));
 
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("api-users"), "{}", said(&output));
+    assert!(
+        output_text(&output).contains("api-users"),
+        "{}",
+        output_text(&output)
+    );
 }
 
 #[test]
-fn the_same_programs_are_the_same_zips_whatever_the_time() {
+fn the_same_programs_give_the_same_zips_at_any_time() {
     let programs = programs();
     let zip = programs.path().join("out/plan.zip");
     pack(&programs, Some("none"));
     let first = std::fs::read(&zip).unwrap();
 
-    // Writing it anew changes its time.
+    // Changes the file's time.
     std::fs::write(program(&programs, "plan"), [7; 1000]).unwrap();
     pack(&programs, Some("none"));
 
@@ -134,7 +142,7 @@ fn only_functions_that_log_in_to_databases_get_the_bundle_and_the_variable_for_i
     let programs = programs();
     let bundle = root().join("shared/src/aws/amazon_roots.pem");
     let output = pack(&programs, bundle.to_str());
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
 
     let template = std::fs::read_to_string(root().join("infra/aws/template.yaml")).unwrap();
     let with_variable: BTreeSet<_> = template
@@ -159,11 +167,11 @@ fn only_functions_that_log_in_to_databases_get_the_bundle_and_the_variable_for_i
 }
 
 #[test]
-fn a_missing_bundle_is_said_and_a_bad_one_is_refused() {
+fn a_missing_bundle_is_a_warning_and_an_invalid_one_an_error() {
     let programs = programs();
     let missing = pack(&programs, None);
     assert!(missing.status.success());
-    let words = said(&missing);
+    let words = output_text(&missing);
     assert!(
         words.contains("warning: RDS_CA_BUNDLE is not set"),
         "{words}"
@@ -171,35 +179,44 @@ fn a_missing_bundle_is_said_and_a_bad_one_is_refused() {
     assert!(words.contains("global-bundle.pem"), "{words}");
 
     let not_there = pack(&programs, Some("/nonexistent.pem"));
-    assert_eq!(not_there.status.code(), Some(1), "{}", said(&not_there));
+    assert_eq!(
+        not_there.status.code(),
+        Some(1),
+        "{}",
+        output_text(&not_there)
+    );
 
     let key = programs.path().join("key.pem");
     std::fs::write(&key, "-----BEGIN PRIVATE KEY-----\nNEVERLEAK\n").unwrap();
     let secret = pack(&programs, key.to_str());
     assert_eq!(secret.status.code(), Some(1));
-    assert!(!said(&secret).contains("NEVERLEAK"), "{}", said(&secret));
+    assert!(
+        !output_text(&secret).contains("NEVERLEAK"),
+        "{}",
+        output_text(&secret)
+    );
 
     std::fs::write(&key, "no certificate\n").unwrap();
     assert_eq!(pack(&programs, key.to_str()).status.code(), Some(1));
 }
 
 #[test]
-fn a_deployment_without_the_bundle_is_refused_unless_that_is_said() {
+fn a_deployment_without_the_bundle_must_be_requested() {
     let authorities = |bundle| run(&[Path::new("authorities")], bundle);
 
     let refused = authorities(None);
 
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        said(&refused).contains("RDS_CA_BUNDLE=none"),
+        output_text(&refused).contains("RDS_CA_BUNDLE=none"),
         "{}",
-        said(&refused)
+        output_text(&refused)
     );
     assert!(authorities(Some("none")).status.success());
 }
 
 #[test]
-fn what_sam_built_gets_the_bundle_and_is_held_against_the_budget() {
+fn the_output_of_sam_gets_the_bundle_and_is_checked_against_the_budget() {
     let build = tempfile::tempdir().unwrap();
     let bundle = root().join("shared/src/aws/amazon_roots.pem");
     let bootstrap = |resource: &str| build.path().join(resource).join("bootstrap");
@@ -215,7 +232,7 @@ fn what_sam_built_gets_the_bundle_and_is_held_against_the_budget() {
 
     let output = complete();
 
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert!(build.path().join("ApiUsers/rds-ca.pem").exists());
     assert!(!build.path().join("ApiPublic/rds-ca.pem").exists());
     std::fs::write(bootstrap("ApiPublic"), incompressible(4_000_001)).unwrap();

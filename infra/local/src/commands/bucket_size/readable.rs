@@ -1,4 +1,4 @@
-//! A size as a table for people: every part that was measured, and what could not be.
+//! Prints a size as a table: all measured parts, and the reasons for missing ones.
 
 use shared::fleet::{BucketTarget, StorageKind};
 use shared::snapshot::StorageMetrics;
@@ -7,10 +7,10 @@ use shared::snapshot::{BucketSize, Measurement};
 
 use crate::commands::format::{count, size, table};
 
-/// What is printed where there is no number.
+/// Printed instead of a number that does not exist.
 const NONE: &str = "-";
 
-/// Returns how the target is written on the command line.
+/// Returns the target in the form of the command line.
 pub(super) fn name(target: &BucketTarget) -> String {
     let (kind, bucket) = (target.kind.as_str(), &target.bucket);
     match target.kind {
@@ -19,7 +19,7 @@ pub(super) fn name(target: &BucketTarget) -> String {
     }
 }
 
-/// Returns the whole text, with its last line ended.
+/// Returns the text to print, with a final newline.
 pub(super) fn text(target: &BucketTarget, measured: &BucketSize) -> String {
     let suffix = if target.suffix.is_empty() {
         String::new()
@@ -53,8 +53,8 @@ fn rows(measured: &BucketSize) -> Vec<Vec<String>> {
     if let Some(uploads) = &measured.multipart {
         add_uploads(&mut rows, uploads);
     }
-    if let Some(figure) = &measured.cloudwatch {
-        add_figure(&mut rows, figure);
+    if let Some(metrics) = &measured.cloudwatch {
+        add_metrics(&mut rows, metrics);
     }
     if let Some(resource) = &measured.resource {
         add_resource(&mut rows, resource);
@@ -79,13 +79,13 @@ fn add_uploads(rows: &mut Vec<Vec<String>>, uploads: &Uploads) {
     for (name, bytes) in &uploads.by_storage_class {
         rows.push(row("multipart", name, NONE, &size(*bytes)));
     }
-    let begun = uploads.oldest_initiated_at;
-    let begun = begun.map(|at| format!(", oldest of {}", at.format("%Y-%m-%d")));
+    let oldest = uploads.oldest_initiated_at;
+    let oldest = oldest.map(|at| format!(", oldest from {}", at.format("%Y-%m-%d")));
     let number = format!(
         "uploads {}, parts {}{}",
         count(uploads.upload_count),
         count(uploads.part_count),
-        begun.unwrap_or_default()
+        oldest.unwrap_or_default()
     );
     rows.push(row(
         "multipart",
@@ -95,13 +95,13 @@ fn add_uploads(rows: &mut Vec<Vec<String>>, uploads: &Uploads) {
     ));
 }
 
-fn add_figure(rows: &mut Vec<Vec<String>>, figure: &StorageMetrics) {
-    let part = format!("cloudwatch of {}", figure.as_of.format("%Y-%m-%d"));
-    for (name, bytes) in &figure.by_storage_type {
+fn add_metrics(rows: &mut Vec<Vec<String>>, metrics: &StorageMetrics) {
+    let part = format!("cloudwatch {}", metrics.as_of.format("%Y-%m-%d"));
+    for (name, bytes) in &metrics.by_storage_type {
         rows.push(row(&part, name, NONE, &size(*bytes)));
     }
-    let number = figure.object_count.map_or(NONE.to_owned(), count);
-    rows.push(row(&part, "total", &number, &size(figure.total_bytes)));
+    let number = metrics.object_count.map_or(NONE.to_owned(), count);
+    rows.push(row(&part, "total", &number, &size(metrics.total_bytes)));
 }
 
 fn add_resource(rows: &mut Vec<Vec<String>>, resource: &ResourceSize) {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_has_its_rows_and_what_was_not_measured_its_reason() {
+    fn every_measured_part_has_rows_and_every_missing_part_a_reason() {
         let target = BucketTarget {
             suffix: ".pdf".into(),
             ..BucketTarget::whole("a", "files")

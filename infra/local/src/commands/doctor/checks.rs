@@ -1,4 +1,4 @@
-//! One look at each thing that an environment names.
+//! The checks of one environment.
 
 use std::sync::Arc;
 
@@ -12,41 +12,56 @@ use shared::aws::Aws;
 use shared::database::DatabaseError;
 use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
 
-/// What was found of one thing.
+/// Fix for errors that may not happen again.
+const TRY_AGAIN: &str = "try again";
+
+/// The checks of one environment.
+#[derive(Debug, Serialize)]
+pub(super) struct EnvironmentChecks {
+    /// Name of the environment.
+    pub(super) environment: String,
+    pub(super) checks: Vec<Check>,
+}
+
+/// The result of one check.
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
-    /// What was looked at.
+    /// What was checked.
     pub(super) what: String,
-    /// What was found.
+    /// The result.
     pub(super) finding: String,
-    /// What to do; `None` when it is well.
+    /// How to fix the problem; `None` if there is none.
     pub(super) fix: Option<String>,
-    /// Statements that do it, where there are some.
+    /// SQL statements that fix it; may be empty.
     pub(super) statements: Vec<String>,
-    /// What is doubtful but works.
-    pub(super) doubts: Vec<String>,
+    /// What works but should be reviewed.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Check {
-    fn well(what: impl Into<String>, finding: impl Into<String>) -> Self {
+    fn ok(what: impl Into<String>, finding: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             finding: finding.into(),
             fix: None,
             statements: Vec::new(),
-            doubts: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
-    fn ill(what: impl Into<String>, finding: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn problem(
+        what: impl Into<String>,
+        finding: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self {
             fix: Some(fix.into()),
-            ..Self::well(what, finding)
+            ..Self::ok(what, finding)
         }
     }
 }
 
-/// What looking takes.
+/// Runs checks.
 pub(super) struct Doctor {
     pub(super) users: Users,
     pub(super) sources: Sources,
@@ -55,8 +70,8 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
-    /// Looks at everything that `environment` names.
-    pub(super) async fn look_at(&self, environment: &Environment) -> Vec<Check> {
+    /// Checks everything that `environment` names.
+    pub(super) async fn check(&self, environment: &Environment) -> Vec<Check> {
         let mut checks = Vec::new();
         for target in &environment.storage {
             checks.push(match target.kind {
@@ -71,16 +86,16 @@ impl Doctor {
             checks.extend(self.constants(environment).await);
         }
         if checks.is_empty() {
-            checks.push(Check::ill(
+            checks.push(Check::problem(
                 "environment",
-                "names nothing to look at",
-                "give it storage, a database or constants in the fleet file",
+                "has nothing to check",
+                "add storage, a database or constants to the fleet file",
             ));
         }
         checks
     }
 
-    /// Lists one key: what a collector needs of a bucket.
+    /// Lists one key, which needs the permission that collectors need.
     async fn bucket(&self, target: &BucketTarget) -> Check {
         let what = format!("bucket s3://{}/{}", target.bucket, target.prefix);
         let client = self.aws.s3(&target.scope).await;
@@ -90,104 +105,109 @@ impl Doctor {
             .prefix(&target.prefix)
             .max_keys(1);
         match listing.send().await {
-            Ok(_) => Check::well(what, "can be listed"),
+            Ok(_) => Check::ok(what, "can be listed"),
             Err(error) => {
-                let (finding, fix) = bucket_fault(&error);
-                Check::ill(what, finding, fix)
+                let (finding, fix) = bucket_problem(&error);
+                Check::problem(what, finding, fix)
             }
         }
     }
 
-    /// Measures storage that is no bucket: a call or two.
+    /// Measures storage other than buckets, which takes a call or two.
     async fn resource(&self, target: &BucketTarget) -> Check {
         let what = format!("storage {}://{}", target.kind.as_str(), target.bucket);
         let progress = Progress::default();
         match collector::measure_bucket(Arc::clone(&self.aws), target, &progress).await {
-            Ok(_) => Check::well(what, "can be measured"),
+            Ok(_) => Check::ok(what, "can be measured"),
             Err(error) => {
                 let finding = format!("{} ({})", error.reason, error.code);
-                Check::ill(what, finding, resource_fix(error.code))
+                Check::problem(what, finding, resource_fix(error.code))
             }
         }
     }
 
-    /// Counts users: connection, TLS, login, rights and schema are all in it.
+    /// Counts users, which needs connection, TLS, login, privileges and schema.
     async fn database(&self, environment: &Environment, target: &DatabaseTarget) -> Check {
         let what = format!("database {} ({})", target.name, target.engine.as_str());
         match self.users.counts(environment, self.now).await {
             Ok(counts) => Check {
-                doubts: counts.warnings.clone(),
-                ..Check::well(what, schema(&counts))
+                warnings: counts.warnings.clone(),
+                ..Check::ok(what, schema(&counts))
             },
             Err(UsersError::GrantsMissing { statements }) => Check {
                 statements,
-                ..Check::ill(
+                ..Check::problem(
                     what,
-                    "the role lacks rights",
-                    "run these statements as the owner, or the whole script of mrt grants",
+                    "the role lacks privileges",
+                    "run these statements, or the whole script of mrt grants, as the owner",
                 )
             },
-            Err(UsersError::NotAMendixDatabase) => Check::ill(
+            Err(UsersError::NotAMendixDatabase) => Check::problem(
                 what,
-                "there are no tables of the Mendix runtime",
-                "check the database's name; was the app ever started on it?",
+                "it has no tables of the Mendix runtime",
+                "check the name of the database, and that the app was started on it once",
             ),
             Err(UsersError::Database(error)) => {
                 let finding = format!("{error} ({})", error.code());
-                Check::ill(what, finding, database_fix(&error, target))
+                Check::problem(what, finding, database_fix(&error, target))
             }
-            Err(error) => Check::ill(what, error.to_string(), "look again"),
+            Err(error) => Check::problem(what, error.to_string(), TRY_AGAIN),
         }
     }
 
-    /// Reads model and layers: what the endpoint does.
+    /// Reads the model and the layers, as the endpoint does.
     async fn constants(&self, environment: &Environment) -> Vec<Check> {
         match read_constants(&self.sources, environment, self.now).await {
             Ok(reading) => layers(&reading.view(&Filter::default())),
-            Err(ConstantsError::Model(fault)) => vec![Check::ill(
+            Err(ConstantsError::Model(fault)) => vec![Check::problem(
                 "constants: model",
                 format!("{fault} ({})", fault.code()),
                 constants_fix(fault.code()),
             )],
-            Err(error) => vec![Check::ill("constants", error.to_string(), "look again")],
+            Err(error) => vec![Check::problem("constants", error.to_string(), TRY_AGAIN)],
         }
     }
 }
 
 fn schema(counts: &UserCounts) -> String {
     let version = counts.source.mendix_version.as_deref();
-    let version = version.unwrap_or("of before version 9");
+    let version = version.unwrap_or("before 9");
     format!("Mendix {version}, {} named users", counts.named.total)
 }
 
 fn layers(constants: &Constants) -> Vec<Check> {
-    let mut model = Check::well(
+    let mut model = Check::ok(
         "constants: model",
-        format!("{} constants of model and layers", constants.counts.total),
+        format!(
+            "{} constants in the model and the layers",
+            constants.counts.total
+        ),
     );
-    model.doubts.clone_from(&constants.warnings);
+    model.warnings.clone_from(&constants.warnings);
     let layer = |layer: &api::constants::LayerView| {
         let what = format!("constants: {}", layer.source);
         match layer.constant_count {
-            Some(count) => Check::well(what, format!("sets {count}")),
-            None => Check::ill(what, layer.status.clone(), constants_fix(&layer.status)),
+            Some(count) => Check::ok(what, format!("sets {count}")),
+            None => Check::problem(what, layer.status.clone(), constants_fix(&layer.status)),
         }
     };
     let layers = constants.layers.iter().map(layer);
     std::iter::once(model).chain(layers).collect()
 }
 
-fn bucket_fault<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String, &'static str) {
+fn bucket_problem<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String, &'static str) {
     let code = match error {
-        SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("refused"),
+        SdkError::ServiceError(error) => error.err().code().unwrap_or("unknown error"),
         SdkError::TimeoutError(_) => "no answer in time",
         _ => "no connection or no credentials",
     };
     let fix = match code {
-        "NoSuchBucket" => "check the bucket's name",
-        "AccessDenied" | "Forbidden" => "allow s3:ListBucket on it, and sts:AssumeRole of its role",
+        "NoSuchBucket" => "check the name of the bucket",
+        "AccessDenied" | "Forbidden" => {
+            "allow s3:ListBucket on the bucket, and sts:AssumeRole on its role"
+        }
         "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
-            "name the bucket's region in the fleet file"
+            "set the region of the bucket in the fleet file"
         }
         _ => "check network, region and credentials",
     };
@@ -196,13 +216,11 @@ fn bucket_fault<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String, 
 
 fn resource_fix(code: &str) -> &'static str {
     match code {
-        "no_metrics" | "resource_missing" => {
-            "check its kind, its id and its region in the fleet file"
-        }
-        "allocated_outdated" => "give its allocated_gib in the fleet file",
+        "no_metrics" | "resource_missing" => "check its kind, id and region in the fleet file",
+        "allocated_outdated" => "update its allocated_gib in the fleet file",
         "access_denied" => {
             "allow cloudwatch:GetMetricData, dynamodb:DescribeTable on the table or ec2:DescribeVolumes, and \
-             sts:AssumeRole of its role"
+             sts:AssumeRole on its role"
         }
         _ => "check network, region and credentials",
     }
@@ -210,32 +228,34 @@ fn resource_fix(code: &str) -> &'static str {
 
 fn database_fix(error: &DatabaseError, target: &DatabaseTarget) -> String {
     let fix = match error {
-        DatabaseError::NameNotFound(_) => "check the host's name",
+        DatabaseError::NameNotFound(_) => "check the host name",
         DatabaseError::Refused(_) | DatabaseError::Unreachable(_) => {
-            "check host and port, and that the network lets us through"
+            "check host and port, and that the network allows the connection"
         }
         DatabaseError::Timeout(_) | DatabaseError::Lost(_) => {
-            "check security groups and the load of the database, and look again"
+            "check security groups and the load of the database, then try again"
         }
-        DatabaseError::Locked(_) => "a schema change is going on: look again",
+        DatabaseError::Locked(_) => "a schema change is running: try again later",
         DatabaseError::Tls(..) => {
-            "give the authorities of its certificate with MRT_DATABASE_CA_FILE, as the RDS bundle does"
+            "set MRT_DATABASE_CA_FILE to the authorities of its certificate, such as the RDS bundle"
         }
         DatabaseError::LoginRefused(_) => match target.auth {
-            Auth::Secret(_) => "check user and password of the secret",
-            _ => "check the user and its password",
+            Auth::Secret(_) => "check the user and password in the secret",
+            _ => "check the user and the password",
         },
         DatabaseError::IamRefused(_) => {
-            "allow rds-db:connect, and let the database's user log in by IAM: mrt grants"
+            "allow rds-db:connect, and let the database user log in by IAM (see mrt grants)"
         }
-        DatabaseError::Missing(_) => "check the database's name",
-        DatabaseError::TooManyConnections(_) => "the database has no free connection: look again",
+        DatabaseError::Missing(_) => "check the name of the database",
+        DatabaseError::TooManyConnections(_) => {
+            "the database has no free connection: try again later"
+        }
         DatabaseError::Credentials(_) => {
             "check the variable or the secret that the fleet file names"
         }
         DatabaseError::Denied(_)
         | DatabaseError::UnsupportedEngine(_)
-        | DatabaseError::Failed(_) => "look at the database's own log",
+        | DatabaseError::Failed(_) => "see the log of the database",
     };
     fix.to_owned()
 }
@@ -245,11 +265,11 @@ fn constants_fix(code: &str) -> &'static str {
         "missing" => "check its name in the fleet file",
         "denied" => {
             "allow reading it: s3:GetObject; ecs:ListTasks, DescribeTasks, DescribeServices, DescribeTaskDefinition; \
-             secretsmanager:GetSecretValue; ssm:GetParametersByPath; kms:Decrypt of its key"
+             secretsmanager:GetSecretValue; ssm:GetParametersByPath; kms:Decrypt on its key"
         }
-        "container_unknown" => "name the app's container in the fleet file",
+        "container_unknown" => "set the app's container in the fleet file",
         "unavailable" => "check network, region and credentials",
-        "no_metadata" => "check that it is an app's package",
-        _ => "mend the document",
+        "no_metadata" => "check that it is the package of an app",
+        _ => "fix the document",
     }
 }

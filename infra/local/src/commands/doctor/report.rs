@@ -1,45 +1,41 @@
-//! What the doctor found, for people and for scripts.
+//! Prints the results of the checks.
 
 use serde_json::json;
 
-use super::checks::Check;
+use super::checks::EnvironmentChecks;
 
-/// Prints a line for each thing that was looked at, and what to do below it.
-#[expect(clippy::print_stdout, reason = "the answer to a person")]
-pub(super) fn print(found: &[(String, Vec<Check>)]) {
-    let mut ill_count = 0;
-    for (environment, checks) in found {
-        println!("{environment}");
-        for check in checks {
+/// Prints a line for each check, followed by its fix.
+#[expect(clippy::print_stdout, reason = "the output of the command")]
+pub(super) fn print(results: &[EnvironmentChecks]) {
+    let mut problem_count = 0;
+    for result in results {
+        println!("{}", result.environment);
+        for check in &result.checks {
             let mark = if check.fix.is_some() { "FIX" } else { "ok" };
             println!("  {mark:<4}{}: {}", check.what, check.finding);
             if let Some(fix) = &check.fix {
-                ill_count += 1;
+                problem_count += 1;
                 println!("        -> {fix}");
             }
             for statement in &check.statements {
                 println!("           {statement}");
             }
-            for doubt in &check.doubts {
-                println!("        ?  {doubt}");
+            for warning in &check.warnings {
+                println!("        !  {warning}");
             }
         }
     }
-    match ill_count {
-        0 => println!("All is well."),
-        1 => println!("1 thing to fix."),
-        count => println!("{count} things to fix."),
+    match problem_count {
+        0 => println!("No problems found."),
+        1 => println!("1 problem found."),
+        count => println!("{count} problems found."),
     }
 }
 
 /// Prints the same as JSON.
-#[expect(clippy::print_stdout, reason = "the answer to a script")]
-pub(super) fn print_json(found: &[(String, Vec<Check>)]) -> anyhow::Result<()> {
-    let environments: Vec<_> = found
-        .iter()
-        .map(|(environment, checks)| json!({"environment": environment, "checks": checks}))
-        .collect();
-    let text = serde_json::to_string_pretty(&json!({"environments": environments}))?;
+#[expect(clippy::print_stdout, reason = "the output of the command")]
+pub(super) fn print_json(results: &[EnvironmentChecks]) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(&json!({"environments": results}))?;
     println!("{text}");
     Ok(())
 }

@@ -1,4 +1,4 @@
--- Brings yesterday's sessions to today when the demo starts again: ages of at most 40 minutes, active at most 8 ago.
+-- Moves old sessions to now when the demo starts again: created up to 40 minutes ago, active up to 8 minutes ago.
 
 SET statement_timeout = '5s';
 UPDATE "system$session" SET

@@ -1,9 +1,9 @@
 -- A few seconds in the life of an app. Needs session.sql.
 --
--- Growth is bounded: what is counted here grows to 125 % of its first size, is cleaned up to 100 % at one go and
--- grows again, as with an app's own clean-up. One transaction of a few ms; locks only rows that it changes.
+-- Growth is bounded: the numbers of rows grow to 125 % of their initial size, are reduced to 100 % at once and grow
+-- again, as with an app's own clean-up. One transaction of a few ms that locks only the rows that it changes.
 
--- Orders come in the more often the larger the environment is: 2.5 for 40,000.
+-- New orders, in proportion to the size of the environment: 2.5 for 40,000.
 WITH arrived AS (
   INSERT INTO "sales$order"
   SELECT pg_temp.object_id(91, number), number, (5 + 995 * random())::decimal(28, 2), 'Open', pg_temp.days_ago(0), pg_temp.days_ago(0),
@@ -27,7 +27,7 @@ WITH bounds AS (
 )
 DELETE FROM "sales$order_customer" USING gone WHERE "sales$orderid" = gone."id";
 
--- Messages, one in four times; the oldest go.
+-- Messages, in one of four steps. The oldest are removed.
 INSERT INTO "erp$message"
 SELECT pg_temp.object_id(93, (max("id") - (93::bigint << 48) >> 7) + 1), 'Inbound', 'NEVERLEAK-key',
   (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 250)), pg_temp.days_ago(0)
@@ -47,8 +47,8 @@ WITH bounds AS MATERIALIZED (SELECT last_value AS newest FROM "system$queuedtask
 DELETE FROM "system$processedqueuetask" USING bounds
 WHERE newest % greatest(100, pg_temp.setting('tasks') / 4) = 0 AND "sequence" <= newest - pg_temp.setting('tasks');
 
--- A session lives 40 minutes and is cleaned up 20 minutes after its last action. About one in ten people is here,
--- so the chance of a new one is people / 10 / (2,400 s / 3 s).
+-- A session lasts 40 minutes and is removed 20 minutes after its last action. About one in ten users is logged in,
+-- so the chance of a new session is users / 10 / (2,400 s / 3 s).
 WITH arrival AS MATERIALIZED (
   SELECT "id" AS user_id, (SELECT (max("id") - (26::bigint << 48) >> 7) + 1 FROM "system$session") AS number
   FROM "system$user"
@@ -72,7 +72,7 @@ WITH gone AS (
 )
 DELETE FROM "system$session_user" USING gone WHERE "system$sessionid" = gone."id";
 
--- A new colleague every ten minutes, until there are twice as many.
+-- A new user every ten minutes, until there are twice as many.
 WITH hired AS (
   INSERT INTO "system$user"
   SELECT pg_temp.object_id(85, number), 'new.colleague' || number || '@' || current_setting('demo.domain'), '{BCrypt}$2a$10$NEVERLEAKnew',

@@ -1,8 +1,8 @@
-//! The S3 operations that the demo answers: `s3s-fs`, and what it leaves out of S3's contract.
+//! The S3 operations of the demo: those of `s3s-fs`, and parts of S3's contract that it does not implement.
 //!
-//! Added are conditional reads, the 404 of a bucket that is not there, keys encoded for a URL and storage
-//! classes in listings, and the answers of a bucket that never had versions or multipart uploads. Nothing
-//! writes: what `s3s-fs` keeps beside an object would outlive a change of the file and name a stale `ETag`.
+//! Adds conditional reads, a 404 for missing buckets, URL-encoded keys and storage classes in listings, and the
+//! responses of a bucket without versions or multipart uploads. Read-only: the metadata that `s3s-fs` stores with an
+//! object would survive a change of the file and give a stale `ETag`.
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,14 @@ use s3s::dto::{
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
-/// What S3 leaves as it is when a listing asks for keys encoded for a URL.
+/// Characters that S3 does not encode in URL-encoded keys.
 const PLAIN_IN_KEYS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'/')
     .remove(b'*');
-/// Version of every object in a bucket that never had versioning.
+/// Version of all objects in a bucket that never had versioning.
 const NULL_VERSION: &str = "null";
 
 /// Folders as buckets, files as objects.
@@ -43,7 +43,7 @@ impl FolderObjects {
         let unusable = || format!("could not serve the bucket folders in {}", root.display());
         let root = root.canonicalize().with_context(unusable)?;
         let files = FileSystem::new(&root)
-            // Its error is no `std::error::Error`.
+            // Its error does not implement `std::error::Error`.
             .map_err(|error| anyhow::anyhow!("{error:?}"))
             .with_context(unusable)?;
         Ok(Self { files, root })
@@ -56,7 +56,7 @@ impl FolderObjects {
         Err(s3_error!(NoSuchBucket))
     }
 
-    /// Answers one page of a listing; keys are plain text.
+    /// Returns one page of a listing, with keys in plain text.
     async fn list(
         &self,
         request: S3Request<ListObjectsV2Input>,

@@ -1,4 +1,4 @@
-//! The cluster's folder: where it is, who owns it, and making the cluster in it.
+//! The folder of the cluster: its location, its owner, and the creation of the cluster in it.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;
@@ -15,24 +15,24 @@ use super::server_user::{Ids, ServerUser};
 use super::{SUPERUSER, process};
 use crate::secret_file::write_secret;
 
-/// Longest wait for a new cluster, which takes 0.7 s on an SSD.
+/// Longest wait for the creation of a cluster, which takes 0.7 s on an SSD.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// Folder that every user can reach.
+/// Folder that all users can reach.
 const REACHABLE: &str = "/tmp";
-/// Name of the file that says where a cluster is when it is not below the data folder.
+/// File with the location of a cluster that is not in the data folder.
 const LOCATION: &str = "postgres.location";
 
-/// What the name of a cluster begins with while it is made.
+/// Prefix of the name of a cluster during its creation.
 const UNFINISHED: &str = "cluster.unfinished-";
 
-/// The folder that holds the cluster and belongs to the server's user alone.
+/// The folder with the cluster. Only the server's user has access.
 #[derive(Debug)]
 pub(super) struct ClusterFolder {
     path: PathBuf,
 }
 
 impl ClusterFolder {
-    /// Opens `demo/postgres`, or a folder in `/tmp` named after it when the server's user cannot reach it.
+    /// Opens `demo/postgres`, or a folder in `/tmp` if the server's user cannot reach that.
     pub(super) fn open(demo: &Path, user: &ServerUser) -> anyhow::Result<Self> {
         let demo = demo
             .canonicalize()
@@ -45,7 +45,7 @@ impl ClusterFolder {
                 .with_context(|| format!("could not write {}", note.display()))?;
         }
         private_folder(&folder, user.switched_ids())
-            .with_context(|| format!("{} is no private folder of the demo", folder.display()))?;
+            .with_context(|| format!("{} is not a private folder of the demo", folder.display()))?;
         Ok(Self { path: folder })
     }
 
@@ -54,13 +54,13 @@ impl ClusterFolder {
         &self.path
     }
 
-    /// Returns the folder of the cluster in it.
+    /// Returns the path of the cluster in it.
     pub(super) fn cluster(&self) -> PathBuf {
         self.path.join("cluster")
     }
 }
 
-/// Returns the superuser's password; makes the cluster first unless there is one that `programs` can run.
+/// Returns the superuser's password. Creates the cluster unless there is one that `programs` can run.
 pub(super) async fn prepare(
     programs: &Programs,
     user: &ServerUser,
@@ -80,7 +80,7 @@ pub(super) async fn prepare(
         tracing::warn!(
             cluster.version = version.trim(),
             program.version = programs.major,
-            "the demo's databases cannot be opened any more, they are made again"
+            "the installed PostgreSQL cannot open the demo's databases; creating them again"
         );
     }
     remove_folder(&cluster)?;
@@ -107,16 +107,16 @@ pub(super) async fn prepare(
             "C",
         ])
         .args(["--auth-local", "reject", "--auth-host", "scram-sha-256"])
-        // The smallest segments: the demo writes little, and a new cluster holds at least one.
+        // The smallest segments, because a new cluster contains at least one and the demo writes little.
         .args(["--wal-segsize", "1", "--no-sync", "--no-instructions"])
         .arg("--pwfile")
         .arg(&handed_over)
         .arg("-D")
         .arg(&unfinished);
-    let made = process::run(initdb, INIT_TIMEOUT).await;
+    let created = process::run(initdb, INIT_TIMEOUT).await;
     std::fs::remove_file(&handed_over)?;
-    made.context("could not make a PostgreSQL cluster")?;
-    // Only a whole cluster ever has this name.
+    created.context("could not create a PostgreSQL cluster")?;
+    // Only a complete cluster has this name.
     std::fs::rename(&unfinished, &cluster)?;
     Ok(password)
 }
@@ -132,7 +132,7 @@ fn reachable_folder(folder: &Path) -> PathBuf {
     Path::new(REACHABLE).join(format!("mrt-demo-{hash}"))
 }
 
-/// Makes `folder` with mode 0700 and the owner given, or makes sure that it is that already.
+/// Creates `folder` with mode 0700 and `owner`, or checks that an existing one has them.
 fn private_folder(folder: &Path, owner: Option<Ids>) -> anyhow::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => {
@@ -144,7 +144,7 @@ fn private_folder(folder: &Path, owner: Option<Ids>) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error.into()),
     }
-    // In a folder that all may write to, this name may be anybody's trap.
+    // Any user could have created this name in a folder that all users can write to.
     let metadata = folder.symlink_metadata()?;
     ensure!(metadata.is_dir(), "it is not a folder");
     if let Some(owner) = owner
@@ -156,7 +156,7 @@ fn private_folder(folder: &Path, owner: Option<Ids>) -> anyhow::Result<()> {
         give_away(folder, owner)?;
     }
     std::fs::set_permissions(folder, Permissions::from_mode(0o700)).context(
-        "it belongs to another user, who ran the demo before: remove it, or run as that user",
+        "it belongs to another user, who ran the demo before: remove it, or run the demo as that user",
     )
 }
 
@@ -170,8 +170,10 @@ fn give_away(path: &Path, owner: Ids) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what interrupted starts left, as far as that works: a killed demo's `initdb` may still be writing, so
-/// every start has a folder of its own, and a later start removes the rest.
+/// Removes the folders of interrupted starts, as far as possible.
+///
+/// The `initdb` of a killed demo may still be writing to one. Each start uses a new folder, and a later start removes
+/// the rest.
 fn remove_unfinished(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_no_private_folder() {
+    fn a_link_is_not_a_private_folder() {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("postgres");
         std::os::unix::fs::symlink("/", &link).unwrap();

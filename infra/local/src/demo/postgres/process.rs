@@ -1,4 +1,4 @@
-//! Processes: one that stays, and short ones with a time-out.
+//! Processes: a long-running one, and short ones with a time-out.
 
 use std::io;
 use std::path::Path;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::sync::{oneshot, watch};
 
-/// Longest wait for `ps`, which answers at once.
+/// Longest wait for `ps`, which takes milliseconds.
 const PS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A process that stays until it is told to end.
+/// A long-running process.
 ///
-/// A thread of its own starts it and waits for it: Linux ties a process to the thread that started it, not to
-/// the whole program, and a thread of the executor may end at any time.
+/// A dedicated thread starts it and waits for it: Linux ties a process to the thread that started it, not to the whole
+/// program, and a thread of the executor may end at any time.
 #[derive(Debug)]
 pub(super) struct Process {
     id: u32,
@@ -29,9 +29,9 @@ impl Process {
         let (exited, exit) = watch::channel(None);
         let wait = move || match command.spawn() {
             Ok(mut child) => {
-                // Nobody listens any more when the start was given up; its end is still waited for.
+                // The receiver is gone if the start was abandoned. The thread still waits for the process.
                 let _ = started.send(Ok(child.id()));
-                // Waiting fails only for a process that somebody else already waited for.
+                // Waiting fails only if the process was already waited for.
                 exited.send_replace(Some(child.wait().unwrap_or_default()));
             }
             Err(error) => {
@@ -44,7 +44,7 @@ impl Process {
             .context("could not start a thread")?;
         let id = starting
             .await
-            .context("the thread that starts it is gone")?
+            .context("the thread that starts it ended")?
             .with_context(|| format!("could not start {program}"))?;
         Ok(Self { id, exit })
     }
@@ -54,23 +54,23 @@ impl Process {
         self.id
     }
 
-    /// Returns how it ended, `None` while it runs.
+    /// Returns its exit status; `None` while it runs.
     pub(super) fn exit_status(&self) -> Option<ExitStatus> {
         *self.exit.borrow()
     }
 
-    /// Waits for its end; returns whether it came in time.
+    /// Waits for its end, and returns whether it ended in time.
     pub(super) async fn wait(&mut self, timeout: Duration) -> bool {
         let ended = self.exit.wait_for(Option::is_some);
         tokio::time::timeout(timeout, ended).await.is_ok()
     }
 }
 
-/// Runs `command` to its end; it is killed when `timeout` has passed.
+/// Runs `command` and waits for its end. Kills it after `timeout`.
 ///
 /// # Errors
 ///
-/// When it fails, with what it wrote to its error output.
+/// If it fails, with its error output.
 pub(super) async fn run(command: Command, timeout: Duration) -> anyhow::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = output(command, timeout)
@@ -97,10 +97,10 @@ async fn output(command: Command, timeout: Duration) -> io::Result<Output> {
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Returns the process id in the first line of `postmaster.pid`, `None` when there is no such file.
+/// Returns the process id in the first line of `postmaster.pid`; `None` if there is no such file.
 pub(super) fn pid_in(file: &Path) -> anyhow::Result<Option<u32>> {
     match std::fs::read_to_string(file) {
-        // A file cut off by a crash names no process; 0 is never a process of ours.
+        // A file truncated by a crash contains no id. 0 is never the id of a server.
         Ok(text) => Ok(Some(first_number(&text).unwrap_or(0))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("could not read {}", file.display())),
@@ -111,7 +111,7 @@ fn first_number(text: &str) -> Option<u32> {
     text.lines().next()?.trim().parse().ok()
 }
 
-/// Returns whether process `pid` runs and was started with `path` among its arguments.
+/// Returns whether process `pid` runs and has `path` among its arguments.
 pub(super) async fn command_line_names(pid: u32, path: &Path) -> bool {
     let Some(path) = path.to_str() else {
         return false;
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_off_lock_file_names_no_process() {
+    fn a_truncated_lock_file_names_no_process() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("postmaster.pid");
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_fails_or_hangs_is_an_error_with_its_reason() {
+    async fn a_command_that_fails_or_hangs_is_an_error_with_its_cause() {
         let mut fails = Command::new("sh");
         fails.args(["-c", "echo no space left >&2; exit 3"]);
         let mut hangs = Command::new("sleep");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_a_process_is_seen() {
+    async fn the_end_of_a_process_is_noticed() {
         let mut process = Process::spawn(Command::new("true")).await.unwrap();
 
         assert!(process.wait(Duration::from_secs(5)).await);

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are on this machine.
+//! Finds PostgreSQL's programs on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,25 +6,25 @@ use std::process::Command;
 use anyhow::{Context, anyhow};
 use shared::config::{ProcessVariables, Variables};
 
-/// Where Debian and Ubuntu put each version: `<version>/bin`, not in the search path.
+/// Folder with each version on Debian and Ubuntu: `<version>/bin`, which is not in the search path.
 const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
-/// What a server needs.
+/// Programs that the demo needs.
 const NEEDED: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
 /// One installed version of PostgreSQL.
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
     folder: PathBuf,
-    /// Major version: two of them cannot read each other's folders.
+    /// Major version. Different major versions cannot read each other's folders.
     pub(super) major: u32,
 }
 
 impl Programs {
-    /// Returns the newest version in Debian's place, or else what the search path has.
+    /// Returns the newest version in Debian's folder, or else the one in the search path.
     ///
     /// # Errors
     ///
-    /// A sentence that names the package to install.
+    /// Names the package to install.
     pub(super) fn find() -> anyhow::Result<Self> {
         let path = ProcessVariables.get("PATH").unwrap_or_default();
         let folder = newest(Path::new(DEBIAN_VERSIONS))
@@ -44,7 +44,7 @@ impl Programs {
         self.folder.join("postgres")
     }
 
-    /// Returns the path of the program that makes a cluster.
+    /// Returns the path of the program that creates a cluster.
     pub(super) fn initdb(&self) -> PathBuf {
         self.folder.join("initdb")
     }
@@ -73,15 +73,15 @@ fn newest(versions: &Path) -> Option<PathBuf> {
 }
 
 fn major_version(postgres: &Path) -> anyhow::Result<u32> {
-    let asked = format!("could not ask {} for its version", postgres.display());
+    let failure = format!("could not get the version of {}", postgres.display());
     let output = Command::new(postgres)
         .arg("--version")
         .output()
-        .context(asked.clone())?;
-    parse_version(&String::from_utf8_lossy(&output.stdout)).context(asked)
+        .context(failure.clone())?;
+    parse_version(&String::from_utf8_lossy(&output.stdout)).context(failure)
 }
 
-/// Reads 15 from `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`, also from `16devel` or `17rc1`.
+/// Parses 15 from `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`, also from `16devel` or `17rc1`.
 fn parse_version(text: &str) -> Option<u32> {
     let (_, version) = text.split_once("(PostgreSQL) ")?;
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_what_the_server_says() {
+    fn the_major_version_is_parsed_from_the_servers_output() {
         for (text, version) in [
             (
                 "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n",

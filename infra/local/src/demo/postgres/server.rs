@@ -1,4 +1,4 @@
-//! The server's process: its settings, its start and its end, also of one that an earlier run left.
+//! Starts and stops the server's process, and stops one that an earlier run left behind.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,25 +12,25 @@ use super::process::{self, Process};
 use super::programs::Programs;
 use super::server_user::ServerUser;
 
-/// Seconds that `pg_ctl` waits for a fast shutdown: open transactions are rolled back, it takes 0.1 s.
+/// Seconds that `pg_ctl` waits for a fast shutdown, which rolls back open transactions and takes 0.1 s.
 const STOP_SECONDS: &str = "10";
-/// Longest wait for `pg_ctl` itself, above what it waits for.
+/// Longest wait for `pg_ctl` itself: longer than it waits.
 const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 /// Longest wait for a process that was killed.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Settings of the server; each start gives them anew, so that an old folder follows a new version.
+/// Settings of the server. They are passed at each start, so they also apply to an existing folder.
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "127.0.0.1"),
     ("unix_socket_directories", ""),
     ("max_connections", "50"),
-    // Small beside what else runs on a laptop; all of the demo's data fit.
+    // Small for a laptop, and enough for all of the demo's data.
     ("shared_buffers", "32MB"),
-    // The data can be made again: speed is worth more than surviving a power cut.
+    // The data can be created again: speed is worth more than surviving a power failure.
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
-    // No replica, so little write-ahead log, which otherwise would be most of the disk space.
+    // Without replicas, a small write-ahead log is enough; it would take most of the disk space.
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
     ("min_wal_size", "2MB"),
@@ -39,14 +39,14 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log_timezone", "UTC"),
     ("log_min_messages", "warning"),
     ("log_checkpoints", "off"),
-    // A small write-ahead log means many checkpoints, which cost little without fsync.
+    // A small write-ahead log causes many checkpoints, which are cheap without fsync.
     ("checkpoint_warning", "0"),
-    // Statements may hold passwords.
+    // Statements may contain passwords.
     ("log_statement", "none"),
     ("log_min_error_statement", "panic"),
 ];
 
-/// The server's process and how to end it.
+/// A running server.
 #[derive(Debug)]
 pub(super) struct Server {
     /// Its process.
@@ -58,7 +58,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server of the cluster in `folder` at `port`.
+    /// Starts a server for the cluster in `folder` on `port`.
     pub(super) async fn spawn(
         programs: &Programs,
         user: &ServerUser,
@@ -92,7 +92,7 @@ impl Server {
         }
         let stopping = stop_command(&self.programs, &self.user, &self.cluster, "fast");
         if let Err(error) = process::run(stopping, STOP_TIMEOUT).await {
-            tracing::warn!(error = %format!("{error:#}"), "the demo's PostgreSQL did not stop when asked, it is killed");
+            tracing::warn!(error = %format!("{error:#}"), "the demo's PostgreSQL did not stop; killing it");
             let mut kill = self.user.command(&self.programs.pg_ctl(), Path::new("/"));
             kill.args(["kill", "KILL"])
                 .arg(self.process.id().to_string());
@@ -109,11 +109,11 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Asks a server that nobody stopped to stop: its start was given up half-way.
+    /// Stops a server whose start was abandoned.
     fn drop(&mut self) {
         if self.process.exit_status().is_none() {
             let mut command = stop_command(&self.programs, &self.user, &self.cluster, "fast");
-            // Not waited for: the process that waits for the server sees it end.
+            // Not awaited: the thread that waits for the server sees its end.
             let _asked = command.arg("--no-wait").spawn();
         }
     }
@@ -133,7 +133,7 @@ fn stop_command(programs: &Programs, user: &ServerUser, cluster: &Path, mode: &s
     command
 }
 
-/// Ends a server that an earlier run left on the same folder.
+/// Stops a server that an earlier run left behind on the same folder.
 pub(super) async fn end_leftover(
     programs: &Programs,
     user: &ServerUser,
@@ -145,13 +145,13 @@ pub(super) async fn end_leftover(
         return Ok(());
     };
     if !process::command_line_names(pid, &cluster).await {
-        // Left by a crash; the number may belong to any other process by now, even to another PostgreSQL.
+        // Left by a crash. The id may belong to another process by now, even to another PostgreSQL.
         return std::fs::remove_file(&lock)
             .with_context(|| format!("could not remove {}", lock.display()));
     }
     tracing::info!(
         process.id = pid,
-        "stopping a PostgreSQL that an earlier demo left"
+        "stopping a PostgreSQL that an earlier demo left behind"
     );
     let fast = stop_command(programs, user, &cluster, "fast");
     if process::run(fast, STOP_TIMEOUT).await.is_ok() {
@@ -161,6 +161,6 @@ pub(super) async fn end_leftover(
     process::run(immediate, STOP_TIMEOUT)
         .await
         .with_context(|| {
-            format!("PostgreSQL's process {pid}, left by an earlier demo, does not end")
+            format!("PostgreSQL's process {pid}, which an earlier demo left behind, does not end")
         })
 }

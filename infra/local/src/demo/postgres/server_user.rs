@@ -1,4 +1,4 @@
-//! Which user PostgreSQL runs as: this program's own, or `postgres` when that is root, whom it refuses.
+//! The user that PostgreSQL runs as: this program's own, or `postgres` instead of root, which PostgreSQL rejects.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -7,15 +7,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-/// Whom it runs as in place of root; PostgreSQL's packages make this user.
+/// User that replaces root. PostgreSQL's packages create it.
 const SERVICE_USER: &str = "postgres";
-/// From util-linux; ends the server when this program is killed and cannot do it itself.
+/// Program of util-linux that ends the server if this program is killed.
 const TIE: &str = "setpriv";
 
 /// The user of PostgreSQL's processes.
 #[derive(Debug, Clone)]
 pub(super) struct ServerUser {
-    /// User and group to switch to; `None` when they run as whoever we are.
+    /// User and group to switch to; `None` for those of this program.
     switch: Option<Ids>,
     /// Whether [`TIE`] can be used.
     can_tie: bool,
@@ -31,16 +31,16 @@ pub(super) struct Ids {
 }
 
 impl ServerUser {
-    /// Finds out who we are and whom PostgreSQL can run as.
+    /// Finds the user that PostgreSQL can run as.
     ///
     /// # Errors
     ///
-    /// When we are root and the machine has no user `postgres`.
+    /// If this program runs as root and the machine has no user `postgres`.
     pub(super) fn find() -> anyhow::Result<Self> {
         let output = Command::new("id")
             .arg("-u")
             .output()
-            .context("could not ask id for this user's number")?;
+            .context("could not run id to get the id of this user")?;
         let is_root = output.stdout.trim_ascii() == b"0";
         let switch = if is_root {
             let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -48,7 +48,7 @@ impl ServerUser {
             ensure!(
                 ids.is_some(),
                 "PostgreSQL does not run as root and this machine has no user {SERVICE_USER}: \
-                 make that user, or run the demo as another user than root"
+                 create that user, or do not run the demo as root"
             );
             ids
         } else {
@@ -60,21 +60,21 @@ impl ServerUser {
         })
     }
 
-    /// Returns the ids that files of the server must have, `None` when they are our own.
+    /// Returns the owner that the server's files must have; `None` for this program's own user.
     pub(super) fn switched_ids(&self) -> Option<Ids> {
         self.switch
     }
 
-    /// Returns a command that runs as this user in `folder`, with no more environment than it needs.
+    /// Returns a command that runs as this user in `folder`, with a minimal environment.
     pub(super) fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         self.prepare(&mut command, folder);
         command
     }
 
-    /// Returns such a command whose process is interrupted when the thread that started it ends.
+    /// Returns such a command, whose process is interrupted when the thread that started it ends.
     ///
-    /// Where the system has no [`TIE`], a server can outlive a killed demo; the next start ends it.
+    /// Without [`TIE`] a server can outlive a killed demo; the next start stops it.
     pub(super) fn tied_command(&self, program: &Path, folder: &Path) -> Command {
         if !self.can_tie {
             return self.command(program, folder);
@@ -86,8 +86,8 @@ impl ServerUser {
     }
 
     fn prepare(&self, command: &mut Command, folder: &Path) {
-        // The environment may hold credentials, and PG* variables that change what the programs do.
-        // A group of its own: Ctrl-C reaches us only, and we end the server when nobody needs it any more.
+        // The environment may contain credentials, and PG* variables that change what the programs do.
+        // With its own process group, the server does not receive Ctrl-C: this program stops it in order.
         command
             .env_clear()
             .env("LC_ALL", "C")
@@ -96,7 +96,7 @@ impl ServerUser {
             .stdin(Stdio::null())
             .process_group(0);
         if let Some(ids) = self.switch {
-            // Also drops root's further groups.
+            // Also drops root's supplementary groups.
             command.uid(ids.user).gid(ids.group);
         }
     }
@@ -153,7 +153,7 @@ mod tests {
     const USERS: &str = "root:x:0:0:root:/root:/bin/bash\npostgres-old:x:99:99::/:\npostgres:x:101:104:PostgreSQL:/var/lib/postgresql:/bin/bash\nbroken:x:one\n";
 
     #[test]
-    fn users_are_found_by_their_whole_name() {
+    fn users_are_found_by_their_full_name() {
         let found = Ids {
             user: 101,
             group: 104,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_folder_is_out_of_another_users_reach() {
+    fn another_user_cannot_reach_a_private_folder() {
         use std::os::unix::fs::PermissionsExt;
         let private = tempfile::tempdir().unwrap();
         let mode = |mode| {

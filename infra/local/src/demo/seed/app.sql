@@ -1,8 +1,8 @@
--- The modules on top of System: Administration, and the app's own Sales and Erp. Then the catalogue of all.
+-- The modules on top of System: Administration, and the app's own Sales and Erp. Then the catalogue of all modules.
 --
--- Ids in the catalogue are a model's GUIDs: those of module System are the same in every app, ours are invented.
+-- Ids in the catalogue are the model's GUIDs. Those of module System are the same in every app, the others are invented.
 
--- A specialisation of System.User: its row has the id of the user's.
+-- A specialisation of System.User: its rows have the ids of the users.
 CREATE TABLE "administration$account" (
   "id" bigint PRIMARY KEY,
   "fullname" varchar(200),

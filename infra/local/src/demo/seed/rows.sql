@@ -1,7 +1,7 @@
--- Invented rows; how many comes from the session's settings demo.*, which seed.rs makes.
+-- Invented rows. The session's settings demo.*, set by seed.rs, give their number.
 --
--- Every secret holds the word NEVERLEAK, so that a test can look for it in answers and logs. Dates count back from
--- today, so that a new demo looks lived in. Needs session.sql. Runs in one transaction, at most 1.5 s.
+-- Every secret contains the word NEVERLEAK, so that tests can search responses and logs for it. Dates count back
+-- from today, so that a new demo looks used. Needs session.sql. Runs in one transaction, at most 1.5 s.
 
 SELECT setseed(0.42);
 
@@ -16,7 +16,7 @@ INSERT INTO "system$grantableroles" VALUES
   (pg_temp.object_id(18, 1), pg_temp.object_id(18, 1)),
   (pg_temp.object_id(18, 1), pg_temp.object_id(18, 2));
 
--- The administrator, two web-service users, a row that a broken import left without a name, and visitors.
+-- The administrator, two web-service users, a row without a name as a failed import leaves it, and visitors.
 INSERT INTO "system$user"
   ("id", "name", "password", "lastlogin", "blocked", "active", "failedlogins", "webserviceuser", "isanonymous", "createddate", "changeddate", "submetaobjectname") VALUES
   (pg_temp.object_id(3, 1), 'MxAdmin', '{BCrypt}$2a$10$NEVERLEAKadministrator', pg_temp.days_ago(2), false, true, 0, false, false, pg_temp.days_ago(700), pg_temp.days_ago(2), 'System.User'),
@@ -29,7 +29,7 @@ SELECT pg_temp.object_id(3, 100 + number), 'Anonymous_' || gen_random_uuid(), '{
   pg_temp.days_ago(number * 0.05), false, true, 0, false, true, pg_temp.days_ago(number * 0.05), pg_temp.days_ago(number * 0.05), 'System.User'
 FROM generate_series(1, 2 + pg_temp.setting('users') / 10) AS number;
 
--- People. One in 25 is no longer active, one in 40 is blocked, one in 30 was never here, one in 6 is external.
+-- Users. One in 25 is no longer active, one in 40 is blocked, one in 30 never logged in, one in 6 is external.
 CREATE TEMPORARY TABLE person AS
 SELECT pg_temp.object_id(85, number) AS id, number,
   (ARRAY['Ada', 'Ben', 'Carla', 'Deniz', 'Elif', 'Femke', 'Gustav', 'Hanna', 'Ivo', 'Jana', 'Kofi', 'Lena', 'Mats'])[1 + number % 13] AS first_name,
@@ -63,7 +63,7 @@ INSERT INTO "system$tokeninformation"
 SELECT pg_temp.object_id(29, number), 'NEVERLEAK-token-' || number, pg_temp.days_ago(-30), 'Mozilla/5.0 (NEVERLEAK)' FROM person WHERE number % 10 = 0;
 INSERT INTO "system$tokeninformation_user" SELECT pg_temp.object_id(29, number), id FROM person WHERE number % 10 = 0;
 
--- Sessions: one for one in eight people, a second one for a few, and one for each visitor of today.
+-- Sessions: one for one in eight users, a second one for a few, and one for each visitor of today.
 CREATE TEMPORARY TABLE visit AS
 SELECT row_number() OVER (ORDER BY user_id, turn) AS number, user_id
 FROM (
@@ -99,7 +99,7 @@ SELECT pg_temp.object_id(92, number), number, 'NEVERLEAK-invoice-' || number || 
 FROM generate_series(1, pg_temp.setting('documents')) AS number;
 INSERT INTO "sales$invoicepdf"
 SELECT "id", 'INV-' || lpad("fileid"::text, 7, '0') FROM "system$filedocument";
--- Hexadecimal digits at random hardly compress, so these rows stay as long as they look.
+-- Random hexadecimal digits hardly compress, so these rows keep their length on disk.
 INSERT INTO "erp$message"
 SELECT pg_temp.object_id(93, number), CASE WHEN number % 2 = 0 THEN 'Inbound' ELSE 'Outbound' END, 'NEVERLEAK-key-' || number,
   (SELECT string_agg(md5(random()::text || part), '') FROM generate_series(1, 200 + number % 150) AS part), pg_temp.days_ago(number * 0.2)

@@ -1,9 +1,9 @@
--- The tables of a Mendix 10 app, empty: the runtime's catalogue, the System and Administration modules, two app modules.
+-- The empty tables of a Mendix 10 app: the runtime's catalogue, the System and Administration modules, two app modules.
 --
--- Names of tables, columns and indexes in mendixsystem$, system$ and administration$ are what the Mendix runtime
--- makes: all lower case, ids are bigint, times are UTC without a zone, no foreign keys. Tested on PostgreSQL 15.
+-- Names of tables, columns and indexes in mendixsystem$, system$ and administration$ are those of the Mendix
+-- runtime: all lower case, ids are bigint, times are UTC without a zone, no foreign keys. Tested on PostgreSQL 15.
 
--- The runtime's catalogue: it says which table belongs to which entity.
+-- The runtime's catalogue, which maps tables to entities.
 
 CREATE TABLE "mendixsystem$entity" (
   "id" varchar(36) PRIMARY KEY,
@@ -194,7 +194,7 @@ CREATE TABLE "system$user_timezone" (
   CONSTRAINT "uniq_system$user_timezone_system$userid" UNIQUE ("system$userid")
 );
 
--- Module System: files and the runtime's own work.
+-- Module System: files and the runtime's own tasks.
 
 CREATE SEQUENCE "system$filedocument_fileid_mxseq" AS bigint;
 CREATE SEQUENCE "system$queuedtask_sequence_mxseq" AS bigint;

@@ -1,6 +1,6 @@
--- Functions for one session: how the demo makes ids and times, and how it reads its settings demo.*.
+-- Functions of one session, which create ids and times and read the settings demo.*.
 
--- Makes an object's id in the way of the runtime.
+-- Creates an object id as the runtime does.
 CREATE FUNCTION pg_temp.object_id(short_id integer, number bigint) RETURNS bigint
   LANGUAGE sql IMMUTABLE
   AS $$ SELECT (short_id::bigint << 48) + (number << 7) + number * 37 % 128 $$;
