@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use shared::config::ProcessVariables;
 use shared::fleet::BucketTarget;
@@ -112,8 +113,9 @@ Examples:
   mrt table-size postgres://mrt_ro:secret@127.0.0.1:5433/acme --json")]
     TableSize {
         /// Database, and the user to log in as
-        #[arg(value_name = "postgres://USER@HOST/NAME", value_parser = commands::table_size::parse)]
-        database: commands::table_size::Database,
+        // Not parsed here: errors of the argument parser repeat the value, which may contain a password.
+        #[arg(value_name = "postgres://USER@HOST/NAME")]
+        database: String,
         /// Print the snapshot as JSON, with all tables
         #[arg(long)]
         json: bool,
@@ -197,6 +199,11 @@ fn parse_every(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Ends the program with the exit code for wrong usage.
+fn exit_with_usage(kind: ErrorKind, reason: &str) -> ! {
+    Arguments::command().error(kind, reason).exit()
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -240,14 +247,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 measure,
                 allocated_gib,
             };
-            let target =
-                commands::bucket_size::apply_options(target, &options).unwrap_or_else(|reason| {
-                    let kind = clap::error::ErrorKind::ArgumentConflict;
-                    Arguments::command().error(kind, reason).exit()
-                });
+            let target = commands::bucket_size::apply_options(target, &options)
+                .unwrap_or_else(|reason| exit_with_usage(ErrorKind::ArgumentConflict, &reason));
             commands::bucket_size::run(&target, json).await
         }
-        Command::TableSize { database, json } => commands::table_size::run(database, json).await,
+        Command::TableSize { database, json } => {
+            let database = commands::table_size::parse(&database)
+                .unwrap_or_else(|reason| exit_with_usage(ErrorKind::ValueValidation, &reason));
+            commands::table_size::run(database, json).await
+        }
         Command::Grants {
             environment,
             fleet,

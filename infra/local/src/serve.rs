@@ -103,8 +103,7 @@ async fn serve(
     });
     let overrides = Arc::new(VariableOverrides(variables.clone()));
     let origins = Reader::new(&*overrides).list(ALLOWED_ORIGINS);
-    let backend =
-        Backend::open(&options.data, &fleet, stand_in.as_ref(), overrides, every).await?;
+    let backend = Backend::open(&options.data, &fleet, stand_in.as_ref(), overrides, every).await?;
     // An unreadable fleet file fails here instead of at the first collection.
     let targets = backend.fleet.current().await;
     let targets =

@@ -200,7 +200,7 @@ fn wrong_usage_exits_with_two_and_lists_what_is_allowed() {
         ),
         (
             vec!["table-size", "oracle://u:NEVERLEAK@h/d"],
-            "postgres:// and mysql://",
+            "postgres:// or mysql://",
         ),
         (vec!["serve"], "--demo"),
         (vec!["serve", "--demo", "--every", "0s"], "1s to 1day"),
@@ -213,6 +213,7 @@ fn wrong_usage_exits_with_two_and_lists_what_is_allowed() {
         let output = mrt(&arguments);
 
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!error(&output).contains("NEVERLEAK"), "{arguments:?}");
         assert!(
             error(&output).contains(expected),
             "{arguments:?}: {}",

@@ -182,8 +182,8 @@ mod tests {
                 "noncurrent GLACIER 1 7 B (7 bytes)",
                 "noncurrent total 1 7 B (7 bytes)",
                 "delete_markers total 3 -",
-                "multipart total uploads 1, parts 2, oldest of 2026-01-02 100 B (100 bytes)",
-                "cloudwatch of 2026-01-10 total - 1.95 KiB (2,000 bytes)",
+                "multipart total uploads 1, parts 2, oldest from 2026-01-02 100 B (100 bytes)",
+                "cloudwatch 2026-01-10 total - 1.95 KiB (2,000 bytes)",
                 "multipart: not measured, listing was refused (access_denied)",
             ]
         );
