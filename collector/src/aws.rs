@@ -1,4 +1,4 @@
-//! What this crate asks of AWS beyond the SDK's clients: CloudWatch's metrics, signed requests, service errors.
+//! AWS plumbing that several measurements share: CloudWatch metrics, signed requests, service errors.
 
 pub mod cloudwatch;
 pub(crate) mod connector;

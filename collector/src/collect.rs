@@ -26,7 +26,7 @@ use crate::tick::Tick;
 
 /// Runs of one batch at a time: they wait for other machines far more than they compute.
 pub const CONCURRENT_RUNS: usize = 4;
-/// Time for a batch where nothing else limits it: Lambda's longest invocation.
+/// Time for a batch without another limit: Lambda's longest invocation.
 pub const BATCH_LIMIT: Duration = Duration::from_secs(900);
 
 /// What collectors of all kinds need.
@@ -36,7 +36,7 @@ pub struct CollectorPorts {
     pub fleet: Arc<FleetSource>,
     /// Where snapshots go.
     pub writer: SnapshotWriter,
-    /// Tells the time.
+    /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Time between two runs of the schedule.
     pub every: Duration,
@@ -54,7 +54,7 @@ pub struct Collector<S: Source> {
 }
 
 impl Collector<BucketSource> {
-    /// Returns the collector of bucket targets.
+    /// Returns the collector of storage targets.
     pub fn of_buckets(ports: CollectorPorts, aws: Arc<Aws>) -> Self {
         let source = BucketSource::new(aws, Arc::clone(&ports.clock));
         Self::new(ports, source, Fleet::bucket)
@@ -96,10 +96,9 @@ impl<S: Source> Collector<S> {
 
     /// Runs every message of `event`, a few at a time, and ends before `time_left` is over.
     ///
-    /// The answer names the messages that must be delivered again: those that are not understood, so that they
-    /// end in the dead-letter queue where somebody sees them; those whose outcome the store did not take; those
-    /// whose failure may pass by itself; and those that there was no time for. A target that the fleet no
-    /// longer has is settled with a log line.
+    /// The response names the messages that must be delivered again: malformed ones, so that they end in the dead-letter
+    /// queue and raise an alarm; those whose result was not stored; those with a transient failure; and those for which
+    /// there was no time. A message for a target that the fleet no longer has is dropped with a log line.
     ///
     /// # Errors
     ///
@@ -129,7 +128,7 @@ impl<S: Source> Collector<S> {
             .zip(redelivered)
             .filter(|(_, redelivered)| *redelivered)
         {
-            // Without an id the whole batch is delivered again, which is what an empty one means to SQS.
+            // SQS takes an empty id as the whole batch, which is then delivered again.
             response.add_failure(record.message_id.as_deref().unwrap_or_default());
         }
         Ok(response)
@@ -146,7 +145,7 @@ impl<S: Source> Collector<S> {
                     run.kind = kind,
                     message.id = message_id,
                     error = error_chain(&error),
-                    "message not understood"
+                    "malformed message"
                 );
                 return true;
             }

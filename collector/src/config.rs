@@ -1,4 +1,4 @@
-//! What the functions of this crate are told by variables. The names and their meaning are in `shared::config`.
+//! Configuration of this crate's functions. Names and meanings of the variables are in `shared::config`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl PlanConfig {
     ///
     /// # Errors
     ///
-    /// All faults at once.
+    /// All problems at once.
     pub fn read(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(variables);
         let config = Self {
@@ -60,9 +60,9 @@ pub struct CollectorConfig {
     pub retention: Duration,
     /// Time between two runs of the schedule.
     pub every: Duration,
-    /// Authorities that certificates of databases come from; no other is trusted.
+    /// Certificate authorities of databases; no other is trusted.
     pub database_ca_file: Option<PathBuf>,
-    /// Queue of bucket targets, for the rest of a listing that one invocation is too short for.
+    /// Queue of storage targets, for the rest of a listing that one invocation is too short for.
     pub bucket_size_queue_url: Option<String>,
     /// Longest time that the start waits for connections.
     pub warm_up: Duration,
@@ -73,7 +73,7 @@ impl CollectorConfig {
     ///
     /// # Errors
     ///
-    /// All faults at once.
+    /// All problems at once.
     pub fn read(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(variables);
         let config = Self {

@@ -4,24 +4,24 @@ use shared::database::DatabaseError;
 
 /// Why a target was not measured.
 ///
-/// `code` and `reason` are public: readers of the snapshot see them. They hold no host name, no SQL, no text of
-/// a library and no secret. The source is for logs only.
+/// `code` and `reason` are public: readers of the snapshot see them. They have no host name, no SQL, no library's text
+/// and no secret. The source is for logs only.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct MeasureError {
-    /// Stable word for the kind of failure; the list is in this crate's README.
+    /// Stable word for the kind of failure; the list is in docs/COLLECTING.md.
     pub code: &'static str,
     /// What was attempted and what to do about it.
     pub reason: String,
-    /// Whether the same attempt may work a little later without anybody acting.
+    /// Whether the same attempt may succeed a little later without manual action.
     pub is_transient: bool,
-    /// What the library said.
+    /// The library's own error.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl MeasureError {
-    /// Returns a failure that stays until somebody acts.
+    /// Returns an error that needs manual action.
     pub fn permanent(code: &'static str, reason: impl Into<String>) -> Self {
         Self {
             code,
@@ -31,7 +31,7 @@ impl MeasureError {
         }
     }
 
-    /// Returns a failure that may pass by itself.
+    /// Returns an error that may resolve by itself.
     pub fn transient(code: &'static str, reason: impl Into<String>) -> Self {
         Self {
             is_transient: true,
@@ -39,7 +39,7 @@ impl MeasureError {
         }
     }
 
-    /// Returns the same failure for another target, without what the library said.
+    /// Returns the same error for another target, without its source.
     pub(crate) fn without_source(&self) -> Self {
         Self {
             code: self.code,
@@ -49,15 +49,15 @@ impl MeasureError {
         }
     }
 
-    /// Returns the failure of a measurement that was given `seconds` and needed more.
+    /// Returns the error of a measurement that took more than `seconds`.
     pub(crate) fn out_of_time(seconds: u64) -> Self {
         Self::transient(
             "timeout",
-            format!("measuring was ended after {seconds} seconds"),
+            format!("measuring was stopped after {seconds} seconds"),
         )
     }
 
-    /// Returns the same failure with what the library said about it.
+    /// Returns the same error with its source.
     #[must_use]
     pub fn caused_by(
         mut self,
@@ -71,7 +71,7 @@ impl MeasureError {
 impl From<DatabaseError> for MeasureError {
     fn from(error: DatabaseError) -> Self {
         let reason = match &error {
-            // Its text goes on with what the provider of the credentials said.
+            // Its text includes that of the credentials provider.
             DatabaseError::Credentials(_) => "the database login could not be prepared".to_owned(),
             other => other.to_string(),
         };
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_credentials_provider_said_stays_in_the_logs() {
+    fn the_text_of_a_credentials_provider_stays_in_the_logs() {
         let provider_text = "the role arn:aws:iam::1:role/NEVERLEAK was refused".to_owned();
 
         let error = MeasureError::from(DatabaseError::Credentials(provider_text));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_failure_keeps_its_word_and_whether_it_passes() {
+    fn a_database_error_keeps_its_code_and_whether_it_is_transient() {
         let error = MeasureError::from(DatabaseError::Timeout(None));
 
         assert_eq!((error.code, error.is_transient), ("timeout", true));

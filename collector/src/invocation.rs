@@ -11,16 +11,16 @@ pub enum CollectError {
     /// Without a fleet there are no targets.
     #[error("the targets are not known")]
     FleetUnreadable(#[source] FleetError),
-    /// A scheduled event without its time cannot name the runs that it asks for.
+    /// The event's time is the scheduled time of its runs.
     #[error("the scheduled event has no time")]
     EventWithoutTime,
-    /// Without what was measured before, nothing tells which targets are due.
+    /// The previous measurements decide which targets are due.
     #[error("the snapshots of buckets could not be read")]
     SnapshotsUnreadable(#[source] StoreError),
     /// Metrics that CloudWatch returned were lost.
     #[error("not all storage metrics were stored")]
     MetricsNotStored(#[source] StoreError),
-    /// Some targets will not be measured for this tick unless the event is delivered again.
+    /// Some targets are not measured at this tick unless the event is delivered again.
     #[error("not all targets were queued")]
     QueueFailed(#[source] QueueError),
 }

@@ -25,11 +25,11 @@ use crate::run::Source;
 
 pub use lambda_runtime::Error;
 
-/// What is left of an invocation's time for handing back the answer.
-const ANSWER_RESERVE: Duration = Duration::from_secs(1);
+/// Time of an invocation that is reserved for returning the response.
+const RESPONSE_RESERVE: Duration = Duration::from_secs(1);
 
 impl From<CollectError> for Diagnostic {
-    /// The type is a fixed word for alarms and filters; what caused it is in the log only.
+    /// The type is a fixed word for alarms and filters; the cause is only logged.
     fn from(error: CollectError) -> Self {
         Self {
             error_type: error.error_type().to_owned(),
@@ -50,7 +50,7 @@ fn log_failure(error: &CollectError) {
 ///
 /// # Errors
 ///
-/// Only when it cannot start, or when the runtime's own interface fails.
+/// Only if it cannot start, or if the runtime's own interface fails.
 pub async fn serve_plan() -> Result<(), Error> {
     let config = start(PlanConfig::read)?;
     let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
@@ -91,14 +91,14 @@ pub async fn serve_plan() -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Only when it cannot start, or when the runtime's own interface fails.
+/// Only if it cannot start, or if the runtime's own interface fails.
 pub async fn serve_bucket_size() -> Result<(), Error> {
     let config = start(CollectorConfig::read)?;
     let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
     let mut ports = ports(&config, &aws).await;
     ports.queue = config.bucket_size_queue_url.map(|url| {
         let client = aws_sdk_sqs::Client::new(aws.config());
-        // It queues nothing for databases.
+        // This function queues nothing for databases.
         let queue: Arc<dyn JobQueue> = Arc::new(SqsQueue::new(client, url, ""));
         queue
     });
@@ -109,7 +109,7 @@ pub async fn serve_bucket_size() -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Only when it cannot start, or when the runtime's own interface fails.
+/// Only if it cannot start, or if the runtime's own interface fails.
 pub async fn serve_table_size() -> Result<(), Error> {
     let config = start(CollectorConfig::read)?;
     let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
@@ -132,7 +132,7 @@ fn start<C>(read: fn(&dyn Variables) -> Result<C, ConfigError>) -> Result<C, Err
     })
 }
 
-/// Makes what both collectors need, and opens its connections.
+/// Builds what both collectors need, and opens its connections.
 async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = dynamodb::Client::new(aws.config());
@@ -153,7 +153,7 @@ async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
 
 async fn serve<S: Source>(collector: Collector<S>) -> Result<(), Error> {
     let collector = &collector;
-    // Boxed: unboxed, the type of this future nests deeper than the compiler follows.
+    // Boxed, because the type of this future otherwise exceeds the compiler's recursion limit.
     let handler = service_fn(|event: LambdaEvent<SqsEvent>| {
         async move {
             let time_left = time_left(event.context.deadline, &SystemClock);
@@ -168,7 +168,7 @@ async fn serve<S: Source>(collector: Collector<S>) -> Result<(), Error> {
 /// Returns the time until shortly before `deadline_ms`, which counts from 1970 as Lambda does.
 fn time_left(deadline_ms: u64, clock: &dyn Clock) -> Duration {
     let now_ms = u64::try_from(clock.now().timestamp_millis()).unwrap_or(0);
-    Duration::from_millis(deadline_ms.saturating_sub(now_ms)).saturating_sub(ANSWER_RESERVE)
+    Duration::from_millis(deadline_ms.saturating_sub(now_ms)).saturating_sub(RESPONSE_RESERVE)
 }
 
 #[cfg(test)]

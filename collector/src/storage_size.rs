@@ -1,5 +1,6 @@
 //! Measures storage targets: buckets in `s3.rs`, other storage in `resource.rs`.
 
+mod aurora;
 mod dynamodb;
 mod ebs;
 mod efs;
@@ -18,7 +19,7 @@ use shared::snapshot::bucket_size::Part;
 use tokio::time::Instant;
 
 use self::s3::listing::PartBounds;
-use self::s3::{SECONDARY_TIMEOUT, daily_metrics, error as failure};
+use self::s3::{SECONDARY_TIMEOUT, daily_metrics, error as s3_error};
 use crate::error::MeasureError;
 use crate::queue::JobKind;
 use crate::run::{self, MEASURE_TIMEOUT, Progress, Source, measure_within};
@@ -43,8 +44,8 @@ impl Source for BucketSource {
     type Measurement = BucketSize;
     const JOBS: JobKind = JobKind::Bucket;
 
-    /// Costs one request for each 1,000 objects, or versions where those are wanted, under the target's prefix; one
-    /// in all for storage that is no bucket.
+    /// Costs one request for each 1,000 objects, or versions if those are wanted, under the target's prefix; one request
+    /// in total for other storage.
     async fn measure(
         &self,
         target: &BucketTarget,
@@ -52,7 +53,7 @@ impl Source for BucketSource {
     ) -> Result<BucketSize, MeasureError> {
         match self.part(target, PartBounds::default(), progress).await? {
             run::Part::Whole(size) => Ok(size),
-            run::Part::Paused(_) => Err(failure::unexpected("an end before its end")),
+            run::Part::Paused(_) => Err(s3_error::unexpected("an end before its end")),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Reads metrics from CloudWatch: many queries in few calls, the points of each with their times.
 //!
-//! It knows nothing of what a metric means. A query without points has none: absence is never a zero. Sizes of
-//! buckets and of other storage ask it, and so do the volumes behind databases.
+//! Independent of what a metric means. A query without points has an empty result: absence is never a zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,9 +22,9 @@ const CLOUDWATCH: Service = Service {
 };
 /// Most queries in one call: a limit of `GetMetricData`.
 pub const QUERIES_PER_CALL: usize = 500;
-/// Most pages of one call. A year of days for 500 queries is two: this many is an answer that never ends.
+/// Most pages of one call. A year of days for 500 queries takes two pages; this many pages never end.
 const MAX_PAGES: usize = 100;
-/// Largest number that a metric's value stands for exactly; above it, whole numbers have gaps.
+/// Largest whole number that a metric's value represents exactly.
 const EXACT_LIMIT: f64 = 9_007_199_254_740_992.0;
 
 /// Which points of which metric to read.
@@ -35,11 +34,11 @@ pub struct MetricQuery {
     pub namespace: &'static str,
     /// Such as `BucketSizeBytes`.
     pub metric: &'static str,
-    /// Name and value of every dimension of the metric; one that is left out finds another metric or none.
+    /// Name and value of every dimension of the metric; a query with fewer finds another metric or none.
     pub dimensions: Vec<(&'static str, String)>,
     /// How the values of one period become one: `Average`, `Maximum`, `Sum` and so on.
     pub statistic: &'static str,
-    /// Time that one point stands for, in whole minutes.
+    /// Period of one point, in whole minutes.
     pub period: Duration,
     /// Age of the oldest point that is wanted.
     pub look_back: Duration,
@@ -48,7 +47,7 @@ pub struct MetricQuery {
 /// Value of a metric in one period.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// Begin of the period.
+    /// Start of the period.
     pub at: DateTime<Utc>,
     /// The value in the metric's own unit.
     pub value: f64,
@@ -57,7 +56,7 @@ pub struct Point {
 impl Point {
     /// Returns the value as a whole number; `None` when it is negative or too large to be exact.
     ///
-    /// Rounds to the next one: an average over one report is whole but for the last bits.
+    /// Rounds to the nearest: an average over one report is whole except for the last bits.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -98,7 +97,7 @@ pub async fn newest(
 /// # Errors
 ///
 /// `access_denied`, `credentials_missing`, `credentials_refused`, `throttled`, `unreachable`, `connection_cut`,
-/// `timeout`, `unavailable`, or `unexpected_answer` for an answer that is not whole: no query is ever left out of a result.
+/// `timeout`, `unavailable`, or `unexpected_answer` for an incomplete response: no query is ever left out of a result.
 pub async fn points(
     client: &Client,
     queries: &[MetricQuery],
@@ -111,14 +110,14 @@ pub async fn points(
     let mut found = vec![Vec::new(); queries.len()];
     for (look_back, indices) in by_look_back {
         for batch in indices.chunks(QUERIES_PER_CALL) {
-            let asked: Vec<_> = batch
+            let requested: Vec<_> = batch
                 .iter()
                 .filter_map(|index| queries.get(*index))
                 .collect();
-            let answers = call(client, &asked, (now, look_back)).await?;
-            for (index, points) in batch.iter().zip(answers) {
-                if let Some(place) = found.get_mut(*index) {
-                    *place = points;
+            let results = call(client, &requested, now, look_back).await?;
+            for (index, points) in batch.iter().zip(results) {
+                if let Some(slot) = found.get_mut(*index) {
+                    *slot = points;
                 }
             }
         }
@@ -126,14 +125,15 @@ pub async fn points(
     Ok(found)
 }
 
-/// Asks for at most [`QUERIES_PER_CALL`] queries and follows the pages of the answer to the last.
+/// Reads at most [`QUERIES_PER_CALL`] queries, all pages.
 async fn call(
     client: &Client,
     queries: &[&MetricQuery],
-    (now, look_back): (DateTime<Utc>, Duration),
+    now: DateTime<Utc>,
+    look_back: Duration,
 ) -> Result<Vec<Vec<Point>>, MeasureError> {
     let start = now - chrono::Duration::from_std(look_back).unwrap_or(chrono::Duration::MAX);
-    let mut answers = Answers::new(queries.len());
+    let mut results = QueryResults::new(queries.len());
     let mut token: Option<String> = None;
     for _ in 0..MAX_PAGES {
         let data_queries = queries.iter().enumerate();
@@ -150,12 +150,12 @@ async fn call(
             .set_next_token(token.clone())
             .send()
             .await
-            .map_err(|error| CLOUDWATCH.of_call(error))?;
+            .map_err(|error| CLOUDWATCH.error_from_sdk(error))?;
         for result in page.metric_data_results() {
-            answers.add(result)?;
+            results.add(result)?;
         }
         match page.next_token.filter(|next| !next.is_empty()) {
-            None => return answers.finish(),
+            None => return results.finish(),
             next if next == token => {
                 return Err(unexpected("a page that names itself as the next"));
             }
@@ -165,67 +165,67 @@ async fn call(
     Err(unexpected("pages without an end"))
 }
 
-/// What came back for each query of a call so far.
-struct Answers(Vec<Answer>);
+/// Result of each query of a call so far.
+struct QueryResults(Vec<QueryResult>);
 
 #[derive(Default)]
-struct Answer {
+struct QueryResult {
     points: Vec<Point>,
     is_named: bool,
     is_partial: bool,
 }
 
-impl Answers {
+impl QueryResults {
     fn new(count: usize) -> Self {
         Self(
-            std::iter::repeat_with(Answer::default)
+            std::iter::repeat_with(QueryResult::default)
                 .take(count)
                 .collect(),
         )
     }
 
-    fn add(&mut self, result: &MetricDataResult) -> Result<(), MeasureError> {
-        let number = result
+    fn add(&mut self, received: &MetricDataResult) -> Result<(), MeasureError> {
+        let number = received
             .id()
             .and_then(|id| id.strip_prefix('q')?.parse().ok());
-        let answer = number
+        let result = number
             .and_then(|number: usize| self.0.get_mut(number))
-            .ok_or_else(|| unexpected("a result that nobody asked for"))?;
-        answer.is_named = true;
-        match result.status_code() {
-            Some(StatusCode::Complete) | None => answer.is_partial = false,
-            Some(StatusCode::PartialData) => answer.is_partial = true,
+            .ok_or_else(|| unexpected("a result that was not requested"))?;
+        result.is_named = true;
+        match received.status_code() {
+            Some(StatusCode::Complete) | None => result.is_partial = false,
+            Some(StatusCode::PartialData) => result.is_partial = true,
             Some(StatusCode::Forbidden) => return Err(CLOUDWATCH.denied()),
             Some(_) => return Err(CLOUDWATCH.unavailable()),
         }
-        if result.timestamps().len() != result.values().len() {
-            return Err(unexpected("another number of values than of times"));
+        if received.timestamps().len() != received.values().len() {
+            return Err(unexpected("different numbers of values and times"));
         }
-        for (time, value) in result.timestamps().iter().zip(result.values()) {
+        for (time, value) in received.timestamps().iter().zip(received.values()) {
             let at = DateTime::from_timestamp(time.secs(), 0)
-                .ok_or_else(|| unexpected("a time that cannot be"))?;
+                .ok_or_else(|| unexpected("an impossible time"))?;
             if !value.is_finite() {
-                return Err(unexpected("a value that is no number"));
+                return Err(unexpected("a value that is not a number"));
             }
-            answer.points.push(Point { at, value: *value });
+            result.points.push(Point { at, value: *value });
         }
         Ok(())
     }
 
     fn finish(self) -> Result<Vec<Vec<Point>>, MeasureError> {
         let mut found = Vec::with_capacity(self.0.len());
-        for mut answer in self.0 {
-            if !answer.is_named {
+        for mut result in self.0 {
+            if !result.is_named {
                 return Err(unexpected("no result for one of the queries"));
             }
-            if answer.is_partial {
-                return Err(unexpected("a part of a result and no page with the rest"));
+            if result.is_partial {
+                return Err(unexpected("a partial result and no page with the rest"));
             }
-            // Not every provider keeps to the order that was asked for.
-            answer
+            // Not every provider follows the requested order.
+            result
                 .points
                 .sort_by_key(|point| std::cmp::Reverse(point.at));
-            found.push(answer.points);
+            found.push(result.points);
         }
         Ok(found)
     }
@@ -275,17 +275,17 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_one_result_on_several_pages_come_together_newest_first() {
-        let mut answers = Answers::new(2);
+    fn parts_of_one_result_on_several_pages_are_joined_newest_first() {
+        let mut results = QueryResults::new(2);
         for part in [
             result("q1", StatusCode::PartialData, &[(60, 1.0)]),
             result("q0", StatusCode::Complete, &[]),
             result("q1", StatusCode::Complete, &[(120, 2.0)]),
         ] {
-            answers.add(&part).unwrap();
+            results.add(&part).unwrap();
         }
 
-        let found = answers.finish().unwrap();
+        let found = results.finish().unwrap();
 
         assert!(found[0].is_empty());
         let values: Vec<_> = found[1].iter().map(|point| point.whole()).collect();
@@ -293,36 +293,41 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_whole_is_an_error_and_not_an_absence() {
-        let mut partial = Answers::new(1);
+    fn an_incomplete_response_is_an_error_and_not_an_absence() {
+        let mut partial = QueryResults::new(1);
         partial
             .add(&result("q0", StatusCode::PartialData, &[(60, 1.0)]))
             .unwrap();
-        let mut odd = Answers::new(1);
+        let mut malformed = QueryResults::new(1);
 
         assert_eq!(partial.finish().unwrap_err().code, "unexpected_answer");
         assert_eq!(
-            Answers::new(1).finish().unwrap_err().code,
+            QueryResults::new(1).finish().unwrap_err().code,
             "unexpected_answer"
         );
         for id in ["q1", "x", ""] {
-            let error = odd.add(&result(id, StatusCode::Complete, &[])).unwrap_err();
+            let error = malformed
+                .add(&result(id, StatusCode::Complete, &[]))
+                .unwrap_err();
             assert_eq!(error.code, "unexpected_answer", "{id}");
         }
         let uneven = MetricDataResult::builder().id("q0").values(1.0).build();
-        assert_eq!(odd.add(&uneven).unwrap_err().code, "unexpected_answer");
+        assert_eq!(
+            malformed.add(&uneven).unwrap_err().code,
+            "unexpected_answer"
+        );
         for value in [f64::NAN, f64::INFINITY] {
-            let error = odd.add(&result("q0", StatusCode::Complete, &[(60, value)]));
+            let error = malformed.add(&result("q0", StatusCode::Complete, &[(60, value)]));
             assert_eq!(error.unwrap_err().code, "unexpected_answer");
         }
     }
 
     #[test]
-    fn a_result_that_is_forbidden_or_failed_is_named() {
-        let mut answers = Answers::new(1);
+    fn a_forbidden_or_failed_result_is_an_error() {
+        let mut results = QueryResults::new(1);
 
-        let forbidden = answers.add(&result("q0", StatusCode::Forbidden, &[]));
-        let failed = answers.add(&result("q0", StatusCode::InternalError, &[]));
+        let forbidden = results.add(&result("q0", StatusCode::Forbidden, &[]));
+        let failed = results.add(&result("q0", StatusCode::InternalError, &[]));
 
         assert_eq!(forbidden.unwrap_err().code, "access_denied");
         let failed = failed.unwrap_err();

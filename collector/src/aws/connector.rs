@@ -1,11 +1,11 @@
-//! The AWS SDK's HTTP connector, for requests that are signed here and not by one of its clients. No request is made.
+//! The AWS SDK's HTTP connector, for requests that this crate signs itself. No I/O.
 
 use aws_smithy_async::rt::sleep::default_async_sleep;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
 use shared::aws::{ATTEMPT_TIMEOUT, Aws, CONNECT_TIMEOUT, SdkConfig};
 
-/// Returns a connector with the time-outs and the authorities that the clients of `aws` have.
+/// Returns a connector with the timeouts and certificate authorities of `aws`'s clients.
 pub(crate) fn connector(aws: &Aws, config: &SdkConfig) -> Connector {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(CONNECT_TIMEOUT)

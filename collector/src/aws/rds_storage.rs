@@ -1,23 +1,22 @@
-//! CloudWatch's figure of a database's server: what is free of an RDS instance, what an Aurora cluster uses.
+//! CloudWatch's storage metrics of database servers: free bytes of an RDS instance, used bytes of an Aurora cluster.
 //!
-//! What is allocated CloudWatch does not tell; whoever asks here knows it or does without.
+//! CloudWatch does not report allocated bytes.
 
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::Client;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use shared::aws::Aws;
 use shared::fleet::DatabaseServer;
-use shared::location::AwsScope;
 
 use crate::aws::cloudwatch::{self, MetricQuery};
 use crate::error::MeasureError;
 
-/// Bytes of what AWS allocates storage by.
+/// Unit of allocated storage.
 pub(crate) const GIB: u64 = 1 << 30;
-/// Time that one point stands for: RDS reports its instances once a minute.
+/// Period of one point: RDS reports its instances once a minute.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Age of the oldest point of `FreeStorageSpace` that still counts. A server that answers has one of each minute; some
-/// more allow for metrics that come late.
+/// Age of the oldest point of `FreeStorageSpace` that still counts. A running server has one for each minute; the rest
+/// allows for late metrics.
 const INSTANCE_LOOK_BACK: Duration = Duration::from_secs(30 * 60);
 /// Age of the oldest point of `VolumeBytesUsed` that still counts.
 ///
@@ -25,38 +24,45 @@ const INSTANCE_LOOK_BACK: Duration = Duration::from_secs(30 * 60);
 /// there are gaps (pganalyze/collector, issue 805). Within three hours there has been a point.
 const CLUSTER_LOOK_BACK: Duration = Duration::from_secs(3 * 3600);
 
-/// Bytes that are free of an instance's storage, or used of a cluster's volume, and the minute that they are of.
-pub(crate) type Figure = (u64, DateTime<Utc>);
+/// Free bytes of an instance's storage, or used bytes of a cluster's volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StorageReading {
+    /// The bytes.
+    pub(crate) bytes: u64,
+    /// Minute of the reading.
+    pub(crate) at: DateTime<Utc>,
+}
 
-/// Reads the newest figure of `server` in a region and with a role, as of `now`. Costs one metric requested.
+/// Reads the newest storage metric of `server` as of `now`. Costs one requested metric.
 ///
 /// # Errors
 ///
-/// See [`cloudwatch::newest`]; `no_metrics` where CloudWatch has none, `unexpected_answer` for one that cannot be.
-pub(crate) async fn figure(
-    aws: &Aws,
-    scope: &AwsScope,
+/// See [`cloudwatch::newest`]; `no_metrics` if CloudWatch has none, `unexpected_answer` for an impossible value.
+pub(crate) async fn newest(
+    client: &Client,
     server: &DatabaseServer,
     now: DateTime<Utc>,
-) -> Result<Figure, MeasureError> {
-    let client = aws.cloudwatch(scope).await;
-    // Periods are counted from the begin of what is asked for, and its end is left out: whole minutes, this one too.
+) -> Result<StorageReading, MeasureError> {
+    // Periods are counted from the start of the requested range, which excludes its end: whole minutes, including this one.
     let minute = now
         .with_second(0)
         .and_then(|minute| minute.with_nanosecond(0));
     let end = minute.unwrap_or(now) + TimeDelta::minutes(1);
-    let newest = cloudwatch::newest(&client, &[query(server)], end).await?;
+    let newest = cloudwatch::newest(client, &[query(server)], end).await?;
     let point = newest.into_iter().next().flatten().ok_or_else(|| {
         MeasureError::permanent(
             "no_metrics",
-            "CloudWatch has no storage of the database's server: it is in another region than the one that was asked, \
-             an Aurora instance that the fleet file has to name as a cluster, or not of that name",
+            "CloudWatch has no storage metrics of the database server: it is in another region than the requested one, an \
+             Aurora instance that the fleet file must name as a cluster, or has another name",
         )
     })?;
     let bytes = point.whole().ok_or_else(|| {
-        MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be")
+        MeasureError::permanent("unexpected_answer", "CloudWatch has an impossible size")
     })?;
-    Ok((bytes, point.at))
+    Ok(StorageReading {
+        bytes,
+        at: point.at,
+    })
 }
 
 fn query(server: &DatabaseServer) -> MetricQuery {

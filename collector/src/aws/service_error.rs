@@ -1,34 +1,34 @@
-//! What a service of AWS that tells a size refused and why, in our words. S3 has refusals of its own.
+//! Maps errors of AWS services to [`MeasureError`]. S3's errors are mapped in `storage_size/s3/error.rs`.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::MeasureError;
 
-/// A service that is asked for a size.
+/// A service that reports a size.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Service {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What the function that asks must be allowed to do.
+    /// Permission that the caller needs.
     pub(crate) needs: &'static str,
-    /// What is not there when there is nothing of that id.
+    /// What is missing if there is nothing with the requested id.
     pub(crate) thing: &'static str,
 }
 
 impl Service {
-    /// Returns why a call of an SDK's client failed.
-    pub(crate) fn of_call<E>(self, error: SdkError<E>) -> MeasureError
+    /// Maps an error of an SDK client.
+    pub(crate) fn error_from_sdk<E>(self, error: SdkError<E>) -> MeasureError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let failure = match &error {
-            SdkError::ServiceError(answer) => {
-                let code = answer.err().code().unwrap_or_default();
-                self.of_answer(answer.raw().status().as_u16(), code)
+            SdkError::ServiceError(response) => {
+                let code = response.err().code().unwrap_or_default();
+                self.error_from_response(response.raw().status().as_u16(), code)
             }
-            SdkError::ResponseError(answer) => match answer.raw().status().as_u16() {
+            SdkError::ResponseError(response) => match response.raw().status().as_u16() {
                 200..=299 => self.cut(),
-                status => self.of_answer(status, ""),
+                status => self.error_from_response(status, ""),
             },
             SdkError::TimeoutError(_) => self.timeout(),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => self.timeout(),
@@ -41,8 +41,8 @@ impl Service {
         failure.caused_by(error)
     }
 
-    /// Returns what an error answer means; the status decides about those without a code that is known.
-    pub(crate) fn of_answer(self, status: u16, code: &str) -> MeasureError {
+    /// Maps an error response; the status decides if the code is unknown.
+    pub(crate) fn error_from_response(self, status: u16, code: &str) -> MeasureError {
         let Self { name, needs, thing } = self;
         match code {
             "ResourceNotFoundException" | "InvalidVolume.NotFound" => self.missing(),
@@ -62,7 +62,7 @@ impl Service {
             | "ExpiredTokenException"
             | "RequestExpired" => MeasureError::permanent(
                 "credentials_refused",
-                format!("{name} refused the AWS credentials that {thing} is looked at with"),
+                format!("{name} rejected the AWS credentials for {thing}"),
             ),
             "UnauthorizedOperation" => self.denied(),
             _ if code.starts_with("AccessDenied") => self.denied(),
@@ -71,48 +71,48 @@ impl Service {
                 401 | 403 => self.denied(),
                 500.. => self.unavailable(),
                 _ => self.unexpected(&format!(
-                    "a refusal of the question; the function that asks needs {needs}"
+                    "an error for the request; the calling function needs {needs}"
                 )),
             },
         }
     }
 
-    /// Returns the failure of there being nothing of that id.
+    /// Returns the error for a thing that does not exist.
     pub(crate) fn missing(self) -> MeasureError {
         MeasureError::permanent(
             "resource_missing",
             format!(
-                "{} does not exist in the region and the account that were asked",
+                "{} does not exist in the requested region and account",
                 self.thing
             ),
         )
     }
 
-    /// Returns the failure of an answer that holds `what`.
+    /// Returns the error for a response that holds `what`.
     pub(crate) fn unexpected(self, what: &str) -> MeasureError {
         let reason = format!("{} answered with {what}", self.name);
         MeasureError::permanent("unexpected_answer", reason)
     }
 
-    /// Returns the failure of waiting in vain.
+    /// Returns the error for a missing response.
     pub(crate) fn timeout(self) -> MeasureError {
         let reason = format!("{} did not answer in time", self.name);
         MeasureError::transient("timeout", reason)
     }
 
-    /// Returns the failure of a service that is out of reach.
+    /// Returns the error for an unreachable service.
     pub(crate) fn unreachable(self) -> MeasureError {
         let reason = format!("{} could not be reached", self.name);
         MeasureError::transient("unreachable", reason)
     }
 
-    /// Returns the failure of an answer that stopped before its end.
+    /// Returns the error for a truncated response.
     pub(crate) fn cut(self) -> MeasureError {
-        let reason = format!("the answer of {} did not arrive in whole", self.name);
+        let reason = format!("the response of {} was truncated", self.name);
         MeasureError::transient("connection_cut", reason)
     }
 
-    /// Returns the failure of having no credentials.
+    /// Returns the error for missing credentials.
     pub(crate) fn no_credentials(self) -> MeasureError {
         let reason = format!(
             "there are no AWS credentials for {}, or the role_arn could not be assumed",
@@ -121,9 +121,9 @@ impl Service {
         MeasureError::permanent("credentials_missing", reason)
     }
 
-    /// Returns the failure of a fault of the service's own.
+    /// Returns the error for an internal error of the service.
     pub(crate) fn unavailable(self) -> MeasureError {
-        let reason = format!("{} answered with an error of its own", self.name);
+        let reason = format!("{} returned an internal error", self.name);
         MeasureError::transient("unavailable", reason)
     }
 
@@ -132,10 +132,10 @@ impl Service {
         MeasureError::transient("throttled", reason)
     }
 
-    /// Returns the failure of lacking a right.
+    /// Returns the error for a missing permission.
     pub(crate) fn denied(self) -> MeasureError {
         let reason = format!(
-            "looking at {} was refused; the function that asks needs {}",
+            "access to {} was denied; the calling function needs {}",
             self.thing, self.needs
         );
         MeasureError::permanent("access_denied", reason)
@@ -153,7 +153,7 @@ mod tests {
     };
 
     #[test]
-    fn refusals_have_their_codes() {
+    fn error_responses_have_their_codes() {
         for (status, code, expected, is_transient) in [
             (400, "ResourceNotFoundException", "resource_missing", false),
             (400, "InvalidVolume.NotFound", "resource_missing", false),
@@ -169,7 +169,7 @@ mod tests {
             (500, "InternalServerError", "unavailable", true),
             (400, "ValidationException", "unexpected_answer", false),
         ] {
-            let failure = EXAMPLE.of_answer(status, code);
+            let failure = EXAMPLE.error_from_response(status, code);
             assert_eq!(
                 (failure.code, failure.is_transient),
                 (expected, is_transient),
@@ -178,7 +178,7 @@ mod tests {
         }
         assert!(
             EXAMPLE
-                .of_answer(403, "")
+                .error_from_response(403, "")
                 .reason
                 .contains("ec2:DescribeVolumes")
         );

@@ -1,43 +1,43 @@
-//! How often each bucket is listed: the fleet's budget of LIST requests, shared out. Pure: no clock, no I/O.
+//! Divides the fleet's budget of LIST requests among its buckets. Pure: no clock, no I/O.
 //!
-//! Each bucket may take the same share of requests a day. Those that take less at every tick are listed at every
-//! tick, and what they leave makes the share of the others larger (max-min fairness). The others are listed once in
-//! as many ticks as bring them below the share. Nothing is remembered between ticks but what snapshots hold.
+//! Each bucket may take the same share of requests a day. Buckets that take less are listed at every tick, and what they
+//! leave increases the share of the others (max-min fairness). The others are listed once in as many ticks as bring them
+//! below the share. Snapshots are the only state between ticks.
 
 use std::time::Duration;
 
 use shared::snapshot::bucket_size::{LONGEST_INTERVAL, RefreshReason};
 
 const DAY_SECONDS: u128 = 86_400;
-/// Requests a day are counted in thousandths and rounded up, so that no sum is understated.
+/// Requests a day are counted in thousandths and rounded up, so that no sum is too small.
 const THOUSANDTHS: u128 = 1000;
 
-/// How the budget is shared out.
+/// Division of the budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shares {
     /// Interval of each bucket in ticks, in the order of the costs; 1 is every tick.
     pub ticks: Vec<u64>,
-    /// LIST requests a day that all of them take, on average and rounded up.
+    /// LIST requests a day for all of them, on average and rounded up.
     pub requests_per_day: u64,
-    /// Whether that is more than the budget: some are listed once in [`LONGEST_INTERVAL`] and would have to be less
-    /// often. The shares of all others are kept.
+    /// Whether that exceeds the budget, because some buckets are already at [`LONGEST_INTERVAL`]. The others keep their
+    /// shares.
     pub is_over_budget: bool,
 }
 
-/// Shares `requests_per_day` out among buckets, each with the LIST requests that one listing of it takes.
+/// Divides `requests_per_day` among buckets by the LIST requests that one listing of each takes.
 ///
-/// A bucket never has a longer interval than a dearer one. The requests of all together never exceed the budget,
-/// unless [`Shares::is_over_budget`] says so.
+/// A bucket never has a longer interval than a more expensive one. All buckets together never exceed the budget, unless
+/// [`Shares::is_over_budget`] is set.
 pub fn share(costs: &[u64], tick: Duration, requests_per_day: u64) -> Shares {
     let demands: Vec<u128> = costs.iter().map(|cost| demand(*cost, tick)).collect();
     let budget = u128::from(requests_per_day) * THOUSANDTHS;
     let level = level(&demands, budget);
-    let longest = longest_ticks(tick);
+    let maximum = maximum_ticks(tick);
     let ticks: Vec<u64> = demands
         .iter()
         .map(|demand| {
             let ticks = u64::try_from(ticks_at(*demand, level));
-            ticks.unwrap_or(u64::MAX).min(longest)
+            ticks.unwrap_or(u64::MAX).min(maximum)
         })
         .collect();
     let each = demands.iter().zip(&ticks);
@@ -69,9 +69,9 @@ impl Interval {
                 reason: RefreshReason::EveryTick,
             };
         }
-        // Ticks need not divide the longest interval: it ends with the tick after it.
-        let is_longest = ticks >= longest_ticks(tick);
-        let every = if is_longest {
+        // Ticks need not divide the maximum interval: it ends with the tick after it.
+        let is_maximum = ticks >= maximum_ticks(tick);
+        let every = if is_maximum {
             LONGEST_INTERVAL.max(tick)
         } else {
             tick.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
@@ -83,8 +83,8 @@ impl Interval {
     }
 }
 
-/// Returns the ticks of the longest interval, 1 at least.
-fn longest_ticks(tick: Duration) -> u64 {
+/// Returns the ticks of the longest interval, at least 1.
+fn maximum_ticks(tick: Duration) -> u64 {
     LONGEST_INTERVAL.as_secs().div_ceil(tick_seconds(tick))
 }
 
@@ -102,9 +102,9 @@ fn ticks_at(demand: u128, level: u128) -> u128 {
     demand.div_ceil(level).max(1)
 }
 
-/// Returns the largest share of one bucket at which all together stay within `budget`, 1 at least.
+/// Returns the largest share of one bucket with which all together stay within `budget`, at least 1.
 ///
-/// A larger share never takes less, so the largest is found by halving.
+/// A larger share never takes less, so bisection finds the largest.
 fn level(demands: &[u128], budget: u128) -> u128 {
     let taken = |level| {
         let each = demands.iter();
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn small_buckets_run_at_every_tick_and_leave_the_rest_to_the_large_ones() {
-        // 24 and 240 a day at every tick; of 10,000 stay 9,736 for the other two.
+        // 24 and 240 a day at every tick; 9,736 of 10,000 remain for the other two.
         let shares = share(&[1, 10, 1_000, 100_000], HOUR, 10_000);
 
         assert_eq!(shares.ticks[..2], [1, 1]);
@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_for_all_leaves_all_at_every_tick() {
+    fn a_sufficient_budget_lists_all_at_every_tick() {
         assert_eq!(share(&[1, 1_000], HOUR, 24_024).ticks, [1, 1]);
         assert_eq!(share(&[1, 1_000], HOUR, 24_023).ticks, [1, 2]);
         assert_eq!(share(&[], HOUR, 1).requests_per_day, 0);
     }
 
     #[test]
-    fn what_is_too_dear_for_the_longest_interval_is_said_and_takes_nothing_from_the_others() {
+    fn buckets_too_expensive_for_the_longest_interval_take_nothing_from_the_others() {
         // 10,000,000 once in 30 days are 333,334 a day.
         let shares = share(&[1, 10_000_000], HOUR, 100_000);
 
@@ -178,20 +178,20 @@ mod tests {
     }
 
     #[test]
-    fn ticks_that_do_not_divide_the_longest_interval_end_with_the_tick_behind_it() {
+    fn ticks_that_do_not_divide_the_longest_interval_end_with_the_tick_after_it() {
         let tick = Duration::from_secs(7);
 
         let shares = share(&[u64::MAX], tick, 1);
         let every = |ticks| Interval::of_ticks(ticks, tick).every;
-        let (longest, shorter) = (every(shares.ticks[0]), every(shares.ticks[0] - 1));
+        let (maximum, shorter) = (every(shares.ticks[0]), every(shares.ticks[0] - 1));
 
-        assert_eq!(longest, LONGEST_INTERVAL);
-        assert!(shorter < longest && longest - shorter <= tick);
+        assert_eq!(maximum, LONGEST_INTERVAL);
+        assert!(shorter < maximum && maximum - shorter <= tick);
         let day = Duration::from_secs(86_400);
         assert_eq!(share(&[u64::MAX], day, 1).ticks, [30]);
     }
 
-    /// Random fleets: within the budget or said not to be, cheaper never later, and more budget never later.
+    /// Random fleets: within the budget or marked as over it; cheaper never later; with more budget never later.
     #[test]
     fn shares_keep_to_the_budget_and_to_the_order_of_costs() {
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
@@ -210,7 +210,7 @@ mod tests {
             let shares = share(&costs, tick, budget);
             let richer = share(&costs, tick, budget.saturating_mul(2));
 
-            let longest = longest_ticks(tick);
+            let maximum = maximum_ticks(tick);
             let exact: f64 = costs
                 .iter()
                 .zip(&shares.ticks)
@@ -221,13 +221,13 @@ mod tests {
                 .sum();
             let limit = f64::from(u32::try_from(budget).unwrap());
             if shares.is_over_budget {
-                assert!(shares.ticks.contains(&longest), "{costs:?} {budget}");
+                assert!(shares.ticks.contains(&maximum), "{costs:?} {budget}");
             } else {
                 assert!(exact <= limit + 0.001, "{exact} of {budget}: {costs:?}");
                 assert!(shares.requests_per_day <= budget);
             }
             for (cost, ticks) in costs.iter().zip(&shares.ticks) {
-                assert!((1..=longest).contains(ticks));
+                assert!((1..=maximum).contains(ticks));
                 for (other, other_ticks) in costs.iter().zip(&shares.ticks) {
                     assert!(cost > other || ticks <= other_ticks, "{cost} {other}");
                 }

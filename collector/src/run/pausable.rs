@@ -57,7 +57,7 @@ impl PausableRun {
         }
         let resumed = Some(checkpoint).filter(|checkpoint| checkpoint.state.is_some());
         Some(Self {
-            started_at: resumed.as_ref().map_or(now, |before| before.began_at),
+            started_at: resumed.as_ref().map_or(now, |before| before.started_at),
             resumed,
             replaced: Some(version),
         })
@@ -114,7 +114,7 @@ impl PausableRun {
     ) -> Checkpoint {
         Checkpoint {
             scheduled_at: task.tick.at,
-            began_at: self.started_at,
+            started_at: self.started_at,
             written_at: now,
             parts: self.resumed.as_ref().map_or(0, |before| before.parts) + 1,
             state,
@@ -130,7 +130,7 @@ mod tests {
     fn checkpoint(scheduled: u32, written: u32, state: Option<&[u8]>) -> Checkpoint {
         Checkpoint {
             scheduled_at: at(scheduled),
-            began_at: at(scheduled),
+            started_at: at(scheduled),
             written_at: at(written),
             parts: 1,
             state: state.map(<[u8]>::to_vec),
@@ -147,7 +147,7 @@ mod tests {
         let open = |scheduled, written| checkpoint(scheduled, written, Some(b"state"));
         let continued = |before: Checkpoint| {
             Some(PausableRun {
-                started_at: before.began_at,
+                started_at: before.started_at,
                 resumed: Some(before),
                 replaced: Some(3),
             })

@@ -1,7 +1,7 @@
-//! Tables of DynamoDB: bytes of the table and of its indexes, and the number of items, as the service counts them.
+//! Tables of DynamoDB: bytes of the table and its indexes, and the number of items, as the service counts them.
 //!
-//! DynamoDB counts about every six hours and does not say when: until then what was written is not in the numbers, and
-//! a table younger than that is of 0 bytes.
+//! DynamoDB counts about every six hours and does not report when: newer writes are not included, and a younger table
+//! has 0 bytes.
 
 use std::collections::BTreeMap;
 
@@ -19,24 +19,24 @@ const DYNAMODB: Service = Service {
     needs: "dynamodb:DescribeTable on it",
     thing: "the table",
 };
-/// Class of a table that was never given another: the description then names none.
+/// Class of a table whose description names none.
 const DEFAULT_CLASS: &str = "STANDARD";
 
-/// Asks for the description of a table.
+/// Reads the description of a table.
 pub(super) async fn measure(
     aws: &Aws,
     target: &BucketTarget,
 ) -> Result<ResourceSize, MeasureError> {
     let client = Client::new(&aws.config_for(&target.scope).await);
     let request = client.describe_table().table_name(&target.bucket);
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| DYNAMODB.of_call(error))?;
-    let table = answer.table();
+    let response = request.send().await;
+    let response = response.map_err(|error| DYNAMODB.error_from_sdk(error))?;
+    let table = response.table();
     let table = table.ok_or_else(|| DYNAMODB.unexpected("no description of the table"))?;
     size_of(table)
 }
 
-/// Adds up what is stored for a table: itself and all its indexes, which are billed alike.
+/// Adds up the bytes of a table and all its indexes, which are billed alike.
 fn size_of(table: &TableDescription) -> Result<ResourceSize, MeasureError> {
     let whole = |number: Option<i64>, what| {
         let number = number.and_then(|number| u64::try_from(number).ok());

@@ -1,7 +1,7 @@
-//! Volumes of EBS: what is provisioned, by EC2's `DescribeVolumes`. What is used of it only the operating system knows.
+//! Volumes of EBS: provisioned bytes, from EC2's `DescribeVolumes`. Only the operating system knows the used bytes.
 //!
-//! CloudWatch has no metric of a volume's size, and EC2's SDK is the largest of all for this one question: the request
-//! is made and signed here, with what listings of buckets stand on.
+//! CloudWatch has no metric for a volume's size, and EC2's SDK is the largest of all, so the one request is built and
+//! signed here, as those of listings are.
 
 mod request;
 mod response;
@@ -21,7 +21,7 @@ use shared::fleet::BucketTarget;
 use shared::snapshot::bucket_size::ResourceSize;
 use tokio::time::timeout;
 
-use self::request::Place;
+use self::request::Endpoint;
 use crate::aws::connector::connector;
 use crate::aws::rds_storage::GIB;
 use crate::aws::service_error::Service;
@@ -36,27 +36,27 @@ const EC2: Service = Service {
 /// Pause before the second attempt, twice as long before the third. With [`ATTEMPTS`] of at most [`ATTEMPT_TIMEOUT`]
 /// that is `shared::aws::CALL_TIMEOUT`, which the SDK's own calls have.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Longest answer that is read: a volume with 50 tags of the longest names and values is 30 KB.
-const MAX_ANSWER_BYTES: usize = 256 << 10;
+/// Most bytes of a response: a volume with 50 tags of the longest names and values has 30 KB.
+const MAX_RESPONSE_BYTES: usize = 256 << 10;
 
-/// Asks EC2 for a volume; tries again what may pass by itself.
+/// Reads a volume's description from EC2; retries transient errors.
 pub(super) async fn measure(
     aws: &Aws,
     target: &BucketTarget,
 ) -> Result<ResourceSize, MeasureError> {
     let config = aws.config_for(&target.scope).await;
-    let place = Place::of(&config).await?;
+    let endpoint = Endpoint::of(&config).await?;
     let connector = connector(aws, &config);
-    let mut made = 0;
+    let mut attempts = 0;
     loop {
-        made += 1;
-        let attempt = attempt(&connector, &config, &place, &target.bucket);
-        let answered = timeout(ATTEMPT_TIMEOUT, attempt).await;
-        match answered.unwrap_or_else(|_| Err(EC2.timeout())) {
-            Err(error) if error.is_transient && made < ATTEMPTS => {
-                tokio::time::sleep(PAUSE * made).await;
+        attempts += 1;
+        let attempt = attempt(&connector, &config, &endpoint, &target.bucket);
+        let result = timeout(ATTEMPT_TIMEOUT, attempt).await;
+        match result.unwrap_or_else(|_| Err(EC2.timeout())) {
+            Err(error) if error.is_transient && attempts < ATTEMPTS => {
+                tokio::time::sleep(PAUSE * attempts).await;
             }
-            answered => return answered,
+            result => return result,
         }
     }
 }
@@ -64,29 +64,29 @@ pub(super) async fn measure(
 async fn attempt(
     connector: &Connector,
     config: &SdkConfig,
-    place: &Place,
+    endpoint: &Endpoint,
     id: &str,
 ) -> Result<ResourceSize, MeasureError> {
     let provider = config.credentials_provider();
     let provider = provider.ok_or_else(|| EC2.no_credentials())?;
     let credentials = provider.provide_credentials().await.map_err(|error| {
-        let failure = match &error {
+        let mapped = match &error {
             CredentialsError::ProviderTimedOut(_) => EC2.timeout(),
             _ => EC2.no_credentials(),
         };
-        failure.caused_by(error)
+        mapped.caused_by(error)
     })?;
-    let request = place.request(id, &credentials, SystemClock.now())?;
-    let (status, text) = ask(connector, request).await?;
+    let request = endpoint.request(id, &credentials, SystemClock.now())?;
+    let (status, text) = send_and_read(connector, request).await?;
     if !(200..300).contains(&status) {
         let code = ErrorResponse::parse(&text).code.unwrap_or_default();
-        return Err(EC2.of_answer(status, code));
+        return Err(EC2.error_from_response(status, code));
     }
     let volume = response::volume(&text, id).map_err(|what| EC2.unexpected(what))?;
     let volume = volume.ok_or_else(|| EC2.missing())?;
     let provisioned_bytes = volume.gib.checked_mul(GIB);
     let provisioned_bytes =
-        provisioned_bytes.ok_or_else(|| EC2.unexpected("a size that cannot be"))?;
+        provisioned_bytes.ok_or_else(|| EC2.unexpected("an impossible size"))?;
     Ok(ResourceSize {
         used_bytes: None,
         provisioned_bytes: Some(provisioned_bytes),
@@ -97,17 +97,20 @@ async fn attempt(
 }
 
 /// Sends a request and reads the answer whole.
-async fn ask(connector: &Connector, request: HttpRequest) -> Result<(u16, Vec<u8>), MeasureError> {
+async fn send_and_read(
+    connector: &Connector,
+    request: HttpRequest,
+) -> Result<(u16, Vec<u8>), MeasureError> {
     let answer = signed_request::send(connector, request).await;
     let mut answer = answer.map_err(|error| match error {
         SendError::Timeout(error) => EC2.timeout().caused_by(error),
         SendError::Unreachable(error) => EC2.unreachable().caused_by(error),
     })?;
     let mut text = Vec::new();
-    signed_request::read_body(&mut answer, MAX_ANSWER_BYTES, &mut text)
+    signed_request::read_body(&mut answer, MAX_RESPONSE_BYTES, &mut text)
         .await
         .map_err(|error| EC2.cut().caused_by(error))?;
-    if text.len() > MAX_ANSWER_BYTES {
+    if text.len() > MAX_RESPONSE_BYTES {
         return Err(EC2.unexpected("more than the description of a volume"));
     }
     Ok((answer.status().as_u16(), text))

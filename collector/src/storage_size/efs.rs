@@ -1,7 +1,7 @@
-//! File systems of EFS: their metered bytes, all and by storage class, of one report of CloudWatch.
+//! File systems of EFS: metered bytes in total and by storage class, from a single report of CloudWatch.
 //!
-//! The total is what is billed: small files of the colder classes count as 128 KiB, and what that adds are classes of
-//! their own here, as CloudWatch has them.
+//! The total is what is billed: small files of the colder classes count as 128 KiB, and the added bytes are separate
+//! classes, as in CloudWatch.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use shared::snapshot::bucket_size::ResourceSize;
 use crate::aws::cloudwatch::{self, MetricQuery, Point};
 use crate::error::MeasureError;
 
-/// Time between two reports: EFS sends one each 15 minutes.
+/// Time between two reports: EFS sends one every 15 minutes.
 const PERIOD: Duration = Duration::from_secs(15 * 60);
 /// Age of the oldest report that still counts: twelve may be late or missing, and no size is older than that.
 const LOOK_BACK: Duration = Duration::from_secs(3 * 3600);
-/// Storage class that is all of them.
+/// Storage class of the sum of all others.
 const TOTAL: &str = "Total";
 /// Storage classes that `TOTAL` adds up.
 const CLASSES: [&str; 5] = [
@@ -56,25 +56,25 @@ fn queries(id: &str) -> Vec<MetricQuery> {
     classes.map(query).collect()
 }
 
-/// Returns the end of the quarter of an hour that `now` is in.
+/// Returns the end of the current quarter of an hour.
 ///
-/// Periods are counted from the begin of what is asked for: so they are those that EFS reports in, this one too.
+/// Periods are counted from the start of the requested range, so they match those of EFS's reports, including this one.
 fn end(now: DateTime<Utc>) -> DateTime<Utc> {
     let period = i64::try_from(PERIOD.as_secs()).unwrap_or(i64::MAX);
-    let begin = now.timestamp().div_euclid(period) * period;
-    DateTime::from_timestamp(begin + period, 0).unwrap_or(now)
+    let start = now.timestamp().div_euclid(period) * period;
+    DateTime::from_timestamp(start + period, 0).unwrap_or(now)
 }
 
 /// Returns the newest report that has a total, with the classes of that report and of no other.
 fn newest(points: &[Vec<Point>]) -> Result<ResourceSize, MeasureError> {
     let impossible =
-        || MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be");
+        || MeasureError::permanent("unexpected_answer", "CloudWatch has an impossible size");
     let total = points.first().and_then(|points| points.first());
     let total = total.ok_or_else(|| {
         MeasureError::permanent(
             "no_metrics",
-            "CloudWatch has no size of the file system in the last hours: it is new, in another region than the one \
-             that was asked, or there is none of that id",
+            "CloudWatch has no size of the file system in the last hours: it is new, in another region than the \
+             requested one, or its id is wrong",
         )
     })?;
     let mut by_storage_class = BTreeMap::new();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_are_asked_for_by_quarters_of_an_hour_this_one_included() {
+    fn reports_are_requested_by_quarters_of_an_hour_including_this_one() {
         assert_eq!(end(at(900)), at(1800));
         assert_eq!(end(at(1799)), at(1800));
         assert_eq!(LOOK_BACK.as_secs() % PERIOD.as_secs(), 0);

@@ -1,4 +1,4 @@
-//! Storage of database servers: an RDS instance's disk, an Aurora cluster's volume. Their tables are sized elsewhere.
+//! Storage of RDS instances: the allocated bytes of the fleet file, less the free bytes of CloudWatch.
 
 use std::collections::BTreeMap;
 
@@ -7,42 +7,23 @@ use shared::aws::Aws;
 use shared::fleet::{BucketTarget, DatabaseServer};
 use shared::snapshot::bucket_size::ResourceSize;
 
-use crate::aws::rds_storage::{self, Figure, GIB};
+use crate::aws::rds_storage::{self, GIB, StorageReading};
 use crate::error::MeasureError;
 
-/// Reads what an instance uses of what the fleet file says is allocated to it.
-pub(super) async fn instance(
+/// Measures what an instance uses of its allocated storage.
+pub(super) async fn measure(
     aws: &Aws,
     target: &BucketTarget,
     now: DateTime<Utc>,
 ) -> Result<ResourceSize, MeasureError> {
     let server = DatabaseServer::Instance(target.bucket.clone());
-    let free = rds_storage::figure(aws, &target.scope, &server, now).await?;
+    let client = aws.cloudwatch(&target.scope).await;
+    let free = rds_storage::newest(&client, &server, now).await?;
     used_of(target.allocated_gib, free)
 }
 
-/// Reads what a cluster's volume uses, which is what is allocated to it.
-pub(super) async fn cluster(
-    aws: &Aws,
-    target: &BucketTarget,
-    now: DateTime<Utc>,
-) -> Result<ResourceSize, MeasureError> {
-    let server = DatabaseServer::Cluster(target.bucket.clone());
-    let (used_bytes, as_of) = rds_storage::figure(aws, &target.scope, &server, now).await?;
-    Ok(ResourceSize {
-        used_bytes: Some(used_bytes),
-        provisioned_bytes: None,
-        item_count: None,
-        by_storage_class: BTreeMap::new(),
-        as_of: Some(as_of),
-    })
-}
-
-/// Returns what is allocated less what is free. Nothing that contradicts itself becomes a number.
-fn used_of(
-    allocated_gib: Option<u64>,
-    (free_bytes, as_of): Figure,
-) -> Result<ResourceSize, MeasureError> {
+/// Returns the allocated bytes less the free ones; a contradiction between the two is an error.
+fn used_of(allocated_gib: Option<u64>, free: StorageReading) -> Result<ResourceSize, MeasureError> {
     let allocated_bytes = allocated_gib
         .and_then(|gib| gib.checked_mul(GIB))
         .ok_or_else(|| {
@@ -51,7 +32,7 @@ fn used_of(
                 "the fleet file has no allocated_gib of the instance",
             )
         })?;
-    let used_bytes = allocated_bytes.checked_sub(free_bytes).ok_or_else(|| {
+    let used_bytes = allocated_bytes.checked_sub(free.bytes).ok_or_else(|| {
         MeasureError::permanent(
             "allocated_outdated",
             "more is free than allocated_gib of the fleet file: the instance's storage has grown",
@@ -62,7 +43,7 @@ fn used_of(
         provisioned_bytes: Some(allocated_bytes),
         item_count: None,
         by_storage_class: BTreeMap::new(),
-        as_of: Some(as_of),
+        as_of: Some(free.at),
     })
 }
 
@@ -71,9 +52,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_is_what_is_allocated_and_not_free_and_nothing_is_invented() {
+    fn used_bytes_are_the_allocated_ones_that_are_not_free_and_contradictions_are_errors() {
         let used = |allocated, free| {
-            let size = used_of(allocated, (free, DateTime::UNIX_EPOCH));
+            let free = StorageReading {
+                bytes: free,
+                at: DateTime::UNIX_EPOCH,
+            };
+            let size = used_of(allocated, free);
             size.map(|size| (size.used_bytes, size.provisioned_bytes))
                 .map_err(|error| error.code)
         };

@@ -1,7 +1,6 @@
-//! Which number is the size of storage that is no bucket, and who tells it.
+//! Size of storage other than buckets: a number of CloudWatch's or of the service itself, never of a listing.
 //!
-//! Nothing is added up by listing: CloudWatch or the service itself has the number. Where it has none the
-//! measurement fails with a word for it; no size is ever zero for want of one.
+//! Without such a number the measurement fails: a missing size is never zero.
 
 use chrono::{DateTime, Utc};
 use shared::aws::Aws;
@@ -9,17 +8,17 @@ use shared::fleet::{BucketTarget, StorageKind};
 use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::Method;
 
-use super::{dynamodb, ebs, efs, rds};
+use super::{aurora, dynamodb, ebs, efs, rds};
 use crate::error::MeasureError;
 
-/// Asks for the size of `target` as of `now`; `None` for a bucket, which has to be listed.
+/// Measures `target` as of `now`; `None` for a bucket, which has to be listed.
 ///
-/// Costs one call: six metrics requested for a file system, one for a database's server, one free call for a table or
-/// a volume.
+/// Costs one call: six requested metrics for a file system, one for a database server, one free call for a table or a
+/// volume.
 ///
 /// # Errors
 ///
-/// `no_metrics`, `resource_missing`, `allocated_outdated`, and what is in the way of any call.
+/// `no_metrics`, `resource_missing`, `allocated_outdated`, and the errors of any call.
 pub(super) async fn measure(
     aws: &Aws,
     target: &BucketTarget,
@@ -28,8 +27,8 @@ pub(super) async fn measure(
     let (method, resource) = match target.kind {
         StorageKind::S3 => return Ok(None),
         StorageKind::Efs => (Method::CloudWatch, efs::measure(aws, target, now).await?),
-        StorageKind::Rds => (Method::CloudWatch, rds::instance(aws, target, now).await?),
-        StorageKind::Aurora => (Method::CloudWatch, rds::cluster(aws, target, now).await?),
+        StorageKind::Rds => (Method::CloudWatch, rds::measure(aws, target, now).await?),
+        StorageKind::Aurora => (Method::CloudWatch, aurora::measure(aws, target, now).await?),
         StorageKind::DynamoDb => (Method::Service, dynamodb::measure(aws, target).await?),
         StorageKind::Ebs => (Method::Service, ebs::measure(aws, target).await?),
     };

@@ -17,7 +17,7 @@ use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
 use tokio::time::{Instant, timeout_at};
 
-use self::error as failure;
+use self::error as s3_error;
 use self::listing::{ListedPart, PartBounds};
 use super::{BucketSource, resource};
 use crate::error::MeasureError;
@@ -27,7 +27,7 @@ use crate::run::{Part, Progress};
 /// them. A part that takes longer is unmeasured, so that the listing is not lost.
 pub(super) const SECONDARY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Returns the parts of `target` that only a listing of versions has.
+/// Returns the wanted parts of `target` that only a listing of versions has, as unmeasured.
 fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmeasured> {
     let wanted = [
         (target.measure.noncurrent, bucket_size::Part::Noncurrent),
@@ -39,10 +39,10 @@ fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmea
     let parts = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
     let reason = match error.code {
         "access_denied" => {
-            "listing the bucket's versions was refused; the collector needs s3:ListBucketVersions on it"
+            "listing the bucket's versions was denied; the collector needs s3:ListBucketVersions on it"
         }
         "bad_checkpoint" => {
-            "an earlier part of this run went on without versions, which were refused"
+            "an earlier part of this run continued without versions, which were denied"
         }
         _ => error.reason.as_str(),
     };
@@ -65,17 +65,17 @@ impl BucketSource {
             progress.add(size.object_count().unwrap_or(0), size.total_bytes());
             return Ok(Part::Whole(size));
         }
-        let (listed, refused) = self.list(target, bounds, progress).await?;
+        let (listed, versions_error) = self.list(target, bounds, progress).await?;
         let listed = match listed {
             ListedPart::Paused(state) => return Ok(Part::Paused(state)),
             ListedPart::Complete(listed) => listed,
         };
         let whole = |totals: &Totals| {
             let objects = listing::objects(totals);
-            objects.ok_or_else(|| failure::unexpected("more bytes than 64 bits hold"))
+            objects.ok_or_else(|| s3_error::unexpected("more bytes than 64 bits hold"))
         };
         let mut size = BucketSize::of_listing(whole(&listed.totals.current)?);
-        match refused {
+        match versions_error {
             Some(error) => size.unmeasured = unmeasured_versions(target, &error),
             None => {
                 if target.measure.noncurrent {
@@ -87,7 +87,7 @@ impl BucketSource {
             }
         }
         let upload_requests = self.add_uploads(target, &mut size, bounds.pause_at).await;
-        // The run that keeps the size knows the times better: it may have begun in another invocation.
+        // Placeholders: the run sets its own times, because it may have started in another invocation.
         let now = self.clock.now();
         size.listing = Some(ListingRun {
             scheduled_at: now,
@@ -98,35 +98,35 @@ impl BucketSource {
         Ok(Part::Whole(size))
     }
 
-    /// Lists what the target's parts need: versions where one of them is wanted, else objects alone.
+    /// Lists versions if one of the wanted parts needs them, otherwise objects.
     ///
-    /// Where versions are refused and objects are not, the listing is of objects, beside the refusal.
+    /// If versions are denied, lists objects and returns that error as well.
     async fn list(
         &self,
         target: &BucketTarget,
         bounds: PartBounds<'_>,
         progress: &Progress,
     ) -> Result<(ListedPart, Option<MeasureError>), MeasureError> {
-        let mut refused = None;
+        let mut versions_error = None;
         if target.measure.needs_versions() {
             match listing::list(&self.aws, target, Listing::Versions, bounds, progress).await {
                 Ok(listed) => return Ok((listed, None)),
-                // A listing that went on without versions goes on so.
+                // A listing that once continued without versions stays without them.
                 Err(error)
                     if ["access_denied", "unsupported", "bad_checkpoint"].contains(&error.code) =>
                 {
-                    refused = Some(error);
+                    versions_error = Some(error);
                 }
                 Err(error) => return Err(error),
             }
         }
         let listed = listing::list(&self.aws, target, Listing::Objects, bounds, progress).await?;
-        Ok((listed, refused))
+        Ok((listed, versions_error))
     }
 
-    /// Adds the incomplete uploads where they are wanted; returns the requests of it.
+    /// Adds the incomplete uploads if they are wanted; returns the number of requests.
     ///
-    /// Whatever is in the way makes this part unmeasured: a listing that took long is not thrown away for it.
+    /// An error makes this part unmeasured, so that a long listing is not lost.
     async fn add_uploads(
         &self,
         target: &BucketTarget,
@@ -155,12 +155,12 @@ async fn with_deadline<T>(
     pause_at: Option<Instant>,
     measuring: impl Future<Output = Result<T, MeasureError>>,
 ) -> Result<T, MeasureError> {
-    let longest = Instant::now() + SECONDARY_TIMEOUT;
-    let until = pause_at.map_or(longest, |pause_at| pause_at.min(longest));
+    let limit = Instant::now() + SECONDARY_TIMEOUT;
+    let until = pause_at.map_or(limit, |pause_at| pause_at.min(limit));
     timeout_at(until, measuring).await.unwrap_or_else(|_| {
         Err(MeasureError::transient(
             "timeout",
-            "the time that was left after the listing was too short",
+            "the time left after the listing was too short",
         ))
     })
 }

@@ -12,7 +12,7 @@ use shared::snapshot::{ServerKind, ServerStorage};
 use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout_at};
 
-use crate::aws::rds_storage::{self, Figure, GIB};
+use crate::aws::rds_storage::{self, GIB, StorageReading};
 use crate::error::MeasureError;
 
 /// Time limit for CloudWatch after the tables are measured: one call (`shared::aws::CALL_TIMEOUT`, 33 s), including
@@ -53,8 +53,11 @@ pub(super) async fn read(
         region: target.rds_region(),
         role_arn: target.scope.role_arn.clone(),
     };
-    let reading = rds_storage::figure(aws, &scope, &server, now);
-    let metric = timeout_at(until.min(timeout), reading)
+    let reading = async {
+        let client = aws.cloudwatch(&scope).await;
+        rds_storage::newest(&client, &server, now).await
+    };
+    let reading = timeout_at(until.min(timeout), reading)
         .await
         .unwrap_or_else(|_| {
             let seconds = STORAGE_TIMEOUT.as_secs();
@@ -63,7 +66,7 @@ pub(super) async fn read(
             );
             Err(MeasureError::transient("timeout", reason))
         });
-    let metric = metric.map_err(|error| {
+    let reading = reading.map_err(|error| {
         tracing::warn!(
             target.id = target.id().as_str(),
             failure.code = error.code,
@@ -73,8 +76,8 @@ pub(super) async fn read(
         error.code
     });
     match server {
-        DatabaseServer::Instance(_) => of_instance(allocated_bytes, metric, database_bytes),
-        DatabaseServer::Cluster(_) => of_cluster(metric),
+        DatabaseServer::Instance(_) => of_instance(allocated_bytes, reading, database_bytes),
+        DatabaseServer::Cluster(_) => of_cluster(reading),
     }
 }
 
@@ -84,7 +87,7 @@ pub(super) async fn read(
 /// that leaves less than the database's own size, is outdated.
 fn of_instance(
     allocated_bytes: Option<u64>,
-    metric: Result<Figure, &'static str>,
+    free: Result<StorageReading, &'static str>,
     database_bytes: u64,
 ) -> ServerStorage {
     let known = |free_bytes: u64| {
@@ -94,25 +97,25 @@ fn of_instance(
             .filter(|used_bytes| *used_bytes >= database_bytes)
             .ok_or("allocated_outdated")
     };
-    let used_bytes = metric.and_then(|(free_bytes, _)| known(free_bytes));
+    let used_bytes = free.and_then(|free| known(free.bytes));
     ServerStorage {
         kind: Some(ServerKind::Instance),
         allocated_bytes,
-        free_bytes: metric.ok().map(|(free_bytes, _)| free_bytes),
+        free_bytes: free.ok().map(|free| free.bytes),
         used_bytes: used_bytes.ok(),
-        as_of: metric.ok().map(|(_, as_of)| as_of),
+        as_of: free.ok().map(|free| free.at),
         reason: used_bytes.err().map(str::to_owned),
     }
 }
 
-fn of_cluster(metric: Result<Figure, &'static str>) -> ServerStorage {
+fn of_cluster(used: Result<StorageReading, &'static str>) -> ServerStorage {
     ServerStorage {
         kind: Some(ServerKind::Cluster),
         allocated_bytes: None,
         free_bytes: None,
-        used_bytes: metric.ok().map(|(used_bytes, _)| used_bytes),
-        as_of: metric.ok().map(|(_, as_of)| as_of),
-        reason: metric.err().map(str::to_owned),
+        used_bytes: used.ok().map(|used| used.bytes),
+        as_of: used.ok().map(|used| used.at),
+        reason: used.err().map(str::to_owned),
     }
 }
 
@@ -122,6 +125,10 @@ mod tests {
 
     const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
+    fn reading(bytes: u64) -> Result<StorageReading, &'static str> {
+        Ok(StorageReading { bytes, at: AT })
+    }
+
     fn reported(storage: &ServerStorage) -> (Option<u64>, Option<u64>, Option<&str>) {
         let reason = storage.reason.as_deref();
         (storage.free_bytes, storage.used_bytes, reason)
@@ -129,8 +136,8 @@ mod tests {
 
     #[test]
     fn an_instance_uses_its_allocated_minus_its_free_bytes() {
-        let full = of_instance(Some(100), Ok((0, AT)), 100);
-        let some = of_instance(Some(100), Ok((60, AT)), 40);
+        let full = of_instance(Some(100), reading(0), 100);
+        let some = of_instance(Some(100), reading(60), 40);
 
         assert_eq!(reported(&some), (Some(60), Some(40), None));
         assert_eq!(some.as_of, Some(AT));
@@ -142,11 +149,11 @@ mod tests {
         let outdated = Some("allocated_outdated");
 
         for (free, database) in [(101, 0), (60, 41)] {
-            let storage = of_instance(Some(100), Ok((free, AT)), database);
+            let storage = of_instance(Some(100), reading(free), database);
             assert_eq!(reported(&storage), (Some(free), None, outdated));
             assert_eq!(storage.allocated_bytes, Some(100));
         }
-        let unknown = of_instance(None, Ok((60, AT)), 0);
+        let unknown = of_instance(None, reading(60), 0);
         assert_eq!(
             reported(&unknown),
             (Some(60), None, Some("allocated_unknown"))

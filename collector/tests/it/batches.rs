@@ -1,4 +1,4 @@
-//! Recorded SQS events, from the decoder to the answer.
+//! Recorded SQS events, from the decoder to the response.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,8 +37,8 @@ fn collector(world: &World, fleet: &FleetFile) -> Collector<NamedFate> {
     Collector::new(world.ports(fleet), NamedFate::default(), Fleet::bucket)
 }
 
-/// Returns the last two digits of the ids that come again.
-fn again(response: &SqsBatchResponse) -> Vec<&str> {
+/// Returns the last two digits of the ids that are delivered again.
+fn redelivered(response: &SqsBatchResponse) -> Vec<&str> {
     let failures = response.batch_item_failures.iter();
     failures
         .map(|failure| {
@@ -63,15 +63,15 @@ async fn every_target_of_a_batch_is_measured() {
         .await
         .unwrap();
 
-    assert_eq!(again(&response), Vec::<&str>::new());
+    assert_eq!(redelivered(&response), Vec::<&str>::new());
     for name in ["good-one", "good-two", "good-three"] {
         assert!(is_measured(&world, name).await, "{name}");
     }
 }
 
-/// Measured, missing for good, throttled, and no longer in the fleet: only the third comes again.
+/// Measured, permanently missing, throttled, and no longer in the fleet: only the third is delivered again.
 #[tokio::test]
-async fn only_what_may_pass_by_itself_comes_again() {
+async fn only_transient_failures_are_delivered_again() {
     let (world, fleet) = setting();
 
     let response = collector(&world, &fleet)
@@ -79,7 +79,7 @@ async fn only_what_may_pass_by_itself_comes_again() {
         .await
         .unwrap();
 
-    assert_eq!(again(&response), ["03"]);
+    assert_eq!(redelivered(&response), ["03"]);
     let id = bucket("gone-bucket").id();
     let gone = world.reader.latest::<BucketSize>(&id).await.unwrap();
     assert_eq!(gone.unwrap().last_failure.unwrap().code, "bucket_missing");
@@ -89,7 +89,7 @@ async fn only_what_may_pass_by_itself_comes_again() {
 }
 
 #[tokio::test]
-async fn records_that_are_not_understood_come_again_and_hold_up_nobody() {
+async fn malformed_records_are_delivered_again_and_delay_no_others() {
     let (world, fleet) = setting();
 
     let response = collector(&world, &fleet)
@@ -97,7 +97,7 @@ async fn records_that_are_not_understood_come_again_and_hold_up_nobody() {
         .await
         .unwrap();
 
-    assert_eq!(again(&response), ["01", "03"]);
+    assert_eq!(redelivered(&response), ["01", "03"]);
     assert!(is_measured(&world, "good-one").await);
 }
 
@@ -110,7 +110,7 @@ async fn the_same_message_twice_in_one_batch_is_one_snapshot() {
         .await
         .unwrap();
 
-    assert_eq!(again(&response), Vec::<&str>::new());
+    assert_eq!(redelivered(&response), Vec::<&str>::new());
     assert_eq!(world.store.dump().len(), 2, "one snapshot and the latest");
 }
 
@@ -123,7 +123,7 @@ async fn of_several_ticks_in_one_batch_the_last_is_the_latest() {
         .await
         .unwrap();
 
-    assert_eq!(again(&response), Vec::<&str>::new());
+    assert_eq!(redelivered(&response), Vec::<&str>::new());
     let id = bucket("good-one").id();
     let latest = world.reader.latest::<BucketSize>(&id).await.unwrap();
     let good = latest.unwrap().good.unwrap();
@@ -155,7 +155,7 @@ async fn only_a_few_runs_are_under_way_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_once_brings_one_message_back() {
+async fn after_one_store_failure_one_message_is_delivered_again() {
     let (world, fleet) = setting();
     let mut ports = world.ports(&fleet);
     ports.writer = writer(Arc::new(FailingStore::new(world.store.clone(), [1])));
@@ -167,7 +167,7 @@ async fn a_store_that_fails_once_brings_one_message_back() {
 }
 
 #[tokio::test]
-async fn without_time_left_the_whole_batch_comes_again() {
+async fn without_time_left_the_whole_batch_is_delivered_again() {
     let (world, fleet) = setting();
 
     let response = collector(&world, &fleet)
@@ -175,13 +175,13 @@ async fn without_time_left_the_whole_batch_comes_again() {
         .await
         .unwrap();
 
-    assert_eq!(again(&response), ["01", "02", "03"]);
+    assert_eq!(redelivered(&response), ["01", "02", "03"]);
     assert!(world.store.dump().is_empty());
 }
 
-/// SQS takes an empty id as a fault of the answer and delivers the whole batch again.
+/// SQS takes an empty id as an invalid response and delivers the whole batch again.
 #[tokio::test]
-async fn a_record_without_an_id_is_never_taken_for_settled() {
+async fn a_record_without_an_id_is_never_dropped() {
     let (world, fleet) = setting();
 
     let response = collector(&world, &fleet)

@@ -1,4 +1,4 @@
-//! Metrics in an emulator: what was put there is read back, and what was not is absent.
+//! Metrics in an emulator: values that were put are read back, others are absent.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::support::NOWHERE;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Returns a client of an account of its own; `None` when the test is to be skipped.
+/// Returns a client for a new account; `None` to skip the test.
 async fn client() -> Option<Client> {
     let url = testing::service(testing::MINISTACK)?;
     let aws = Aws::at(&url, &services::unique_account(), "test");
     Some(aws.cloudwatch(&AwsScope::default()).await)
 }
 
-/// Returns the begin of the day `days` before today.
+/// Returns the start of the day `days` before today.
 fn day(days: i64) -> DateTime<Utc> {
     let today = SystemClock.now().timestamp().div_euclid(86_400) * 86_400;
     DateTime::from_timestamp(today - days * 86_400, 0).unwrap()
@@ -57,7 +57,7 @@ fn query(bucket: &str, look_back: Duration) -> MetricQuery {
 }
 
 #[tokio::test]
-async fn the_newest_point_of_each_query_is_read_with_its_day_and_absence_is_no_zero() {
+async fn the_newest_point_of_each_query_is_read_with_its_day_and_absence_is_not_zero() {
     let Some(client) = client().await else {
         return;
     };
@@ -121,7 +121,7 @@ async fn more_queries_than_one_call_takes_keep_their_order() {
 }
 
 #[tokio::test]
-async fn no_queries_ask_for_nothing() {
+async fn no_queries_make_no_call() {
     let client = Aws::at(NOWHERE, "test", "test")
         .cloudwatch(&AwsScope::default())
         .await;
@@ -132,7 +132,7 @@ async fn no_queries_ask_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_closed_port_may_open_again() {
+async fn a_closed_port_is_a_transient_failure() {
     let client = Aws::at(NOWHERE, "test", "test")
         .cloudwatch(&AwsScope::default())
         .await;

@@ -93,7 +93,7 @@ async fn a_target_that_was_never_measured_has_its_failure() {
 }
 
 #[tokio::test]
-async fn a_failure_stands_beside_the_last_good_snapshot() {
+async fn a_failure_is_recorded_with_the_last_good_snapshot() {
     let world = World::at(EIGHT);
     run_at(&world, &NamedFate::default(), "files", EIGHT).await;
     let broken = FailingStore::new(world.store.clone(), []);
@@ -158,7 +158,7 @@ async fn an_older_run_that_ends_later_is_history() {
 }
 
 #[tokio::test]
-async fn a_failing_store_leaves_nothing_and_the_message_comes_again() {
+async fn a_failing_store_leaves_nothing_and_the_message_is_delivered_again() {
     for failing_call in [1, 2] {
         let world = World::at(EIGHT);
         let store = FailingStore::new(world.store.clone(), [failing_call]);
@@ -183,7 +183,7 @@ async fn a_failing_store_leaves_nothing_and_the_message_comes_again() {
 }
 
 #[tokio::test]
-async fn a_permanent_failure_that_could_not_be_recorded_comes_again() {
+async fn a_permanent_failure_that_could_not_be_recorded_is_delivered_again() {
     let world = World::at(EIGHT);
     let store = FailingStore::new(world.store.clone(), [1]);
     let writer = writer(Arc::new(store));
@@ -202,7 +202,7 @@ async fn a_permanent_failure_that_could_not_be_recorded_comes_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn measuring_without_an_end_is_ended_in_time_to_record_it() {
+async fn endless_measuring_is_stopped_in_time_to_record_it() {
     for (time_left, measured_for) in [
         (HOUR, MEASURE_TIMEOUT),
         (
@@ -250,9 +250,9 @@ async fn without_time_left_nothing_is_started_or_recorded() {
     assert!(latest(&world, "files").await.is_none());
 }
 
-/// Lambda would end the whole invocation, and with it the answer about all other messages of the batch.
+/// Lambda would stop the whole invocation, and with it the response for all other messages of the batch.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_never_answers_does_not_outlast_the_deadline() {
+async fn a_hanging_store_does_not_outlast_the_deadline() {
     let world = World::at(EIGHT);
     let started = Instant::now();
 
@@ -272,7 +272,7 @@ async fn a_store_that_never_answers_does_not_outlast_the_deadline() {
     assert!(started.elapsed() <= Duration::from_millis(60_010));
 }
 
-/// Takes every call and never answers.
+/// Accepts every call and never responds.
 struct SilentStore;
 
 #[async_trait]

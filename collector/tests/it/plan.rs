@@ -1,4 +1,4 @@
-//! Recorded ticks of the schedule, from the decoder to the queued messages.
+//! Recorded ticks of the schedule, from the decoder to the queued jobs.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use collector::{CollectError, JobKind, PlanPorts, PlanReport, plan};
@@ -59,7 +59,7 @@ fn world() -> World {
 }
 
 #[tokio::test]
-async fn a_tick_queues_one_message_per_target() {
+async fn a_tick_queues_one_job_for_each_target() {
     let queue = MemoryQueue::default();
 
     let report = planned(&event(TICK), (FLEET, &world()), &queue)
@@ -81,7 +81,7 @@ async fn a_tick_queues_one_message_per_target() {
 }
 
 #[tokio::test]
-async fn the_same_tick_twice_queues_the_same_messages_twice() {
+async fn the_same_tick_twice_queues_the_same_jobs_twice() {
     let (world, queue) = (world(), MemoryQueue::default());
     let planned = async || planned(&event(TICK), (FLEET, &world), &queue).await;
 
@@ -109,7 +109,7 @@ async fn the_tick_of_a_rule_counts_in_whole_seconds() {
 }
 
 #[tokio::test]
-async fn an_event_without_a_time_is_refused() {
+async fn an_event_without_a_time_is_rejected() {
     let queue = MemoryQueue::default();
 
     let error = planned(&event(WITHOUT_TIME), (FLEET, &world()), &queue)
@@ -121,13 +121,13 @@ async fn an_event_without_a_time_is_refused() {
 }
 
 #[tokio::test]
-async fn a_kind_that_cannot_be_queued_does_not_hold_up_the_other() {
-    for (refused, other) in [
+async fn a_failing_queue_does_not_delay_the_other() {
+    for (rejected, other) in [
         (JobKind::Bucket, JobKind::Database),
         (JobKind::Database, JobKind::Bucket),
     ] {
         let queue = MemoryQueue {
-            refused: Some(refused),
+            rejected: Some(rejected),
             ..MemoryQueue::default()
         };
 

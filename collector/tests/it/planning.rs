@@ -1,4 +1,4 @@
-//! Ticks over time: what `plan` queues by what is known of buckets, and what collectors make of it.
+//! Ticks over time: the jobs of `plan` and their snapshots.
 
 mod cloudwatch;
 mod simulation;
@@ -75,7 +75,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Returns a fleet with this budget and these buckets, each with what else its entry says.
+    /// Returns a fleet with this budget and these buckets, each with additional lines of its entry.
     fn of(budget: u64, buckets: &[(&str, &str)]) -> Self {
         let entries = buckets
             .iter()
@@ -104,7 +104,7 @@ impl Scene {
         self.plan_at(self.world.clock.now(), snapshots, aws).await
     }
 
-    /// Plans the tick of `time`, whatever time it is.
+    /// Plans the tick of `time` at the current time.
     async fn plan_at(
         &self,
         time: DateTime<Utc>,
@@ -149,7 +149,7 @@ impl Scene {
         self.world.store.put(Put { item, expect }).await.unwrap();
     }
 
-    /// Plans this hour and returns the messages for buckets.
+    /// Plans this hour and returns the jobs for buckets.
     async fn plan(&self) -> Vec<Job> {
         let aws = Aws::for_tests(NOWHERE);
         self.plan_with(&self.world.reader, &aws).await.unwrap();
@@ -166,7 +166,7 @@ impl Scene {
         collector.handle(event).await.unwrap();
     }
 
-    /// Plans this hour, collects, and moves on to the next; returns the messages.
+    /// Plans this hour, collects, and advances to the next; returns the jobs.
     async fn tick(&self) -> Vec<Job> {
         let messages = self.plan().await;
         self.collect(&messages).await;
@@ -194,7 +194,7 @@ fn bucket_of(id: &TargetId) -> String {
     id.as_str().split('/').nth(2).unwrap().to_owned()
 }
 
-/// 24 and 240 requests a day for the small ones leave 1,036, which is the large one once in a day.
+/// 24 and 240 requests a day for the small buckets leave 1,036, which is the large one once a day.
 #[tokio::test]
 async fn small_buckets_are_listed_at_every_tick_and_a_large_one_within_the_budget() {
     let scene = Scene::of(

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Returns 12 digits that no other test of this machine has: for the emulator, an account of its own.
+/// Returns 12 digits that no other test on this machine has: an account of its own in the emulator.
 pub(crate) fn unique_account() -> String {
     static ACCOUNTS: AtomicU32 = AtomicU32::new(1);
     let number = ACCOUNTS.fetch_add(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Queues in SQS: what arrives, and what is refused.
+//! Queues in SQS: what arrives, and what is rejected.
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ fn messages(count: usize) -> Vec<Job> {
 }
 
 #[tokio::test]
-async fn every_message_arrives_in_the_queue_of_its_kind() {
+async fn every_job_arrives_in_the_queue_of_its_kind() {
     let Some(url) = testing::service(testing::MINISTACK) else {
         return;
     };
@@ -61,8 +61,8 @@ async fn every_message_arrives_in_the_queue_of_its_kind() {
     assert!(empty.unwrap().messages.unwrap_or_default().is_empty());
 }
 
-/// Takes the first batch and refuses two of every other.
-fn refuse_two(number: usize, body: &str) -> Answer {
+/// Accepts the first batch and rejects two messages of every other.
+fn reject_two(number: usize, body: &str) -> Answer {
     let sent: serde_json::Value = serde_json::from_str(body).unwrap();
     let ids = sent["Entries"].as_array().unwrap().iter();
     let ids: Vec<_> = ids.map(|entry| entry["Id"].clone()).collect();
@@ -81,8 +81,8 @@ fn refuse_two(number: usize, body: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn messages_that_are_refused_in_part_are_counted() {
-    let sqs = StandIn::start(|number, asked| refuse_two(number, &asked.body)).await;
+async fn rejected_messages_of_a_batch_are_counted() {
+    let sqs = StandIn::start(|number, asked| reject_two(number, &asked.body)).await;
     let client = aws_sdk_sqs::Client::new(sqs.aws.config());
     let queue = SqsQueue::new(client, "http://127.0.0.1/1/buckets", "unused");
 
@@ -97,7 +97,7 @@ async fn messages_that_are_refused_in_part_are_counted() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_exist_refuses_all() {
+async fn a_missing_queue_rejects_all() {
     let sqs = StandIn::start(|_, _| {
         Answer::new(
             400,
@@ -117,9 +117,9 @@ async fn a_queue_that_does_not_exist_refuses_all() {
     assert!(!error.to_string().contains("NEVERLEAK"));
 }
 
-/// What SQS delivers to a function is what a collector reads.
+/// SQS delivers to a function what a collector reads.
 #[test]
-fn a_queued_message_survives_the_way_through_an_event() {
+fn a_queued_job_survives_the_way_through_an_event() {
     let [message] = &messages(1)[..] else {
         panic!("one message");
     };

@@ -1,4 +1,4 @@
-//! Fakes with behaviour: a source that does what its target's bucket name says, fleets to find targets in, a queue.
+//! Fakes with behaviour: a source that acts by the bucket's name, fleet files, a queue.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,22 +20,22 @@ use shared::telemetry::Metrics;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
-/// An address at which nothing listens.
+/// An address without a listener.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 
 pub(crate) fn bucket(name: &str) -> BucketTarget {
     BucketTarget::whole("acme-prod", name)
 }
 
-/// Measures by name: `gone…` is missing, `slow…` is throttled, `endless…` never ends, and every other bucket has
-/// one object more at each measurement.
+/// Measures by name: `gone…` is missing, `slow…` is throttled, `endless…` never ends, and every other bucket has one
+/// object more at each measurement.
 #[derive(Default)]
 pub(crate) struct NamedFate {
     pub(crate) calls: Arc<AtomicUsize>,
     pub(crate) at_once: Arc<Peak>,
 }
 
-/// The most there ever were at a time.
+/// Maximum of concurrent calls.
 #[derive(Default)]
 pub(crate) struct Peak {
     now: AtomicUsize,
@@ -85,7 +85,7 @@ impl Source for NamedFate {
     }
 }
 
-/// A fleet file that goes away with the value.
+/// A fleet file that is deleted with the value.
 pub(crate) struct FleetFile(PathBuf);
 
 impl FleetFile {
@@ -115,7 +115,7 @@ impl FleetFile {
 
 impl Drop for FleetFile {
     fn drop(&mut self) {
-        // Left behind, it would only be a small file in a folder for such files.
+        // A leftover is only a small file in the folder for temporary files.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -156,11 +156,11 @@ pub(crate) fn writer(store: Arc<dyn ItemStore>) -> SnapshotWriter {
     SnapshotWriter::new(store, HOUR * 24 * 35)
 }
 
-/// Keeps messages, and refuses those of one kind when it was told so.
+/// Keeps jobs, and rejects those of one kind if configured.
 #[derive(Default)]
 pub(crate) struct MemoryQueue {
     pub(crate) messages: Mutex<Vec<(JobKind, Job)>>,
-    pub(crate) refused: Option<JobKind>,
+    pub(crate) rejected: Option<JobKind>,
 }
 
 impl MemoryQueue {
@@ -173,7 +173,7 @@ impl MemoryQueue {
             .collect()
     }
 
-    /// Takes the messages for buckets out of it.
+    /// Removes and returns the jobs for buckets.
     pub(crate) fn take_buckets(&self) -> Vec<Job> {
         let messages = std::mem::take(&mut *self.messages.lock().unwrap());
         messages
@@ -187,7 +187,7 @@ impl MemoryQueue {
 #[async_trait]
 impl JobQueue for MemoryQueue {
     async fn send(&self, kind: JobKind, messages: Vec<Job>) -> Result<(), QueueError> {
-        if self.refused == Some(kind) {
+        if self.rejected == Some(kind) {
             return Err(QueueError {
                 kind,
                 refused: messages.len(),

@@ -1,11 +1,11 @@
-//! What a run that takes longer than one invocation leaves for the next: one item for each target.
+//! Checkpoints of runs that take longer than one invocation: one item for each target.
 //!
 //! | item | partition | sort |
 //! |---|---|---|
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //!
-//! What is in the state is the source's own business; here it is bytes. A checkpoint is replaced only by whoever
-//! read the one before, so of two runs that went on from the same one, one alone goes on further.
+//! The state is opaque bytes of the source. Only the process that read a checkpoint can replace it, so of two runs that
+//! continue from the same one, only one can continue further.
 
 use std::time::Duration;
 
@@ -18,23 +18,23 @@ use crate::clock;
 use crate::fleet::TargetId;
 use crate::snapshot::stored;
 
-/// Life of a checkpoint: a run that nobody went on with for two days is given up.
+/// Life of a checkpoint: a run that was not continued for two days is abandoned.
 pub const CHECKPOINT_LIFE: Duration = Duration::from_secs(2 * 86_400);
-/// The version that is written; others are read as none, because a run may always start again.
+/// Version that is written; others are read as no checkpoint, because a run may always start again.
 const VERSION: u64 = 1;
 
-/// A run of one target that is not done in one go.
+/// A run of one target in several parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Scheduled time of the run.
     pub scheduled_at: DateTime<Utc>,
-    /// When its first part began.
-    pub began_at: DateTime<Utc>,
+    /// When its first part started.
+    pub started_at: DateTime<Utc>,
     /// When it was written.
     pub written_at: DateTime<Utc>,
     /// Parts so far.
     pub parts: u64,
-    /// What the source needs to go on; `None` when the run has ended.
+    /// What the source needs to continue; `None` after the run has ended.
     pub state: Option<Vec<u8>>,
 }
 
@@ -56,7 +56,7 @@ fn key(target: &TargetId) -> Key {
 }
 
 impl SnapshotWriter {
-    /// Returns the checkpoint of `target` and its version; `None` when there is none that this program can use.
+    /// Returns the checkpoint of `target` and its version; `None` if there is none.
     ///
     /// Costs one read.
     ///
@@ -70,20 +70,20 @@ impl SnapshotWriter {
         let Some(item) = self.items().get(&key(target)).await? else {
             return Ok(None);
         };
-        // What cannot be read is replaced like any other: it is named by its version, and the run starts again.
-        let nothing = Checkpoint {
+        // An unreadable checkpoint is replaced like any other: it has a version, and the run starts again.
+        let ended = Checkpoint {
             scheduled_at: DateTime::UNIX_EPOCH,
-            began_at: DateTime::UNIX_EPOCH,
+            started_at: DateTime::UNIX_EPOCH,
             written_at: DateTime::UNIX_EPOCH,
             parts: 0,
             state: None,
         };
-        Ok(Some((read(&item).unwrap_or(nothing), item.version)))
+        Ok(Some((read(&item).unwrap_or(ended), item.version)))
     }
 
-    /// Keeps `checkpoint` in the place of the one of version `replaced`, or where there was none.
+    /// Keeps `checkpoint` instead of version `replaced`, or as the first one.
     ///
-    /// [`Written::Conflict`] when another run has replaced that one before: nothing was changed then.
+    /// [`Written::Conflict`] if another run has already replaced that version: nothing is changed then.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl SnapshotWriter {
         let stored = StoredCheckpoint {
             checkpoint_version: VERSION,
             scheduled_at: checkpoint.scheduled_at,
-            began_at: checkpoint.began_at,
+            began_at: checkpoint.started_at,
             written_at: checkpoint.written_at,
             parts: checkpoint.parts,
             is_finished: checkpoint.state.is_none(),
@@ -127,7 +127,7 @@ impl SnapshotWriter {
 ///
 /// # Errors
 ///
-/// When it cannot be packed.
+/// If it cannot be packed.
 #[cfg(any(test, feature = "testing"))]
 pub fn packed_bytes(state: &[u8]) -> Result<usize, String> {
     stored::pack(state).map(|packed| packed.len())
@@ -154,7 +154,7 @@ fn read(item: &Item) -> Option<Checkpoint> {
     };
     Some(Checkpoint {
         scheduled_at: stored.scheduled_at,
-        began_at: stored.began_at,
+        started_at: stored.began_at,
         written_at: stored.written_at,
         parts: stored.parts,
         state,
@@ -179,7 +179,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let checkpoint = Checkpoint {
             scheduled_at: clock.now(),
-            began_at: clock.now(),
+            started_at: clock.now(),
             written_at: clock.now(),
             parts: 1,
             state: Some(vec![7; 1000]),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_runs_that_read_the_same_one_goes_on() {
+    async fn only_one_of_two_runs_continues_from_the_same_checkpoint() {
         let (_, writer, checkpoint) = world();
         let first = writer.keep_checkpoint(&target(), &checkpoint, None).await;
         let second = writer.keep_checkpoint(&target(), &checkpoint, None).await;
@@ -229,9 +229,9 @@ mod tests {
         );
     }
 
-    /// The form that is in stores already: it must be read until no run of that time can be under way.
+    /// Runs under way may have stored the first form.
     #[tokio::test]
-    async fn the_first_form_is_read_and_an_unknown_one_is_a_run_that_starts_again() {
+    async fn the_first_form_is_read_and_an_unknown_one_starts_the_run_again() {
         let (store, writer, checkpoint) = world();
         let json = |version| {
             serde_json::json!({

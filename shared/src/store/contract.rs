@@ -32,16 +32,16 @@ pub struct Candidate {
     pub store: Arc<dyn ItemStore>,
     /// The clock that the store was made with.
     pub clock: Arc<FixedClock>,
-    /// Begins every partition and target of the case.
+    /// Prefix of every partition and target of the case.
     pub name: String,
 }
 
 type Case = fn(Candidate) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// Time at which every case begins.
+/// Time at which every case starts.
 pub const NOW: &str = "2026-01-12T11:00:00Z";
 
-/// Takes a store through all cases; `make` returns the store for a clock.
+/// Runs all cases; `make` returns the store for a clock.
 ///
 /// # Panics
 ///

@@ -24,7 +24,7 @@ type Record = HashMap<String, AttributeValue>;
 
 /// Keeps items in one DynamoDB table.
 ///
-/// Time-outs and retries are the client's: see [`crate::aws`].
+/// Timeouts and retries are those of the client: see [`crate::aws`].
 #[derive(Clone)]
 pub struct DynamoDbStore {
     client: Client,
@@ -48,7 +48,7 @@ impl DynamoDbStore {
         let mut request = PutRequest::builder()
             .table_name(&self.table)
             .set_item(Some(encode(put.item)?));
-        // An expired item is still there until DynamoDB's sweep, but counts as absent.
+        // An expired item exists until DynamoDB deletes it, but counts as absent.
         let now = AttributeValue::N(self.clock.now().timestamp().to_string());
         match put.expect {
             Expect::Anything => {}

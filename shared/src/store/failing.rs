@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::{Item, ItemStore, Key, Page, Put, Query, StoreError, Written};
 
-/// Fails the calls whose numbers it was given, counted from 1 over all methods.
+/// Fails the calls with given numbers, counted from 1 over all methods.
 pub struct FailingStore {
     inner: Arc<dyn ItemStore>,
     failing_calls: BTreeSet<usize>,

@@ -1,4 +1,4 @@
-//! The port under the snapshot store: items by partition and sort key.
+//! The port of the snapshot store: items by partition and sort key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -140,7 +140,7 @@ impl Item {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// Fails when the item is larger than any adapter keeps.
+    /// Fails if the item is larger than the adapters allow.
     ///
     /// # Errors
     ///
@@ -177,10 +177,10 @@ pub struct Put {
     pub expect: Expect,
 }
 
-/// What became of a put.
+/// Result of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// All of it is kept.
+    /// Everything was written.
     Done,
     /// A condition did not hold, so nothing was changed.
     Conflict,
@@ -206,7 +206,7 @@ pub struct Query {
     pub to: String,
     /// Direction.
     pub order: Order,
-    /// Go on behind this sort key: a page's `next`.
+    /// Continue after this sort key: a page's `next`.
     pub after: Option<String>,
     /// Most items of the page; at least 1.
     pub limit: usize,
@@ -217,20 +217,20 @@ pub struct Query {
 pub struct Page {
     /// Items in the query's order.
     pub items: Vec<Item>,
-    /// Where to go on; `None` when there is nothing more.
+    /// Where to continue; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// Why the store did not do it.
+/// Why a call of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It did not answer in time or could not; trying again may help.
+    /// It did not respond in time or had an error; retrying may help.
     #[error("the snapshot store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Our rights do not allow it; trying again does not help.
-    #[error("the snapshot store refused access")]
+    /// Access was denied; retrying does not help.
+    #[error("the snapshot store denied access")]
     Denied(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// An item exists but is damaged or newer than this program; trying again does not help.
+    /// An item exists but is damaged or newer than this program; retrying does not help.
     #[error("the stored item {key} is unreadable: {reason}")]
     Unreadable {
         /// The item.
@@ -246,8 +246,8 @@ pub enum StoreError {
         /// Its size.
         size_bytes: usize,
     },
-    /// A writer lost against others again and again; trying again helps.
-    #[error("{key} was changed by others at every one of {attempts} attempts")]
+    /// A writer repeatedly lost against others; retrying helps.
+    #[error("{key} was changed by other writers during all {attempts} attempts")]
     Contended {
         /// The item.
         key: Key,
@@ -261,8 +261,8 @@ pub enum StoreError {
 /// Implementations differ in where items live, never in what these methods mean: each sentence below is a
 /// test in `store/contract.rs`.
 ///
-/// An item is expired from its `expires_at` on, even while the database still holds it, and counts as absent
-/// everywhere: in reads and in conditions.
+/// From its `expires_at` on an item is expired, even while the database still has it, and counts as absent in reads and
+/// in conditions.
 ///
 /// # Errors
 ///
@@ -279,10 +279,10 @@ pub trait ItemStore: Send + Sync {
 
     /// Keeps all items or none; at most [`TRANSACTION_LIMIT`], no two at the same key.
     ///
-    /// [`Written::Conflict`] also when another transaction is touching one of the items.
+    /// [`Written::Conflict`] also while another transaction uses one of the items.
     async fn put_all(&self, puts: Vec<Put>) -> Result<Written, StoreError>;
 
-    /// Returns the items of a range in the order asked for.
+    /// Returns the items of a range in the requested order.
     ///
     /// A page may hold fewer items than its limit, even none, and still have a `next`. Following `next` gives
     /// every item of the range exactly once, as long as nothing is written meanwhile.

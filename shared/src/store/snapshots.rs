@@ -1,4 +1,4 @@
-//! Snapshots over items: what is written when, and what of it counts as newer. All of the store's logic.
+//! Snapshots as items: what is written when, and which snapshot is the latest. All logic of the store.
 
 mod reader;
 
@@ -20,30 +20,30 @@ use crate::warm_up::warm_up;
 const PART_BYTES: usize = 350_000;
 /// Most parts of one body: 35 MB packed, about 3 million tables.
 pub const MAX_BODY_PARTS: usize = 100;
-/// Attempts to change a latest item against other writers. Two writers of one target are rare, ten unheard of.
+/// Attempts to change a latest item against other writers; two writers of one target are rare.
 const ATTEMPTS: usize = 10;
 /// Sorts before every sort key that we write: keys are printable ASCII.
 const BEFORE_ALL: &str = "!";
-/// Sorts behind every sort key that we write.
+/// Sorts after every sort key that we write.
 const AFTER_ALL: &str = "\u{7f}";
 
-/// What became of a snapshot.
+/// Where a snapshot was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// It is the target's latest now.
     AsLatest,
-    /// It is in the history; a run that was scheduled later is the latest.
+    /// It is in the history only; a later scheduled run is the latest.
     AsHistory,
 }
 
-/// Writes snapshots and failures. Collectors hold one, API functions do not.
+/// Writes snapshots and failures. Collectors and `plan` have one, API functions do not.
 #[derive(Clone)]
 pub struct SnapshotWriter {
     items: Arc<dyn ItemStore>,
     retention: Duration,
 }
 
-/// Reads snapshots. API functions and `plan` hold one, collectors do not.
+/// Reads snapshots. API functions and `plan` have one, collectors do not.
 #[derive(Clone)]
 pub struct SnapshotReader {
     items: Arc<dyn ItemStore>,
@@ -60,7 +60,7 @@ fn latest_key(kind: Kind, target: &TargetId) -> Key {
     }
 }
 
-/// A key that no item ever has.
+/// A key without an item.
 fn absent_key() -> Key {
     Key {
         partition: "NOTHING".to_owned(),
@@ -102,7 +102,7 @@ impl SnapshotWriter {
 
     /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
     ///
-    /// Needs no right that a writer has not: it is one `GetItem`.
+    /// One `GetItem`, for which every writer has the permission.
     pub async fn warm_up(&self, limit: Duration) {
         warm_up("snapshots", limit, self.items.get(&absent_key())).await;
     }
@@ -145,7 +145,7 @@ impl SnapshotWriter {
 
     /// Records that a run of `target` failed. The last good snapshot stays.
     ///
-    /// Does nothing when a run of the same or a later scheduled time was good, or failed later.
+    /// Does nothing if a run of the same or a later scheduled time was good, or a later one failed.
     ///
     /// # Errors
     ///
@@ -160,9 +160,9 @@ impl SnapshotWriter {
             let good = old.as_ref().and_then(|old| old.good.clone());
             let known = old.as_ref().and_then(|old| old.last_failure.as_ref());
             let measured_at = good.as_ref().map(|good| good.run.scheduled_at);
-            let is_settled = measured_at.is_some_and(|at| at >= failure.scheduled_at)
+            let is_outdated = measured_at.is_some_and(|at| at >= failure.scheduled_at)
                 || known.is_some_and(|known| known.scheduled_at > failure.scheduled_at);
-            if is_settled {
+            if is_outdated {
                 return Ok(());
             }
             let new = Latest {
@@ -226,9 +226,9 @@ impl SnapshotWriter {
         Err(contended(Kind::Bucket, target))
     }
 
-    /// Writes the parts of a body that is too large for the snapshot's item, and returns what that item has of it.
+    /// Writes the parts of a body that is too large for the snapshot's item; returns what that item has of the body.
     ///
-    /// Parts carry the digest of their body in their key, so two runs of the same scheduled time never mix.
+    /// The key of a part has the digest of its body, so parts of two runs of the same scheduled time never mix.
     async fn write_body<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Body, StoreError> {
         let Snapshot {
             target,
@@ -309,7 +309,7 @@ impl SnapshotWriter {
     }
 }
 
-/// Returns the latest that `snapshot` makes of `old`; `None` if `old` is of a later scheduled run.
+/// Returns the latest with `snapshot`; `None` if `old` belongs to a later scheduled run.
 fn newer_latest<M: Stored>(
     old: Option<&Latest<M::Summary>>,
     snapshot: &Snapshot<M>,
@@ -332,11 +332,11 @@ fn newer_latest<M: Stored>(
     })
 }
 
-/// What a snapshot's item has of its body.
+/// The body of a snapshot as its item has it.
 struct Body {
-    /// All of it, unless it was split.
+    /// All of the body, unless it was split.
     packed: Option<Vec<u8>>,
-    /// Where it is, when it was split.
+    /// Location of a split body.
     parts: Option<Parts>,
 }
 

@@ -1,4 +1,4 @@
-//! Where EC2 answers, and the signed question for one volume. No I/O but the endpoint rules.
+//! EC2's endpoint, and the signed request for one volume. No I/O except the endpoint rules.
 
 use aws_credential_types::Credentials;
 use aws_sdk_cloudwatch::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -11,29 +11,29 @@ use super::EC2;
 use crate::aws::signed_request::{SigningRules, SigningScope, UnsignedRequest};
 use crate::error::MeasureError;
 
-/// Version of EC2's interface: the one and only since 2016.
+/// Version of EC2's interface: the only one since 2016.
 const VERSION: &str = "2016-11-15";
 const FORM: (&str, &str) = (
     "content-type",
     "application/x-www-form-urlencoded; charset=utf-8",
 );
-/// What CloudWatch's host names begin with, and EC2's in its place: the rest of both is the same in all partitions.
+/// First label of CloudWatch's host names, and EC2's instead: the rest of both is the same in all partitions.
 const HOST_LABELS: (&str, &str) = ("://monitoring", "://ec2");
 
-/// EC2 of one region.
+/// EC2 in one region.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Endpoint {
     url: String,
     region: String,
 }
 
-impl Place {
-    /// Finds the place that `config` leads to.
+impl Endpoint {
+    /// Returns the endpoint for `config`.
     pub(super) async fn of(config: &SdkConfig) -> Result<Self, MeasureError> {
         let no_region = || {
             MeasureError::permanent(
                 "wrong_region",
-                "there is no region to look for the volume in; set its region in the fleet file",
+                "the volume's region is not known; set it in the fleet file",
             )
         };
         let region = config.region().ok_or_else(no_region)?.as_ref().to_owned();
@@ -45,7 +45,7 @@ impl Place {
         Ok(Self { url, region })
     }
 
-    /// Returns the signed request for what is known of the volume `id`.
+    /// Returns the signed request for the description of the volume `id`.
     pub(super) fn request(
         &self,
         id: &str,
@@ -66,25 +66,25 @@ impl Place {
             rules: SigningRules::Standard,
         };
         let signed = request.sign(scope, credentials, now);
-        signed.map_err(|error| not_made().caused_by(error))
+        signed.map_err(|error| build_error().caused_by(error))
     }
 }
 
-/// Returns EC2's address by the SDK's rules for CloudWatch, whose hosts are called like it in every partition.
+/// Returns EC2's URL by the SDK's rules for CloudWatch, whose host names have the same form in every partition.
 async fn of_region(config: &SdkConfig, region: &str) -> Result<String, MeasureError> {
     let params = Params::builder()
         .region(region)
         .use_fips(config.use_fips().unwrap_or(false))
         .use_dual_stack(config.use_dual_stack().unwrap_or(false))
         .build()
-        .map_err(|error| not_made().caused_by(error))?;
+        .map_err(|error| build_error().caused_by(error))?;
     let endpoint = DefaultResolver::new().resolve_endpoint(&params).await;
-    let endpoint = endpoint.map_err(|error| not_made().caused_by(error))?;
+    let endpoint = endpoint.map_err(|error| build_error().caused_by(error))?;
     Ok(endpoint.url().replacen(HOST_LABELS.0, HOST_LABELS.1, 1))
 }
 
-fn not_made() -> MeasureError {
-    EC2.unexpected("nothing: the question could not be made")
+fn build_error() -> MeasureError {
+    EC2.unexpected("nothing: the request could not be built")
 }
 
 #[cfg(test)]
@@ -105,22 +105,25 @@ mod tests {
             ("cn-north-1", "https://ec2.cn-north-1.amazonaws.com.cn/"),
         ] {
             let config = aws.config_for(&AwsScope::of_region(region)).await;
-            let place = Place::of(&config).await.unwrap();
-            assert_eq!((place.url.as_str(), place.region.as_str()), (url, region));
+            let endpoint = Endpoint::of(&config).await.unwrap();
+            assert_eq!(
+                (endpoint.url.as_str(), endpoint.region.as_str()),
+                (url, region)
+            );
         }
-        let nowhere = Place::of(aws.config()).await.unwrap_err();
+        let nowhere = Endpoint::of(aws.config()).await.unwrap_err();
         assert_eq!(nowhere.code, "wrong_region");
     }
 
     #[tokio::test]
-    async fn the_question_is_signed_and_the_secret_is_not_in_it() {
+    async fn the_request_is_signed_and_does_not_hold_the_secret() {
         let config = Aws::without_credentials();
         let config = config.config_for(&AwsScope::of_region("eu-west-1")).await;
-        let place = Place::of(&config).await.unwrap();
+        let endpoint = Endpoint::of(&config).await.unwrap();
         let session = Some("session".into());
         let credentials = Credentials::new("AKID", "NEVERLEAK", session, None, "test");
 
-        let request = place
+        let request = endpoint
             .request("vol-0123abcd", &credentials, DateTime::UNIX_EPOCH)
             .unwrap();
 
@@ -139,17 +142,17 @@ mod tests {
         assert!(!format!("{request:?}").contains("NEVERLEAK"));
     }
 
-    /// AWS' own Python library signs the same question alike, byte for byte.
+    /// AWS' own Python library signs the same request to the same bytes.
     #[tokio::test]
     async fn the_signature_is_the_one_that_botocore_makes() {
         let (mut ours, mut cases) = (String::new(), Vec::new());
         for (region, session) in [("eu-west-1", None), ("cn-north-1", Some("IQoJb3/+="))] {
             let aws = Aws::without_credentials();
             let config = aws.config_for(&AwsScope::of_region(region)).await;
-            let place = Place::of(&config).await.unwrap();
+            let endpoint = Endpoint::of(&config).await.unwrap();
             let credentials =
                 Credentials::new("AKID", "secret/+", session.map(str::to_owned), None, "test");
-            let request = place
+            let request = endpoint
                 .request("vol-0123abcd", &credentials, DateTime::UNIX_EPOCH)
                 .unwrap();
             ours.push_str(request.headers().get("authorization").unwrap());
@@ -157,7 +160,7 @@ mod tests {
             let form = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
             cases.push(serde_json::json!({
                 "access_key": "AKID", "secret_key": "secret/+", "session_token": session,
-                "now": "1970-01-01T00:00:00", "region": region, "url": place.url, "header": FORM, "form": form,
+                "now": "1970-01-01T00:00:00", "region": region, "url": endpoint.url, "header": FORM, "form": form,
             }));
         }
         let script = include_str!("../../../tests/it/ec2_botocore.py");

@@ -181,8 +181,8 @@ async fn call(
             newest_day(points, now)?.ok_or_else(|| {
                 MeasureError::permanent(
                     NO_METRICS,
-                    "CloudWatch has no size of the bucket in the last days: the bucket is new or empty, in another \
-                     region than the one that was asked, or its name is an access point's",
+                    "CloudWatch has no size of the bucket for the last days: the bucket is new or empty, in another \
+                     region than the requested one, or its name is an access point's",
                 )
             })
         })
@@ -231,7 +231,7 @@ fn newest_day(
     let as_of = awaited.map(|last| last.at).min().unwrap_or(newest);
     let of_day = |points: &Vec<Point>| points.iter().find(|point| point.at == as_of).copied();
     let impossible =
-        || MeasureError::permanent("unexpected_answer", "CloudWatch has a size that cannot be");
+        || MeasureError::permanent("unexpected_answer", "CloudWatch has an impossible size");
     let whole = |point: Point| point.whole().ok_or_else(impossible);
     let mut metrics = StorageMetrics {
         as_of,

@@ -1,4 +1,4 @@
-//! What S3 refused and why, in our words.
+//! Maps S3's errors to [`MeasureError`].
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -6,52 +6,49 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::MeasureError;
 
-/// Longest name that is believed to be a region's.
+/// Longest accepted name of a region.
 const REGION_LIMIT: usize = 32;
 
-/// Returns the failure of an answer that stopped before its end; `reason` goes on with what shows it.
-pub(super) fn cut(reason: &str) -> MeasureError {
+/// Returns the error for a truncated response; `reason` is the evidence.
+pub(super) fn truncated(reason: &str) -> MeasureError {
     MeasureError::transient(
         "connection_cut",
-        format!("the listing did not arrive in whole: {reason}"),
+        format!("the listing was truncated: {reason}"),
     )
 }
 
-/// Returns the failure of a listing that holds `what`.
+/// Returns the error for a listing that has `what`.
 pub(in crate::storage_size) fn unexpected(what: &str) -> MeasureError {
     MeasureError::permanent("unexpected_answer", format!("the listing has {what}"))
 }
 
-/// Returns the failure of S3 being out of reach.
+/// Returns the error for an unreachable S3.
 pub(super) fn unreachable() -> MeasureError {
     MeasureError::transient("unreachable", "S3 could not be reached")
 }
 
-/// Returns the failure of a bucket for which no address can be made.
+/// Returns the error for a bucket without an endpoint.
 pub(super) fn no_endpoint() -> MeasureError {
-    MeasureError::permanent(
-        "bucket_failed",
-        "the bucket's name leads to no address of S3",
-    )
+    MeasureError::permanent("bucket_failed", "the bucket's name has no endpoint of S3")
 }
 
-/// Returns the failure of a bucket whose versions cannot be listed here.
+/// Returns the error for a bucket whose versions cannot be listed here.
 pub(super) fn no_versions() -> MeasureError {
     MeasureError::permanent(
         "unsupported",
-        "versions of this bucket cannot be listed: it is one of S3 on Outposts or behind a multi-region access point",
+        "versions of this bucket cannot be listed: it is on S3 on Outposts or a multi-region access point",
     )
 }
 
-/// Returns the failure of a request that could not be made.
-pub(super) fn not_made() -> MeasureError {
+/// Returns the error for a request that could not be built.
+pub(super) fn build_error() -> MeasureError {
     MeasureError::permanent(
         "bucket_failed",
-        "the request to list the bucket could not be made",
+        "the request to list the bucket could not be built",
     )
 }
 
-/// Returns the failure of having no credentials.
+/// Returns the error for missing credentials.
 pub(super) fn no_credentials() -> MeasureError {
     MeasureError::permanent(
         "credentials_missing",
@@ -59,66 +56,70 @@ pub(super) fn no_credentials() -> MeasureError {
     )
 }
 
-/// Returns why credentials could not be had.
-pub(super) fn of_credentials(error: CredentialsError) -> MeasureError {
-    let failure = match &error {
+/// Maps an error of the credentials provider.
+pub(super) fn error_from_credentials(error: CredentialsError) -> MeasureError {
+    let mapped = match &error {
         CredentialsError::ProviderTimedOut(_) => timeout(),
         _ => no_credentials(),
     };
-    failure.caused_by(error)
+    mapped.caused_by(error)
 }
 
-/// Returns why a call of the SDK's client failed.
-pub(super) fn of_call<E>(error: SdkError<E>) -> MeasureError
+/// Maps an error of the SDK's client.
+pub(super) fn error_from_sdk<E>(error: SdkError<E>) -> MeasureError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let failure = match &error {
-        // A good answer that the client could not read.
-        SdkError::ServiceError(answer)
-            if answer.raw().status().is_success() && answer.err().code().is_none() =>
+    let mapped = match &error {
+        // A successful response that the client could not read.
+        SdkError::ServiceError(response)
+            if response.raw().status().is_success() && response.err().code().is_none() =>
         {
             unexpected("a form that is not S3's")
         }
-        SdkError::ServiceError(answer) => {
-            let raw = answer.raw();
+        SdkError::ServiceError(response) => {
+            let raw = response.raw();
             let region = region(
                 raw.headers().get("x-amz-bucket-region"),
-                answer.err().message(),
+                response.err().message(),
             );
-            of_answer(raw.status().as_u16(), answer.err().code(), region)
+            error_from_response(raw.status().as_u16(), response.err().code(), region)
         }
-        SdkError::ResponseError(answer) => of_unreadable(answer.raw()),
+        SdkError::ResponseError(response) => error_from_unreadable(response.raw()),
         SdkError::TimeoutError(_) => timeout(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(),
         other => match credentials_error(other) {
             Some(CredentialsError::ProviderTimedOut(_)) => timeout(),
             Some(_) => no_credentials(),
-            None if matches!(other, SdkError::ConstructionFailure(_)) => not_made(),
+            None if matches!(other, SdkError::ConstructionFailure(_)) => build_error(),
             None => unreachable(),
         },
     };
-    failure.caused_by(error)
+    mapped.caused_by(error)
 }
 
-/// Returns the failure of waiting in vain.
+/// Returns the error for a missing response.
 pub(super) fn timeout() -> MeasureError {
     MeasureError::transient("timeout", "S3 did not answer in time")
 }
 
-fn of_unreadable(answer: &HttpResponse) -> MeasureError {
-    if answer.status().is_success() {
-        cut("the connection ended early")
+fn error_from_unreadable(response: &HttpResponse) -> MeasureError {
+    if response.status().is_success() {
+        truncated("the connection ended early")
     } else {
-        of_answer(answer.status().as_u16(), None, None)
+        error_from_response(response.status().as_u16(), None, None)
     }
 }
 
-/// Returns what an error answer means.
+/// Maps an error response.
 ///
-/// Codes are those of <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>; the status
-/// decides about answers that have none.
-pub(super) fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -> MeasureError {
+/// Codes are those of <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>; the status decides if there
+/// is none.
+pub(super) fn error_from_response(
+    status: u16,
+    code: Option<&str>,
+    region: Option<&str>,
+) -> MeasureError {
     match (code.unwrap_or_default(), status) {
         ("NoSuchBucket" | "InvalidBucketName", _) => {
             MeasureError::permanent("bucket_missing", "the bucket does not exist")
@@ -141,7 +142,7 @@ pub(super) fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -
             _,
         ) => MeasureError::permanent(
             "credentials_refused",
-            "S3 refused the AWS credentials that the bucket is listed with",
+            "S3 rejected the AWS credentials for the bucket",
         ),
         (
             "SlowDown"
@@ -154,21 +155,22 @@ pub(super) fn of_answer(status: u16, code: Option<&str>, region: Option<&str>) -
         )
         | (_, 429 | 503) => MeasureError::transient(
             "throttled",
-            "S3 asked for fewer requests, also after several attempts",
+            "S3 still throttled the requests after several attempts",
         ),
         ("RequestTimeout", _) => timeout(),
         ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => {
-            MeasureError::permanent("unsupported", "this storage does not know the request")
+            MeasureError::permanent("unsupported", "this storage does not support the request")
         }
         (_, 401 | 403) => MeasureError::permanent(
             "access_denied",
-            "listing the bucket was refused; the collector needs s3:ListBucket on it",
+            "listing the bucket was denied; the collector needs s3:ListBucket on it",
         ),
         (_, 404) => MeasureError::permanent("bucket_missing", "the bucket does not exist"),
-        (_, 500..) => {
-            MeasureError::transient("unavailable", "S3 answered with an error of its own")
-        }
-        _ => MeasureError::permanent("bucket_failed", "S3 refused to list the bucket"),
+        (_, 500..) => MeasureError::transient("unavailable", "S3 returned an internal error"),
+        _ => MeasureError::permanent(
+            "bucket_failed",
+            "S3 rejected the request to list the bucket",
+        ),
     }
 }
 
@@ -193,7 +195,7 @@ pub(super) fn region<'a>(header: Option<&'a str>, message: Option<&'a str>) -> O
     header.or_else(expected).filter(is_region)
 }
 
-/// Returns what the provider of credentials said, when the request never left for want of them.
+/// Returns the error of the credentials provider, if the request was not sent because of it.
 fn credentials_error<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a CredentialsError> {
@@ -212,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_have_their_codes() {
+    fn error_responses_have_their_codes() {
         let cases = [
             (404, Some("NoSuchBucket"), "bucket_missing", false),
             (404, None, "bucket_missing", false),
@@ -243,7 +245,7 @@ mod tests {
         ];
 
         for (status, code, expected, is_transient) in cases {
-            let failure = of_answer(status, code, None);
+            let failure = error_from_response(status, code, None);
             assert_eq!(
                 (failure.code, failure.is_transient),
                 (expected, is_transient),
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_is_taken_from_the_header_or_the_sentence_and_from_nothing_else() {
+    fn the_region_comes_from_the_header_or_the_message_and_from_nothing_else() {
         let sentence = "the region 'us-east-1' is wrong; expecting 'eu-west-1'";
 
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Sizes incomplete multipart uploads: `ListMultipartUploads`, and `ListParts` of each.
 //!
-//! An upload that is completed or aborted while this runs is no longer incomplete, so it is left out with all its
-//! parts. A page that leads nowhere is a failure, never an end. Not here: listings of objects.
+//! An upload that is completed or aborted meanwhile is no longer incomplete, so it is left out with all its parts. A
+//! page without a valid next page is an error, never the end.
 
 use std::borrow::Cow;
 
@@ -14,24 +14,24 @@ use percent_encoding::percent_decode_str;
 use shared::fleet::BucketTarget;
 use shared::snapshot::bucket_size::Uploads;
 
-use super::error::{self as failure, unexpected};
+use super::error::{self as s3_error, unexpected};
 use crate::error::MeasureError;
 
-/// Uploads whose parts are listed at a time: each is a request of some milliseconds to a service that takes
-/// thousands in a second.
+/// Uploads whose parts are listed at a time: each is a request of some milliseconds to a service that handles thousands
+/// a second.
 const CONCURRENT_UPLOADS: usize = 16;
-/// Class of uploads that are listed without one.
+/// Class of uploads without one in the listing.
 const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
 
-/// Incomplete uploads of a target and what finding them took.
+/// Incomplete uploads of a target, and the requests that finding them took.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) uploads: Uploads,
-    /// Requests that were answered.
+    /// Successful requests.
     pub(super) requests: u64,
 }
 
-/// An upload that goes into the sum.
+/// An upload that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Upload {
     key: String,
@@ -46,7 +46,7 @@ struct Parts {
     count: u64,
     bytes: u64,
     requests: u64,
-    /// Whether the upload was there to the last page.
+    /// Whether the upload existed until its last page.
     is_incomplete: bool,
 }
 
@@ -56,7 +56,7 @@ struct Parts {
 ///
 /// # Errors
 ///
-/// See [`MeasureError`]: the sum is whole or it is a failure.
+/// See [`MeasureError`]: the sum is complete or an error.
 pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Found, MeasureError> {
     let mut found = Found::default();
     let mut marker: Option<(String, String)> = None;
@@ -64,7 +64,7 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
         let request = client
             .list_multipart_uploads()
             .bucket(&target.bucket)
-            // Keys may hold characters that XML cannot: percent-encoded they always arrive.
+            // Keys may have characters that XML cannot represent.
             .encoding_type(EncodingType::Url)
             .set_request_payer(payer(target))
             .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
@@ -73,7 +73,7 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
         let page = request
             .send()
             .await
-            .map_err(|error| refused(error, "s3:ListBucketMultipartUploads"))?;
+            .map_err(|error| listing_error(error, "s3:ListBucketMultipartUploads"))?;
         found.requests += 1;
         let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
         let uploads = page.uploads().iter().map(|upload| read(upload, is_encoded));
@@ -85,9 +85,13 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
         let next = key.zip(page.next_upload_id_marker().map(str::to_owned));
         marker = match (page.is_truncated(), next) {
             (Some(false), _) => return Ok(found),
-            (None, _) => return Err(failure::cut("a page does not say whether it is the last")),
+            (None, _) => {
+                return Err(s3_error::truncated(
+                    "a page lacks the information whether it is the last",
+                ));
+            }
             (Some(true), None) => {
-                return Err(unexpected("more uploads and no way to ask for them"));
+                return Err(unexpected("more uploads and no marker for the next page"));
             }
             (Some(true), next) if next == marker => {
                 return Err(unexpected("a page that names itself as the next"));
@@ -104,10 +108,10 @@ async fn add_page(
     found: &mut Found,
     uploads: Vec<Upload>,
 ) -> Result<(), MeasureError> {
-    let meant = uploads.into_iter().filter(|upload| {
+    let relevant = uploads.into_iter().filter(|upload| {
         upload.key.starts_with(&target.prefix) && upload.key.ends_with(&target.suffix)
     });
-    let sized = meant.map(|upload| async move {
+    let sized = relevant.map(|upload| async move {
         let parts = parts_of(client, target, &upload).await?;
         Ok::<_, MeasureError>((upload, parts))
     });
@@ -160,7 +164,7 @@ async fn parts_of(
                 parts.requests += 1;
                 return Ok(parts);
             }
-            Err(error) => return Err(refused(error, "s3:ListMultipartUploadParts")),
+            Err(error) => return Err(listing_error(error, "s3:ListMultipartUploadParts")),
         };
         parts.requests += 1;
         for part in page.parts() {
@@ -171,12 +175,14 @@ async fn parts_of(
         }
         let next = page.next_part_number_marker().map(str::to_owned);
         marker = match (page.is_truncated(), next) {
-            // Some providers leave the word out of a page that holds all parts.
+            // Some providers omit the field from a page that has all parts.
             (Some(false) | None, _) => {
                 parts.is_incomplete = true;
                 return Ok(parts);
             }
-            (Some(true), None) => return Err(unexpected("more parts and no way to ask for them")),
+            (Some(true), None) => {
+                return Err(unexpected("more parts and no marker for the next page"));
+            }
             (Some(true), next) if next == marker => {
                 return Err(unexpected("a page that names itself as the next"));
             }
@@ -185,7 +191,7 @@ async fn parts_of(
     }
 }
 
-/// Returns what is needed of an upload.
+/// Reads one upload of a page.
 fn read(upload: &MultipartUpload, is_encoded: bool) -> Result<Upload, MeasureError> {
     let key = upload
         .key()
@@ -205,13 +211,13 @@ fn read(upload: &MultipartUpload, is_encoded: bool) -> Result<Upload, MeasureErr
     })
 }
 
-/// Returns the key that S3 encoded: percent-encoded UTF-8 with `+` for a blank.
+/// Decodes a key: percent-encoded UTF-8 with `+` for a space.
 fn plain(key: &str, is_encoded: bool) -> Cow<'_, str> {
     if !is_encoded {
         return Cow::Borrowed(key);
     }
-    let with_blanks = key.replace('+', " ");
-    let bytes: Vec<u8> = percent_decode_str(&with_blanks).collect();
+    let with_spaces = key.replace('+', " ");
+    let bytes: Vec<u8> = percent_decode_str(&with_spaces).collect();
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -219,18 +225,18 @@ fn payer(target: &BucketTarget) -> Option<RequestPayer> {
     target.requester_pays.then_some(RequestPayer::Requester)
 }
 
-/// Returns why uploads could not be listed; a refusal names the right that is missing.
-fn refused<E>(error: SdkError<E>, action: &str) -> MeasureError
+/// Maps an error of listing uploads; a denied request names the missing permission.
+fn listing_error<E>(error: SdkError<E>, action: &str) -> MeasureError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let mut failure = failure::of_call(error);
-    if failure.code == "access_denied" {
-        failure.reason = format!(
-            "listing incomplete uploads was refused; the collector needs {action} on the bucket"
+    let mut mapped = s3_error::error_from_sdk(error);
+    if mapped.code == "access_denied" {
+        mapped.reason = format!(
+            "listing incomplete uploads was denied; the collector needs {action} on the bucket"
         );
     }
-    failure
+    mapped
 }
 
 #[cfg(test)]
@@ -247,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn uploads_without_parts_count_and_have_no_bytes_and_the_oldest_is_kept() {
+    fn uploads_without_parts_count_without_bytes_and_the_oldest_is_kept() {
         let mut uploads = Uploads::default();
         let parts = |count, bytes| Parts {
             count,

@@ -222,14 +222,14 @@ async fn each_region_and_account_is_read_for_its_own_buckets() {
     assert_eq!(lost.last_failure.unwrap().code, "no_metrics");
 }
 
-/// Returns a stand-in that refuses everything.
-async fn refusing() -> StandIn {
+/// Returns a stand-in that denies every request.
+async fn denying() -> StandIn {
     StandIn::start(|_, _| Answer::error(403, "AccessDenied")).await
 }
 
 #[tokio::test]
 async fn a_fleet_takes_a_call_for_eighteen_buckets_of_one_region() {
-    let cloudwatch = refusing().await;
+    let cloudwatch = denying().await;
     let entries: String = (0..60)
         .map(|number| {
             let region = if number < 40 { "eu-west-1" } else { "us-east-1" };
@@ -250,7 +250,7 @@ async fn a_fleet_takes_a_call_for_eighteen_buckets_of_one_region() {
             let names =
                 (0..60).filter(|number| asked.body.contains(&format!("files-{number:02}-1")));
             let names: Vec<_> = names.collect();
-            // No call is of two regions.
+            // No call is for two regions.
             assert!(names.iter().all(|number| (*number < 40) == (names[0] < 40)));
             names.len()
         })
@@ -261,7 +261,7 @@ async fn a_fleet_takes_a_call_for_eighteen_buckets_of_one_region() {
 
 #[tokio::test]
 async fn a_failing_cloudwatch_leaves_the_last_metrics_and_stops_nothing() {
-    let cloudwatch = refusing().await;
+    let cloudwatch = denying().await;
     let scene = Scene::of(1_000, &[("files-1", MEASURE), ("other-1", "")]);
     let id = BucketTarget::whole("acme-prod", "files-1").id();
     let known = StorageMetrics {
@@ -301,7 +301,7 @@ async fn a_failing_cloudwatch_leaves_the_last_metrics_and_stops_nothing() {
 
 #[tokio::test]
 async fn metrics_that_cannot_be_stored_fail_the_invocation_after_the_jobs_are_queued() {
-    let cloudwatch = refusing().await;
+    let cloudwatch = denying().await;
     let scene = Scene::of(1_000, &[("files-1", MEASURE)]);
     let store = FailingStore::new(scene.world.store.clone(), [1]);
     let writer = writer(Arc::new(store));
@@ -318,7 +318,7 @@ async fn metrics_that_cannot_be_stored_fail_the_invocation_after_the_jobs_are_qu
 /// Its metrics could not be stored either, so reading them would cost something at every tick for nothing.
 #[tokio::test]
 async fn a_damaged_record_of_metrics_is_reported_and_not_read_for() {
-    let cloudwatch = refusing().await;
+    let cloudwatch = denying().await;
     let scene = Scene::of(1_000, &[("files-1", MEASURE)]);
     scene.plan_hour(&cloudwatch.aws).await;
     scene

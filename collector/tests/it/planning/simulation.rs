@@ -103,17 +103,17 @@ fn a_thousand_buckets_stay_within_the_budget_and_none_is_older_than_its_interval
         }
     }
 
-    // On the first day nobody knows what a listing costs: each is listed once, whatever the budget.
+    // On the first day the costs are unknown: each bucket is listed once, whatever the budget.
     let all: u64 = buckets.iter().map(|bucket| bucket.cost).sum();
     assert!(by_day[0] >= all, "{by_day:?}");
     let later = &by_day[1..];
     let days = u64::try_from(later.len()).unwrap();
     let average = later.iter().sum::<u64>() / days;
-    // By the hour they would be 1,300 million a day. Which of the dearest fall into the month is chance: 1 % of it.
+    // Hourly listings would take 1,300 million a day. Which of the most expensive fall into the month is chance: 1 %.
     assert!(average <= BUDGET * 101 / 100, "{average}: {by_day:?}");
     assert!(average >= BUDGET * 9 / 10, "{average}: {by_day:?}");
     assert!(all * 24 > BUDGET * 60);
-    // Large ones that happen to come together: a day may have a quarter more.
+    // Large buckets may coincide: a day may take a quarter more.
     assert!(
         later.iter().all(|requests| *requests <= BUDGET * 5 / 4),
         "{by_day:?}"

@@ -140,7 +140,7 @@ async fn uploads_that_cannot_be_listed_are_unmeasured_and_never_zero() {
         (
             |_, _| Answer::error(501, "NotImplemented"),
             "unsupported",
-            "does not know",
+            "does not support",
         ),
         (
             |_, _| uploads(&[], Some("same")),
@@ -195,7 +195,7 @@ async fn if_versions_are_denied_the_objects_are_still_listed() {
     let denied = Answer::error(403, "AccessDenied");
     assert_versions_unmeasured(denied, "access_denied", "s3:ListBucketVersions").await;
     let unknown = Answer::error(501, "NotImplemented");
-    assert_versions_unmeasured(unknown, "unsupported", "does not know").await;
+    assert_versions_unmeasured(unknown, "unsupported", "does not support").await;
 }
 
 /// Measures the bucket `name` with its noncurrent versions and delete markers.

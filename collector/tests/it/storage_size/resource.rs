@@ -1,4 +1,4 @@
-//! Storage that is no bucket: metrics and descriptions of emulators. What is in the way of them: `faults.rs`.
+//! Storage other than buckets: metrics and descriptions from emulators. Their failures: `faults.rs`.
 
 mod faults;
 
@@ -43,7 +43,7 @@ async fn measure(aws: &Arc<Aws>, target: &BucketTarget) -> Result<BucketSize, Me
     measure_bucket(Arc::clone(aws), target, &Progress::default()).await
 }
 
-/// Returns the size with what is asserted of all of them.
+/// Returns the size after the assertions that hold for all.
 async fn measured(aws: &Arc<Aws>, target: &BucketTarget) -> (Method, ResourceSize) {
     let size = measure(aws, target).await.unwrap();
     assert_eq!(size.completeness(), Completeness::Complete);
@@ -51,14 +51,14 @@ async fn measured(aws: &Arc<Aws>, target: &BucketTarget) -> (Method, ResourceSiz
     (size.method, size.resource.unwrap())
 }
 
-/// Returns clients of an account of its own in an emulator; `None` when the test is to be skipped.
+/// Returns clients for a new account in an emulator; `None` to skip the test.
 fn emulator(variable: &str) -> Option<(Arc<Aws>, String, String)> {
     let url = testing::service(variable)?;
     let account = services::unique_account();
     Some((Arc::new(Aws::at(&url, &account, "test")), url, account))
 }
 
-/// Returns the begin of the period of so many seconds that is `periods` before this one.
+/// Returns the start of the period of `seconds` that is `periods` before the current one.
 fn before(seconds: i64, periods: i64) -> DateTime<Utc> {
     let now = SystemClock.now().timestamp().div_euclid(seconds) * seconds;
     DateTime::from_timestamp(now, 0).unwrap() - TimeDelta::seconds(seconds * periods)
@@ -122,7 +122,7 @@ async fn a_file_system_has_the_bytes_of_its_newest_report_by_class() {
 }
 
 #[tokio::test]
-async fn servers_have_what_is_used_and_an_instance_what_is_allocated() {
+async fn servers_have_used_bytes_and_an_instance_allocated_ones() {
     let Some((aws, ..)) = emulator(testing::MINISTACK) else {
         return;
     };
@@ -159,7 +159,7 @@ async fn servers_have_what_is_used_and_an_instance_what_is_allocated() {
 }
 
 #[tokio::test]
-async fn without_a_metric_there_is_no_size_and_never_zero() {
+async fn without_a_metric_there_is_no_size_instead_of_zero() {
     let Some((aws, ..)) = emulator(testing::MINISTACK) else {
         return;
     };
@@ -206,7 +206,7 @@ async fn make_table(aws: &Aws, name: &str) -> aws_sdk_dynamodb::Client {
 }
 
 #[tokio::test]
-async fn a_table_has_the_bytes_and_items_that_dynamodb_tells() {
+async fn a_table_has_the_bytes_and_items_that_dynamodb_reports() {
     for variable in [testing::MINISTACK, testing::MOTO] {
         let Some((aws, _, account)) = emulator(variable) else {
             return;
@@ -236,7 +236,7 @@ async fn a_table_has_the_bytes_and_items_that_dynamodb_tells() {
     }
 }
 
-/// Asks EC2 of an emulator for something that is no business of a collector; returns the answer.
+/// Calls EC2 of an emulator for the set-up; returns the response.
 async fn ask_ec2(url: &str, account: &str, form: &str) -> String {
     let host = url.trim_start_matches("http://");
     let mut connection = TcpStream::connect(host).await.unwrap();
@@ -254,7 +254,7 @@ async fn ask_ec2(url: &str, account: &str, form: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_volume_has_what_is_provisioned_and_nobody_knows_what_is_used() {
+async fn a_volume_has_provisioned_bytes_and_no_used_ones() {
     for variable in [testing::MINISTACK, testing::MOTO] {
         let Some((aws, url, account)) = emulator(variable) else {
             return;
@@ -289,7 +289,7 @@ async fn a_volume_has_what_is_provisioned_and_nobody_knows_what_is_used() {
 }
 
 #[tokio::test]
-async fn a_message_for_other_storage_becomes_its_snapshot() {
+async fn a_job_for_other_storage_becomes_its_snapshot() {
     let Some((aws, _, account)) = emulator(testing::MINISTACK) else {
         return;
     };

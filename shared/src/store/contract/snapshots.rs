@@ -183,7 +183,7 @@ async fn concurrent(c: Candidate) {
                 world.writer.clone(),
                 world.bucket(&format!("2026-01-12T0{hour}:00:00Z"), hour),
             );
-            // A writer that loses every race says so; the queue brings its message back.
+            // A writer that loses every race returns an error, and its message is delivered again.
             tokio::spawn(async move {
                 while let Err(error) = writer.keep(&snapshot).await {
                     assert!(matches!(error, StoreError::Contended { .. }), "{error}");

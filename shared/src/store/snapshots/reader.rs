@@ -1,4 +1,4 @@
-//! The reading half: the latest of targets, one snapshot, a range of runs. How they are written: `snapshots.rs`.
+//! The reading half: latest records, one snapshot, a range of runs. The writing half is in `snapshots.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ impl SnapshotReader {
 
     /// Opens the store's connection by reading an item that does not exist, and waits at most `limit` for it.
     ///
-    /// Needs no right that a reader has not: it is one `GetItem`.
+    /// One `GetItem`, for which every reader has the permission.
     pub async fn warm_up(&self, limit: Duration) {
         warm_up("snapshots", limit, self.items.get(&absent_key())).await;
     }
 
-    /// Returns what is known of `target`; `None` when no run of it ever ended.
+    /// Returns what is known about `target`; `None` if no run of it ever ended.
     ///
     /// Costs one read.
     ///
@@ -42,10 +42,9 @@ impl SnapshotReader {
         latest::<M>(&*self.items, target).await
     }
 
-    /// Returns what is known of all targets from `first` to `last`, both included, in the order of their ids.
+    /// Returns what is known about all targets from `first` to `last`, both included, in the order of their ids.
     ///
-    /// Targets of which nothing is known are left out. Costs one query for each megabyte that lies in the
-    /// range, about 1,500 targets.
+    /// Unknown targets are left out. Costs one query for each megabyte in the range, about 1,500 targets.
     ///
     /// # Errors
     ///
@@ -67,14 +66,14 @@ impl SnapshotReader {
         items.iter().map(read_latest::<M>).collect()
     }
 
-    /// Shows `visit` what is known of every target of a kind, in the order of their ids, targets included that the
-    /// fleet no longer has; a record that cannot be read is shown as the error it is.
+    /// Calls `visit` with what is known about every target of a kind, in the order of their ids, including targets that
+    /// the fleet no longer has; for an unreadable record it is an error.
     ///
     /// Costs one query for each megabyte, at most 1,000 targets; holds one page at a time.
     ///
     /// # Errors
     ///
-    /// See [`StoreError`]: the store did not answer, and some targets may not have been shown.
+    /// See [`StoreError`]: the store failed, and some targets may not have been visited.
     pub async fn each_latest<M: Stored>(
         &self,
         mut visit: impl FnMut(TargetId, Result<Latest<M::Summary>, StoreError>),
@@ -99,9 +98,9 @@ impl SnapshotReader {
         }
     }
 
-    /// Returns the snapshot of `target` of that scheduled time; `None` when there is none or it has expired.
+    /// Returns the snapshot of `target` of that scheduled time; `None` if there is none or it has expired.
     ///
-    /// Costs one read, and one query where its body is split.
+    /// Costs one read, and one query if its body is split.
     ///
     /// # Errors
     ///
@@ -138,7 +137,7 @@ impl SnapshotReader {
 
     /// Returns the runs of `target` from `from` to `to`, both included, oldest first, at most `limit`.
     ///
-    /// Holds what has not expired; empty when there was no good run in that time.
+    /// Without expired runs; empty if there was no good run in that time.
     ///
     /// # Errors
     ///
@@ -211,14 +210,14 @@ impl SnapshotReader {
         Ok(packed)
     }
 
-    /// Follows pages until `most` items are read or there are no more.
-    async fn up_to(&self, most: usize, mut query: Query) -> Result<Vec<Item>, StoreError> {
+    /// Reads pages until there are `limit` items or no more.
+    async fn up_to(&self, limit: usize, mut query: Query) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         loop {
             let page = self.items.query(&query).await?;
             items.extend(page.items);
-            if page.next.is_none() || items.len() >= most {
-                items.truncate(most);
+            if page.next.is_none() || items.len() >= limit {
+                items.truncate(limit);
                 return Ok(items);
             }
             query.after = page.next;

@@ -179,7 +179,7 @@ impl<'a> PageClient<'a> {
         let mut scanner = Scanner::new(self.listing, &self.target.suffix, range, self.is_ordered);
         while let Some(frame) = response.body_mut().frame().await {
             let frame = frame.map_err(|error| {
-                let cut = s3_error::cut("the connection ended early");
+                let cut = s3_error::truncated("the connection ended early");
                 AttemptError::Transient(cut.caused_by(error))
             })?;
             if let Some(chunk) = frame.data_ref() {
@@ -206,7 +206,7 @@ impl<'a> PageClient<'a> {
             return Err(s3_error::no_credentials());
         };
         let fresh = provider.provide_credentials().await;
-        let fresh = fresh.map_err(s3_error::of_credentials)?;
+        let fresh = fresh.map_err(s3_error::error_from_credentials)?;
         *cached = Some(fresh.clone());
         Ok(fresh)
     }
@@ -225,7 +225,7 @@ async fn error_response(mut response: HttpResponse) -> AttemptError {
 impl From<PageError> for AttemptError {
     fn from(error: PageError) -> Self {
         match error {
-            PageError::Truncated(reason) => Self::Transient(s3_error::cut(reason)),
+            PageError::Truncated(reason) => Self::Transient(s3_error::truncated(reason)),
             PageError::Malformed(what) => Self::Permanent(s3_error::unexpected(what)),
             PageError::Unordered => Self::Unordered,
         }

@@ -36,7 +36,7 @@ pub(super) async fn list(
             .set_request_payer(target.requester_pays.then_some(RequestPayer::Requester))
             .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
             .set_continuation_token(token.clone());
-        let page = request.send().await.map_err(s3_error::of_call)?;
+        let page = request.send().await.map_err(s3_error::error_from_sdk)?;
         listed.requests += 1;
         let next = next_token(&page, token.as_deref())?;
         add_page(&mut listed.totals, target, &page, progress)?;
@@ -56,7 +56,7 @@ fn add_page(
     // The SDK accepts a document that stops between two objects; only the count reveals it.
     let announced = page.key_count().map(usize::try_from);
     if announced != Some(Ok(page.contents().len())) {
-        return Err(s3_error::cut("a page lacks some of its keys"));
+        return Err(s3_error::truncated("a page lacks some of its keys"));
     }
     let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
     for object in page.contents() {
@@ -92,7 +92,7 @@ fn next_token(
     let next = page.next_continuation_token();
     match (page.is_truncated(), next) {
         (Some(false), _) => Ok(None),
-        (None, _) => Err(s3_error::cut("a page has no `IsTruncated`")),
+        (None, _) => Err(s3_error::truncated("a page has no `IsTruncated`")),
         (Some(true), None | Some("")) => {
             Err(unexpected("more pages but no position to continue from"))
         }

@@ -1,4 +1,4 @@
-//! Refusals, cut answers and closed ports in the way of storage that is no bucket: what no emulator can be made to do.
+//! Failures of other storage that no emulator can produce: denied requests, truncated responses, closed ports.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const ALL_OTHERS: [(StorageKind, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn refusals_say_what_the_collector_needs_and_stay() {
+async fn denied_requests_name_the_missing_permission_and_are_permanent() {
     let refusing = StandIn::start(|_, _| Answer::error(403, "AccessDenied")).await;
 
     for (kind, id) in ALL_OTHERS {
@@ -41,7 +41,7 @@ async fn refusals_say_what_the_collector_needs_and_stay() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_out_of_reach_may_come_back() {
+async fn an_unreachable_service_is_a_transient_failure() {
     let nowhere = Arc::new(Aws::for_tests(NOWHERE));
     let asking = ALL_OTHERS.map(|(kind, id)| {
         let (aws, target) = (Arc::clone(&nowhere), target(kind, id));
@@ -58,7 +58,7 @@ fn volumes(items: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_volume_is_asked_for_again_after_what_passes_and_a_cut_answer_is_no_size() {
+async fn transient_errors_of_a_volume_are_retried_and_a_truncated_response_is_not_a_size() {
     let good = volumes(&format!(
         "<item><volumeId>{VOLUME}</volumeId><size>4</size><volumeType>io2</volumeType></item>"
     ));
@@ -72,13 +72,13 @@ async fn a_volume_is_asked_for_again_after_what_passes_and_a_cut_answer_is_no_si
         ..Answer::new(200, volumes(""))
     })
     .await;
-    let odd = StandIn::start(|_, _| Answer::new(200, "<html></html>")).await;
+    let malformed = StandIn::start(|_, _| Answer::new(200, "<html></html>")).await;
     let volume = target(StorageKind::Ebs, VOLUME);
 
     let (found, cut_off, strange) = tokio::join!(
         measure(&busy_once.aws, &volume),
         measure(&cut.aws, &volume),
-        measure(&odd.aws, &volume)
+        measure(&malformed.aws, &volume)
     );
 
     assert_eq!(found.unwrap().total_bytes(), 4 * GIB);

@@ -117,7 +117,7 @@ impl Endpoint {
             rules: SigningRules::S3,
         };
         let signed = request.sign(scope, credentials, now);
-        signed.map_err(|error| s3_error::not_made().caused_by(error))
+        signed.map_err(|error| s3_error::build_error().caused_by(error))
     }
 }
 

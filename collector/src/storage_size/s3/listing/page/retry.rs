@@ -41,7 +41,7 @@ impl AttemptError {
     pub(super) fn from_response(status: u16, body: &[u8], region: Option<&str>) -> Self {
         let ErrorResponse { code, message } = ErrorResponse::parse(body);
         let region = s3_error::region(region, message);
-        let error = s3_error::of_answer(status, code, region);
+        let error = s3_error::error_from_response(status, code, region);
         match (error.code, code, region) {
             (
                 "credentials_refused",
