@@ -85,12 +85,11 @@ const FORBIDDEN: [Forbidden; 9] = [
 ];
 
 /// Circles that are being opened. A circle among the modules of one entry is tolerated.
-const KNOWN_CIRCLES: [&[&str]; 4] = [
+const KNOWN_CIRCLES: [&[&str]; 3] = [
     &[
         "shared::snapshot::bucket_size",
         "shared::snapshot::storage_metrics",
     ],
-    &["local::demo::fleet", "local::demo::seed"],
     &["shared::history::block", "shared::history::names"],
     &[
         "shared::snapshot::stored::server_storage",
