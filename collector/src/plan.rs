@@ -8,17 +8,15 @@ pub mod budget;
 mod decide;
 pub mod due;
 mod known;
+mod limits;
 mod metrics;
-
-use std::time::Duration;
+mod ports;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use shared::aws::Aws;
-use shared::clock::{self, Clock};
-use shared::fleet::{Fleet, FleetSource};
-use shared::store::{SnapshotReader, SnapshotWriter};
+use shared::clock;
+use shared::fleet::Fleet;
 use shared::telemetry::error_chain;
 use tokio::time::timeout;
 
@@ -27,36 +25,10 @@ use crate::queue::{Job, JobKind, JobQueue, QueueError};
 use crate::tick::Tick;
 use due::Due;
 use known::{Known, Storage};
+use limits::CONCURRENT_WRITES;
 
-/// Longest time for reading what is known about all buckets: some 20 queries of a megabyte for 10,000 of them.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(45);
-/// Longest time for reading CloudWatch: 10,000 buckets are 556 calls, 8 at a time.
-pub const CLOUDWATCH_TIMEOUT: Duration = Duration::from_secs(60);
-/// What is left of an invocation for queueing: 10,000 targets take seconds, a retried call 33.
-pub const QUEUE_RESERVE: Duration = Duration::from_secs(75);
-/// Longest time for postponing announced measurements, and again for storing metrics: 10,000 writes take 25 s.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
-/// Time that the function `plan` needs at most: the fleet file, then all of the above.
-pub const PLAN_TIMEOUT: Duration = Duration::from_secs(300);
-/// Writes at a time: all latest items of a kind share a partition, which takes 1,000 writes a second.
-const CONCURRENT_WRITES: usize = 4;
-
-/// What planning needs in addition to the event.
-#[derive(Clone, Copy)]
-pub struct PlanPorts<'a> {
-    /// Which targets there are.
-    pub fleet: &'a FleetSource,
-    /// What is known about them.
-    pub snapshots: &'a SnapshotReader,
-    /// Where metrics and postponed measurements are stored.
-    pub writer: &'a SnapshotWriter,
-    /// Where CloudWatch is read.
-    pub aws: &'a Aws,
-    /// What time it is.
-    pub clock: &'a dyn Clock,
-    /// Time between two ticks of the schedule.
-    pub every: Duration,
-}
+pub use limits::{CLOUDWATCH_TIMEOUT, PLAN_TIMEOUT, QUEUE_RESERVE, READ_TIMEOUT, WRITE_TIMEOUT};
+pub use ports::PlanPorts;
 
 /// What one tick did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,24 +224,5 @@ impl StoragePlan<'_> {
             tracing::warn!("not all postponed measurements were announced in time");
         }
         count
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use shared::aws::CALL_TIMEOUT;
-
-    use super::*;
-
-    #[test]
-    fn the_timeouts_add_up_to_the_functions() {
-        // Reading the fleet file and opening a connection.
-        let fleet = CALL_TIMEOUT;
-        let writes = 2 * WRITE_TIMEOUT;
-
-        let sum = fleet + READ_TIMEOUT + QUEUE_RESERVE + CLOUDWATCH_TIMEOUT + writes;
-
-        assert!(sum <= PLAN_TIMEOUT, "{sum:?}");
-        assert!(2 * CALL_TIMEOUT <= QUEUE_RESERVE);
     }
 }

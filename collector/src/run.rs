@@ -4,25 +4,24 @@ mod outcome;
 mod pausable;
 mod report;
 mod source;
+mod task;
 
 use std::time::Duration;
 
 use shared::clock::Clock;
-use shared::fleet::TargetId;
-use shared::snapshot::bucket_size::Refresh;
 use shared::snapshot::{Failure, Measurement, Run, Snapshot};
 use shared::store::{SnapshotWriter, StoreError};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::MeasureError;
 use crate::queue::{Job, JobQueue};
-use crate::tick::Tick;
 use pausable::PausableRun;
 
 pub use outcome::Outcome;
 pub use pausable::ABANDONED_AFTER;
 pub use report::Report;
 pub use source::{Part, Progress, Source};
+pub use task::Task;
 
 /// Longest time for measuring one target: Lambda's longest invocation of 15 minutes, less a minute.
 pub const MEASURE_TIMEOUT: Duration = Duration::from_secs(840);
@@ -30,22 +29,6 @@ pub const MEASURE_TIMEOUT: Duration = Duration::from_secs(840);
 pub const WRITE_RESERVE: Duration = Duration::from_secs(10);
 /// Time for measuring that is reserved for pausing: a page that is under way is not awaited.
 pub const PAUSE_RESERVE: Duration = Duration::from_secs(5);
-
-/// What to measure, and by when.
-pub struct Task<'a, T> {
-    /// The target.
-    pub target: &'a T,
-    /// Its identity.
-    pub id: &'a TargetId,
-    /// Tick that the run is scheduled for.
-    pub tick: Tick,
-    /// When the target is measured again, and why then; `None` for the next tick.
-    pub refresh: Option<Refresh>,
-    /// When everything must be over, writing included.
-    pub deadline: Instant,
-    /// Takes the job for the rest of a run that pauses; without it no run pauses.
-    pub queue: Option<&'a dyn JobQueue>,
-}
 
 /// Measures one target and stores the result.
 ///

@@ -9,7 +9,7 @@ use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 use tokio::time::timeout;
 
-use super::READ_TIMEOUT;
+use super::limits::READ_TIMEOUT;
 
 /// What is known about a fleet's storage.
 pub(super) struct Known<'a> {

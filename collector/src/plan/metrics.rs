@@ -8,7 +8,8 @@ use shared::telemetry::error_chain;
 use tokio::time::{Instant, timeout_at};
 
 use super::known::Storage;
-use super::{CLOUDWATCH_TIMEOUT, CONCURRENT_WRITES, PlanPorts, WRITE_TIMEOUT};
+use super::limits::{CLOUDWATCH_TIMEOUT, CONCURRENT_WRITES, WRITE_TIMEOUT};
+use super::ports::PlanPorts;
 use crate::error::MeasureError;
 use crate::storage_size::s3::daily_metrics;
 use crate::tick::Tick;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use shared::store::{Checkpoint, SnapshotWriter, StoreError, Written};
 
-use super::Task;
+use super::task::Task;
 
 /// Time after which an unfinished run without a new checkpoint counts as abandoned: twice an invocation's longest.
 pub const ABANDONED_AFTER: Duration = Duration::from_secs(1800);

@@ -1,0 +1,25 @@
+//! What planning needs.
+
+use std::time::Duration;
+
+use shared::aws::Aws;
+use shared::clock::Clock;
+use shared::fleet::FleetSource;
+use shared::store::{SnapshotReader, SnapshotWriter};
+
+/// What planning needs in addition to the event.
+#[derive(Clone, Copy)]
+pub struct PlanPorts<'a> {
+    /// Which targets there are.
+    pub fleet: &'a FleetSource,
+    /// What is known about them.
+    pub snapshots: &'a SnapshotReader,
+    /// Where metrics and postponed measurements are stored.
+    pub writer: &'a SnapshotWriter,
+    /// Where CloudWatch is read.
+    pub aws: &'a Aws,
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// Time between two ticks of the schedule.
+    pub every: Duration,
+}
