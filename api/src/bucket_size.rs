@@ -23,11 +23,10 @@ use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
 use crate::targets;
 
-pub use cost::{ClassCost, CostView, ScanCost};
+pub use cost::{Basis, ClassCost, CostView, ScanCost};
 pub use reconciliation::Reconciliation;
 pub use view::{
-    BucketItem, ClassView, CloudWatchView, DeleteMarkersView, ObjectsView, PendingBucket,
-    RefreshView, ResourceView, UnmeasuredView, UploadsView,
+    BucketItem, DeleteMarkersView, MetricsView, PendingBucket, RefreshView, ResourceView,
 };
 
 /// Facts of this endpoint.
@@ -38,17 +37,17 @@ pub const ROUTE: Route = Route {
     summary: "Size of each environment's file storage",
     description: "The latest snapshot of each bucket or part of a bucket, and of each file system, volume, database \
                   server and table, that the fleet file names. \
-                  `total_bytes` has one meaning, which `definition` says; the parts beside it (current objects, \
-                  noncurrent versions, delete markers, incomplete uploads, the figure of CloudWatch) are each \
-                  measured or null; of other storage `resource` has what its service tells. Large buckets are listed \
-                  less often, as `refresh` says. Ordered by environment, kind, bucket, prefix and suffix.",
+                  `definition` states what `total_bytes` adds up. The other parts (current objects, noncurrent \
+                  versions, delete markers, incomplete uploads, CloudWatch's metrics) are each measured or null; for \
+                  other storage `resource` has the numbers of its service. Large buckets are listed less often, as \
+                  `refresh` states. Ordered by environment, kind, bucket, prefix and suffix.",
     media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice("kind", "Only storage of this kind.", &StorageKind::WORDS),
         Parameter::text(
             "bucket",
-            "Only targets in this bucket, or other storage of this id.",
+            "Only targets in this bucket, or other storage with this id.",
         ),
         Parameter::text("prefix", "Only targets with exactly this prefix."),
         Parameter::number("limit", "Most items of one page.", 1000, 100),
@@ -126,16 +125,11 @@ impl Handler for GetBucketSize {
                         runs.extend(run_of_metrics(metrics, call.now));
                     }
                     runs.push(good.run);
-                    view.items.push(BucketItem::of(
-                        target,
-                        &good,
-                        failure.as_ref(),
-                        (call.now, fleet.prices()),
-                    ));
+                    let prices = fleet.prices();
+                    let item = BucketItem::of(target, good, failure, prices, call.now);
+                    view.items.push(item);
                 }
-                None => view
-                    .pending
-                    .push(PendingBucket::of(target, failure.as_ref())),
+                None => view.pending.push(PendingBucket::of(target, failure)),
             }
             let is_stale = view.items.last().is_some_and(|item| item.stale);
             identity.push((id.as_str().to_owned(), versions, is_stale));
@@ -166,7 +160,7 @@ impl Handler for GetBucketSize {
     }
 }
 
-/// What is known about the metrics of some targets.
+/// Latest metrics of some targets.
 type Metrics = BTreeMap<TargetId, Latest<StorageMetrics>>;
 
 impl GetBucketSize {

@@ -1,36 +1,35 @@
 //! `GET /table_size`: the latest sizes of each database and its tables.
 
+mod filter;
 mod modules;
-mod storage;
+mod page;
 mod view;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
-use shared::fleet::{DatabaseTarget, FleetSource, TargetId};
-use shared::snapshot::{DatabaseSize, DatabaseSummary, Failure, Good, Latest, Snapshot};
+use schemars::JsonSchema;
+use serde::Serialize;
+use shared::fleet::FleetSource;
+use shared::snapshot::{DatabaseSize, Snapshot};
 use shared::store::SnapshotReader;
 
+use self::page::{Found, Page};
 use crate::http::answer::Answer;
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
-use crate::targets::{self, FailureView};
+use crate::targets;
 
+pub use filter::TableFilter;
 pub use modules::ModuleView;
-pub use storage::StorageView;
-pub use view::{
-    DatabaseItem, OmittedView, PendingDatabase, TableFilter, TableNameView, TableSizes, TableView,
-    UnsizedView,
-};
+pub use view::{DatabaseItem, OmittedView, PendingDatabase, StorageView};
 
 /// Snapshots that are read at the same time for one answer.
 const READS_AT_ONCE: usize = 4;
-/// Most bytes of one answer before packing: Lambda refuses responses above 6 MB.
-const ANSWER_LIMIT_BYTES: usize = 4_000_000;
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
@@ -39,10 +38,10 @@ pub const ROUTE: Route = Route {
     scope: Some("mrt/table_size.read"),
     summary: "Sizes of each environment's database and its tables",
     description: "The latest snapshot of each database that the fleet file names, with its largest tables: heap, \
-                  TOAST, indexes and total apart, the row estimate, and the Mendix entity and module. Ordered by \
-                  environment; tables largest first. Tables beyond `tables` are counted in `tables_omitted`. A \
-                  partitioned table has the sums of its partitions, which are shown only when they are asked for. \
-                  `storage` is that of the whole server, used and allocated, from CloudWatch.",
+                  TOAST, indexes and total, the row estimate, and the Mendix entity and module. Ordered by \
+                  environment; tables largest first. `tables_omitted` counts the tables beyond `tables`. A partitioned \
+                  table has the sums of its partitions, which are shown only on request. `storage` covers the whole \
+                  server, used and allocated, by CloudWatch.",
     media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
@@ -56,7 +55,7 @@ pub const ROUTE: Route = Route {
         ),
         Parameter::choice(
             "include",
-            "`partitions`: each partition too, which is part of its table's numbers already.",
+            "`partitions`: each partition too, whose bytes its table's numbers already include.",
             &["partitions"],
         ),
         Parameter::number(
@@ -71,6 +70,17 @@ pub const ROUTE: Route = Route {
     schema: |generator| generator.subschema_for::<TableSizes>(),
 };
 
+/// Sizes of databases, one page.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TableSizes {
+    /// Databases with a snapshot, by environment.
+    pub items: Vec<DatabaseItem>,
+    /// Databases of this page that have no snapshot, or whose last one has expired; they are in no sum.
+    pub pending: Vec<PendingDatabase>,
+    /// Cursor of the next page; null on the last one.
+    pub next: Option<String>,
+}
+
 struct GetTableSize {
     fleet: Arc<FleetSource>,
     snapshots: SnapshotReader,
@@ -79,25 +89,6 @@ struct GetTableSize {
 /// Returns the endpoint over its two ports.
 pub fn endpoint(fleet: Arc<FleetSource>, snapshots: SnapshotReader) -> Endpoint {
     Endpoint::new(&ROUTE, GetTableSize { fleet, snapshots })
-}
-
-/// A database of the page with what is known of it.
-struct Found<'f> {
-    id: TargetId,
-    target: &'f DatabaseTarget,
-    latest: Option<Latest<DatabaseSummary>>,
-}
-
-impl Found<'_> {
-    fn good(&self) -> Option<&Good<DatabaseSummary>> {
-        self.latest.as_ref().and_then(|latest| latest.good.as_ref())
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        self.latest
-            .as_ref()
-            .and_then(|latest| latest.last_failure.as_ref())
-    }
 }
 
 #[async_trait]
@@ -124,12 +115,14 @@ impl Handler for GetTableSize {
             .map(|((id, target), latest)| Found { id, target, latest })
             .collect();
         let snapshots = self.read_snapshots(&found).await?;
-        answer(&call, &found, &snapshots, page.has_more)
+        let filter = TableFilter::of(&call);
+        let databases = Page::of(&found, snapshots, filter, call.now)?;
+        answer(&call, databases, filter, page.has_more)
     }
 }
 
 impl GetTableSize {
-    /// Reads the tables of each good run, a few databases at a time, in the order of `found`.
+    /// Reads the snapshot of each good run, a few at a time, in the order of `found`.
     async fn read_snapshots(
         &self,
         found: &[Found<'_>],
@@ -149,7 +142,7 @@ impl GetTableSize {
                 let Some(scheduled_at) = scheduled_at else {
                     return Ok::<_, Problem>(None);
                 };
-                // Latest and snapshot are written together, so this is absent only once it expired.
+                // Latest and snapshot are written together: a snapshot is absent only once it has expired.
                 Ok(snapshots
                     .snapshot::<DatabaseSize>(&id, scheduled_at)
                     .await?)
@@ -164,91 +157,35 @@ impl GetTableSize {
 
 fn answer(
     call: &Call<'_>,
-    found: &[Found<'_>],
-    snapshots: &[Option<Snapshot<DatabaseSize>>],
+    page: Page<'_>,
+    filter: TableFilter<'_>,
     has_more: bool,
 ) -> Result<Answer, Problem> {
-    let filter = TableFilter {
-        schema: call.parameters.text("schema"),
-        table: call.parameters.text("table"),
-        limit: usize::try_from(call.parameters.number("tables")).unwrap_or(usize::MAX),
-        is_grouped: call.parameters.text("group").is_some(),
-        has_partitions: call.parameters.text("include").is_some(),
-    };
-    let mut view = TableSizes {
-        items: Vec::new(),
-        pending: Vec::new(),
-        next: None,
-    };
-    let (mut identity, mut runs, mut size_bytes, mut last) = (Vec::new(), Vec::new(), 0, None);
-    let mut is_cut = false;
-    for (found, snapshot) in found.iter().zip(snapshots) {
-        if let (Some(good), Some(snapshot)) = (found.good(), snapshot) {
-            let item = DatabaseItem::of(
-                &found.target.environment,
-                snapshot,
-                found.failure(),
-                (filter, call.now),
-            );
-            size_bytes += serde_json::to_vec(&item).map_err(Problem::internal)?.len();
-            if size_bytes > ANSWER_LIMIT_BYTES {
-                is_cut = true;
-                break;
-            }
-            runs.push(good);
-            let is_meant =
-                !filter.is_narrow() || item.has_tables() || !item.unsized_tables.is_empty();
-            identity.push((
-                found.id.to_string(),
-                found.latest.as_ref().map_or(0, |latest| latest.version),
-                item.stale,
-            ));
-            view.items.extend(is_meant.then_some(item));
-        } else {
-            identity.push((
-                found.id.to_string(),
-                found.latest.as_ref().map_or(0, |latest| latest.version),
-                false,
-            ));
-            view.pending.push(PendingDatabase {
-                environment: found.target.environment.clone(),
-                database: found.target.name.clone(),
-                last_failure: found.failure().map(FailureView::of),
-            });
-        }
-        last = Some(&found.id);
-    }
-    if is_cut && last.is_none() {
-        return Err(Problem::too_large(
-            "ask for fewer tables with the parameter \"tables\"",
-        ));
-    }
-    let is_last_page = !has_more && !is_cut;
+    let is_last_page = !has_more && !page.is_cut;
     let is_whole = cursor::is_first_page(call) && is_last_page;
-    if is_whole && view.items.is_empty() && !view.pending.is_empty() {
-        return Err(targets::all_pending(&view.pending));
+    if is_whole && page.items.is_empty() && !page.pending.is_empty() {
+        return Err(targets::all_pending(&page.pending));
     }
-    if is_whole && view.items.is_empty() && filter.is_narrow() {
+    if is_whole && page.items.is_empty() && filter.is_narrow() {
         return Err(Problem::not_found("such table in the latest snapshots"));
     }
-    view.next = last
-        .filter(|_| !is_last_page)
-        .map(|id| cursor::encode(id.as_str()));
+    let last = page.last.filter(|_| !is_last_page);
+    let view = TableSizes {
+        items: page.items,
+        pending: page.pending,
+        next: last.map(|id| cursor::encode(id.as_str())),
+    };
     let next_query = view
         .next
         .as_ref()
         .map(|cursor| cursor::next_query(call, cursor));
-    // What follows the page may come and go while the page stays.
+    // Later targets may come and go while the page stays the same: `next` is part of its identity.
     let identity = (
         ROUTE.path,
         call.parameters.canonical(),
-        identity,
+        page.identity,
         &view.next,
     );
-    Ok(Answer::json(
-        &view,
-        &identity,
-        targets::freshness(runs.into_iter().map(|good| good.run)),
-    )?
-    .with_next(next_query))
+    let freshness = targets::freshness(page.runs.into_iter());
+    Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))
 }

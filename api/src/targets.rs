@@ -1,9 +1,8 @@
 //! The targets that a request selects, and their latest snapshots, page by page.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{Environment, Fleet, FleetError, TargetId};
-use shared::snapshot::{Failure, Latest, Run, Stored};
+use shared::snapshot::{Latest, Run, Stored};
 use shared::store::{SnapshotReader, StoreError};
 
 use crate::http::answer::Freshness;
@@ -93,36 +92,6 @@ pub(crate) async fn latest_of<M: Stored, T>(
         found.push(position.map(|position| known.swap_remove(position)));
     }
     Ok(found)
-}
-
-/// The latest failed run since the last successful one.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct FailureView {
-    /// Scheduled time of the run, RFC 3339 UTC.
-    pub scheduled_at: chrono::DateTime<chrono::Utc>,
-    /// Time of the failure, RFC 3339 UTC.
-    pub failed_at: chrono::DateTime<chrono::Utc>,
-    /// Stable code of the failure, such as `access_denied`.
-    pub code: String,
-    /// What was attempted, and why it failed.
-    pub reason: String,
-}
-
-impl FailureView {
-    pub(crate) fn of(failure: &Failure) -> Self {
-        let Failure {
-            scheduled_at,
-            failed_at,
-            code,
-            reason,
-        } = failure.clone();
-        Self {
-            scheduled_at,
-            failed_at,
-            code,
-            reason,
-        }
-    }
 }
 
 /// Returns the problem for a page whose targets have all not been collected yet.

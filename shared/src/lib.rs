@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arn;
+mod attributes;
 pub mod aws;
 pub mod clock;
 pub mod config;

@@ -1,4 +1,7 @@
-//! What one run measured, when, and how complete it is. Domain types only: no storage, no wire form.
+//! What one run measured, when, and how complete it is. Domain types only.
+//!
+//! Leaf values serialize as they are answered, so that their comments describe the API too; [`stored`] has the forms in
+//! which they are stored.
 
 pub mod bucket_size;
 pub mod server_storage;
@@ -9,15 +12,17 @@ pub mod table_size;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use self::bucket_size::Refresh;
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
 
-use bucket_size::Refresh;
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
 pub use server_storage::{ServerKind, ServerStorage};
 pub use storage_metrics::StorageMetrics;
-pub use stored::Stored;
+pub use stored::{Stored, StoredRefresh};
 pub use table_size::{
     DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, TableKind, TableName,
     TableSize, UnsizedTable,
@@ -25,10 +30,10 @@ pub use table_size::{
 
 /// Result of one measuring run: bytes of a bucket or tables of a database.
 ///
-/// A large measurement is kept as a small summary, which lists and histories read, and a body, which is
-/// read only when its rows are asked for.
+/// A large measurement is stored as a small summary, which lists and histories read, and a body, which is read only
+/// when its rows are requested.
 pub trait Measurement: Send + Sync + Sized {
-    /// Kind of target that this is measured from.
+    /// Kind of the measured targets.
     const KIND: Kind;
     /// What is read without the body.
     type Summary: Clone + Send + Sync + PartialEq + std::fmt::Debug;
@@ -40,7 +45,7 @@ pub trait Measurement: Send + Sync + Sized {
     /// Returns the bytes in total, for logs and metrics.
     fn total_bytes(&self) -> u64;
 
-    /// Returns the same with what it holds itself about its run and about the next full measurement.
+    /// Returns the measurement with its own record of its run and of the next full measurement, where it keeps one.
     #[must_use]
     fn in_run(self, _run: &Run, _refresh: Option<Refresh>) -> Self {
         self
@@ -48,11 +53,12 @@ pub trait Measurement: Send + Sync + Sized {
 }
 
 /// Whether a measurement has everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Completeness {
-    /// All of it was measured.
+    /// Everything was measured.
     Complete,
-    /// Something could not be measured; the measurement lists what, and no total includes it.
+    /// Something could not be measured; the measurement lists it, and no total includes it.
     Partial,
 }
 
@@ -66,14 +72,14 @@ impl Completeness {
     }
 }
 
-/// One run's measurement of one target. Never changed after it was written.
+/// One run's measurement of one target. It never changes once it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot<M> {
-    /// What was measured.
+    /// The target.
     pub target: TargetId,
     /// Times of the run.
     pub run: Run,
-    /// What was found.
+    /// The result.
     pub measurement: M,
 }
 
@@ -82,16 +88,16 @@ pub struct Snapshot<M> {
 pub struct Run {
     /// Scheduled time of the run in whole seconds: with the target, the snapshot's key.
     pub scheduled_at: DateTime<Utc>,
-    /// When measuring began: the numbers know of nothing older, so an age from here is never understated.
+    /// When measuring started. No number is older, so an age counted from here is never understated.
     pub taken_at: DateTime<Utc>,
     /// How long measuring took.
     pub duration: Duration,
-    /// When the schedule wants the next run.
+    /// When the next run is due.
     pub next_due_at: DateTime<Utc>,
 }
 
 impl Run {
-    /// Returns whether a run is missed at `now`: a whole interval has gone by since the next one was due.
+    /// Returns whether the next run is missed at `now`: one more interval has passed since it was due.
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
         let interval = self.next_due_at - self.scheduled_at;
         let missed_at = self.next_due_at.checked_add_signed(interval);
@@ -116,7 +122,7 @@ impl Run {
     }
 }
 
-/// What is known of a target now.
+/// The latest state of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latest<S> {
     /// The target.
@@ -136,20 +142,20 @@ pub struct Good<S> {
     pub run: Run,
     /// Whether everything was measured.
     pub completeness: Completeness,
-    /// What was found.
+    /// The result.
     pub summary: S,
 }
 
-/// A run that gave no numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A failed run, which gave no numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
-    /// Scheduled time of the run.
+    /// When the run was scheduled, RFC 3339 UTC.
     pub scheduled_at: DateTime<Utc>,
-    /// When it failed.
+    /// When it failed, RFC 3339 UTC.
     pub failed_at: DateTime<Utc>,
     /// Stable word for the kind of failure, such as `access_denied`.
     pub code: String,
-    /// What was attempted and what to do about it; holds no secret and no host name.
+    /// What was attempted, why it failed and what to do about it; without secrets and host names.
     pub reason: String,
 }
 
@@ -159,7 +165,7 @@ mod tests {
     use crate::clock::{Clock, FixedClock};
 
     #[test]
-    fn a_snapshot_is_stale_when_one_whole_further_interval_is_missed() {
+    fn a_snapshot_is_stale_once_one_more_interval_has_passed() {
         let clock = FixedClock::at("2026-01-01T10:00:00Z");
         let scheduled_at = clock.now();
         let taken_at = clock::after(scheduled_at, Duration::from_secs(2));

@@ -21,12 +21,13 @@ mod item;
 pub mod memory;
 mod snapshots;
 
+pub use crate::attributes::{Attributes, Value};
 #[cfg(any(test, feature = "testing"))]
 pub use checkpoints::packed_bytes;
 pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint};
 pub use dynamodb::DynamoDbStore;
 pub use item::{
-    Attributes, Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query,
-    StoreError, TRANSACTION_LIMIT, Value, Written,
+    Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query, StoreError,
+    TRANSACTION_LIMIT, Written,
 };
 pub use snapshots::{Kept, MAX_BODY_PARTS, SnapshotReader, SnapshotWriter};

@@ -1,38 +1,54 @@
-//! What storage costs for a month and what measuring it cost, estimated with the fleet file's prices. Pure.
+//! Estimates the monthly cost of storage, and the cost of measuring it, with the fleet file's prices. No I/O.
 //!
-//! First-tier list prices only: volume discounts, minimum storage times, requests of others and transfer are in
-//! no number here. What has no price is named and in no sum.
+//! First-tier list prices only: no number includes volume discounts, minimum storage durations, other callers' requests
+//! or data transfer. Bytes without a price are named and in no sum.
+
+mod price_names;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::{BucketTarget, Price, Prices, StorageKind};
+use shared::fleet::{BucketTarget, Price, Prices};
 use shared::snapshot::BucketSize;
-use shared::snapshot::bucket_size::Definition;
+use shared::snapshot::bucket_size::{Definition, ResourceSize};
 
-/// An estimate of costs.
+/// Estimated costs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CostView {
     /// Always true: list prices of one region and day, without discounts.
     pub estimate: bool,
     /// Currency of all amounts.
     pub currency: String,
-    /// Day of the prices, `YYYY-MM-DD`.
+    /// Date the prices apply to, `YYYY-MM-DD`.
     pub prices_as_of: String,
     /// Region of the prices.
     pub prices_region: String,
-    /// What the bytes are from. `listing`: current, noncurrent and multipart, as far as they were measured.
-    /// `cloudwatch`: its figure of the whole bucket. Of other storage what is billed: `used` or `provisioned`.
-    pub basis: String,
-    /// Sum of `by_storage_class` for a month; what is in `unpriced` is not in it.
+    /// Which bytes are priced. `listing`: current, noncurrent and multipart, as far as they were measured.
+    /// `cloudwatch`: its metrics for the whole bucket. For other storage the billed bytes: `used` or `provisioned`.
+    pub basis: Basis,
+    /// Sum of `by_storage_class` for a month, without the bytes in `unpriced`.
     pub monthly_total: f64,
-    /// Bytes and their price for a month, by the name that the price has in the fleet file.
+    /// Bytes and their monthly price, by the price's name in the fleet file.
     pub by_storage_class: BTreeMap<String, ClassCost>,
-    /// Bytes by class or storage type that have no price.
+    /// Bytes without a price, by class or storage type.
     pub unpriced: BTreeMap<String, u64>,
-    /// What measuring cost.
+    /// Cost of the measurement.
     pub scan: ScanCost,
+}
+
+/// Bytes that a cost is estimated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// The listed parts of a bucket.
+    Listing,
+    /// CloudWatch's metrics for the whole bucket.
+    CloudWatch,
+    /// Bytes in use.
+    Used,
+    /// Bytes allocated, used or not.
+    Provisioned,
 }
 
 /// Cost of one storage class for a month.
@@ -47,42 +63,13 @@ pub struct ClassCost {
 /// Cost of one measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ScanCost {
-    /// LIST requests of the listing; null when there was none or nobody counted.
+    /// LIST requests of the listing; null when there was none or they were not counted.
     pub list_requests: Option<u64>,
-    /// Metrics requested of CloudWatch for its figure; null when there is none.
+    /// Metrics requested from CloudWatch; null without metrics.
     pub cloudwatch_metrics: Option<u64>,
     /// Cost of both together, once; null when neither is known.
     pub amount: Option<f64>,
 }
-
-/// Price names of CloudWatch's storage types. Overheads of the archive classes are billed at two prices: the
-/// index of an object as STANDARD, the rest as the class itself.
-const STORAGE_TYPES: [(&str, &str); 24] = [
-    ("StandardStorage", "STANDARD"),
-    ("IntelligentTieringFAStorage", "INTELLIGENT_TIERING"),
-    ("IntelligentTieringIAStorage", "INTELLIGENT_TIERING_IA"),
-    ("IntelligentTieringAIAStorage", "INTELLIGENT_TIERING_AIA"),
-    ("IntelligentTieringAAStorage", "INTELLIGENT_TIERING_AA"),
-    ("IntelligentTieringDAAStorage", "INTELLIGENT_TIERING_DAA"),
-    ("IntAAObjectOverhead", "INTELLIGENT_TIERING_AA"),
-    ("IntAAS3ObjectOverhead", "STANDARD"),
-    ("IntDAAObjectOverhead", "INTELLIGENT_TIERING_DAA"),
-    ("IntDAAS3ObjectOverhead", "STANDARD"),
-    ("StandardIAStorage", "STANDARD_IA"),
-    ("StandardIASizeOverhead", "STANDARD_IA"),
-    ("OneZoneIAStorage", "ONEZONE_IA"),
-    ("OneZoneIASizeOverhead", "ONEZONE_IA"),
-    ("ReducedRedundancyStorage", "REDUCED_REDUNDANCY"),
-    ("GlacierInstantRetrievalStorage", "GLACIER_IR"),
-    ("GlacierIRSizeOverhead", "GLACIER_IR"),
-    ("GlacierStorage", "GLACIER"),
-    ("GlacierObjectOverhead", "GLACIER"),
-    ("GlacierS3ObjectOverhead", "STANDARD"),
-    ("GlacierStagingStorage", "STANDARD"),
-    ("DeepArchiveStorage", "DEEP_ARCHIVE"),
-    ("DeepArchiveObjectOverhead", "DEEP_ARCHIVE"),
-    ("DeepArchiveS3ObjectOverhead", "STANDARD"),
-];
 
 impl CostView {
     /// Returns the estimate for a target.
@@ -109,7 +96,7 @@ impl CostView {
             currency: prices.currency.clone(),
             prices_as_of: prices.as_of.clone(),
             prices_region: prices.region.clone(),
-            basis: basis.to_owned(),
+            basis,
             monthly_total: total.units(),
             by_storage_class,
             unpriced,
@@ -121,7 +108,7 @@ impl CostView {
 impl ScanCost {
     fn of(size: &BucketSize, prices: &Prices) -> Self {
         let list_requests = size.listing.map(|listing| listing.request_count);
-        let cloudwatch_metrics = size.cloudwatch.as_ref().map(|figure| figure.metric_count);
+        let cloudwatch_metrics = size.cloudwatch.as_ref().map(|metrics| metrics.metric_count);
         let listing = list_requests.map(|count| prices.list_per_1000.of_thousands(count));
         let metrics = cloudwatch_metrics.map(|count| prices.metrics_per_1000.of_thousands(count));
         let amount = match (listing, metrics) {
@@ -140,86 +127,73 @@ impl ScanCost {
     }
 }
 
-/// Returns what the bytes are from, and the bytes by the name of their price; what has no price name keeps its own.
-fn bytes_by_name(
-    target: &BucketTarget,
-    size: &BucketSize,
-) -> (&'static str, BTreeMap<String, u64>) {
-    let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
-    let mut add = |name: &str, more: u64| {
-        let sum = bytes.entry(name.to_owned()).or_default();
-        *sum = sum.saturating_add(more);
-    };
-    let basis = if size.current.is_some() {
-        let parts = [&size.current, &size.noncurrent];
-        for (name, class) in parts
-            .into_iter()
-            .flatten()
-            .flat_map(|part| &part.by_storage_class)
-        {
-            add(name, class.total_bytes);
-        }
-        let uploads = size.multipart.iter();
-        for (name, more) in uploads.flat_map(|uploads| &uploads.by_storage_class) {
-            add(name, *more);
-        }
-        "listing"
-    } else if let Some(figure) = &size.cloudwatch {
-        for (storage_type, more) in &figure.by_storage_type {
-            let known = STORAGE_TYPES.iter().find(|(name, _)| name == storage_type);
-            add(
-                known.map_or(storage_type.as_str(), |(_, price)| price),
-                *more,
-            );
-        }
-        "cloudwatch"
-    } else {
-        let resource = size.resource.as_ref();
-        let prefix = price_prefix(target.kind);
-        let (total, definition) = match resource.and_then(|resource| resource.provisioned_bytes) {
-            // Billed whether used or not.
-            Some(provisioned) => (provisioned, Definition::Provisioned),
-            None => size.total(),
-        };
-        let mut rest = total;
-        for (class, more) in resource.iter().flat_map(|one| &one.by_storage_class) {
-            add(&price_name(prefix, class), *more);
-            rest = rest.saturating_sub(*more);
-        }
-        // What is in no class has the price of the service as a whole, where there is one.
-        if rest > 0 {
-            add(prefix, rest);
-        }
-        definition.as_str()
-    };
-    (basis, bytes)
-}
-
-/// Returns the name of the price of a service's class. What rounding up to a class's least size adds costs as much as
-/// the class.
-fn price_name(prefix: &str, class: &str) -> String {
-    let class = class.strip_suffix("SizeOverhead").unwrap_or(class);
-    format!("{prefix}_{}", class.to_ascii_uppercase())
-}
-
-/// Returns what the names of prices of a service begin with.
-fn price_prefix(kind: StorageKind) -> &'static str {
-    match kind {
-        StorageKind::S3 => "S3",
-        StorageKind::Efs => "EFS",
-        StorageKind::Ebs => "EBS",
-        StorageKind::Rds => "RDS",
-        StorageKind::Aurora => "AURORA",
-        StorageKind::DynamoDb => "DYNAMODB",
+/// Returns the priced bytes by the name of their price; bytes that have no price name keep their own.
+fn bytes_by_name(target: &BucketTarget, size: &BucketSize) -> (Basis, BTreeMap<String, u64>) {
+    if size.current.is_some() {
+        return (Basis::Listing, listed_bytes(size));
     }
+    if let Some(metrics) = &size.cloudwatch {
+        let bytes = metrics.by_storage_type.iter();
+        let named = bytes.map(|(storage_type, bytes)| {
+            (
+                price_names::of_storage_type(storage_type).to_owned(),
+                *bytes,
+            )
+        });
+        return (Basis::CloudWatch, sums(named));
+    }
+    let resource = size.resource.as_ref();
+    // Provisioned bytes are billed whether used or not.
+    let (total, basis) = match resource.and_then(|resource| resource.provisioned_bytes) {
+        Some(provisioned) => (provisioned, Basis::Provisioned),
+        None => match size.total() {
+            (total, Definition::Used) => (total, Basis::Used),
+            (total, _) => (total, Basis::Provisioned),
+        },
+    };
+    (basis, resource_bytes(target, resource, total))
+}
+
+fn listed_bytes(size: &BucketSize) -> BTreeMap<String, u64> {
+    let parts = [&size.current, &size.noncurrent].into_iter().flatten();
+    let objects = parts.flat_map(|part| &part.by_storage_class);
+    let objects = objects.map(|(name, class)| (name.clone(), class.total_bytes));
+    let uploads = size.multipart.iter();
+    let uploads = uploads.flat_map(|uploads| &uploads.by_storage_class);
+    let uploads = uploads.map(|(name, bytes)| (name.clone(), *bytes));
+    sums(objects.chain(uploads))
+}
+
+/// Bytes in no class are priced as the service as a whole, where it has such a price.
+fn resource_bytes(
+    target: &BucketTarget,
+    resource: Option<&ResourceSize>,
+    total: u64,
+) -> BTreeMap<String, u64> {
+    let prefix = price_names::prefix(target.kind);
+    let classes = resource.iter().flat_map(|one| &one.by_storage_class);
+    let in_classes = classes.clone().map(|(_, bytes)| *bytes);
+    let rest = total.saturating_sub(in_classes.fold(0, u64::saturating_add));
+    let named = classes.map(|(class, bytes)| (price_names::of_class(prefix, class), *bytes));
+    sums(named.chain((rest > 0).then(|| (prefix.to_owned(), rest))))
+}
+
+fn sums(named: impl Iterator<Item = (String, u64)>) -> BTreeMap<String, u64> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, bytes) in named {
+        let sum = sums.entry(name).or_default();
+        *sum = sum.saturating_add(bytes);
+    }
+    sums
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use shared::fleet::StorageKind;
     use shared::snapshot::bucket_size::{ListingRun, Method, ResourceSize, Uploads};
 
-    use super::super::reconciliation::tests::{figure, listed};
+    use super::super::reconciliation::tests::{listed, metrics};
     use super::*;
 
     const GIB: u64 = 1 << 30;
@@ -230,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn all_measured_parts_are_priced_by_class_and_an_unknown_class_is_named_and_in_no_sum() {
+    fn measured_parts_are_priced_by_class_and_an_unknown_class_is_named_and_in_no_sum() {
         let mut size = listed(GIB);
         size.add("SNOW", 7);
         size.multipart = Some(Uploads {
@@ -244,12 +218,12 @@ mod tests {
         assert_eq!(cost.by_storage_class["STANDARD"].total_bytes, 3 * GIB);
         assert!((cost.monthly_total - 0.069).abs() < 1e-9, "{cost:?}");
         assert_eq!(cost.unpriced, BTreeMap::from([("SNOW".to_owned(), 7)]));
-        assert_eq!((cost.estimate, cost.basis.as_str()), (true, "listing"));
+        assert_eq!((cost.estimate, cost.basis), (true, Basis::Listing));
     }
 
     #[test]
-    fn a_figure_of_cloudwatch_is_priced_by_storage_type() {
-        let mut of_glacier = figure(GIB);
+    fn metrics_are_priced_by_storage_type() {
+        let mut of_glacier = metrics(GIB);
         of_glacier.by_storage_type = BTreeMap::from([
             ("GlacierStorage".to_owned(), GIB),
             ("GlacierS3ObjectOverhead".to_owned(), GIB),
@@ -258,7 +232,7 @@ mod tests {
 
         let cost = cost(&BucketSize::of_cloudwatch(of_glacier));
 
-        assert_eq!(cost.basis, "cloudwatch");
+        assert_eq!(cost.basis, Basis::CloudWatch);
         assert!((cost.monthly_total - 0.0266).abs() < 1e-9, "{cost:?}");
         assert_eq!(
             cost.unpriced,
@@ -267,17 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn every_price_that_a_storage_type_names_is_shipped() {
-        for (storage_type, name) in STORAGE_TYPES {
-            assert!(
-                Prices::default().per_gib_month.contains_key(name),
-                "{storage_type}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_scan_costs_its_requests_and_is_null_when_nobody_counted_them() {
+    fn a_scan_costs_its_requests_and_is_null_when_they_were_not_counted() {
         let mut size = listed(1);
         assert_eq!(cost(&size).scan.amount, None);
 
@@ -287,7 +251,7 @@ mod tests {
             finished_at: DateTime::UNIX_EPOCH,
             request_count: 100_000,
         });
-        size.cloudwatch = Some(figure(1));
+        size.cloudwatch = Some(metrics(1));
 
         let scan = cost(&size).scan;
         assert_eq!(
@@ -319,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn other_storage_is_priced_under_its_services_name() {
+    fn other_storage_is_priced_by_the_name_of_its_service() {
         let classes = [
             ("Standard", GIB),
             ("IA", 2 * GIB),
@@ -328,14 +292,14 @@ mod tests {
         ];
         let cost = cost_of(StorageKind::Efs, (Some(5 * GIB), None), &classes);
 
-        assert_eq!(cost.basis, "used");
+        assert_eq!(cost.basis, Basis::Used);
         assert!((cost.monthly_total - 0.356).abs() < 1e-9, "{cost:?}");
         assert_eq!(cost.by_storage_class["EFS_IA"].total_bytes, 3 * GIB);
         assert!(cost.unpriced.is_empty());
     }
 
     #[test]
-    fn what_is_provisioned_is_billed_and_not_what_is_used_of_it() {
+    fn provisioned_bytes_are_billed_instead_of_used_ones() {
         let volume = cost_of(
             StorageKind::Ebs,
             (None, Some(100 * GIB)),
@@ -344,19 +308,19 @@ mod tests {
         let instance = cost_of(StorageKind::Rds, (Some(GIB), Some(20 * GIB)), &[]);
         let cluster = cost_of(StorageKind::Aurora, (Some(GIB), None), &[]);
 
-        assert_eq!(volume.basis, "provisioned");
+        assert_eq!(volume.basis, Basis::Provisioned);
         assert!((volume.monthly_total - 8.0).abs() < 1e-9, "{volume:?}");
-        assert_eq!(instance.basis, "provisioned");
+        assert_eq!(instance.basis, Basis::Provisioned);
         assert_eq!(
             instance.unpriced,
             BTreeMap::from([("RDS".to_owned(), 20 * GIB)])
         );
-        assert_eq!(cluster.basis, "used");
+        assert_eq!(cluster.basis, Basis::Used);
         assert!((cluster.monthly_total - 0.1).abs() < 1e-9, "{cluster:?}");
     }
 
     #[test]
-    fn what_the_classes_do_not_add_up_to_is_named_and_in_no_sum() {
+    fn bytes_in_no_class_are_named_and_in_no_sum() {
         let cost = cost_of(
             StorageKind::Efs,
             (Some(3 * GIB), None),
@@ -365,26 +329,5 @@ mod tests {
 
         assert!((cost.monthly_total - 0.3).abs() < 1e-9, "{cost:?}");
         assert_eq!(cost.unpriced, BTreeMap::from([("EFS".to_owned(), 2 * GIB)]));
-    }
-
-    #[test]
-    fn volume_types_and_table_classes_have_prices() {
-        for name in [
-            "EBS_GP2",
-            "EBS_GP3",
-            "EBS_IO1",
-            "EBS_IO2",
-            "EBS_ST1",
-            "EBS_SC1",
-            "EBS_STANDARD",
-            "DYNAMODB_STANDARD",
-            "DYNAMODB_STANDARD_INFREQUENT_ACCESS",
-            "EFS_STANDARD",
-            "EFS_IA",
-            "EFS_ARCHIVE",
-            "AURORA",
-        ] {
-            assert!(Prices::default().per_gib_month.contains_key(name), "{name}");
-        }
     }
 }

@@ -9,28 +9,28 @@ use shared::snapshot::{Quality, TableSize};
 /// Sums of one Mendix module's tables; a partitioned table counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModuleView {
-    /// Module name; null for tables that belong to no module that is known.
+    /// Module name; null for tables without a known module.
     pub module: Option<String>,
-    /// Whether these are tables of the Mendix runtime itself.
+    /// Whether the tables belong to the Mendix runtime itself.
     pub is_system: bool,
     /// Number of tables.
     pub table_count: u64,
     /// Number of them whose bytes are an estimate.
     pub estimated_table_count: u64,
-    /// Bytes of their rows; null when a table's cannot be told apart.
+    /// Bytes of their rows; null when they are unknown for one of the tables.
     pub heap_bytes: Option<u64>,
-    /// Bytes of their out-of-line values; null when a table's cannot be told apart.
+    /// Bytes of their out-of-line values; null when they are unknown for one of the tables.
     pub toast_bytes: Option<u64>,
-    /// Bytes of their indexes; null when a table's cannot be told apart.
+    /// Bytes of their indexes; null when they are unknown for one of the tables.
     pub index_bytes: Option<u64>,
     /// All their bytes on disk.
     pub total_bytes: u64,
-    /// Their rows by the last analyses; null when one of them was never analysed.
+    /// Their rows by the last analyses; null when one of the tables was never analyzed.
     pub row_estimate: Option<u64>,
 }
 
 impl ModuleView {
-    /// Returns the sums of `tables`, largest first, equals by name. Partitions must not be among them.
+    /// Returns the sums of `tables`, largest first, equals by name. `tables` must not include partitions.
     pub(super) fn of_tables<'t>(tables: impl Iterator<Item = &'t TableSize>) -> Vec<Self> {
         let mut modules: BTreeMap<_, Self> = BTreeMap::new();
         for table in tables {
@@ -39,7 +39,7 @@ impl ModuleView {
             sums.add(table);
         }
         let mut modules: Vec<_> = modules.into_values().collect();
-        // A stable sort: equals stay in the order of their names.
+        // A stable sort keeps equals in the order of their names.
         modules.sort_by_key(|module| std::cmp::Reverse(module.total_bytes));
         modules
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_are_by_module_and_an_unknown_part_makes_its_sum_unknown() {
+    fn an_unknown_part_makes_its_modules_sum_unknown() {
         let table = |module: Option<&str>, bytes, rows| TableSize {
             module: module.map(str::to_owned),
             heap_bytes: Some(bytes),
@@ -96,7 +96,7 @@ mod tests {
 
         let modules = ModuleView::of_tables(tables.iter());
 
-        let told: Vec<_> = modules
+        let sums: Vec<_> = modules
             .iter()
             .map(|sums| {
                 (
@@ -109,7 +109,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            sums,
             [
                 (Some("Admin"), false, 1, 40, Some(4)),
                 (Some("Sales"), false, 2, 30, None),

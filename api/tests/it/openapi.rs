@@ -41,7 +41,7 @@ async fn every_route_is_documented_with_its_scope_and_its_fields() {
     let properties = item["properties"].as_object().unwrap();
     assert_eq!(
         properties["total_bytes"]["description"],
-        "The size, in bytes: what it adds up is in `definition`."
+        "The size, in bytes: `definition` states what it adds up."
     );
     assert!(properties.contains_key("last_failure"));
 }

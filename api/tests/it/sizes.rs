@@ -1,4 +1,4 @@
-//! `/bucket_size` and `/table_size`: what they answer from snapshots, and HTTP around it.
+//! Answers of `/bucket_size` and `/table_size` from snapshots, and HTTP around them.
 
 mod buckets;
 mod http;

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::clock;
 use shared::fleet::TargetId;
-use shared::snapshot::bucket_size::{Refresh, RefreshReason};
+use shared::snapshot::StoredRefresh;
+use shared::snapshot::bucket_size::Refresh;
 
 /// A job of a collector: measure one target.
 ///
@@ -38,19 +39,13 @@ pub enum MessageError {
     NoBody,
     /// The body is not the JSON of a [`Job`].
     #[error(
-        "the message is not JSON with a target and an RFC 3339 scheduled_at, see line {line} column {column}"
+        "the message is not JSON with a target, an RFC 3339 scheduled_at and a known refresh, see line {line} column {column}"
     )]
     Malformed {
         /// Line of the body, from 1.
         line: usize,
         /// Column in that line, from 1; 0 at its end.
         column: usize,
-    },
-    /// A field has a word that this version of the program does not know.
-    #[error("the message's {field} is not known to this version of the program")]
-    UnknownWord {
-        /// Field of the message.
-        field: &'static str,
     },
     /// The target is empty or longer than any target's id.
     #[error(
@@ -68,39 +63,7 @@ struct WireJob<T> {
     target: T,
     scheduled_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    refresh: Option<WireRefresh>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireRefresh {
-    interval_seconds: u64,
-    reason: String,
-    next_full_at: DateTime<Utc>,
-}
-
-impl WireRefresh {
-    fn of(refresh: Refresh) -> Self {
-        Self {
-            interval_seconds: refresh.interval_seconds,
-            reason: refresh.reason.as_str().to_owned(),
-            next_full_at: refresh.next_full_at,
-        }
-    }
-
-    fn into_refresh(self) -> Result<Refresh, MessageError> {
-        let reasons = RefreshReason::ALL.into_iter();
-        let reason = reasons
-            .into_iter()
-            .find(|reason| reason.as_str() == self.reason)
-            .ok_or(MessageError::UnknownWord {
-                field: "refresh reason",
-            })?;
-        Ok(Refresh {
-            interval_seconds: self.interval_seconds,
-            reason,
-            next_full_at: self.next_full_at,
-        })
-    }
+    refresh: Option<StoredRefresh>,
 }
 
 impl Job {
@@ -122,7 +85,7 @@ impl Job {
         serde_json::to_string(&WireJob {
             target: self.target.as_str(),
             scheduled_at: self.scheduled_at,
-            refresh: self.refresh.map(WireRefresh::of),
+            refresh: self.refresh.map(StoredRefresh),
         })
     }
 
@@ -146,13 +109,15 @@ impl Job {
         Ok(Self {
             target: TargetId::from_text(&wire.target),
             scheduled_at: clock::whole_second(wire.scheduled_at),
-            refresh: wire.refresh.map(WireRefresh::into_refresh).transpose()?,
+            refresh: wire.refresh.map(|stored| stored.0),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::snapshot::bucket_size::RefreshReason;
+
     use super::*;
 
     /// Returns the examples in the documentation of [`Job`].
@@ -183,7 +148,7 @@ mod tests {
 
         let error = Job::from_body(Some(&body)).unwrap_err();
 
-        assert!(matches!(error, MessageError::UnknownWord { .. }));
+        assert!(matches!(error, MessageError::Malformed { .. }));
         assert!(!error.to_string().contains("NEVERLEAK"));
     }
 

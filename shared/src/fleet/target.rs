@@ -3,6 +3,8 @@
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::server::{self, DatabaseServer};
 use super::storage_kind::StorageKind;
@@ -103,7 +105,8 @@ pub struct DatabaseTarget {
 }
 
 /// A database engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// PostgreSQL, also on RDS and Aurora.
     Postgres,

@@ -1,182 +1,62 @@
 //! Size of a bucket or of a part of it, and of other storage in the same shape. No I/O, no prices.
 //!
-//! Each part of it was measured or is `None`: what was not measured is never a zero. The parts add up to what is
-//! billed; CloudWatch says the same sum by itself, a day or two late, and never replaces a listing.
+//! Each part was measured or is `None`: an unmeasured part is never zero. The parts add up to what is billed. CloudWatch
+//! publishes the same sum, a day or two late, which never replaces a listing.
 
+mod join;
+mod parts;
 mod refresh;
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Completeness, Measurement, Run, StorageMetrics};
 use crate::fleet::Kind;
 
+pub use parts::{ClassSize, ListingRun, Objects, Part, ResourceSize, Unmeasured, Uploads};
 pub use refresh::{LONGEST_INTERVAL, Refresh, RefreshReason};
 
-/// What is known of a storage target.
+/// Size of a storage target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketSize {
     /// Where [`BucketSize::total_bytes`] comes from.
     pub method: Method,
-    /// Current objects: what a listing sees.
+    /// Current objects: what a listing returns.
     pub current: Option<Objects>,
-    /// Versions that are no longer current; each is billed like an object.
+    /// Versions that are no longer current. Each is billed like an object.
     pub noncurrent: Option<Objects>,
     /// Delete markers. They have a key and no bytes.
     pub delete_markers: Option<u64>,
-    /// Uploads that were begun and neither completed nor aborted.
+    /// Uploads that were started and neither completed nor aborted.
     pub multipart: Option<Uploads>,
-    /// What CloudWatch says of the whole bucket.
+    /// CloudWatch's metrics for the whole bucket.
     pub cloudwatch: Option<StorageMetrics>,
-    /// What the service itself says of storage that is no bucket.
+    /// Size of storage other than S3, as its service or CloudWatch reports it.
     pub resource: Option<ResourceSize>,
-    /// What was to be measured and could not be, in the order of trying.
+    /// Parts that could not be measured, in the order of the attempts.
     pub unmeasured: Vec<Unmeasured>,
-    /// The listing that the parts come from; `None` for snapshots from before it was kept.
+    /// The listing that the parts come from; `None` in old snapshots.
     pub listing: Option<ListingRun>,
-    /// When it is measured again, and why then; `None` for snapshots from before it was kept.
+    /// When the target is measured next, and why then; `None` in old snapshots.
     pub refresh: Option<Refresh>,
 }
 
-/// Objects or versions of objects.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Objects {
-    /// Sum of their sizes in bytes.
-    pub total_bytes: u64,
-    /// Their number; keys that end in `/` are objects too.
-    pub object_count: u64,
-    /// The same two by S3 storage class; classes without objects are left out.
-    pub by_storage_class: BTreeMap<String, ClassSize>,
-}
-
-/// Objects of one storage class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ClassSize {
-    /// Sum of the objects' sizes in bytes.
-    pub total_bytes: u64,
-    /// Number of objects.
-    pub object_count: u64,
-}
-
-/// Incomplete multipart uploads.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Uploads {
-    /// Number of uploads, those without a part included.
-    pub upload_count: u64,
-    /// Number of their parts.
-    pub part_count: u64,
-    /// Sum of the parts' sizes in bytes.
-    pub total_bytes: u64,
-    /// Bytes of the parts by the storage class of their upload; classes without bytes are left out.
-    pub by_storage_class: BTreeMap<String, u64>,
-    /// When the oldest of them was begun; `None` without uploads.
-    pub oldest_initiated_at: Option<DateTime<Utc>>,
-}
-
-/// Storage that is no bucket, as its service or CloudWatch shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceSize {
-    /// Bytes in use; `None` where the service does not say.
-    pub used_bytes: Option<u64>,
-    /// Bytes that are allocated and billed whether used or not; `None` where the service has no such number.
-    pub provisioned_bytes: Option<u64>,
-    /// Number of items; `None` where the service does not count.
-    pub item_count: Option<u64>,
-    /// Bytes by the service's own storage class or volume type.
-    pub by_storage_class: BTreeMap<String, u64>,
-    /// The time that the numbers are of; `None` where the service does not say.
-    pub as_of: Option<DateTime<Utc>>,
-}
-
-/// A part that was to be measured and could not be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmeasured {
-    /// Which part it is.
-    pub part: Part,
-    /// Stable word for the kind of failure.
-    pub code: String,
-    /// What was attempted and what to do about it.
-    pub reason: String,
-}
-
-/// A part of what is billed, or the second opinion on its sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// Current objects.
-    Current,
-    /// Versions that are no longer current.
-    Noncurrent,
-    /// Delete markers.
-    DeleteMarkers,
-    /// Incomplete uploads.
-    Multipart,
-    /// The figure of CloudWatch.
-    CloudWatch,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Current,
-        Self::Noncurrent,
-        Self::DeleteMarkers,
-        Self::Multipart,
-        Self::CloudWatch,
-    ];
-
-    /// Returns the word for it in the fleet file, in answers and in stored items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Noncurrent => "noncurrent",
-            Self::DeleteMarkers => "delete_markers",
-            Self::Multipart => "multipart",
-            Self::CloudWatch => "cloudwatch",
-        }
-    }
-}
-
-/// When a listing ran and what it took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListingRun {
-    /// Scheduled time of the run.
-    pub scheduled_at: DateTime<Utc>,
-    /// When it began: the numbers know of nothing older.
-    pub taken_at: DateTime<Utc>,
-    /// When its last page had arrived.
-    pub finished_at: DateTime<Utc>,
-    /// `List…` requests that were answered, of objects, versions, uploads and parts together.
-    pub request_count: u64,
-}
-
 /// Where the total comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Every object was listed and its size added.
     Listing,
     /// CloudWatch's metrics were read.
     CloudWatch,
-    /// The service was asked for its own number.
+    /// The service reported its own number.
     Service,
 }
 
-impl Method {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Listing, Self::CloudWatch, Self::Service];
-
-    /// Returns the word for it in answers and stored items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Listing => "listing",
-            Self::CloudWatch => "cloudwatch",
-            Self::Service => "service",
-        }
-    }
-}
-
 /// What [`BucketSize::total_bytes`] adds up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Definition {
     /// Current objects, and nothing else.
     CurrentObjects,
@@ -188,41 +68,8 @@ pub enum Definition {
     Provisioned,
 }
 
-impl Definition {
-    /// Returns the word for it in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CurrentObjects => "current_objects",
-            Self::WholeBucket => "whole_bucket",
-            Self::Used => "used",
-            Self::Provisioned => "provisioned",
-        }
-    }
-}
-
-impl Objects {
-    /// Adds one object.
-    pub fn add(&mut self, storage_class: &str, bytes: u64) {
-        self.total_bytes += bytes;
-        self.object_count += 1;
-        if !self.by_storage_class.contains_key(storage_class) {
-            self.by_storage_class
-                .insert(storage_class.to_owned(), ClassSize::default());
-        }
-        if let Some(class) = self.by_storage_class.get_mut(storage_class) {
-            class.total_bytes += bytes;
-            class.object_count += 1;
-        }
-    }
-
-    /// Returns whether `bytes` more are too many for a 64-bit sum.
-    pub fn would_overflow(&self, bytes: u64) -> bool {
-        self.total_bytes.checked_add(bytes).is_none()
-    }
-}
-
 impl BucketSize {
-    /// Returns a size of which nothing was measured but `method`'s own total, which the caller fills in.
+    /// Returns a size without any part; the caller fills in what `method` measured.
     fn nothing(method: Method) -> Self {
         Self {
             method,
@@ -238,7 +85,7 @@ impl BucketSize {
         }
     }
 
-    /// Returns the size of a target without objects, which `method` found.
+    /// Returns the size of a target without objects.
     pub fn empty(method: Method) -> Self {
         Self {
             current: Some(Objects::default()),
@@ -260,15 +107,15 @@ impl BucketSize {
         }
     }
 
-    /// Returns the size of a bucket that only CloudWatch was asked about.
-    pub fn of_cloudwatch(figure: StorageMetrics) -> Self {
+    /// Returns the size of a bucket that is known from CloudWatch only.
+    pub fn of_cloudwatch(metrics: StorageMetrics) -> Self {
         Self {
-            cloudwatch: Some(figure),
+            cloudwatch: Some(metrics),
             ..Self::nothing(Method::CloudWatch)
         }
     }
 
-    /// Returns the size of storage that is no bucket.
+    /// Returns the size of storage other than S3.
     pub fn of_resource(method: Method, resource: ResourceSize) -> Self {
         Self {
             resource: Some(resource),
@@ -276,16 +123,16 @@ impl BucketSize {
         }
     }
 
-    /// Returns what is called the size, and what it adds up.
+    /// Returns the size's one total, and what it adds up.
     ///
-    /// Current objects where they were listed, else what CloudWatch says of the whole bucket, else the bytes in
-    /// use, else those allocated.
+    /// Current objects where they were listed, else CloudWatch's total of the whole bucket, else the bytes in use, else
+    /// the allocated bytes.
     pub fn total(&self) -> (u64, Definition) {
         if let Some(current) = &self.current {
             return (current.total_bytes, Definition::CurrentObjects);
         }
-        if let Some(figure) = &self.cloudwatch {
-            return (figure.total_bytes, Definition::WholeBucket);
+        if let Some(metrics) = &self.cloudwatch {
+            return (metrics.total_bytes, Definition::WholeBucket);
         }
         let resource = self.resource.as_ref();
         let used = resource.and_then(|resource| resource.used_bytes);
@@ -309,11 +156,11 @@ impl BucketSize {
         listing.map_or(run.scheduled_at, |listing| listing.scheduled_at)
     }
 
-    /// Returns the number of what is in the total; `None` where nobody counted.
+    /// Returns the number of objects or items in the total; `None` where they were not counted.
     pub fn object_count(&self) -> Option<u64> {
         match (&self.current, &self.cloudwatch, &self.resource) {
             (Some(current), _, _) => Some(current.object_count),
-            (None, Some(figure), _) => figure.object_count,
+            (None, Some(metrics), _) => metrics.object_count,
             (None, None, resource) => resource.as_ref()?.item_count,
         }
     }
@@ -327,7 +174,7 @@ impl Measurement for BucketSize {
         self.clone()
     }
 
-    /// A part that was refused makes it partial. The figure of CloudWatch is a second opinion, and no part.
+    /// An unmeasured part makes it partial. CloudWatch's metrics are a second opinion, not a part.
     fn completeness(&self) -> Completeness {
         let is_part = |unmeasured: &Unmeasured| unmeasured.part != Part::CloudWatch;
         if self.unmeasured.iter().any(is_part) {
@@ -355,9 +202,11 @@ impl Measurement for BucketSize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    fn figure(total_bytes: u64) -> StorageMetrics {
+    fn metrics(total_bytes: u64) -> StorageMetrics {
         StorageMetrics {
             as_of: DateTime::UNIX_EPOCH,
             total_bytes,
@@ -370,28 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn the_classes_add_up_to_the_total() {
-        let mut size = Objects::default();
-
-        size.add("STANDARD", 5);
-        size.add("GLACIER", 7);
-        size.add("STANDARD", 0);
-
-        assert_eq!((size.total_bytes, size.object_count), (12, 3));
-        let class = |total_bytes, object_count| ClassSize {
-            total_bytes,
-            object_count,
-        };
-        assert_eq!(size.by_storage_class["STANDARD"], class(5, 2));
-        assert_eq!(size.by_storage_class["GLACIER"], class(7, 1));
-    }
-
-    #[test]
-    fn the_total_says_what_it_adds_up_and_a_listing_goes_first() {
+    fn a_listing_takes_precedence_in_the_total() {
         let mut current = Objects::default();
         current.add("STANDARD", 5);
         let mut listed = BucketSize::of_listing(current);
-        listed.cloudwatch = Some(figure(9));
+        listed.cloudwatch = Some(metrics(9));
         let used = ResourceSize {
             used_bytes: Some(1),
             provisioned_bytes: Some(2),
@@ -407,7 +239,7 @@ mod tests {
         for (size, total, count) in [
             (listed, (5, Definition::CurrentObjects), Some(1)),
             (
-                BucketSize::of_cloudwatch(figure(9)),
+                BucketSize::of_cloudwatch(metrics(9)),
                 (9, Definition::WholeBucket),
                 Some(3),
             ),
@@ -427,8 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_was_refused_makes_it_partial_and_a_missing_second_opinion_does_not() {
-        let refused = |part| Unmeasured {
+    fn an_unmeasured_part_makes_the_size_partial_and_missing_metrics_do_not() {
+        let unmeasured = |part| Unmeasured {
             part,
             code: "access_denied".to_owned(),
             reason: String::new(),
@@ -436,9 +268,9 @@ mod tests {
         let mut size = BucketSize::of_listing(Objects::default());
         assert_eq!(size.completeness(), Completeness::Complete);
 
-        size.unmeasured.push(refused(Part::CloudWatch));
+        size.unmeasured.push(unmeasured(Part::CloudWatch));
         assert_eq!(size.completeness(), Completeness::Complete);
-        size.unmeasured.push(refused(Part::Multipart));
+        size.unmeasured.push(unmeasured(Part::Multipart));
         assert_eq!(size.completeness(), Completeness::Partial);
     }
 }

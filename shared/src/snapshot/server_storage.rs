@@ -1,54 +1,46 @@
-//! Storage of the server that a database is on, beside the sizes of its tables. Domain types only.
+//! Storage of the server that hosts a database, next to the sizes of its tables. Domain types only.
 //!
-//! It is all of an RDS instance's disk or of an Aurora cluster's volume: every database there, logs and what the engine
-//! keeps for itself. Where it comes from is the collector's.
+//! It is the whole disk of an RDS instance or the whole volume of an Aurora cluster: every database there, logs, and
+//! what the engine stores for itself.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// Storage of an instance of RDS, or of an Aurora cluster's volume.
+/// Storage of an RDS instance or of an Aurora cluster's volume.
 ///
-/// What is not known is `None`, never zero, and `reason` says why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An unknown value is `None`, never zero, and `reason` has the cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ServerStorage {
-    /// Which kind of server was asked about; `None` where it is not known which server it is.
+    /// `instance` of RDS or Aurora `cluster`; null when the server is unknown.
     pub kind: Option<ServerKind>,
-    /// Bytes that are allocated to an instance, by the fleet file. Always `None` of a cluster: its volume grows by
-    /// itself.
+    /// Bytes allocated to an instance, by the fleet file; null when it does not state them, and for a cluster, whose
+    /// volume grows by itself.
     pub allocated_bytes: Option<u64>,
-    /// Bytes of them that are free. Always `None` of a cluster.
+    /// Free bytes of them, by CloudWatch; null when unknown, and for a cluster.
     pub free_bytes: Option<u64>,
-    /// Bytes in use: of an instance what is allocated and not free, of a cluster its volume.
+    /// Bytes in use: what an instance has allocated and not free, as accurate as `allocated_bytes`, or the cluster's
+    /// volume; null when unknown.
     pub used_bytes: Option<u64>,
-    /// Begin of the minute that CloudWatch's figure is of; `None` without a figure.
+    /// Start of the minute that CloudWatch's value belongs to, RFC 3339 UTC; null without a value.
     pub as_of: Option<DateTime<Utc>>,
-    /// Stable word for why something is not known; `None` when everything is. The words are in the collector's README.
+    /// Why something is unknown, such as `server_unknown`, `allocated_unknown`, `allocated_outdated`, `no_metrics`,
+    /// `access_denied` or `timeout`; null when nothing is.
     pub reason: Option<String>,
 }
 
 /// Kinds of servers that have storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ServerKind {
-    /// An instance of RDS with storage of its own.
+    /// An RDS instance with its own storage.
     Instance,
     /// An Aurora cluster.
     Cluster,
 }
 
-impl ServerKind {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Instance, Self::Cluster];
-
-    /// Returns the word for it in answers and stored items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Instance => "instance",
-            Self::Cluster => "cluster",
-        }
-    }
-}
-
 impl ServerStorage {
-    /// Returns storage of which nothing is known, for the `reason` given.
+    /// Returns storage about which nothing is known, for the `reason` given.
     pub fn unknown(reason: &str) -> Self {
         Self {
             kind: None,
@@ -60,7 +52,7 @@ impl ServerStorage {
         }
     }
 
-    /// Returns storage that nobody asked for, as in snapshots from before it was.
+    /// Returns storage that was not requested, as in snapshots older than the field.
     pub fn not_asked() -> Self {
         Self::unknown("not_asked")
     }

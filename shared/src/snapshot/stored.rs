@@ -1,12 +1,18 @@
-//! The stored form of snapshots, versioned. The only serde of stored items.
+//! The stored form of snapshots, versioned.
 //!
-//! All past versions are read for ever, only the newest is written. A version is never changed once it is
-//! released: golden files in `tests/it/golden` hold each to that.
+//! All past versions are read forever, only the newest is written. A released version never changes: golden files in
+//! `tests/it/golden` hold each to that.
+//!
+//! A stored form lists its fields apart from the domain type, so that answers change without changing what is stored.
+//! Serde copies between the two (`remote`): a field that a form lacks does not compile. Words of enumerations are
+//! spelled once, in the domain.
 
 mod bucket;
 mod server_storage;
 mod storage_metrics;
 mod tables;
+
+pub use bucket::StoredRefresh;
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -19,16 +25,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Completeness, Failure, Good, Latest, Measurement, Run};
+use crate::attributes::{self, Attributes, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
-use crate::store::{Attributes, Value};
 
 /// Most bytes of a body once unpacked: 1,000,000 tables at about 300 bytes, and a stop for damaged items.
 const BODY_LIMIT_BYTES: u64 = 320 << 20;
 
 /// A measurement that has a stored form.
 pub trait Stored: Measurement {
-    /// The version of its form that is written; each kind has its own. All versions before it are read.
+    /// The version of its form that is written; each kind counts its own. All earlier versions are read.
     #[doc(hidden)]
     const VERSION: u64;
     /// Serde form of the summary.
@@ -38,15 +44,29 @@ pub trait Stored: Measurement {
     /// Returns the serde form of `summary`.
     #[doc(hidden)]
     fn store_summary(summary: &Self::Summary) -> Self::StoredSummary;
-    /// Returns the summary of its serde form.
+    /// Returns the summary from its serde form.
     #[doc(hidden)]
     fn read_summary(stored: Self::StoredSummary) -> Result<Self::Summary, String>;
     /// Returns what the summary lacks as JSON; `None` when it lacks nothing.
     #[doc(hidden)]
-    fn store_body(&self) -> Result<Option<Vec<u8>>, String>;
-    /// Returns the measurement of its summary and body.
+    fn store_body(&self) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+    /// Returns the measurement with this summary and body.
     #[doc(hidden)]
     fn read_body(summary: Self::Summary, body: Option<&[u8]>) -> Result<Self, String>;
+}
+
+/// Returns the measurement that is all `summary`.
+fn without_body<M>(summary: M, body: Option<&[u8]>) -> Result<M, String> {
+    match body {
+        None => Ok(summary),
+        Some(_) => Err("it has a body where none belongs".to_owned()),
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,14 +75,7 @@ struct StoredRun {
     taken_at: DateTime<Utc>,
     duration_ms: u64,
     next_due_at: DateTime<Utc>,
-    completeness: StoredCompleteness,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StoredCompleteness {
-    Complete,
-    Partial,
+    completeness: Completeness,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,14 +111,18 @@ struct StoredGood<S> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredFailure {
+struct StoredFailure(#[serde(with = "FailureFields")] Failure);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Failure")]
+struct FailureFields {
     scheduled_at: DateTime<Utc>,
     failed_at: DateTime<Utc>,
     code: String,
     reason: String,
 }
 
-/// A snapshot's header as it lies in the store: everything but the body.
+/// A snapshot without its body.
 pub(crate) struct Header<S> {
     pub(crate) run: Run,
     pub(crate) completeness: Completeness,
@@ -113,7 +130,8 @@ pub(crate) struct Header<S> {
     pub(crate) parts: Option<Parts>,
 }
 
-/// Where a body is that did not fit into the snapshot's own item.
+/// Location of a body that did not fit into the snapshot's own item.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) count: u64,
     pub(crate) digest: String,
@@ -121,15 +139,14 @@ pub(crate) struct Parts {
 
 pub(crate) fn header_attributes<M: Stored>(
     target: &TargetId,
-    (run, completeness): (&Run, Completeness),
-    summary: &M::Summary,
-    parts: Option<&Parts>,
+    header: &Header<M::Summary>,
 ) -> Result<Attributes, String> {
-    attributes(&StoredSnapshot {
+    let parts = header.parts.as_ref();
+    attributes::encode(&StoredSnapshot {
         stored_version: M::VERSION,
         target: target.to_string(),
-        run: store_run(run, completeness),
-        summary: M::store_summary(summary),
+        run: store_run(&header.run, header.completeness),
+        summary: M::store_summary(&header.summary),
         body_parts: parts.map(|parts| parts.count),
         body_digest: parts.map(|parts| parts.digest.clone()),
     })
@@ -156,19 +173,14 @@ pub(crate) fn read_header<M: Stored>(
 pub(crate) fn latest_attributes<M: Stored>(
     latest: &Latest<M::Summary>,
 ) -> Result<Attributes, String> {
-    attributes(&StoredLatest {
+    attributes::encode(&StoredLatest {
         stored_version: M::VERSION,
         target: latest.target.to_string(),
         good: latest.good.as_ref().map(|good| StoredGood {
             run: store_run(&good.run, good.completeness),
             summary: M::store_summary(&good.summary),
         }),
-        last_failure: latest.last_failure.as_ref().map(|failure| StoredFailure {
-            scheduled_at: failure.scheduled_at,
-            failed_at: failure.failed_at,
-            code: failure.code.clone(),
-            reason: failure.reason.clone(),
-        }),
+        last_failure: latest.last_failure.clone().map(StoredFailure),
     })
 }
 
@@ -189,12 +201,7 @@ pub(crate) fn read_latest<M: Stored>(
         target: TargetId::from_text(&stored.target),
         version,
         good: good.transpose()?,
-        last_failure: stored.last_failure.map(|failure| Failure {
-            scheduled_at: failure.scheduled_at,
-            failed_at: failure.failed_at,
-            code: failure.code,
-            reason: failure.reason,
-        }),
+        last_failure: stored.last_failure.map(|StoredFailure(failure)| failure),
     })
 }
 
@@ -226,10 +233,7 @@ fn store_run(run: &Run, completeness: Completeness) -> StoredRun {
         taken_at: run.taken_at,
         duration_ms: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
         next_due_at: run.next_due_at,
-        completeness: match completeness {
-            Completeness::Complete => StoredCompleteness::Complete,
-            Completeness::Partial => StoredCompleteness::Partial,
-        },
+        completeness,
     }
 }
 
@@ -240,19 +244,7 @@ fn read_run(stored: &StoredRun) -> (Run, Completeness) {
         duration: Duration::from_millis(stored.duration_ms),
         next_due_at: stored.next_due_at,
     };
-    let completeness = match stored.completeness {
-        StoredCompleteness::Complete => Completeness::Complete,
-        StoredCompleteness::Partial => Completeness::Partial,
-    };
-    (run, completeness)
-}
-
-fn attributes(stored: &impl Serialize) -> Result<Attributes, String> {
-    let value = serde_json::to_value(stored).map_err(|error| error.to_string())?;
-    match Value::from_json(value)? {
-        Value::Map(attributes) => Ok(attributes),
-        _ => Err("a stored form is an object".to_owned()),
-    }
+    (run, stored.completeness)
 }
 
 fn from_attributes<T: DeserializeOwned>(attributes: &Attributes, newest: u64) -> Result<T, String> {
@@ -265,8 +257,7 @@ fn from_attributes<T: DeserializeOwned>(attributes: &Attributes, newest: u64) ->
         }
         _ => return Err("it has no valid stored_version".to_owned()),
     }
-    let value = Value::Map(attributes.clone()).into_json();
-    serde_json::from_value(value).map_err(|error| error.to_string())
+    attributes::decode(attributes)
 }
 
 /// Returns `time` as the sort key of a snapshot.

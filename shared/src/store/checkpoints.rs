@@ -13,10 +13,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::snapshots::SnapshotWriter;
-use super::{Attributes, Expect, Item, Key, Put, StoreError, Value, Written};
-use crate::clock;
+use super::{Expect, Item, Key, Put, StoreError, Written};
 use crate::fleet::TargetId;
 use crate::snapshot::stored;
+use crate::{attributes, clock};
 
 /// Life of a checkpoint: a run that was not continued for two days is abandoned.
 pub const CHECKPOINT_LIFE: Duration = Duration::from_secs(2 * 86_400);
@@ -111,7 +111,7 @@ impl SnapshotWriter {
         let item = Item {
             key: key.clone(),
             version: replaced.map_or(1, |version| version + 1),
-            attributes: attributes(&stored).map_err(damaged)?,
+            attributes: attributes::encode(&stored).map_err(damaged)?,
             body: body.map_err(damaged)?,
             expires_at: Some(clock::after(
                 clock::whole_second(checkpoint.written_at),
@@ -133,17 +133,8 @@ pub fn packed_bytes(state: &[u8]) -> Result<usize, String> {
     stored::pack(state).map(|packed| packed.len())
 }
 
-fn attributes(stored: &StoredCheckpoint) -> Result<Attributes, String> {
-    let json = serde_json::to_value(stored).map_err(|error| error.to_string())?;
-    match Value::from_json(json)? {
-        Value::Map(attributes) => Ok(attributes),
-        _ => Err("a stored form is an object".to_owned()),
-    }
-}
-
 fn read(item: &Item) -> Option<Checkpoint> {
-    let json = Value::Map(item.attributes.clone()).into_json();
-    let stored: StoredCheckpoint = serde_json::from_value(json).ok()?;
+    let stored: StoredCheckpoint = attributes::decode(&item.attributes).ok()?;
     if stored.checkpoint_version != VERSION {
         return None;
     }
@@ -241,9 +232,7 @@ mod tests {
             })
         };
         for (version, expected) in [(1, checkpoint.state.clone()), (2, None)] {
-            let Value::Map(attributes) = Value::from_json(json(version)).unwrap() else {
-                panic!("an object");
-            };
+            let attributes = attributes::encode(&json(version)).unwrap();
             let item = Item {
                 key: key(&target()),
                 version: 5,

@@ -1,11 +1,11 @@
 //! The port of the snapshot store: items by partition and sort key.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+
+use crate::attributes::Attributes;
 
 /// Largest item: DynamoDB's 400 KB, of which `Item::size_bytes` is a safe upper estimate.
 pub const ITEM_LIMIT_BYTES: usize = 400_000;
@@ -24,86 +24,6 @@ pub struct Key {
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} / {}", self.partition, self.sort)
-    }
-}
-
-/// Named plain values of an item.
-pub type Attributes = BTreeMap<String, Value>;
-
-/// A plain value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// A truth value.
-    Bool(bool),
-    /// A whole number.
-    Integer(u64),
-    /// Text.
-    Text(String),
-    /// Values in order.
-    List(Vec<Value>),
-    /// Values by name.
-    Map(Attributes),
-}
-
-impl Value {
-    pub(crate) fn from_json(json: serde_json::Value) -> Result<Self, String> {
-        use serde_json::Value as Json;
-        Ok(match json {
-            Json::Bool(value) => Self::Bool(value),
-            Json::String(text) => Self::Text(text),
-            Json::Number(number) => Self::Integer(
-                number
-                    .as_u64()
-                    .ok_or_else(|| format!("{number} is no whole number from 0"))?,
-            ),
-            Json::Array(values) => Self::List(
-                values
-                    .into_iter()
-                    .map(Self::from_json)
-                    .collect::<Result<_, _>>()?,
-            ),
-            Json::Object(values) => Self::Map(
-                values
-                    .into_iter()
-                    .map(|(name, value)| Ok((name, Self::from_json(value)?)))
-                    .collect::<Result<_, String>>()?,
-            ),
-            Json::Null => return Err("an absent value is left out".to_owned()),
-        })
-    }
-
-    pub(crate) fn into_json(self) -> serde_json::Value {
-        match self {
-            Self::Bool(value) => value.into(),
-            Self::Integer(number) => number.into(),
-            Self::Text(text) => text.into(),
-            Self::List(values) => values.into_iter().map(Self::into_json).collect(),
-            Self::Map(values) => values
-                .into_iter()
-                .map(|(name, value)| (name, value.into_json()))
-                .collect(),
-        }
-    }
-
-    fn size_bytes(&self) -> usize {
-        match self {
-            Self::Bool(_) => 1,
-            Self::Integer(_) => 21,
-            Self::Text(text) => text.len(),
-            Self::List(values) => {
-                3 + values
-                    .iter()
-                    .map(|value| 1 + value.size_bytes())
-                    .sum::<usize>()
-            }
-            Self::Map(values) => {
-                3 + values
-                    .iter()
-                    .map(|(name, value)| 1 + name.len() + value.size_bytes())
-                    .sum::<usize>()
-            }
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Expect, Item, ItemStore, Key, Put, StoreError, Written};
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
 use crate::snapshot::bucket_size::Refresh;
-use crate::snapshot::stored::{self, Parts};
+use crate::snapshot::stored::{self, Header, Parts};
 use crate::snapshot::{BucketSize, Failure, Good, Latest, Snapshot, Stored};
 use crate::warm_up::warm_up;
 
@@ -295,10 +295,13 @@ impl SnapshotWriter {
             measurement,
         } = snapshot;
         let key = snapshot_key(M::KIND, target, run.scheduled_at);
-        let summary = measurement.summary();
-        let times = (run, measurement.completeness());
-        let parts = body.parts.as_ref();
-        let attributes = stored::header_attributes::<M>(target, times, &summary, parts);
+        let header = Header {
+            run: *run,
+            completeness: measurement.completeness(),
+            summary: measurement.summary(),
+            parts: body.parts.clone(),
+        };
+        let attributes = stored::header_attributes::<M>(target, &header);
         Ok(Item {
             attributes: attributes.map_err(unreadable(&key))?,
             key,

@@ -1,9 +1,8 @@
-//! Every stored form that was ever released is still read, and the newest is what is written.
+//! Every stored form that was ever released can still be read, and the newest is what is written.
 //!
-//! A golden file holds the items of one store: key, attributes and the body unpacked. Files of past versions
-//! are never changed. `MRT_TEST_WRITE_GOLDEN=<folder>` writes the file of that newest version anew.
+//! A golden file holds the items of one store: key, attributes and the unpacked body. Files of past versions never
+//! change. `MRT_TEST_WRITE_GOLDEN=<folder>` rewrites the file of that newest version.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,21 +15,19 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use shared::clock::FixedClock;
 use shared::config::{ProcessVariables, Variables};
-use shared::fleet::{Engine, Kind, TargetId};
-use shared::snapshot::StorageMetrics;
-use shared::snapshot::bucket_size::{
-    ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
-};
-use shared::snapshot::{
-    BucketSize, DatabaseSize, Failure, MendixCatalogue, Method, Objects, Persistence, Quality, Run,
-    ServerKind, ServerStorage, Snapshot, Stored, TableKind, TableName, TableSize, UnsizedTable,
-};
+use shared::fleet::Kind;
+use shared::snapshot::{BucketSize, Snapshot, Stored};
 use shared::store::memory::MemoryStore;
 use shared::store::{
     Attributes, Expect, Item, ItemStore, Key, Put, SnapshotReader, SnapshotWriter,
 };
 
-/// Folder of the newest form of each kind. Kinds have versions of their own.
+use crate::stored_forms::{
+    bucket, bucket_v1, database, database_v1, database_v2, database_v3, failure, metrics, resource,
+    scheduled_at,
+};
+
+/// Folder of the newest form of each kind. Each kind counts its own versions.
 const NEWEST: [(Kind, &str); 3] = [
     (Kind::Bucket, "bucket-v2"),
     (Kind::Database, "database-v4"),
@@ -49,226 +46,6 @@ struct GoldenItem {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden")
-}
-
-fn scheduled_at() -> DateTime<Utc> {
-    "2026-01-12T10:00:00Z".parse().unwrap()
-}
-
-fn run() -> Run {
-    let taken_at = "2026-01-12T10:00:02.345Z".parse().unwrap();
-    Run {
-        taken_at,
-        duration: Duration::from_millis(1234),
-        ..Run::at(scheduled_at(), Duration::from_secs(3600))
-    }
-}
-
-/// The first form: current objects only.
-fn bucket_v1() -> Snapshot<BucketSize> {
-    let mut measurement = BucketSize::empty(Method::Listing);
-    measurement.add("STANDARD", 5_368_709_120);
-    measurement.add("GLACIER", 42);
-    Snapshot {
-        target: TargetId::from_text("acme-prod/s3/acme-prod-files//"),
-        run: run(),
-        measurement,
-    }
-}
-
-/// The first form of CloudWatch's metrics, also inside of the second form of a bucket.
-fn metrics() -> Snapshot<StorageMetrics> {
-    let measurement = StorageMetrics {
-        as_of: "2026-01-10T00:00:00Z".parse().unwrap(),
-        total_bytes: 5_400_000_000,
-        overhead_bytes: 40,
-        by_storage_type: BTreeMap::from([
-            ("StandardStorage".to_owned(), 5_399_999_960),
-            ("GlacierObjectOverhead".to_owned(), 40),
-        ]),
-        object_count: Some(11),
-        asked_at: "2026-01-12T08:00:00Z".parse().unwrap(),
-        metric_count: 26,
-    };
-    Snapshot {
-        target: bucket_v1().target,
-        run: run(),
-        measurement,
-    }
-}
-
-/// The second form: every part of what is billed.
-fn bucket() -> Snapshot<BucketSize> {
-    let mut snapshot = bucket_v1();
-    let size = &mut snapshot.measurement;
-    let mut noncurrent = Objects::default();
-    noncurrent.add("STANDARD_IA", 4096);
-    size.noncurrent = Some(noncurrent);
-    size.delete_markers = Some(3);
-    size.multipart = Some(Uploads {
-        upload_count: 2,
-        part_count: 5,
-        total_bytes: 26_214_400,
-        by_storage_class: BTreeMap::from([("STANDARD".to_owned(), 26_214_400)]),
-        oldest_initiated_at: Some("2025-03-04T05:06:07Z".parse().unwrap()),
-    });
-    size.cloudwatch = Some(metrics().measurement);
-    size.unmeasured = vec![Unmeasured {
-        part: Part::CloudWatch,
-        code: "throttled".into(),
-        reason: "CloudWatch asked for fewer requests".into(),
-    }];
-    size.listing = Some(ListingRun {
-        scheduled_at: scheduled_at(),
-        taken_at: run().taken_at,
-        finished_at: "2026-01-12T10:00:03.579Z".parse().unwrap(),
-        request_count: 4,
-    });
-    size.refresh = Some(Refresh {
-        interval_seconds: 3600,
-        reason: RefreshReason::EveryTick,
-        next_full_at: "2026-01-12T11:00:00Z".parse().unwrap(),
-    });
-    snapshot
-}
-
-/// The second form of storage that is no bucket.
-fn resource() -> Snapshot<BucketSize> {
-    let resource = ResourceSize {
-        used_bytes: Some(70_000),
-        provisioned_bytes: Some(107_374_182_400),
-        item_count: Some(12),
-        by_storage_class: BTreeMap::from([("IA".to_owned(), 70_000)]),
-        as_of: Some("2026-01-12T09:45:00Z".parse().unwrap()),
-    };
-    Snapshot {
-        target: TargetId::from_text("acme-prod/efs/fs-0123//"),
-        run: run(),
-        measurement: BucketSize::of_resource(Method::CloudWatch, resource),
-    }
-}
-
-/// The first form: ordinary tables with all their parts.
-fn database_v1() -> Snapshot<DatabaseSize> {
-    let order = TableSize {
-        entity: Some("Sales.Order".into()),
-        module: Some("Sales".into()),
-        heap_bytes: Some(1_818_624),
-        toast_bytes: Some(8192),
-        index_bytes: Some(950_272),
-        total_bytes: 2_777_088,
-        row_estimate: Some(20_000),
-        ..TableSize::named("public", "sales$order")
-    };
-    let locked = TableSize {
-        table: "system$session".into(),
-        entity: None,
-        module: None,
-        is_system: true,
-        row_estimate: None,
-        quality: Quality::Estimated {
-            reason: "locked".into(),
-        },
-        ..order.clone()
-    };
-    let measurement = DatabaseSize {
-        engine: Engine::Postgres,
-        database: "acme".into(),
-        total_bytes: 12_345_678,
-        system_bytes: None,
-        mendix_catalogue: None,
-        tables: vec![order, locked],
-        unsized_tables: vec![UnsizedTable {
-            schema: "public".into(),
-            table: "gone".into(),
-            reason: "dropped".into(),
-        }],
-        storage: ServerStorage::not_asked(),
-    };
-    Snapshot {
-        target: TargetId::from_text("acme-prod/db/acme"),
-        run: run(),
-        measurement,
-    }
-}
-
-/// The second form: everything that is known of a table.
-fn database_v2() -> Snapshot<DatabaseSize> {
-    let mut snapshot = database_v1();
-    let size = &mut snapshot.measurement;
-    size.system_bytes = Some(7_654_321);
-    size.mendix_catalogue = Some(MendixCatalogue::Read);
-    let parent = TableName {
-        schema: "public".into(),
-        table: "log".into(),
-    };
-    let order = size.tables[0].clone();
-    size.tables.extend([
-        TableSize {
-            table: "sales$order_customer".into(),
-            entity: None,
-            association: Some("Sales.Order_Customer".into()),
-            persistence: Persistence::Unlogged,
-            dead_row_estimate: Some(12),
-            last_vacuum_at: Some("2026-01-11T03:04:05.678Z".parse().unwrap()),
-            last_analyze_at: Some("2026-01-12T03:04:05Z".parse().unwrap()),
-            ..order
-        },
-        TableSize {
-            kind: TableKind::Partitioned,
-            total_bytes: 16_384,
-            ..TableSize::named("public", "log")
-        },
-        TableSize {
-            partition_of: Some(parent),
-            heap_bytes: Some(16_384),
-            total_bytes: 16_384,
-            free_bytes: Some(4096),
-            ..TableSize::named("audit", "log_1")
-        },
-        TableSize {
-            kind: TableKind::MaterializedView,
-            ..TableSize::named("public", "daily")
-        },
-        TableSize {
-            persistence: Persistence::Temporary,
-            is_transient: true,
-            ..TableSize::named("pg_temp_3", "aca220e2aca220e2aca220e2aca220e2")
-        },
-    ]);
-    snapshot
-}
-
-/// The third form: the server's storage, and parts that do not add up.
-fn database_v3() -> Snapshot<DatabaseSize> {
-    let mut snapshot = database_v2();
-    let size = &mut snapshot.measurement;
-    size.tables[2].are_parts_estimated = true;
-    size.storage = ServerStorage {
-        kind: Some(ServerKind::Instance),
-        allocated_bytes: Some(21_474_836_480),
-        free_bytes: Some(16_106_127_360),
-        used_bytes: Some(5_368_709_120),
-        as_of: Some("2026-01-12T09:58:00Z".parse().unwrap()),
-        reason: None,
-    };
-    snapshot
-}
-
-/// The fourth form: the engine's own number of a table.
-fn database() -> Snapshot<DatabaseSize> {
-    let mut snapshot = database_v3();
-    snapshot.measurement.tables[0].table_id = Some(16_402);
-    snapshot
-}
-
-fn failure() -> Failure {
-    Failure {
-        scheduled_at: "2026-01-12T11:00:00Z".parse().unwrap(),
-        failed_at: "2026-01-12T11:00:01Z".parse().unwrap(),
-        code: "access_denied".into(),
-        reason: "the bucket refused to be listed".into(),
-    }
 }
 
 async fn written_now() -> Vec<GoldenItem> {

@@ -16,5 +16,6 @@ mod memory;
 mod resample;
 mod secrets;
 mod server;
+mod stored_forms;
 mod throttling;
 mod tls;

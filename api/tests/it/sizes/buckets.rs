@@ -1,4 +1,4 @@
-//! What `/bucket_size` answers from snapshots.
+//! Answers of `/bucket_size` from snapshots.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ async fn a_bucket_item_has_its_numbers_and_their_age() {
                 "cloudwatch": null, "resource": null, "unmeasured": [],
                 "reconciliation": {"cloudwatch_bytes": null, "overhead_bytes": null, "measured_bytes": null,
                                    "difference_bytes": null, "difference_includes": [],
-                                   "reason": "no_cloudwatch_figure"},
+                                   "reason": "no_cloudwatch_metrics"},
                 "cost": {"estimate": true, "currency": "USD",
                          "prices_as_of": "2025-06-30", "prices_region": "us-east-1",
                          "basis": "listing", "monthly_total": 0.0,
@@ -53,7 +53,7 @@ async fn a_bucket_item_has_its_numbers_and_their_age() {
 }
 
 #[tokio::test]
-async fn filters_narrow_and_what_they_miss_is_not_found() {
+async fn filters_narrow_and_no_match_is_not_found() {
     let world = world_with_snapshots().await;
     let server = server(&world);
     let count = async |path: &str| {
@@ -80,7 +80,7 @@ async fn filters_narrow_and_what_they_miss_is_not_found() {
 }
 
 #[tokio::test]
-async fn pages_give_every_item_once_in_order() {
+async fn pages_return_every_item_once_in_order() {
     let world = world_with_snapshots().await;
     let server = server(&world);
     let mut path = "/bucket_size?limit=1".to_owned();
@@ -146,7 +146,7 @@ async fn a_target_without_snapshot_is_pending_and_never_zero() {
 }
 
 #[tokio::test]
-async fn a_failure_stands_beside_the_last_good_numbers_until_a_run_is_good() {
+async fn a_failure_is_shown_with_the_last_good_numbers_until_a_run_succeeds() {
     let world = world_with_snapshots().await;
     let server = server(&world);
     let id = bucket_ids().remove(0);
@@ -175,9 +175,9 @@ async fn a_failure_stands_beside_the_last_good_numbers_until_a_run_is_good() {
     );
 }
 
-/// A walk over the pages used to end in a 404 when only unmeasured targets were left for the last one.
+/// Pagination used to end in a 404 when only unmeasured targets were left for the last page.
 #[tokio::test]
-async fn a_last_page_of_pending_targets_ends_the_walk_and_is_no_problem() {
+async fn pagination_ends_with_a_last_page_even_if_all_its_targets_are_pending() {
     let world = World::new(FLEET);
     let server = server(&world);
     let first = bucket_ids().remove(0);
@@ -220,7 +220,7 @@ name = "acme-prod"
   allocated_gib = 20
 "#;
 
-/// Returns a world where the bucket, the table and the volume were measured, and the instance could not be.
+/// Returns a world with a measured bucket, table and volume, and an instance that could not be measured.
 async fn world_with_other_storage() -> World {
     let world = World::new(OTHER_STORAGE);
     let at = "2026-01-12T10:00:00Z";
@@ -258,7 +258,7 @@ async fn world_with_other_storage() -> World {
 }
 
 #[tokio::test]
-async fn other_storage_has_the_same_shape_with_its_kind_and_what_its_service_tells() {
+async fn other_storage_has_the_same_shape_with_its_kind_and_its_services_numbers() {
     let world = world_with_other_storage().await;
 
     let reply = server(&world)
@@ -272,7 +272,7 @@ async fn other_storage_has_the_same_shape_with_its_kind_and_what_its_service_tel
         .map(|item| item.as_object().unwrap().keys().collect())
         .collect();
     assert!(shapes.iter().all(|shape| *shape == shapes[0]));
-    let told: Vec<_> = items
+    let found: Vec<_> = items
         .iter()
         .map(|item| {
             let words = ["kind", "bucket", "definition", "method"].map(|name| &item[name]);
@@ -296,7 +296,7 @@ async fn other_storage_has_the_same_shape_with_its_kind_and_what_its_service_tel
             json!([5, 1]),
         ),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
     assert_eq!(
         items[1]["resource"],
         json!({"used_bytes": null, "provisioned_bytes": 2_u64 << 30, "provisioned_source": "service",
@@ -327,7 +327,7 @@ async fn other_storage_has_the_same_shape_with_its_kind_and_what_its_service_tel
 }
 
 #[tokio::test]
-async fn a_kind_narrows_and_an_unknown_one_is_refused() {
+async fn a_kind_narrows_and_an_unknown_kind_is_rejected() {
     let world = world_with_other_storage().await;
     let server = server(&world);
     let ask = async |path: &str| server.ask(get(path).scopes(BUCKET_SCOPE)).await;
@@ -339,13 +339,13 @@ async fn a_kind_narrows_and_an_unknown_one_is_refused() {
         .json();
     assert_eq!(volume["items"][0]["kind"], "ebs");
     ask("/bucket_size?kind=efs").await.problem(404, "not_found");
-    let refused = ask("/bucket_size?kind=tape").await;
-    assert!(refused.problem(400, "bad_parameter").contains("dynamodb"));
+    let unknown = ask("/bucket_size?kind=tape").await;
+    assert!(unknown.problem(400, "bad_parameter").contains("dynamodb"));
 }
 
-/// Nobody measures what is allocated to an instance: the answer says whose word it is.
+/// Nothing measures an instance's allocation: the answer names its source.
 #[tokio::test]
-async fn what_is_used_of_an_instance_is_told_with_whose_word_its_allocation_is() {
+async fn used_bytes_of_an_instance_come_with_the_source_of_its_allocation() {
     let world = world_with_other_storage().await;
     let instance = ResourceSize {
         used_bytes: Some(5 << 30),

@@ -1,4 +1,4 @@
-//! HTTP around the sizes: proof of rights, refusals, caching, origins, faults of the store.
+//! HTTP around the sizes: authorization, rejections, caching, origins, errors of the store.
 
 use super::*;
 
@@ -36,7 +36,7 @@ async fn an_unchanged_answer_is_304_and_a_changed_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_page_is_another_one_when_something_follows_it() {
+async fn a_page_changes_its_etag_when_something_follows_it() {
     let world = world_with_snapshots().await;
     let grown = FLEET
         .replace("acme-test", "zz-test")
@@ -64,7 +64,7 @@ async fn a_page_is_another_one_when_something_follows_it() {
 }
 
 #[tokio::test]
-async fn a_limited_token_knows_of_its_environments_only() {
+async fn a_limited_token_sees_only_its_environments() {
     let world = world_with_snapshots().await;
     let server = server(&world);
     let limited = |path: &str, names: &str| get(path).scopes(BUCKET_SCOPE).environments(names);
@@ -83,20 +83,20 @@ async fn a_limited_token_knows_of_its_environments_only() {
 }
 
 #[tokio::test]
-async fn without_proof_of_the_scope_nothing_is_answered() {
+async fn a_request_without_the_scope_is_rejected() {
     let world = world_with_snapshots().await;
     let server = server(&world);
 
-    let nobody = server.ask(get("/bucket_size")).await;
-    nobody.problem(401, "unauthorized");
-    assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    let anonymous = server.ask(get("/bucket_size")).await;
+    anonymous.problem(401, "unauthorized");
+    assert_eq!(anonymous.header("www-authenticate"), "Bearer");
     let other = server.ask(get("/bucket_size").scopes(TABLE_SCOPE)).await;
     assert!(other.problem(403, "scope_missing").contains(BUCKET_SCOPE));
     assert_eq!(other.json()["scope"], BUCKET_SCOPE);
 }
 
 #[tokio::test]
-async fn bad_requests_are_told_what_is_allowed() {
+async fn bad_requests_are_answered_with_what_is_allowed() {
     let world = world_with_snapshots().await;
     let server = server(&world);
 
@@ -131,7 +131,7 @@ async fn bad_requests_are_told_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn only_allowed_origins_may_read_from_a_page() {
+async fn only_allowed_origins_may_read_answers() {
     let world = world_with_snapshots().await;
     let server = server(&world);
     let ask = |origin: &str| {
@@ -157,7 +157,7 @@ async fn only_allowed_origins_may_read_from_a_page() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_503_and_a_damaged_item_is_500() {
+async fn an_unavailable_store_is_503_and_a_damaged_item_is_500() {
     let clock = Arc::new(FixedClock::at(NOW));
     let memory = Arc::new(MemoryStore::new(clock.clone()));
     let failing = Arc::new(FailingStore::new(memory, [1]));

@@ -1,4 +1,4 @@
-//! What `/bucket_size` answers of buckets that are not measured at every tick.
+//! Answers of `/bucket_size` for buckets that are not measured at every tick.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use shared::snapshot::{Run, Snapshot};
 use super::*;
 use crate::harness::Reply;
 
-/// Returns a size that was listed at ten and is listed again at `next_full_at`, once in three days.
+/// Returns a size that was listed at ten, is listed every three days, and is listed next at `next_full_at`.
 fn listed_at_ten(next_full_at: &str) -> BucketSize {
     let mut size = bucket_size(&[7]);
     let ten = "2026-01-12T10:00:00Z".parse().unwrap();
@@ -29,7 +29,7 @@ fn listed_at_ten(next_full_at: &str) -> BucketSize {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_listed_every_three_days_is_not_stale_after_a_tick() {
+async fn a_bucket_listed_every_three_days_is_not_stale_after_a_tick() {
     let world = World::new(FLEET);
     let server = server(&world);
     let id = bucket_ids().remove(0);
@@ -185,8 +185,7 @@ async fn a_failed_read_of_metrics_is_reported_with_the_last_good_values() {
 }
 
 #[tokio::test]
-async fn metrics_that_an_older_version_stored_inside_of_the_size_are_shown_until_there_are_own_ones()
- {
+async fn metrics_stored_inside_the_size_by_an_older_version_are_shown_until_others_exist() {
     let world = World::new(WITH_METRICS);
     let mut old = bucket_size(&[7]);
     old.cloudwatch = Some(metrics(9));

@@ -1,11 +1,11 @@
-//! What `/table_size` answers from snapshots.
+//! Answers of `/table_size` from snapshots.
 
 use shared::snapshot::{Quality, TableKind, TableName};
 
 use super::*;
 
 #[tokio::test]
-async fn tables_are_largest_first_and_what_is_left_out_is_counted() {
+async fn tables_are_largest_first_and_omitted_ones_are_counted() {
     let world = world_with_snapshots().await;
     let server = server(&world);
 
@@ -58,7 +58,7 @@ async fn tables_are_largest_first_and_what_is_left_out_is_counted() {
 }
 
 #[tokio::test]
-async fn a_page_of_large_databases_ends_early_and_goes_on() {
+async fn a_page_of_large_databases_ends_early_and_the_next_one_continues() {
     let world = World::new(FLEET);
     let wide = |index: u64| TableSize {
         entity: Some("E".repeat(900)),
@@ -98,7 +98,7 @@ async fn a_page_of_large_databases_ends_early_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_last_page_without_a_match_ends_the_walk_and_is_no_problem() {
+async fn pagination_ends_with_a_last_page_even_without_a_match() {
     let world = World::new(FLEET);
     let server = server(&world);
     let names = [("acme", "only_here"), ("acme_test", "elsewhere")];
@@ -117,6 +117,47 @@ async fn a_last_page_without_a_match_ends_the_walk_and_is_no_problem() {
     assert_eq!(
         (&last.json()["items"], &last.json()["next"]),
         (&json!([]), &Value::Null)
+    );
+}
+
+/// A row as it is answered: a field that appears or disappears here changes the contract.
+#[tokio::test]
+async fn a_table_has_all_its_fields_and_no_internal_ones() {
+    let world = World::new(FLEET);
+    let parent = TableName {
+        schema: "public".into(),
+        table: "log".into(),
+    };
+    let row = TableSize {
+        table_id: Some(16_402),
+        partition_of: Some(parent),
+        entity: Some("Sales.Order".into()),
+        module: Some("Sales".into()),
+        last_vacuum_at: Some("2026-01-11T03:04:05.678Z".parse().unwrap()),
+        quality: Quality::Estimated {
+            reason: "locked".into(),
+        },
+        ..table("public", "log_1", 300)
+    };
+    let id = database_ids().remove(0);
+    let size = database_size("acme", vec![row]);
+    world.keep(id, "2026-01-12T10:00:00Z", size).await;
+
+    let path = "/table_size?environment=acme-prod&table=log_1";
+    let reply = server(&world).ask(get(path).scopes(TABLE_SCOPE)).await;
+
+    assert_eq!(
+        reply.json()["items"][0]["tables"],
+        json!([{
+            "schema": "public", "table": "log_1", "kind": "table", "persistence": "permanent",
+            "partition_of": {"schema": "public", "table": "log"},
+            "entity": "Sales.Order", "association": null, "module": "Sales",
+            "is_system": false, "is_transient": false,
+            "heap_bytes": 300, "toast_bytes": 0, "index_bytes": 0, "total_bytes": 300,
+            "are_parts_estimated": false, "free_bytes": null, "row_estimate": null, "dead_row_estimate": null,
+            "last_vacuum_at": "2026-01-11T03:04:05.678Z", "last_analyze_at": null,
+            "quality": "estimated", "quality_reason": "locked",
+        }])
     );
 }
 
@@ -174,7 +215,7 @@ async fn grouped_world() -> World {
 }
 
 #[tokio::test]
-async fn partitions_are_shown_when_asked_for_and_never_counted_twice() {
+async fn partitions_are_shown_on_request_and_never_counted_twice() {
     let world = grouped_world().await;
     let server = server(&world);
     let ask = async |query: &str| {
@@ -218,7 +259,7 @@ async fn partitions_are_shown_when_asked_for_and_never_counted_twice() {
         all["tables"][1]["partition_of"],
         json!({"schema": "public", "table": "log"})
     );
-    // Three of the four counted tables are not shown; the partitions shown are in the first already.
+    // Three of the four counted tables are not shown; the first one already includes the shown partitions.
     assert_eq!(
         all["tables_omitted"],
         json!({"table_count": 3, "total_bytes": 450})
@@ -240,7 +281,7 @@ async fn modules_are_sums_of_all_their_tables() {
     let path = "/table_size?environment=acme-prod&group=module";
     let item = server.ask(get(path).scopes(TABLE_SCOPE)).await.json()["items"][0].clone();
 
-    let told: Vec<_> = item["modules"]
+    let sums: Vec<_> = item["modules"]
         .as_array()
         .unwrap()
         .iter()
@@ -255,7 +296,7 @@ async fn modules_are_sums_of_all_their_tables() {
         })
         .collect();
     assert_eq!(
-        told,
+        sums,
         [
             json!([null, false, 1, 0, 700]),
             json!(["Sales", false, 2, 1, 400]),

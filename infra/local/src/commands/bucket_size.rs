@@ -141,7 +141,7 @@ fn item(target: &BucketTarget, size: &BucketSize, started_at: DateTime<Utc>) -> 
         completeness: size.completeness(),
         summary: size.summary(),
     };
-    BucketItem::of(target, &good, None, (now, &Prices::default()))
+    BucketItem::of(target, good, None, &Prices::default(), now)
 }
 
 #[cfg(test)]

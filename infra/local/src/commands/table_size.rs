@@ -132,7 +132,7 @@ fn item(
         is_grouped: false,
         has_partitions: true,
     };
-    DatabaseItem::of(ENVIRONMENT, &snapshot, None, (filter, now))
+    DatabaseItem::of(ENVIRONMENT, snapshot, None, filter, now)
 }
 
 /// Returns what is unusual about a table, to print after its name.

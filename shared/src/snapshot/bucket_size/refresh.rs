@@ -1,64 +1,54 @@
-//! When a storage target is measured again, and why then. What decides it is the collector's business.
+//! When a storage target is measured again, and why then. The collector decides.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::clock;
 
 /// Longest time between two listings of a bucket, whatever its share of the budget: snapshots are kept 35 days.
 pub const LONGEST_INTERVAL: Duration = Duration::from_secs(30 * 86_400);
-/// Time after which a listing that was due and is not there counts as missed, where the interval is longer.
-const LATEST_PATIENCE: Duration = Duration::from_secs(86_400);
+/// Time after which an overdue listing counts as missed, where the interval is longer.
+const MAX_PATIENCE: Duration = Duration::from_secs(86_400);
 
-/// When a target is measured again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When a target is measured in full again, and why then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Refresh {
-    /// Time between two full measurements.
+    /// Seconds between two full measurements. CloudWatch's metrics may change in between: see their `as_of`.
     pub interval_seconds: u64,
-    /// Why it is that long.
+    /// Why the interval is that long: `every_tick` of the schedule; `budget`, as often as the target's share of the
+    /// fleet's LIST requests allows; `service_updates`, as often as its service has a new number.
     pub reason: RefreshReason,
-    /// When the next full measurement is due.
+    /// When the next full measurement is due, RFC 3339 UTC.
     pub next_full_at: DateTime<Utc>,
 }
 
 impl Refresh {
-    /// Returns whether the full measurement that was due is missed at `now`: a whole interval has gone by since, or a
-    /// day where intervals are longer.
+    /// Returns whether the due measurement is missed at `now`: one interval, or one day where intervals are longer, has
+    /// passed since.
     pub fn is_missed(&self, now: DateTime<Utc>) -> bool {
-        let patience = Duration::from_secs(self.interval_seconds).min(LATEST_PATIENCE);
+        let patience = Duration::from_secs(self.interval_seconds).min(MAX_PATIENCE);
         now >= clock::after(self.next_full_at, patience)
     }
 
-    /// Returns whether the interval is the longest there is: the target takes more than its share of the budget.
+    /// Returns whether the interval is the longest possible: the target takes more than its share of the budget.
     pub fn is_maximum(&self) -> bool {
         self.interval_seconds >= LONGEST_INTERVAL.as_secs()
     }
 }
 
 /// What decides how often a target is measured in full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum RefreshReason {
-    /// Small enough for every tick of the schedule.
+    /// It is small enough for every tick of the schedule.
     EveryTick,
-    /// As often as its share of the fleet's budget of LIST requests allows.
+    /// Its share of the fleet's budget of LIST requests.
     Budget,
-    /// The service has a new number once in that time.
+    /// The interval at which the service updates its number.
     ServiceUpdates,
-}
-
-impl RefreshReason {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::EveryTick, Self::Budget, Self::ServiceUpdates];
-
-    /// Returns the word for it in answers and stored items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EveryTick => "every_tick",
-            Self::Budget => "budget",
-            Self::ServiceUpdates => "service_updates",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,65 +5,24 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Stored;
+use super::{Stored, is_default, without_body};
 use crate::snapshot::StorageMetrics;
 
-/// Stored form of [`StorageMetrics`], also inside of bucket sizes that were stored before the metrics had an item of
-/// their own.
+/// Stored form of [`StorageMetrics`], also inside bucket sizes that were stored before the metrics had their own item.
 #[derive(Serialize, Deserialize)]
-pub struct StoredStorageMetrics {
+pub struct StoredStorageMetrics(#[serde(with = "MetricsFields")] pub(super) StorageMetrics);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "StorageMetrics")]
+struct MetricsFields {
     as_of: DateTime<Utc>,
     total_bytes: u64,
     overhead_bytes: u64,
     by_storage_type: BTreeMap<String, u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     object_count: Option<u64>,
     asked_at: DateTime<Utc>,
     metric_count: u64,
-}
-
-impl StoredStorageMetrics {
-    pub(super) fn of(metrics: StorageMetrics) -> Self {
-        let StorageMetrics {
-            as_of,
-            total_bytes,
-            overhead_bytes,
-            by_storage_type,
-            object_count,
-            asked_at,
-            metric_count,
-        } = metrics;
-        Self {
-            as_of,
-            total_bytes,
-            overhead_bytes,
-            by_storage_type,
-            object_count,
-            asked_at,
-            metric_count,
-        }
-    }
-
-    pub(super) fn into_metrics(self) -> StorageMetrics {
-        let Self {
-            as_of,
-            total_bytes,
-            overhead_bytes,
-            by_storage_type,
-            object_count,
-            asked_at,
-            metric_count,
-        } = self;
-        StorageMetrics {
-            as_of,
-            total_bytes,
-            overhead_bytes,
-            by_storage_type,
-            object_count,
-            asked_at,
-            metric_count,
-        }
-    }
 }
 
 impl Stored for StorageMetrics {
@@ -71,22 +30,14 @@ impl Stored for StorageMetrics {
     type StoredSummary = StoredStorageMetrics;
 
     fn store_summary(summary: &Self) -> StoredStorageMetrics {
-        StoredStorageMetrics::of(summary.clone())
+        StoredStorageMetrics(summary.clone())
     }
 
     fn read_summary(stored: StoredStorageMetrics) -> Result<Self, String> {
-        Ok(stored.into_metrics())
-    }
-
-    fn store_body(&self) -> Result<Option<Vec<u8>>, String> {
-        Ok(None)
+        Ok(stored.0)
     }
 
     fn read_body(summary: Self, body: Option<&[u8]>) -> Result<Self, String> {
-        if body.is_some() {
-            Err("storage metrics have no body".to_owned())
-        } else {
-            Ok(summary)
-        }
+        without_body(summary, body)
     }
 }
