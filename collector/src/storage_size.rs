@@ -36,6 +36,19 @@ impl BucketSource {
     pub fn new(aws: Arc<Aws>, clock: Arc<dyn Clock>) -> Self {
         Self { aws, clock }
     }
+
+    async fn part(
+        &self,
+        target: &BucketTarget,
+        bounds: PartBounds<'_>,
+        progress: &Progress,
+    ) -> Result<run::Part<BucketSize>, MeasureError> {
+        if let Some(size) = resource::measure(&self.aws, target, self.clock.now()).await? {
+            progress.add(size.object_count().unwrap_or(0), size.total_bytes());
+            return Ok(run::Part::Whole(size));
+        }
+        s3::measure(&self.aws, &*self.clock, target, bounds, progress).await
+    }
 }
 
 #[async_trait]

@@ -12,6 +12,8 @@ pub(super) mod multipart;
 use std::time::Duration;
 
 use s3_listing::{Listing, Totals};
+use shared::aws::Aws;
+use shared::clock::Clock;
 use shared::fleet::BucketTarget;
 use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
@@ -19,7 +21,6 @@ use tokio::time::{Instant, timeout_at};
 
 use self::error as s3_error;
 use self::listing::{ListedPart, PartBounds};
-use super::{BucketSource, resource};
 use crate::error::MeasureError;
 use crate::run::{Part, Progress};
 
@@ -54,98 +55,94 @@ fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmea
     unmeasured.collect()
 }
 
-impl BucketSource {
-    pub(super) async fn part(
-        &self,
-        target: &BucketTarget,
-        bounds: PartBounds<'_>,
-        progress: &Progress,
-    ) -> Result<Part<BucketSize>, MeasureError> {
-        if let Some(size) = resource::measure(&self.aws, target, self.clock.now()).await? {
-            progress.add(size.object_count().unwrap_or(0), size.total_bytes());
-            return Ok(Part::Whole(size));
-        }
-        let (listed, versions_error) = self.list(target, bounds, progress).await?;
-        let listed = match listed {
-            ListedPart::Paused(state) => return Ok(Part::Paused(state)),
-            ListedPart::Complete(listed) => listed,
-        };
-        let whole = |totals: &Totals| {
-            let objects = listing::objects(totals);
-            objects.ok_or_else(|| s3_error::unexpected("more bytes than 64 bits hold"))
-        };
-        let mut size = BucketSize::of_listing(whole(&listed.totals.current)?);
-        match versions_error {
-            Some(error) => size.unmeasured = unmeasured_versions(target, &error),
-            None => {
-                if target.measure.noncurrent {
-                    size.noncurrent = Some(whole(&listed.totals.noncurrent)?);
-                }
-                if target.measure.delete_markers {
-                    size.delete_markers = Some(listed.totals.delete_markers);
-                }
+/// Measures a bucket, or the part of it within `bounds`.
+pub(super) async fn measure(
+    aws: &Aws,
+    clock: &dyn Clock,
+    target: &BucketTarget,
+    bounds: PartBounds<'_>,
+    progress: &Progress,
+) -> Result<Part<BucketSize>, MeasureError> {
+    let (listed, versions_error) = list(aws, target, bounds, progress).await?;
+    let listed = match listed {
+        ListedPart::Paused(state) => return Ok(Part::Paused(state)),
+        ListedPart::Complete(listed) => listed,
+    };
+    let whole = |totals: &Totals| {
+        let objects = listing::objects(totals);
+        objects.ok_or_else(|| s3_error::unexpected("more bytes than 64 bits hold"))
+    };
+    let mut size = BucketSize::of_listing(whole(&listed.totals.current)?);
+    match versions_error {
+        Some(error) => size.unmeasured = unmeasured_versions(target, &error),
+        None => {
+            if target.measure.noncurrent {
+                size.noncurrent = Some(whole(&listed.totals.noncurrent)?);
+            }
+            if target.measure.delete_markers {
+                size.delete_markers = Some(listed.totals.delete_markers);
             }
         }
-        let upload_requests = self.add_uploads(target, &mut size, bounds.pause_at).await;
-        // Placeholders: the run sets its own times, because it may have started in another invocation.
-        let now = self.clock.now();
-        size.listing = Some(ListingRun {
-            scheduled_at: now,
-            taken_at: now,
-            finished_at: now,
-            request_count: listed.requests + upload_requests,
-        });
-        Ok(Part::Whole(size))
     }
+    let upload_requests = add_uploads(aws, target, &mut size, bounds.pause_at).await;
+    // Placeholders: the run sets its own times, because it may have started in another invocation.
+    let now = clock.now();
+    size.listing = Some(ListingRun {
+        scheduled_at: now,
+        taken_at: now,
+        finished_at: now,
+        request_count: listed.requests + upload_requests,
+    });
+    Ok(Part::Whole(size))
+}
 
-    /// Lists versions if one of the wanted parts needs them, otherwise objects.
-    ///
-    /// If versions are denied, lists objects and returns that error as well.
-    async fn list(
-        &self,
-        target: &BucketTarget,
-        bounds: PartBounds<'_>,
-        progress: &Progress,
-    ) -> Result<(ListedPart, Option<MeasureError>), MeasureError> {
-        let mut versions_error = None;
-        if target.measure.needs_versions() {
-            match listing::list(&self.aws, target, Listing::Versions, bounds, progress).await {
-                Ok(listed) => return Ok((listed, None)),
-                // A listing that once continued without versions stays without them.
-                Err(error)
-                    if ["access_denied", "unsupported", "bad_checkpoint"].contains(&error.code) =>
-                {
-                    versions_error = Some(error);
-                }
-                Err(error) => return Err(error),
+/// Lists versions if one of the wanted parts needs them, otherwise objects.
+///
+/// If versions are denied, lists objects and returns that error as well.
+async fn list(
+    aws: &Aws,
+    target: &BucketTarget,
+    bounds: PartBounds<'_>,
+    progress: &Progress,
+) -> Result<(ListedPart, Option<MeasureError>), MeasureError> {
+    let mut versions_error = None;
+    if target.measure.needs_versions() {
+        match listing::list(aws, target, Listing::Versions, bounds, progress).await {
+            Ok(listed) => return Ok((listed, None)),
+            // A listing that once continued without versions stays without them.
+            Err(error)
+                if ["access_denied", "unsupported", "bad_checkpoint"].contains(&error.code) =>
+            {
+                versions_error = Some(error);
             }
+            Err(error) => return Err(error),
         }
-        let listed = listing::list(&self.aws, target, Listing::Objects, bounds, progress).await?;
-        Ok((listed, versions_error))
     }
+    let listed = listing::list(aws, target, Listing::Objects, bounds, progress).await?;
+    Ok((listed, versions_error))
+}
 
-    /// Adds the incomplete uploads if they are wanted; returns the number of requests.
-    ///
-    /// An error makes this part unmeasured, so that a long listing is not lost.
-    async fn add_uploads(
-        &self,
-        target: &BucketTarget,
-        size: &mut BucketSize,
-        pause_at: Option<Instant>,
-    ) -> u64 {
-        if !target.measure.multipart {
-            return 0;
+/// Adds the incomplete uploads if they are wanted; returns the number of requests.
+///
+/// An error makes this part unmeasured, so that a long listing is not lost.
+async fn add_uploads(
+    aws: &Aws,
+    target: &BucketTarget,
+    size: &mut BucketSize,
+    pause_at: Option<Instant>,
+) -> u64 {
+    if !target.measure.multipart {
+        return 0;
+    }
+    let client = aws.s3(&target.scope).await;
+    match with_deadline(pause_at, multipart::measure(&client, target)).await {
+        Ok(found) => {
+            size.multipart = Some(found.uploads);
+            found.requests
         }
-        let client = self.aws.s3(&target.scope).await;
-        match with_deadline(pause_at, multipart::measure(&client, target)).await {
-            Ok(found) => {
-                size.multipart = Some(found.uploads);
-                found.requests
-            }
-            Err(error) => {
-                add_unmeasured(target, size, bucket_size::Part::Multipart, error);
-                0
-            }
+        Err(error) => {
+            add_unmeasured(target, size, bucket_size::Part::Multipart, error);
+            0
         }
     }
 }
