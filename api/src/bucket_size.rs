@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::{BucketTarget, FleetSource, StorageKind, TargetId};
+use shared::fleet::{BucketTarget, Fleet, FleetSource, StorageKind, TargetId};
 use shared::snapshot::{BucketSize, Latest, Run, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 
@@ -50,8 +50,8 @@ pub const ROUTE: Route = Route {
             "Only targets in this bucket, or other storage with this id.",
         ),
         Parameter::text("prefix", "Only targets with exactly this prefix."),
-        Parameter::number("limit", "Most items of one page.", 1000, 100),
-        Parameter::text("cursor", "The `next` of the page before."),
+        Parameter::number("limit", "Maximum number of items on one page.", 1000, 100),
+        Parameter::text("cursor", "The `next` of the previous page."),
     ],
     problems: &[Code::NotFound, Code::SnapshotPending],
     schema: |generator| generator.subschema_for::<BucketSizes>(),
@@ -82,33 +82,11 @@ pub fn endpoint(fleet: Arc<FleetSource>, snapshots: SnapshotReader) -> Endpoint 
 impl Handler for GetBucketSize {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
-        let parameter = |name| call.parameters.text(name);
-        let targets: Vec<_> = fleet
-            .buckets()
-            .into_iter()
-            .filter(|target| call.caller.may_read(&target.environment))
-            .filter(|target| parameter("environment").is_none_or(|name| name == target.environment))
-            .filter(|target| parameter("kind").is_none_or(|kind| kind == target.kind.as_str()))
-            .filter(|target| parameter("bucket").is_none_or(|name| name == target.bucket))
-            .filter(|target| parameter("prefix").is_none_or(|prefix| prefix == target.prefix))
-            .map(|target| (target.id(), target))
-            .collect();
-        let is_filtered = ["environment", "kind", "bucket", "prefix"]
-            .into_iter()
-            .any(|name| parameter(name).is_some());
-        if targets.is_empty() && is_filtered {
-            return Err(Problem::not_found("such storage in the fleet"));
-        }
-        let page = targets::page(&call, targets)?;
+        let page = targets::page(&call, selected(&fleet, &call)?)?;
         let (sizes, metrics) = self.latest_of(&page.targets).await?;
 
-        let mut view = BucketSizes {
-            items: Vec::new(),
-            pending: Vec::new(),
-            next: None,
-        };
-        let mut identity = Vec::new();
-        let mut runs = Vec::new();
+        let (mut items, mut pending) = (Vec::new(), Vec::new());
+        let (mut identity, mut runs) = (Vec::new(), Vec::new());
         for ((id, target), latest) in page.targets.iter().zip(sizes) {
             let metrics = metrics.get(id);
             let versions = (
@@ -118,31 +96,32 @@ impl Handler for GetBucketSize {
             let (good, failure) = latest
                 .map(|latest| (latest.good, latest.last_failure))
                 .unwrap_or_default();
-            match good {
-                Some(mut good) => {
-                    if let Some(metrics) = metrics {
-                        good.summary.join(metrics);
-                        runs.extend(run_of_metrics(metrics, call.now));
-                    }
-                    runs.push(good.run);
-                    let prices = fleet.prices();
-                    let item = BucketItem::of(target, good, failure, prices, call.now);
-                    view.items.push(item);
+            let is_stale = if let Some(mut good) = good {
+                if let Some(metrics) = metrics {
+                    good.summary.join(metrics);
+                    runs.extend(run_of_metrics(metrics, call.now));
                 }
-                None => view.pending.push(PendingBucket::of(target, failure)),
-            }
-            let is_stale = view.items.last().is_some_and(|item| item.stale);
+                runs.push(good.run);
+                let item = BucketItem::of(target, good, failure, fleet.prices(), call.now);
+                let is_stale = item.stale;
+                items.push(item);
+                is_stale
+            } else {
+                pending.push(PendingBucket::of(target, failure));
+                false
+            };
             identity.push((id.as_str().to_owned(), versions, is_stale));
         }
         let is_whole = cursor::is_first_page(&call) && !page.has_more;
-        if is_whole && view.items.is_empty() && !view.pending.is_empty() {
-            return Err(targets::all_pending(&view.pending));
+        if is_whole && items.is_empty() && !pending.is_empty() {
+            return Err(targets::all_pending(&pending));
         }
-        view.next = page
-            .targets
-            .last()
-            .filter(|_| page.has_more)
-            .map(|(id, _)| cursor::encode(id.as_str()));
+        let last = page.targets.last().filter(|_| page.has_more);
+        let view = BucketSizes {
+            items,
+            pending,
+            next: last.map(|(id, _)| cursor::encode(id.as_str())),
+        };
         let next_query = view
             .next
             .as_ref()
@@ -152,12 +131,36 @@ impl Handler for GetBucketSize {
             call.parameters.canonical(),
             identity,
             fleet.prices().fingerprint(),
-            // What follows the page may come and go while the page stays.
+            // Later targets may come and go while the page stays the same.
             &view.next,
         );
         let freshness = targets::freshness(runs.into_iter());
         Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))
     }
+}
+
+/// Returns the targets that the parameters select and the caller may read.
+fn selected<'f>(
+    fleet: &'f Fleet,
+    call: &Call<'_>,
+) -> Result<Vec<(TargetId, &'f BucketTarget)>, Problem> {
+    let parameter = |name| call.parameters.text(name);
+    let selects = |name, value: &str| parameter(name).is_none_or(|wanted| wanted == value);
+    let targets: Vec<_> = fleet
+        .buckets()
+        .into_iter()
+        .filter(|target| call.caller.may_read(&target.environment))
+        .filter(|target| selects("environment", &target.environment))
+        .filter(|target| selects("kind", target.kind.as_str()))
+        .filter(|target| selects("bucket", &target.bucket))
+        .filter(|target| selects("prefix", &target.prefix))
+        .map(|target| (target.id(), target))
+        .collect();
+    let mut filters = ["environment", "kind", "bucket", "prefix"].into_iter();
+    if targets.is_empty() && filters.any(|name| parameter(name).is_some()) {
+        return Err(Problem::not_found("such storage in the fleet"));
+    }
+    Ok(targets)
 }
 
 /// Latest metrics of some targets.
@@ -166,7 +169,7 @@ type Metrics = BTreeMap<TargetId, Latest<StorageMetrics>>;
 impl GetBucketSize {
     /// Reads the sizes of `targets`, in their order, and the metrics of those that want them.
     ///
-    /// Costs one query for each, whatever the number of targets.
+    /// Costs one query for each of the two, whatever the number of targets.
     async fn latest_of(
         &self,
         targets: &[(TargetId, &BucketTarget)],
@@ -181,18 +184,14 @@ impl GetBucketSize {
             targets::latest_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
         )?;
         let metrics = metrics.into_iter().flatten();
-        Ok((
-            sizes,
-            metrics
-                .map(|latest| (latest.target.clone(), latest))
-                .collect(),
-        ))
+        let metrics = metrics.map(|latest| (latest.target.clone(), latest));
+        Ok((sizes, metrics.collect()))
     }
 }
 
-/// Returns the run of the metrics that are shown; new ones may be there after the next read.
+/// Returns the run of the shown metrics, due again at the next read.
 ///
-/// A read that finds nothing new is not stored, so the stored run does not know the next one.
+/// A read that finds nothing new is not stored, so the stored run's own due time may have passed.
 fn run_of_metrics(metrics: &Latest<StorageMetrics>, now: DateTime<Utc>) -> Option<Run> {
     let good = StorageMetrics::current(metrics)?;
     Some(Run {

@@ -28,7 +28,7 @@ pub use filter::TableFilter;
 pub use modules::ModuleView;
 pub use view::{DatabaseItem, OmittedView, PendingDatabase, StorageView};
 
-/// Snapshots that are read at the same time for one answer.
+/// Snapshots that are read concurrently for one answer.
 const READS_AT_ONCE: usize = 4;
 
 /// Facts of this endpoint.
@@ -45,12 +45,17 @@ pub const ROUTE: Route = Route {
     media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
-        Parameter::text("schema", "Only tables of this schema."),
-        Parameter::text("table", "Only tables of this name."),
-        Parameter::number("tables", "Most tables of each database.", 10_000, 100),
+        Parameter::text("schema", "Only tables in this schema."),
+        Parameter::text("table", "Only tables with this name."),
+        Parameter::number(
+            "tables",
+            "Maximum number of tables for each database.",
+            10_000,
+            100,
+        ),
         Parameter::choice(
             "group",
-            "`module`: sums for each Mendix module in `modules`, and no single tables.",
+            "`module`: sums for each Mendix module in `modules`, instead of single tables.",
             &["module"],
         ),
         Parameter::choice(
@@ -60,11 +65,11 @@ pub const ROUTE: Route = Route {
         ),
         Parameter::number(
             "limit",
-            "Most databases of one page; a page also ends at 4 MB.",
+            "Maximum number of databases on one page; a page also ends at 4 MB.",
             100,
             20,
         ),
-        Parameter::text("cursor", "The `next` of the page before."),
+        Parameter::text("cursor", "The `next` of the previous page."),
     ],
     problems: &[Code::NotFound, Code::SnapshotPending, Code::TooLarge],
     schema: |generator| generator.subschema_for::<TableSizes>(),
@@ -127,26 +132,17 @@ impl GetTableSize {
         &self,
         found: &[Found<'_>],
     ) -> Result<Vec<Option<Snapshot<DatabaseSize>>>, Problem> {
-        let keys: Vec<_> = found
-            .iter()
-            .map(|found| {
-                (
-                    found.id.clone(),
-                    found.good().map(|good| good.run.scheduled_at),
-                )
-            })
-            .collect();
-        let reads = keys.into_iter().map(|(id, scheduled_at)| {
-            let snapshots = self.snapshots.clone();
-            async move {
-                let Some(scheduled_at) = scheduled_at else {
-                    return Ok::<_, Problem>(None);
-                };
-                // Latest and snapshot are written together: a snapshot is absent only once it has expired.
-                Ok(snapshots
-                    .snapshot::<DatabaseSize>(&id, scheduled_at)
-                    .await?)
-            }
+        let runs = found.iter().map(|found| {
+            let scheduled_at = found.good().map(|good| good.run.scheduled_at);
+            (found.id.clone(), scheduled_at)
+        });
+        let runs: Vec<_> = runs.collect();
+        let reads = runs.into_iter().map(|(id, scheduled_at)| async move {
+            let Some(scheduled_at) = scheduled_at else {
+                return Ok::<_, Problem>(None);
+            };
+            // Latest and snapshot are written together: a snapshot is absent only once it has expired.
+            Ok(self.snapshots.snapshot(&id, scheduled_at).await?)
         });
         stream::iter(reads)
             .buffered(READS_AT_ONCE)

@@ -12,8 +12,6 @@ mod server_storage;
 mod storage_metrics;
 mod tables;
 
-pub use bucket::StoredRefresh;
-
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -29,7 +27,9 @@ use crate::attributes::{self, Attributes, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
 
-/// Most bytes of a body once unpacked: 1,000,000 tables at about 300 bytes, and a stop for damaged items.
+pub use bucket::StoredRefresh;
+
+/// Maximum size of a decompressed body: 1,000,000 tables of about 300 bytes, and a limit for damaged items.
 const BODY_LIMIT_BYTES: u64 = 320 << 20;
 
 /// A measurement that has a stored form.
@@ -85,10 +85,10 @@ struct StoredSnapshot<S> {
     #[serde(flatten)]
     run: StoredRun,
     summary: S,
-    /// Number of items that hold the body; absent when the body is in this item or there is none.
+    /// Number of items that hold the body; absent when this item holds it or there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_parts: Option<u64>,
-    /// Name of the body that the parts belong to.
+    /// Digest of the body, which names its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_digest: Option<String>,
 }
@@ -205,7 +205,7 @@ pub(crate) fn read_latest<M: Stored>(
     })
 }
 
-/// Packs a body. The same rows always give the same bytes.
+/// Compresses a body. The same body always gives the same bytes.
 pub(crate) fn pack(body: &[u8]) -> Result<Vec<u8>, String> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder
@@ -214,7 +214,7 @@ pub(crate) fn pack(body: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Unpacks a body; gzip's checksum finds damage.
+/// Decompresses a body; gzip's checksum detects damage.
 pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     let read = GzDecoder::new(packed)
