@@ -17,7 +17,7 @@ test: ## Runs every test with real services, which it installs, starts and stops
 	@exec infra/test/run.sh $(ARGS)
 
 test-infra: ## Runs only the deployment's tests, which `make test` includes; ARGS names files, such as test_1_template
-	cargo build --locked --package api --package collector --bins
+	cargo build --workspace --locked --bins
 	@exec infra/test/services.sh infra/aws/tests/run.sh $(ARGS)
 
 lint: ## Checks formatting, lints and documentation; a warning is an error
