@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::bucket_size::Refresh;
 use crate::clock;
 use crate::fleet::{Kind, TargetId};
+use crate::history::Trend;
 
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
 pub use server_storage::{ServerKind, ServerStorage};
@@ -133,6 +134,8 @@ pub struct Latest<S> {
     pub good: Option<Good<S>>,
     /// The newest failure since the last good run; `None` when the newest run was good.
     pub last_failure: Option<Failure>,
+    /// Closing totals of the last days, and how far the history is folded; `None` before the first day was closed.
+    pub trend: Option<Trend>,
 }
 
 /// Summary of a good run.

@@ -117,6 +117,7 @@ mod tests {
                 summary,
             }),
             last_failure: None,
+            trend: None,
         });
         let step = i64::try_from(minutes).unwrap();
         let next = (1..)

@@ -209,6 +209,7 @@ mod tests {
                 code: code.to_owned(),
                 reason: String::new(),
             }),
+            trend: None,
         }
     }
 

@@ -6,20 +6,20 @@
 //! divided by their greatest common divisor, above the two codes for absent and unsized; the first code of a table is
 //! the difference to its reading in the list. Measures that this program does not have are skipped.
 
-mod columns;
 #[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::basis::Basis;
 use super::bytes::{self, BlockError, Cursor, put_length, put_number, put_signed, put_text};
+use super::columns::{Changes, divisor_of, put_columns, put_measures, take_columns, take_measures};
+use super::digest::{DIGEST_BYTES, ListDigest};
 use super::frame::{Column, Frame};
-use super::names::{DIGEST_BYTES, ListDigest, TableList, check_tables, put_tables, take_tables};
-use super::reading::{Basis, Moment, Reading};
+use super::names::{TableList, check_tables, put_tables, take_tables};
+use super::reading::{Moment, Reading};
 use super::series::{Measure, OwnSeries, TableKey, TableMeasure};
 use crate::snapshot::Completeness;
-
-pub use columns::Changes;
 
 /// Newest form of a block.
 const VERSION: u8 = 1;
@@ -58,10 +58,7 @@ pub fn encode(frame: &Frame, list: Option<&TableList>) -> Result<Vec<u8>, BlockE
     let mut out = Vec::new();
     put_moments(&mut out, &frame.moments)?;
     put_own(&mut out, frame);
-    let listed = list.map(TableList::tables).unwrap_or_default();
-    let is_listed = |key: &&TableKey| listed.binary_search(key).is_ok();
-    let others = frame.tables.keys().filter(|key| !is_listed(key));
-    let others: Vec<_> = others.cloned().collect();
+    let (rows, others) = rows(frame, list.map(TableList::tables).unwrap_or_default());
     check_tables(&others)?;
     match list {
         Some(list) => {
@@ -72,21 +69,45 @@ pub fn encode(frame: &Frame, list: Option<&TableList>) -> Result<Vec<u8>, BlockE
     }
     put_tables(&mut out, &others);
     let columns = |(number, measure): (usize, &TableMeasure)| {
-        let all = listed.iter().chain(&others).enumerate();
-        let columns = all.map(|(index, key)| {
-            let columns = frame.tables.get(key);
-            let column = columns.and_then(|columns| columns.get(number));
+        let columns = rows.iter().enumerate().map(|(index, row)| {
+            let column = row.and_then(|columns| columns.get(number));
             let base = list.map(|list| list.reading(index, *measure));
-            (
-                column.map(Vec::as_slice).unwrap_or_default(),
-                base.unwrap_or_default(),
-            )
+            let column = column.map(Vec::as_slice).unwrap_or_default();
+            (column, base.unwrap_or_default())
         });
         (*measure, columns.collect())
     };
     let columns: Vec<_> = frame.measures.iter().enumerate().map(columns).collect();
     put_measures(&mut out, &columns);
     bytes::seal(VERSION, &out)
+}
+
+/// Returns the columns of the listed tables, then those of all others, and the names of these.
+///
+/// Both the list and the frame are in order.
+fn rows<'a>(
+    frame: &'a Frame,
+    listed: &[TableKey],
+) -> (Vec<Option<&'a Vec<Column>>>, Vec<TableKey>) {
+    let mut rows = Vec::with_capacity(listed.len());
+    let mut others = Vec::new();
+    let mut tables = frame.tables.iter().peekable();
+    for key in listed {
+        others.extend(std::iter::from_fn(|| {
+            tables.next_if(|(table, _)| *table < key)
+        }));
+        rows.push(
+            tables
+                .next_if(|(table, _)| *table == key)
+                .map(|(_, columns)| columns),
+        );
+    }
+    others.extend(tables);
+    rows.extend(others.iter().map(|(_, columns)| Some(*columns)));
+    (
+        rows,
+        others.into_iter().map(|(key, _)| key.clone()).collect(),
+    )
 }
 
 impl Block {
@@ -164,48 +185,6 @@ impl Block {
         frame.moments = self.moments;
         Ok(frame)
     }
-}
-
-/// Appends columns by measure, each with what its first reading is compared with. An empty column is always absent.
-pub(super) fn put_measures<C: AsRef<[Reading]>>(
-    out: &mut Vec<u8>,
-    measures: &[(TableMeasure, Vec<(C, Reading)>)],
-) {
-    put_length(out, measures.len());
-    for (measure, columns) in measures {
-        put_number(out, *measure as u64);
-        let divisor = columns::divisor(columns.iter().map(|(column, _)| column.as_ref()));
-        put_number(out, divisor);
-        let all = columns.iter();
-        columns::put(
-            out,
-            all.map(|(column, base)| (column.as_ref(), divisor, *base)),
-        );
-    }
-}
-
-/// Returns what [`put_measures`] wrote for so many series; `base` is what their first readings are compared with.
-pub(super) fn take_measures(
-    cursor: &mut Cursor<'_>,
-    series: usize,
-    base: impl Fn(usize, TableMeasure) -> Reading,
-    moments: usize,
-) -> Result<Vec<(TableMeasure, Changes)>, BlockError> {
-    let count = cursor.length()?;
-    let mut measures = Vec::new();
-    for _ in 0..count {
-        let measure = TableMeasure::from_code(cursor.number()?);
-        let divisor = cursor.number()?;
-        let base = |index| measure.map(|measure| base(index, measure));
-        let scales = (0..series).map(|index| (divisor, base(index).unwrap_or_default()));
-        let changes = columns::take(cursor, scales, moments);
-        // The numbers of an unknown measure are meaningless, but their bytes must be passed over.
-        match measure {
-            Some(measure) => measures.push((measure, changes?)),
-            None => drop(changes?),
-        }
-    }
-    Ok(measures)
 }
 
 fn put_moments(out: &mut Vec<u8>, moments: &[Moment]) -> Result<(), BlockError> {
@@ -302,13 +281,13 @@ fn put_own(out: &mut Vec<u8>, frame: &Frame) {
     }
     let columns = frame.own.values().map(Vec::as_slice);
     let columns: Vec<(&[Reading], u64)> = columns
-        .map(|column| (column, columns::divisor([column])))
+        .map(|column| (column, divisor_of([column])))
         .collect();
     for (_, divisor) in &columns {
         put_number(out, *divisor);
     }
     let all = columns.iter();
-    columns::put(
+    put_columns(
         out,
         all.map(|(column, divisor)| (*column, *divisor, Reading::ABSENT)),
     );
@@ -332,7 +311,7 @@ fn take_own(
     let divisors: Result<Vec<_>, _> = (0..count).map(|_| cursor.number()).collect();
     let scales = divisors?.into_iter();
     let scales = scales.map(|divisor| (divisor, Reading::ABSENT));
-    let all = columns::take(cursor, scales, moments)?;
+    let all = take_columns(cursor, scales, moments)?;
     let known = series.into_iter().enumerate();
     Ok(known
         .filter_map(|(index, series)| Some((series?, all.only(index))))

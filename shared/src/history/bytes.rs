@@ -32,7 +32,7 @@ pub(super) fn seal(version: u8, content: &[u8]) -> Result<Vec<u8>, BlockError> {
     if content.len() > UNPACKED_LIMIT {
         return Err(BlockError::TooLarge);
     }
-    let mut encoder = DeflateEncoder::new(vec![0; ENVELOPE], Compression::best());
+    let mut encoder = DeflateEncoder::new(vec![0; ENVELOPE], Compression::default());
     let sealed = encoder.write_all(content).and_then(|()| encoder.finish());
     let mut sealed = sealed.map_err(|_| BlockError::Damaged("it cannot be packed"))?;
     let checksum = checksum(version, sealed.get(ENVELOPE..).unwrap_or_default());
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_unpacks_to_too_much_is_refused() {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&vec![0; UNPACKED_LIMIT + 1]).unwrap();
         let packed = encoder.finish().unwrap();
         let mut bomb = vec![1];

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bytes::unzigzag;
 use super::reading::{Moment, Reading};
 use super::series::{Measure, OwnSeries, TableKey, TableMeasure};
 
@@ -15,7 +16,7 @@ pub struct Point {
     pub moment: Moment,
     /// Series of the target itself.
     pub own: Vec<(OwnSeries, Reading)>,
-    /// Its tables; no two with the same key.
+    /// Its tables, each once; in the order of their keys is the fastest to work with.
     pub tables: Vec<(TableKey, TableReadings)>,
 }
 
@@ -46,6 +47,24 @@ impl TableReadings {
         }
     }
 
+    /// Returns the bytes of the heap: absent where they cannot be told apart, unsized where the table is.
+    pub fn heap_bytes(&self) -> Reading {
+        let Some(total) = self.total_bytes.value() else {
+            return self.total_bytes;
+        };
+        let Some(difference) = self.heap_difference.value() else {
+            return self.heap_difference;
+        };
+        let parts = [self.toast_bytes, self.index_bytes];
+        let parts: i128 = parts
+            .iter()
+            .filter_map(|part| part.value())
+            .map(i128::from)
+            .sum();
+        let heap = i128::from(total) - parts - i128::from(unzigzag(difference));
+        Reading::or_unsized(u64::try_from(heap).ok())
+    }
+
     /// Sets one of them.
     pub fn set(&mut self, measure: TableMeasure, reading: Reading) {
         match measure {
@@ -55,6 +74,67 @@ impl TableReadings {
             TableMeasure::HeapDifference => self.heap_difference = reading,
             TableMeasure::Rows => self.rows = reading,
         }
+    }
+}
+
+/// Puts points together into a frame.
+#[derive(Debug)]
+pub struct FrameBuilder(Frame);
+
+impl FrameBuilder {
+    /// Returns a builder of a frame whose tables have these measures.
+    pub fn new(measures: &[TableMeasure]) -> Self {
+        Self(Frame::empty(measures))
+    }
+
+    /// Adds a point that is later than all moments so far; another one is ignored.
+    pub fn push(&mut self, point: &Point) {
+        let Frame {
+            moments,
+            own,
+            measures,
+            tables,
+        } = &mut self.0;
+        let is_later = |last: &Moment| last.scheduled_at < point.moment.scheduled_at;
+        if !moments.last().is_none_or(is_later) {
+            return;
+        }
+        let before = moments.len();
+        moments.push(point.moment.clone());
+        let add = |column: &mut Column, reading| {
+            column.resize(before, Reading::ABSENT);
+            column.push(reading);
+        };
+        if measures.contains(&TableMeasure::TotalBytes) {
+            for (series, reading) in &point.own {
+                add(own.entry(series.clone()).or_default(), *reading);
+            }
+        }
+        let first = |readings: &TableReadings| -> Vec<Column> {
+            let readings = measures.iter().map(|measure| readings.get(*measure));
+            readings.map(|reading| vec![reading]).collect()
+        };
+        if before == 0 {
+            let all = point.tables.iter();
+            *tables = all
+                .map(|(key, readings)| (key.clone(), first(readings)))
+                .collect();
+            return;
+        }
+        for (key, readings) in &point.tables {
+            if !tables.contains_key(key) {
+                tables.insert(key.clone(), vec![Column::new(); measures.len()]);
+            }
+            for (column, measure) in tables.get_mut(key).into_iter().flatten().zip(&*measures) {
+                add(column, readings.get(*measure));
+            }
+        }
+    }
+
+    /// Returns the frame.
+    pub fn finish(mut self) -> Frame {
+        self.0.make_whole();
+        self.0
     }
 }
 
@@ -87,44 +167,9 @@ impl Frame {
 
     /// Returns the totals or the parts of one point. The target's own series are in the totals.
     pub fn of_point(point: &Point, measures: &[TableMeasure]) -> Self {
-        let mut frame = Self::empty(measures);
-        frame.push(point);
-        frame
-    }
-
-    /// Adds a point that is later than all moments so far; an earlier one is ignored.
-    pub fn push(&mut self, point: &Point) {
-        let is_later = |last: &Moment| last.scheduled_at < point.moment.scheduled_at;
-        if !self.moments.last().is_none_or(is_later) {
-            return;
-        }
-        let before = self.moments.len();
-        self.moments.push(point.moment.clone());
-        if self.measures.contains(&TableMeasure::TotalBytes) {
-            for (series, reading) in &point.own {
-                if !self.own.contains_key(series) {
-                    self.own
-                        .insert(series.clone(), vec![Reading::ABSENT; before]);
-                }
-                if let Some(column) = self.own.get_mut(series) {
-                    column.resize(before, Reading::ABSENT);
-                    column.push(*reading);
-                }
-            }
-        }
-        for (key, readings) in &point.tables {
-            if !self.tables.contains_key(key) {
-                let columns = vec![vec![Reading::ABSENT; before]; self.measures.len()];
-                self.tables.insert(key.clone(), columns);
-            }
-            if let Some(columns) = self.tables.get_mut(key) {
-                for (column, measure) in columns.iter_mut().zip(&self.measures) {
-                    column.resize(before, Reading::ABSENT);
-                    column.push(readings.get(*measure));
-                }
-            }
-        }
-        self.make_whole();
+        let mut builder = FrameBuilder::new(measures);
+        builder.push(point);
+        builder.finish()
     }
 
     /// Returns the moments and columns of both; where both have a moment, those of `self` are kept.

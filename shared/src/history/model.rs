@@ -6,8 +6,9 @@
 
 use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc, Weekday};
 
+use super::basis::Basis;
 use super::frame::{Point, TableReadings};
-use super::reading::{Basis, Moment, Reading};
+use super::reading::{Moment, Reading};
 use super::series::{Measure, OwnSeries, TableKey};
 use crate::snapshot::Completeness;
 

@@ -3,22 +3,18 @@
 //! A list has the names of tables, and readings to compare with: a block has only what differs from them, which is
 //! little, because most tables rarely change.
 
-use sha2::{Digest, Sha256};
-
-use super::block::{put_measures, take_measures};
 use super::bytes::{
     self, BlockError, Cursor, TABLES_LIMIT, UNPACKED_LIMIT, put_length, put_number, put_signed,
     put_text,
 };
+use super::columns::{put_measures, take_measures};
+use super::digest::ListDigest;
 use super::frame::{Frame, TableReadings};
 use super::reading::Reading;
 use super::series::{TableKey, TableMeasure};
 
 /// Newest form of a list.
 const VERSION: u8 = 1;
-/// Bytes of a digest.
-pub(super) const DIGEST_BYTES: usize = 16;
-
 const HAS_ID: u8 = 1;
 const HAS_MODULE: u8 = 2;
 const IS_PARTITION: u8 = 4;
@@ -31,29 +27,6 @@ pub struct TableList {
     digest: ListDigest,
 }
 
-/// Name of a list: the same content always has the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListDigest(pub(super) [u8; DIGEST_BYTES]);
-
-impl ListDigest {
-    /// Returns it in hexadecimal, as keys have it.
-    pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// Returns the digest of its hexadecimal form; `None` when it is none.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let mut digest = [0; DIGEST_BYTES];
-        if text.len() != 2 * DIGEST_BYTES || !text.is_ascii() {
-            return None;
-        }
-        for (index, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-        }
-        Some(Self(digest))
-    }
-}
-
 impl TableList {
     /// Returns the list of `tables`, in whatever order they come.
     pub fn new(tables: impl IntoIterator<Item = (TableKey, TableReadings)>) -> Self {
@@ -61,13 +34,12 @@ impl TableList {
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         all.dedup_by(|(one, _), (other, _)| one == other);
         let (tables, readings) = all.into_iter().unzip();
-        let digest = ListDigest([0; DIGEST_BYTES]);
         let mut list = Self {
             tables,
             readings,
-            digest,
+            digest: ListDigest::default(),
         };
-        list.digest = digest_of(&list.content());
+        list.digest = ListDigest::of(&list.content());
         list
     }
 
@@ -90,6 +62,24 @@ impl TableList {
     /// Returns the tables in order.
     pub fn tables(&self) -> &[TableKey] {
         &self.tables
+    }
+
+    /// Returns whether it has the table.
+    pub(super) fn names(&self, key: &TableKey) -> bool {
+        self.tables.binary_search(key).is_ok()
+    }
+
+    /// Returns lists that have the same tables in so many ranges, or in as many as there are tables.
+    pub(super) fn split(&self, count: usize) -> Vec<Self> {
+        let length = self.tables.len().div_ceil(count.max(1)).max(1);
+        let tables = self
+            .tables
+            .iter()
+            .cloned()
+            .zip(self.readings.iter().copied());
+        let tables: Vec<_> = tables.collect();
+        let ranges = tables.chunks(length);
+        ranges.map(|range| Self::new(range.to_vec())).collect()
     }
 
     /// Returns what the table of that number is compared with.
@@ -132,7 +122,7 @@ impl TableList {
     /// [`BlockError`]: also when it is another list.
     pub fn decode(sealed: &[u8], digest: ListDigest) -> Result<Self, BlockError> {
         let content = bytes::open(VERSION, sealed)?;
-        if digest_of(&content) != digest {
+        if ListDigest::of(&content) != digest {
             return Err(BlockError::Damaged("it is another list"));
         }
         let mut cursor = Cursor::new(&content);
@@ -156,14 +146,6 @@ impl TableList {
             digest,
         })
     }
-}
-
-fn digest_of(content: &[u8]) -> ListDigest {
-    let mut digest = [0; DIGEST_BYTES];
-    for (byte, hashed) in digest.iter_mut().zip(Sha256::digest(content)) {
-        *byte = hashed;
-    }
-    ListDigest(digest)
 }
 
 /// Fails when [`take_tables`] would refuse these.

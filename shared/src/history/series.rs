@@ -30,7 +30,7 @@ impl OwnSeries {
 /// What a series of the target itself measures, with its number in blocks, which is never given to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
-    /// What is called the size of the target, in bytes.
+    /// What is called the size of the target, in bytes; of CloudWatch's metrics also by storage type.
     TotalBytes = 1,
     /// Least size of a UTC day, in day blocks only.
     DayMinBytes = 2,
@@ -72,11 +72,13 @@ pub enum Measure {
     StorageUsedBytes = 20,
     /// Allocated bytes of the storage of a database's server.
     StorageAllocatedBytes = 21,
+    /// Bytes in CloudWatch's metrics that are in no object.
+    OverheadBytes = 22,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::TotalBytes,
         Self::DayMinBytes,
         Self::DayMaxBytes,
@@ -98,6 +100,7 @@ impl Measure {
         Self::StorageFreeBytes,
         Self::StorageUsedBytes,
         Self::StorageAllocatedBytes,
+        Self::OverheadBytes,
     ];
 
     /// Returns the measure that blocks have this number for; `None` for one of a newer program.

@@ -26,6 +26,7 @@ use super::{Completeness, Failure, Good, Latest, Measurement, Run};
 use crate::attributes::{self, Attributes, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
+use crate::history::{StoredTrend, Trend};
 
 pub use bucket::StoredRefresh;
 
@@ -101,6 +102,9 @@ struct StoredLatest<S> {
     good: Option<StoredGood<S>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_failure: Option<StoredFailure>,
+    /// Not decoded together with the rest: one that cannot be read is made anew from the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trend: Option<serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -173,6 +177,8 @@ pub(crate) fn read_header<M: Stored>(
 pub(crate) fn latest_attributes<M: Stored>(
     latest: &Latest<M::Summary>,
 ) -> Result<Attributes, String> {
+    let trend = latest.trend.as_ref().map(StoredTrend::of);
+    let trend = trend.map(serde_json::to_value).transpose();
     attributes::encode(&StoredLatest {
         stored_version: M::VERSION,
         target: latest.target.to_string(),
@@ -181,6 +187,7 @@ pub(crate) fn latest_attributes<M: Stored>(
             summary: M::store_summary(&good.summary),
         }),
         last_failure: latest.last_failure.clone().map(StoredFailure),
+        trend: trend.map_err(|error| error.to_string())?,
     })
 }
 
@@ -202,7 +209,13 @@ pub(crate) fn read_latest<M: Stored>(
         version,
         good: good.transpose()?,
         last_failure: stored.last_failure.map(|StoredFailure(failure)| failure),
+        trend: stored.trend.and_then(read_trend),
     })
+}
+
+fn read_trend(json: serde_json::Value) -> Option<Trend> {
+    let stored: StoredTrend = serde_json::from_value(json).ok()?;
+    stored.read().ok()
 }
 
 /// Compresses a body. The same body always gives the same bytes.

@@ -133,8 +133,8 @@ impl SnapshotWriter {
                 Some(_) => Kept::AsLatest,
                 None => Kept::AsHistory,
             };
-            if let Some(newer) = newer {
-                puts.push(replace_latest::<M>(old.as_ref(), newer)?);
+            if let Some(latest) = newer.or_else(|| latest_after_late_run(old.as_ref(), snapshot)) {
+                puts.push(replace_latest::<M>(old.as_ref(), latest)?);
             }
             if self.items.put_all(puts).await? == Written::Done {
                 return Ok(kept);
@@ -170,6 +170,7 @@ impl SnapshotWriter {
                 version: 0,
                 good,
                 last_failure: Some(failure.clone()),
+                trend: old.as_ref().and_then(|old| old.trend.clone()),
             };
             if self
                 .items
@@ -332,7 +333,20 @@ fn newer_latest<M: Stored>(
             summary: snapshot.measurement.summary(),
         }),
         last_failure: failure.filter(|failure| failure.scheduled_at > run.scheduled_at),
+        trend: old.and_then(|old| old.trend.clone()),
     })
+}
+
+/// Returns `old` with the day of a late run marked: the day may be closed in the history already, or be about to be.
+fn latest_after_late_run<M: Stored>(
+    old: Option<&Latest<M::Summary>>,
+    snapshot: &Snapshot<M>,
+) -> Option<Latest<M::Summary>> {
+    let mut latest = old?.clone();
+    if let Some(trend) = &mut latest.trend {
+        trend.refold.insert(snapshot.run.scheduled_at.date_naive());
+    }
+    Some(latest)
 }
 
 /// The body of a snapshot as its item has it.
@@ -358,7 +372,8 @@ fn digest(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn replace_latest<M: Stored>(
+/// Returns what replaces the latest item `old`, unless it is another by then.
+pub(crate) fn replace_latest<M: Stored>(
     old: Option<&Latest<M::Summary>>,
     new: Latest<M::Summary>,
 ) -> Result<Put, StoreError> {

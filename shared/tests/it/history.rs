@@ -1,4 +1,8 @@
-//! The history of sizes: its stored forms, and what it costs.
+//! The history of sizes: its stored forms, what it costs, and that it says what the snapshots say.
 
 mod golden;
+mod reading;
+mod repair;
 mod sizes;
+mod world;
+mod writers;

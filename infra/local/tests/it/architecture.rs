@@ -84,9 +84,6 @@ const FORBIDDEN: [Forbidden; 9] = [
     },
 ];
 
-/// Circles that are being opened. A circle among the modules of one entry is tolerated.
-const KNOWN_CIRCLES: [&[&str]; 1] = [&["shared::history::block", "shared::history::names"]];
-
 type Modules = BTreeMap<String, String>;
 type Arrows = BTreeMap<String, BTreeSet<String>>;
 
@@ -283,13 +280,8 @@ fn is_below(module: &str, pattern: &str) -> bool {
 fn no_modules_use_each_other_in_a_circle() {
     let arrows = arrows(&modules());
 
-    let is_known = |circle: &Vec<&str>| {
-        let mut known = KNOWN_CIRCLES.iter();
-        known.any(|known| circle.iter().all(|module| known.contains(module)))
-    };
     let circles = circles(&arrows);
-    let new: Vec<_> = circles.iter().filter(|circle| !is_known(circle)).collect();
-    assert!(new.is_empty(), "{new:#?}");
+    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn frame(random: &mut Random) -> Frame {
     }
     let length = frame.moments.len();
     for _ in 0..random.below(8) {
-        let measure = Measure::ALL[usize::try_from(random.below(21)).unwrap()];
+        let measure = Measure::ALL[usize::try_from(random.below(22)).unwrap()];
         let class = random.happens(50).then(|| text(random));
         frame
             .own

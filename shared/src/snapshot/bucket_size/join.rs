@@ -61,6 +61,7 @@ mod tests {
                 code: code.to_owned(),
                 reason: "because".to_owned(),
             }),
+            trend: None,
         }
     }
 

@@ -114,12 +114,91 @@ impl SnapshotReader {
         let Some(item) = self.items.get(&key).await? else {
             return Ok(None);
         };
+        self.read_snapshot(target, item).await.map(Some)
+    }
+
+    /// Shows `visit` the snapshots of `target` from `from` to before `to`, oldest first; one that cannot be read is shown
+    /// as the error it is.
+    ///
+    /// Costs one query for each megabyte, and one more for each split body; holds one page at a time.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]: the store did not answer, and some snapshots may not have been shown.
+    pub async fn each_snapshot<M: Stored>(
+        &self,
+        target: &TargetId,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        mut visit: impl FnMut(Result<Snapshot<M>, StoreError>),
+    ) -> Result<(), StoreError> {
+        let end = stored::sort_key(to);
+        let mut query = Query {
+            partition: snapshot_key(M::KIND, target, from).partition,
+            from: stored::sort_key(from),
+            to: end.clone(),
+            order: Order::Ascending,
+            after: None,
+            limit: 1000,
+        };
+        loop {
+            let page = self.items.query(&query).await?;
+            for item in page.items {
+                if item.key.sort == end {
+                    continue;
+                }
+                match self.read_snapshot(target, item).await {
+                    Err(error @ (StoreError::Unavailable(_) | StoreError::Denied(_))) => {
+                        return Err(error);
+                    }
+                    found => visit(found),
+                }
+            }
+            if page.next.is_none() {
+                return Ok(());
+            }
+            query.after = page.next;
+        }
+    }
+
+    /// Returns the scheduled time of the first run of `target` from `from` to before `to` that has a snapshot.
+    ///
+    /// Costs one read of one item.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    pub async fn first_run<M: Stored>(
+        &self,
+        target: &TargetId,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let query = Query {
+            partition: snapshot_key(M::KIND, target, from).partition,
+            from: stored::sort_key(from),
+            to: stored::sort_key(to),
+            order: Order::Ascending,
+            after: None,
+            limit: 1,
+        };
+        let first = self.up_to(1, query).await?.pop();
+        let Some(item) = first else { return Ok(None) };
+        let time = item.key.sort.parse::<DateTime<Utc>>();
+        let time = time.map_err(|error| unreadable(&item.key)(error.to_string()))?;
+        Ok(Some(time).filter(|time| *time < to))
+    }
+
+    async fn read_snapshot<M: Stored>(
+        &self,
+        target: &TargetId,
+        item: Item,
+    ) -> Result<Snapshot<M>, StoreError> {
+        let key = item.key;
         let header = stored::read_header::<M>(&item.attributes).map_err(unreadable(&key))?;
         let packed = match &header.parts {
-            Some(parts) => Some(
-                self.read_parts(&key, parts, part_partition(target, scheduled_at))
-                    .await?,
-            ),
+            Some(parts) => {
+                let partition = part_partition(target, header.run.scheduled_at);
+                Some(self.read_parts(&key, parts, partition).await?)
+            }
             None => item.body,
         };
         let body = packed
@@ -128,11 +207,11 @@ impl SnapshotReader {
             .map_err(unreadable(&key))?;
         let measurement =
             M::read_body(header.summary, body.as_deref()).map_err(unreadable(&key))?;
-        Ok(Some(Snapshot {
+        Ok(Snapshot {
             target: target.clone(),
             run: header.run,
             measurement,
-        }))
+        })
     }
 
     /// Returns the runs of `target` from `from` to `to`, both included, oldest first, at most `limit`.

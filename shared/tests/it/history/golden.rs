@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use flate2::read::DeflateDecoder;
 use shared::config::{ProcessVariables, Variables};
 use shared::history::{
-    Basis, Block, Frame, Measure, Moment, OwnSeries, Point, Reading, TableKey, TableList,
-    TableMeasure, TableReadings, encode,
+    Basis, Block, Frame, FrameBuilder, Measure, Moment, OwnSeries, Point, Reading, TableKey,
+    TableList, TableMeasure, TableReadings, encode,
 };
 use shared::snapshot::Completeness;
 
@@ -99,9 +99,9 @@ fn points() -> Vec<Point> {
 }
 
 fn frame(measures: &[TableMeasure]) -> Frame {
-    let mut frame = Frame::empty(measures);
-    points().iter().for_each(|point| frame.push(point));
-    frame
+    let mut builder = FrameBuilder::new(measures);
+    points().iter().for_each(|point| builder.push(point));
+    builder.finish()
 }
 
 fn list() -> TableList {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::history::model::Model;
-use shared::history::{Frame, TableList, TableMeasure, encode};
+use shared::history::{Frame, FrameBuilder, TableList, TableMeasure, encode};
 
 const PAGE: usize = 1 << 20;
 
@@ -27,8 +27,8 @@ fn measured(tables: u64, days: u64) -> Sizes {
     };
     let mut list = None;
     for day in 0..days {
-        let mut totals = Frame::empty(TableMeasure::TOTALS);
-        let mut parts = Frame::empty(TableMeasure::PARTS);
+        let mut totals = FrameBuilder::new(TableMeasure::TOTALS);
+        let mut parts = FrameBuilder::new(TableMeasure::PARTS);
         let mut points = vec![];
         for hour in 0..24 {
             let hours = i64::try_from(day * 24 + hour).unwrap();
@@ -37,6 +37,7 @@ fn measured(tables: u64, days: u64) -> Sizes {
             parts.push(&point);
             points.push(point);
         }
+        let (totals, parts) = (totals.finish(), parts.finish());
         let list = list.get_or_insert_with(|| TableList::of_day(&totals, &parts));
         let bytes = |frame: &Frame| encode(frame, Some(list)).unwrap().len();
         sizes.totals.push(bytes(&totals));

@@ -1,7 +1,8 @@
-//! Readings of a group of series as four streams.
+//! Readings of a group of series as four streams. No I/O.
 
-use crate::history::bytes::{BlockError, Cursor, put_length, put_signed};
-use crate::history::reading::Reading;
+use super::bytes::{BlockError, Cursor, put_length, put_number, put_signed};
+use super::reading::Reading;
+use super::series::TableMeasure;
 
 /// Readings of series by their changes, as a block has them: for each series where it changes, and to what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,7 +61,7 @@ impl Changes {
 }
 
 /// Returns the greatest common divisor of all numbers; 1 without any but zeros.
-pub(super) fn divisor<'a>(columns: impl IntoIterator<Item = &'a [Reading]>) -> u64 {
+pub(super) fn divisor_of<'a>(columns: impl IntoIterator<Item = &'a [Reading]>) -> u64 {
     let readings = columns.into_iter().flatten();
     let mut divisor = 0;
     for value in readings.filter_map(|reading| reading.value()) {
@@ -79,7 +80,7 @@ pub(super) fn divisor<'a>(columns: impl IntoIterator<Item = &'a [Reading]>) -> u
 /// Appends the streams of columns, each with its divisor and what its first reading is compared with.
 ///
 /// An empty column is absent all the time.
-pub(super) fn put<'a>(
+pub(super) fn put_columns<'a>(
     out: &mut Vec<u8>,
     columns: impl Iterator<Item = (&'a [Reading], u64, Reading)>,
 ) {
@@ -118,8 +119,8 @@ fn take_difference(cursor: &mut Cursor<'_>, before: u64) -> Result<u64, BlockErr
     Ok(before.wrapping_add(cursor.signed()?.cast_unsigned()))
 }
 
-/// Returns what [`put`] wrote for series with these divisors and bases.
-pub(super) fn take(
+/// Returns what [`put_columns`] wrote for series with these divisors and bases.
+pub(super) fn take_columns(
     cursor: &mut Cursor<'_>,
     scales: impl ExactSizeIterator<Item = (u64, Reading)>,
     moments: usize,
@@ -173,4 +174,46 @@ pub(super) fn take(
         start = *end;
     }
     Ok(Changes { ends, changes })
+}
+
+/// Appends columns by measure, each with what its first reading is compared with. An empty column is always absent.
+pub(super) fn put_measures<C: AsRef<[Reading]>>(
+    out: &mut Vec<u8>,
+    measures: &[(TableMeasure, Vec<(C, Reading)>)],
+) {
+    put_length(out, measures.len());
+    for (measure, columns) in measures {
+        put_number(out, *measure as u64);
+        let divisor = divisor_of(columns.iter().map(|(column, _)| column.as_ref()));
+        put_number(out, divisor);
+        let all = columns.iter();
+        put_columns(
+            out,
+            all.map(|(column, base)| (column.as_ref(), divisor, *base)),
+        );
+    }
+}
+
+/// Returns what [`put_measures`] wrote for so many series; `base` is what their first readings are compared with.
+pub(super) fn take_measures(
+    cursor: &mut Cursor<'_>,
+    series: usize,
+    base: impl Fn(usize, TableMeasure) -> Reading,
+    moments: usize,
+) -> Result<Vec<(TableMeasure, Changes)>, BlockError> {
+    let count = cursor.length()?;
+    let mut measures = Vec::new();
+    for _ in 0..count {
+        let measure = TableMeasure::from_code(cursor.number()?);
+        let divisor = cursor.number()?;
+        let base = |index| measure.map(|measure| base(index, measure));
+        let scales = (0..series).map(|index| (divisor, base(index).unwrap_or_default()));
+        let changes = take_columns(cursor, scales, moments);
+        // The numbers of an unknown measure are meaningless, but their bytes must be passed over.
+        match measure {
+            Some(measure) => measures.push((measure, changes?)),
+            None => drop(changes?),
+        }
+    }
+    Ok(measures)
 }

@@ -1,0 +1,165 @@
+//! The writing half: the item of a run, and blocks of closed days, which are always made from snapshots.
+
+mod fold;
+mod lists;
+mod rebuild;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::blocks::{Blocks, failed, pieces};
+use super::frame::{Frame, Point};
+use super::keys::{self, Content, Owner, Span};
+use super::point::Historic;
+use super::series::TableMeasure;
+use super::trend::Trend;
+use crate::clock;
+use crate::fleet::TargetId;
+use crate::snapshot::Snapshot;
+use crate::store::{ItemStore, Key, SnapshotReader, StoreError};
+
+use lists::Lists;
+pub use rebuild::{LeftBlock, Rebuilt};
+
+/// How much longer than until the next run the item of a run is kept. Its day is closed by the next run; after a
+/// day without any, by the first that follows.
+const POINT_SLACK: Duration = Duration::from_secs(3 * 86_400);
+/// Most days that one run closes; the runs after it close the rest.
+const MAX_DAYS_PER_RUN: usize = 7;
+/// How far back days are closed that were not: as long as snapshots are kept by default.
+const CATCH_UP_DAYS: u64 = 35;
+/// Attempts to change blocks against other writers.
+const ATTEMPTS: usize = 10;
+
+/// How long blocks are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryRetention {
+    /// Blocks of hours, from the end of their day.
+    pub hours: Duration,
+    /// Blocks of days, from the end of their month; for ever when `None`.
+    pub days: Option<Duration>,
+}
+
+impl Default for HistoryRetention {
+    /// A quarter by the hour, and days for ever.
+    fn default() -> Self {
+        Self {
+            hours: Duration::from_secs(92 * 86_400),
+            days: None,
+        }
+    }
+}
+
+/// Keeps the history of targets. Collectors hold one, API functions do not.
+///
+/// Every block can be made again from snapshots, and is: what a writer leaves undone, the next run does. Two writers
+/// of one target never lose what the other wrote: blocks and the latest change under optimistic locking, and who
+/// comes second reads the snapshots again.
+#[derive(Clone)]
+pub struct HistoryWriter {
+    items: Arc<dyn ItemStore>,
+    snapshots: SnapshotReader,
+    retention: HistoryRetention,
+}
+
+const fn contents<M: Historic>() -> &'static [(Content, &'static [TableMeasure])] {
+    const TOTALS: (Content, &[TableMeasure]) = (Content::Totals, TableMeasure::TOTALS);
+    const PARTS: (Content, &[TableMeasure]) = (Content::Parts, TableMeasure::PARTS);
+    if M::HAS_TABLES {
+        &[TOTALS, PARTS]
+    } else {
+        &[TOTALS]
+    }
+}
+
+fn owner<M: Historic>(target: &TargetId) -> Owner<'_> {
+    Owner {
+        kind: M::KIND,
+        target,
+    }
+}
+
+impl HistoryWriter {
+    /// Returns a writer to the store that the snapshots are in.
+    pub fn new(items: Arc<dyn ItemStore>, retention: HistoryRetention) -> Self {
+        Self {
+            snapshots: SnapshotReader::new(Arc::clone(&items)),
+            items,
+            retention,
+        }
+    }
+
+    /// Takes in a snapshot that was kept: the run's own item, and blocks of days that are closed by now.
+    ///
+    /// Costs, for a target with tables, two reads and two writes (for others one of each); once a day also about
+    /// eight reads, the day's snapshots among them, and five writes. Doing it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]. What was not written the next run writes; the snapshot is not concerned.
+    pub async fn record<M: Historic>(&self, snapshot: &Snapshot<M>) -> Result<(), StoreError> {
+        let (target, run) = (&snapshot.target, &snapshot.run);
+        let Some(latest) = self.snapshots.latest::<M>(target).await? else {
+            return Ok(());
+        };
+        let trend = latest.trend.as_ref();
+        let day = keys::day_of(run.scheduled_at);
+        let mut kept = Ok(());
+        if trend.is_none_or(|trend| trend.folded_through < day) {
+            let expires_at = clock::after(run.next_due_at, POINT_SLACK);
+            let point = Point::of(snapshot);
+            kept = self
+                .keep_point::<M>(target, &point, trend, expires_at)
+                .await;
+        }
+        // The one does not depend on the other.
+        self.fold_closed_days::<M>(target, day).await.and(kept)
+    }
+
+    /// Closes the days of a target that ended before `day`: what a run that failed on that day still does.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    pub async fn record_failure<M: Historic>(
+        &self,
+        target: &TargetId,
+        scheduled_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.fold_closed_days::<M>(target, keys::day_of(scheduled_at))
+            .await
+    }
+
+    async fn keep_point<M: Historic>(
+        &self,
+        target: &TargetId,
+        point: &Point,
+        trend: Option<&Trend>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut blocks = Blocks::new(&*self.items, owner::<M>(target));
+        let lists = Lists::load(&mut blocks, trend).await?;
+        for (content, measures) in contents::<M>() {
+            let frame = Frame::of_point(point, measures);
+            let key = Key {
+                partition: keys::partition(Span::Run, *content, owner::<M>(target)),
+                sort: keys::sort(Span::Run, point.moment.scheduled_at),
+            };
+            let bodies = pieces(&frame, &lists.all).map_err(|error| failed(&key, &error))?;
+            blocks.overwrite(&key, bodies, expires_at).await?;
+        }
+        Ok(())
+    }
+}
+
+fn contended<M: Historic>(target: &TargetId) -> StoreError {
+    StoreError::Contended {
+        key: Key {
+            partition: keys::partition(Span::Hours, Content::Totals, owner::<M>(target)),
+            sort: "-".to_owned(),
+        },
+        attempts: ATTEMPTS,
+    }
+}

@@ -1,0 +1,107 @@
+//! Making blocks anew that were lost or damaged.
+
+use chrono::NaiveDate;
+
+use super::fold::OnDamage;
+use super::lists::Lists;
+use super::{ATTEMPTS, HistoryWriter, MAX_DAYS_PER_RUN};
+use crate::fleet::TargetId;
+use crate::history::blocks::Unreadable;
+use crate::history::keys;
+use crate::history::point::Historic;
+use crate::snapshot::Latest;
+use crate::store::{Key, StoreError, Written, replace_latest};
+
+/// What a rebuild did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rebuilt {
+    /// Days that have blocks now.
+    pub days: usize,
+    /// Runs in them.
+    pub runs: usize,
+    /// Blocks that stay unreadable.
+    pub left: Vec<LeftBlock>,
+}
+
+/// A block that a rebuild left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBlock {
+    /// Where it is.
+    pub key: Key,
+    /// Why.
+    pub reason: Unreadable,
+}
+
+impl HistoryWriter {
+    /// Computes the blocks of all days of a target from `from` to `to`, both included, and writes those that differ or
+    /// are damaged.
+    ///
+    /// The day of the newest run is not closed yet and left out, with all after it. A day whose snapshots have expired
+    /// is taken from its block of hours, where that is there; nothing is ever removed. Costs at least five reads a day.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`]; days before the failure are written.
+    pub async fn rebuild<M: Historic>(
+        &self,
+        target: &TargetId,
+        (from, to): (NaiveDate, NaiveDate),
+    ) -> Result<Rebuilt, StoreError> {
+        let mut rebuilt = Rebuilt::default();
+        let mut days = from.iter_days().take_while(|day| *day <= to).peekable();
+        while days.peek().is_some() {
+            let chunk: Vec<_> = days.by_ref().take(MAX_DAYS_PER_RUN).collect();
+            self.rebuild_days::<M>(target, &chunk, &mut rebuilt).await?;
+        }
+        Ok(rebuilt)
+    }
+
+    async fn rebuild_days<M: Historic>(
+        &self,
+        target: &TargetId,
+        days: &[NaiveDate],
+        rebuilt: &mut Rebuilt,
+    ) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            let latest = self.snapshots.latest::<M>(target).await?;
+            let newest = latest.as_ref().and_then(|latest| latest.good.as_ref());
+            let newest = newest.map(|good| keys::day_of(good.run.scheduled_at));
+            let mut trend = latest.as_ref().and_then(|latest| latest.trend.clone());
+            let mut lists = Lists::default();
+            let mut found = Rebuilt::default();
+            let is_closed = |day: &&NaiveDate| newest.is_none_or(|newest| **day < newest);
+            for day in days.iter().filter(is_closed) {
+                let folded = self.fold_day::<M>(target, *day, &mut lists, OnDamage::Replace);
+                let folded = folded.await?;
+                found.days += usize::from(folded.runs > 0);
+                found.runs += folded.runs;
+                let left = folded.left.into_iter();
+                found
+                    .left
+                    .extend(left.map(|(key, reason)| LeftBlock { key, reason }));
+                // Days that a trend has not come to yet are left to the next run, which folds them in order.
+                if let Some(trend) = trend.as_mut().filter(|trend| *day <= trend.folded_through) {
+                    trend.close(*day, folded.closing);
+                }
+            }
+            let written = match latest {
+                Some(latest) if latest.trend != trend => {
+                    let new = Latest {
+                        trend,
+                        ..latest.clone()
+                    };
+                    let put = replace_latest::<M>(Some(&latest), new)?;
+                    self.items.put(put).await?
+                }
+                _ => Written::Done,
+            };
+            if written == Written::Done {
+                rebuilt.days += found.days;
+                rebuilt.runs += found.runs;
+                rebuilt.left.extend(found.left);
+                return Ok(());
+            }
+        }
+        Err(super::contended::<M>(target))
+    }
+}
