@@ -44,7 +44,7 @@ pub const ROUTE: Route = Route {
     media_types: &[MediaType::Json],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
-        Parameter::choice("kind", "Only storage of this kind.", &StorageKind::WORDS),
+        Parameter::choice("kind", "Only storage of this kind.", &StorageKind::NAMES),
         Parameter::text(
             "bucket",
             "Only targets in this bucket, or other storage with this id.",

@@ -1,4 +1,4 @@
-//! AWS clients with every time-out and retry written down. The only use of `aws_config`.
+//! AWS clients with explicit time-outs and retries. The only use of `aws_config`.
 
 mod lambda;
 mod role;
@@ -20,21 +20,20 @@ use crate::config::{ProcessVariables, Variables};
 use crate::location::AwsScope;
 use crate::telemetry::error_chain;
 
-/// Longest wait for a connection. An endpoint in the same region answers within milliseconds.
+/// Longest wait for a connection. An endpoint in the same region accepts one within milliseconds.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for one attempt, its body included. A page of 1,000 keys takes well under a second.
+/// Longest wait for one attempt, including the body. A page of 1,000 keys takes well under a second.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Attempts for one call, the first included.
+/// Attempts for one call, including the first.
 pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
 
-/// Makes clients for the regions and roles that targets name, each once.
+/// Creates clients for the regions and roles of targets, and caches them.
 #[derive(Debug)]
 pub struct Aws {
     base: SdkConfig,
-    /// Where S3 is, when it is not where AWS has it. A custom endpoint is one host for all buckets, so the
-    /// bucket's name goes into the path.
+    /// Custom endpoint of S3. It is one host for all buckets, so the bucket name is in the path.
     s3_endpoint: Option<String>,
     tls: TlsContext,
     s3: Mutex<BTreeMap<AwsScope, aws_sdk_s3::Client>>,
@@ -43,8 +42,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Returns the clients of a Lambda function: region, credentials and endpoints from the variables that Lambda
-    /// sets, and certificates of Amazon's own authorities only, unless `SSL_CERT_FILE` names others.
+    /// Returns clients for a Lambda function.
+    ///
+    /// Region, credentials and endpoints come from the variables that Lambda sets. Only Amazon's own authorities are
+    /// trusted, unless `SSL_CERT_FILE` names others.
     pub fn in_lambda(variables: &dyn Variables) -> Self {
         let tls = lambda::tls_context(variables);
         let base = lambda::config(variables, &tls);
@@ -55,9 +56,9 @@ impl Aws {
         }
     }
 
-    /// Loads region, credentials, profile and endpoint the way that every AWS tool does on a person's machine.
+    /// Loads region, credentials, profile and endpoint as AWS tools do.
     ///
-    /// No Lambda function calls this: it would link all of it.
+    /// Not for Lambda functions, whose zips would contain all the loaders.
     pub async fn load() -> Self {
         let base = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(timeouts())
@@ -68,7 +69,7 @@ impl Aws {
         Self::new(base, s3_endpoint)
     }
 
-    /// Returns clients for a stand-in at `endpoint` with the key pair given, without reading the environment.
+    /// Returns clients for a stand-in at `endpoint` with this key pair. Does not read the environment.
     pub fn at(endpoint: &str, access_key: &str, secret_key: &str) -> Self {
         let credentials = Credentials::new(access_key, secret_key, None, None, "stand-in");
         let mut base = SdkConfig::builder()
@@ -78,12 +79,12 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .timeout_config(timeouts())
             .retry_config(retries());
-        // The machine's time: a provider of role credentials panics when it is given none.
+        // The provider of role credentials panics without a time source.
         base.set_time_source(Some(Default::default()));
         Self::new(base.build(), Some(endpoint.to_owned()))
     }
 
-    /// Returns clients without credentials, for programs that need none: looks nowhere for them.
+    /// Returns clients without credentials, for programs that need none.
     pub fn without_credentials() -> Self {
         let base = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
         Self::new(base.build(), None)
@@ -99,22 +100,22 @@ impl Aws {
         }
     }
 
-    /// Returns what other clients of the same account and region are made from.
+    /// Returns the configuration for other clients of the same account and region.
     pub fn config(&self) -> &SdkConfig {
         &self.base
     }
 
-    /// Returns whose certificates AWS's endpoints may have, for clients that are not the SDK's.
+    /// Returns the TLS settings for AWS's endpoints, for clients other than the SDK's.
     pub fn tls_context(&self) -> TlsContext {
         self.tls.clone()
     }
 
-    /// Returns where S3 is, when it is not where AWS has it.
+    /// Returns the custom endpoint of S3, if there is one.
     pub fn s3_endpoint(&self) -> Option<&str> {
         self.s3_endpoint.as_deref()
     }
 
-    /// Returns whether a bucket's name goes into the path of its URL instead of its host.
+    /// Returns whether the bucket name is in the path of URLs instead of the host.
     pub fn is_path_style(&self) -> bool {
         self.s3_endpoint.is_some()
     }
@@ -165,20 +166,20 @@ impl Aws {
     }
 }
 
-/// Returns why a call failed, by its code or its kind, and of a connection by its cause.
+/// Returns why a call failed: its error code, or its kind and cause if there was no response.
 ///
-/// Nothing of an answer: its message names accounts and roles, and one that was not understood may be a secret.
+/// Repeats no other part of a response: messages name accounts and roles, and a malformed one may contain a secret.
 pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
-        SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("no code").to_owned(),
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::ServiceError(error) => error.err().code().unwrap_or("no code").to_owned(),
+        SdkError::TimeoutError(_) => "no response in time".to_owned(),
         SdkError::DispatchFailure(failure) => {
             let cause = failure.as_connector_error();
             let cause = cause.map_or_else(String::new, |cause| format!(": {}", error_chain(cause)));
             format!("no connection or no credentials{cause}")
         }
-        SdkError::ResponseError(_) => "an answer that is none".to_owned(),
-        _ => "a request that could not be made".to_owned(),
+        SdkError::ResponseError(_) => "malformed response".to_owned(),
+        _ => "the request could not be built".to_owned(),
     }
 }
 

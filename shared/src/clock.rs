@@ -1,10 +1,10 @@
-//! The only way to know the time. Everything that needs it is handed a [`Clock`].
+//! The only access to the time. Code that needs it receives a [`Clock`].
 
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
-/// Tells the current time.
+/// Provides the current time.
 pub trait Clock: Send + Sync {
     /// Returns the current time in UTC.
     fn now(&self) -> DateTime<Utc>;
@@ -15,10 +15,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    /// Returns the time in whole milliseconds: finer ones mean nothing across machines.
+    /// Returns the time in whole milliseconds. Finer times mean nothing across machines.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
+        reason = "the only access to the machine's clock"
     )]
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(3)
@@ -37,12 +37,12 @@ pub fn whole_second(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(time.timestamp(), 0).unwrap_or(time)
 }
 
-/// Returns the seconds from `earlier` to `later`; 0 when the clocks disagree about their order.
+/// Returns the seconds from `earlier` to `later`; 0 if `later` is before `earlier`.
 pub fn seconds_between(earlier: DateTime<Utc>, later: DateTime<Utc>) -> u64 {
     u64::try_from((later - earlier).num_seconds()).unwrap_or(0)
 }
 
-/// Returns `time + span`, or the latest time there is.
+/// Returns `time + span`, or the latest representable time.
 pub fn after(time: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
     chrono::Duration::from_std(span)
         .ok()
@@ -50,18 +50,18 @@ pub fn after(time: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// A clock that stands where it was put, for tests.
+/// A clock for tests that moves only on request.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug)]
 pub struct FixedClock(std::sync::Mutex<DateTime<Utc>>);
 
 #[cfg(any(test, feature = "testing"))]
 impl FixedClock {
-    /// Returns a clock that stands at `time`, given as RFC 3339.
+    /// Returns a clock at `time`, in RFC 3339.
     ///
     /// # Panics
     ///
-    /// When `time` is not RFC 3339.
+    /// If `time` is not RFC 3339.
     #[expect(clippy::expect_used, reason = "test support")]
     pub fn at(time: &str) -> Self {
         Self(std::sync::Mutex::new(
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_into_the_past_is_zero_seconds() {
+    fn a_negative_span_is_zero_seconds() {
         let now = FixedClock::at("2026-01-09T00:00:00Z").now();
 
         assert_eq!(seconds_between(after(now, Duration::from_secs(5)), now), 0);

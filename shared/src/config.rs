@@ -1,6 +1,6 @@
 //! Configuration from variables. Nothing else reads the process environment.
 //!
-//! Every fault is reported at once, each naming its variable, the value's fault and what is allowed.
+//! All errors are reported at once, each with its variable and the allowed values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,44 +11,44 @@ use crate::location::Location;
 
 /// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
 pub const FLEET: &str = "MRT_FLEET";
-/// Name of the DynamoDB table that holds snapshots. Required by `plan`, collectors and size endpoints.
+/// Name of the DynamoDB table with the snapshots. Required by `plan`, collectors and size endpoints.
 pub const SNAPSHOT_TABLE: &str = "MRT_SNAPSHOT_TABLE";
-/// Days that a snapshot is kept, 1 to 3650. Default 35: a month by the hour with some days of slack.
+/// Days that a snapshot is kept, 1 to 3650. Default 35: a month and some days.
 pub const SNAPSHOT_RETENTION_DAYS: &str = "MRT_SNAPSHOT_RETENTION_DAYS";
-/// Seconds between two scheduled collections, 1 to 86400. Default 3600. Says how often a bucket's share of the budget
-/// lets it be listed, and when a snapshot is stale.
+/// Seconds between two scheduled collections, 1 to 86400. Default 3600. Determines how
+/// often a bucket's share of the budget allows a listing, and when a snapshot is stale.
 pub const SCHEDULE_EVERY_SECONDS: &str = "MRT_SCHEDULE_EVERY_SECONDS";
-/// URL of the queue of bucket targets. Required by `plan`; the bucket collector queues the rest of a listing there
-/// that one invocation is too short for, and without it such a bucket fails with `timeout`.
+/// URL of the queue for buckets. Required by `plan`. The bucket collector also queues the rest of a listing that one
+/// invocation cannot finish; without the queue such a bucket fails with `timeout`.
 pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
-/// URL of the queue of database targets. Required by `plan`.
+/// URL of the queue for databases. Required by `plan`.
 pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";
-/// Origins that browsers may call from, separated by commas. Default none.
+/// Origins from which browsers may call, separated by commas. Default none.
 pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
 /// Environments that clients are limited to: `CLIENT_ID=NAME NAME;CLIENT_ID=NAME`. Default none.
 ///
-/// A client that is not named has no limit from here; one with no name behind it may read nothing. For clients whose
-/// tokens have no groups and no claim of ours: a machine client cannot leave this limit out, as it could a scope.
+/// Clients that are not listed have no limit from here; a client without names may read nothing. For machine clients,
+/// whose tokens have no groups and no claim with environments: unlike a scope, they cannot omit this limit.
 pub const CLIENT_ENVIRONMENTS: &str = "MRT_CLIENT_ENVIRONMENTS";
-/// PEM file with the certificate authorities of the databases: the RDS bundle. No other authority is trusted, and
-/// without it only databases on this machine are reached. Read for each connection.
+/// PEM file with the certificate authorities of the databases: the RDS bundle. No other authority is trusted; without
+/// the file only databases on this machine are reachable. Read for each connection.
 pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
-/// Seconds that counts of users are kept by one function instance, 0 to 300. Default 5.
+/// Seconds that a function instance caches counts of users, 0 to 300. Default 5.
 pub const USERS_CACHE_SECONDS: &str = "MRT_USERS_CACHE_SECONDS";
 /// Key for pseudonyms of users and for comparing masked constants: the ARN of a secret with at least 16 bytes of
-/// text, or for one machine the key itself. Default none: then there are neither.
+/// text, or on one machine the key itself. Default none: then neither is available.
 pub const DEPLOYMENT_KEY: &str = "MRT_DEPLOYMENT_KEY";
 /// Seconds that a start may spend on opening connections before the first event, 0 to 5: see [`crate::warm_up`].
 /// Default 2; 0 opens none. Lambda allows a start 10 seconds in all.
 pub const WARMUP_SECONDS: &str = "MRT_WARMUP_SECONDS";
-/// Least level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
+/// Lowest level that is logged: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
 pub const LOG_LEVEL: &str = "MRT_LOG_LEVEL";
-/// What [`LOG_LEVEL`] may be, in any case of letters.
+/// Values of [`LOG_LEVEL`], which ignores case.
 pub(crate) const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-/// Gives the value of a variable.
+/// Provides the values of variables.
 pub trait Variables: Send + Sync {
-    /// Returns the value of `name`, `None` when it is not set or not UTF-8.
+    /// Returns the value of `name`; `None` if it is not set or not UTF-8.
     fn get(&self, name: &str) -> Option<String>;
 }
 
@@ -59,39 +59,43 @@ pub struct ProcessVariables;
 impl Variables for ProcessVariables {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
+        reason = "the only access to the environment"
     )]
     fn get(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
 }
 
-/// Variables that were made in the program: for local mode and tests.
+/// Variables of the program itself, for local mode and tests.
 impl Variables for BTreeMap<String, String> {
     fn get(&self, name: &str) -> Option<String> {
         BTreeMap::get(self, name).cloned()
     }
 }
 
-/// All faults of a configuration.
+/// All errors of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// One sentence per fault, in the order of reading.
+    /// One sentence for each error, in the order of reading.
     pub faults: Vec<String>,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "bad configuration: {}", self.faults.join("; "))
+        write!(
+            formatter,
+            "invalid configuration: {}",
+            self.faults.join("; ")
+        )
     }
 }
 
 impl std::error::Error for ConfigError {}
 
-/// Reads typed values and collects what is wrong with them.
+/// Reads typed values and collects their errors.
 ///
-/// A getter that finds a fault returns a stand-in, so that the next getter can find its own fault too.
-/// [`Reader::finish`] gives the result only when there was no fault at all.
+/// A getter with an error returns a placeholder, so that later getters can report their own errors.
+/// [`Reader::finish`] returns the result only if there were no errors.
 pub struct Reader<'a> {
     variables: &'a dyn Variables,
     faults: Vec<String>,
@@ -106,7 +110,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the text of `name`; a fault when it is not set or empty.
+    /// Returns the text of `name`. It is an error if it is not set or empty.
     pub fn required(&mut self, name: &str) -> String {
         let value = self.optional(name);
         if value.is_none() {
@@ -115,7 +119,7 @@ impl<'a> Reader<'a> {
         value.unwrap_or_default()
     }
 
-    /// Returns the text of `name`, `None` when it is not set or empty.
+    /// Returns the text of `name`; `None` if it is not set or empty.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty())
     }
@@ -130,14 +134,14 @@ impl<'a> Reader<'a> {
             _ => {
                 let (least, most) = (allowed.start(), allowed.end());
                 self.faults.push(format!(
-                    "{name} is {text:?}, allowed is a whole number from {least} to {most}"
+                    "{name} is {text:?}, must be a whole number from {least} to {most}"
                 ));
                 default
             }
         }
     }
 
-    /// Returns the parts of `name` between commas, without blanks; empty when it is not set.
+    /// Returns the comma-separated parts of `name`, trimmed; empty if it is not set.
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.optional(name).unwrap_or_default();
         text.split(',')
@@ -164,7 +168,7 @@ impl<'a> Reader<'a> {
                 None | Some(("", _)) => "is not CLIENT_ID=NAME NAME",
                 Some((client, list)) => match limits.insert(client.to_owned(), names(list)) {
                     None => continue,
-                    Some(_) => "names its client a second time",
+                    Some(_) => "repeats its client",
                 },
             };
             self.faults.push(format!(
@@ -174,7 +178,7 @@ impl<'a> Reader<'a> {
         limits
     }
 
-    /// Returns the location in `name`; a fault when it is not set or is neither an S3 URL nor a path.
+    /// Returns the location in `name`. It is an error if it is not set, or neither an S3 URL nor a path.
     pub fn location(&mut self, name: &str) -> Location {
         let text = self.required(name);
         if text.is_empty() {
@@ -186,7 +190,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Returns the snapshots' life.
+    /// Returns the time that snapshots are kept.
     pub fn retention(&mut self) -> Duration {
         Duration::from_secs(self.number(SNAPSHOT_RETENTION_DAYS, 35, 1..=3650) * 86_400)
     }
@@ -196,7 +200,7 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(SCHEDULE_EVERY_SECONDS, 3600, 1..=86_400))
     }
 
-    /// Returns how long counts of users are kept.
+    /// Returns the time that counts of users are cached.
     pub fn users_cache(&mut self) -> Duration {
         Duration::from_secs(self.number(USERS_CACHE_SECONDS, 5, 0..=300))
     }
@@ -206,18 +210,18 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(WARMUP_SECONDS, 2, 0..=5))
     }
 
-    /// Returns `config` when no value had a fault. The log level is checked here: every program has one.
+    /// Returns `config` if there were no errors. Also checks the log level, which every program has.
     ///
     /// # Errors
     ///
-    /// All faults that were found.
+    /// All errors.
     pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
         if let Some(level) = self.optional(LOG_LEVEL)
             && !LOG_LEVELS.contains(&level.to_ascii_lowercase().as_str())
         {
             let allowed = LOG_LEVELS.join(", ");
             self.faults
-                .push(format!("{LOG_LEVEL} is {level:?}, allowed are {allowed}"));
+                .push(format!("{LOG_LEVEL} is {level:?}; allowed: {allowed}"));
         }
         if self.faults.is_empty() {
             Ok(config)
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_reported_at_once() {
+    fn all_errors_are_reported_at_once() {
         let variables = variables(&[(SCHEDULE_EVERY_SECONDS, "0"), (FLEET, "s3://only-a-bucket")]);
         let mut reader = Reader::new(&variables);
 
@@ -252,7 +256,7 @@ mod tests {
 
         assert_eq!(error.faults.len(), 3, "{error}");
         assert!(error.faults[0].contains(
-            "MRT_SCHEDULE_EVERY_SECONDS is \"0\", allowed is a whole number from 1 to 86400"
+            "MRT_SCHEDULE_EVERY_SECONDS is \"0\", must be a whole number from 1 to 86400"
         ));
         assert!(error.faults[1].contains("MRT_SNAPSHOT_TABLE is not set"));
         assert!(error.faults[2].contains("MRT_FLEET"));
@@ -270,20 +274,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_log_level_is_a_fault_of_every_configuration() {
+    fn an_unknown_log_level_is_an_error_in_every_configuration() {
         let bad = variables(&[(LOG_LEVEL, "loud")]);
         let good = variables(&[(LOG_LEVEL, "Debug")]);
 
         let error = Reader::new(&bad).finish(()).unwrap_err();
         assert_eq!(
             error.faults,
-            ["MRT_LOG_LEVEL is \"loud\", allowed are error, warn, info, debug, trace"]
+            ["MRT_LOG_LEVEL is \"loud\"; allowed: error, warn, info, debug, trace"]
         );
         assert!(Reader::new(&good).finish(()).is_ok());
     }
 
     #[test]
-    fn limits_of_clients_are_read_whole_or_not_at_all() {
+    fn limits_of_clients_are_read_completely_or_not_at_all() {
         let good = variables(&[(CLIENT_ENVIRONMENTS, "ci=acme-prod acme-test; none= ;")]);
         let bad = variables(&[(CLIENT_ENVIRONMENTS, "acme-prod;=x;ci=a;ci=b")]);
 
@@ -301,7 +305,7 @@ mod tests {
             [
                 "MRT_CLIENT_ENVIRONMENTS: the entry \"acme-prod\" is not CLIENT_ID=NAME NAME",
                 "MRT_CLIENT_ENVIRONMENTS: the entry \"=x\" is not CLIENT_ID=NAME NAME",
-                "MRT_CLIENT_ENVIRONMENTS: the entry \"ci=b\" names its client a second time",
+                "MRT_CLIENT_ENVIRONMENTS: the entry \"ci=b\" repeats its client",
             ]
         );
     }

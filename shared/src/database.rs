@@ -1,6 +1,6 @@
-//! Connections to an app's database: read-only, bounded in time, TLS verified, never pooled by accident.
+//! Connections to an app's database: read-only, bounded in time, with verified TLS, not pooled.
 //!
-//! Both the table collector and `/users` connect through here; what they ask is theirs.
+//! The table collector and `/users` connect through this module, and have their own statements.
 
 mod error;
 mod iam;
@@ -25,16 +25,16 @@ use crate::secrets::{Secret, SecretError, Secrets};
 pub use error::{DatabaseError, TlsFault};
 use wire::Wire;
 
-/// Name under which PostgreSQL's own views show our connections.
+/// Name of the connections in PostgreSQL's own views.
 pub const APPLICATION_NAME: &str = "mrt-api";
-/// What our statements to MySQL and MariaDB begin with, for whoever reads the server's process list.
+/// Prefix of statements to MySQL and MariaDB, which identifies them in the server's process list.
 pub const STATEMENT_MARK: &str = "/* mrt-api */";
-/// Longest wait for a connection, name look-up, TLS, login and settings of the session included.
+/// Longest wait for a connection, including name look-up, TLS, login and session settings.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for a lock. Waiting behind a schema change would queue the app's own statements behind us.
+/// Longest wait for a lock. A longer wait behind a schema change would block the app's own statements.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Opens connections to databases of the fleet. Clones share what they know of secrets.
+/// Opens connections to databases of the fleet. Clones share the cache of secrets.
 #[derive(Clone)]
 pub struct Databases {
     aws: Arc<Aws>,
@@ -44,7 +44,7 @@ pub struct Databases {
     secrets: Secrets,
 }
 
-/// Who logs in, and with what. Has no `Debug`, so that it gets into no log.
+/// User and password of a login. Has no `Debug`, so that no log contains it.
 #[derive(PartialEq, Eq)]
 struct Login {
     user: String,
@@ -52,9 +52,9 @@ struct Login {
 }
 
 impl Databases {
-    /// Returns an opener; `ca_file` is a PEM bundle of the authorities that database certificates come from.
+    /// `ca_file` is a PEM bundle with the authorities of database certificates.
     ///
-    /// No other authority is trusted. Without it only databases on this machine can be reached.
+    /// No other authority is trusted. Without the file only databases on this machine are reachable.
     pub fn new(
         aws: Arc<Aws>,
         variables: Arc<dyn Variables>,
@@ -70,21 +70,21 @@ impl Databases {
         }
     }
 
-    /// Returns the clients that secrets and tokens come from, for what else AWS knows of a database.
+    /// Returns the AWS clients, for other data about databases.
     pub fn aws(&self) -> &Aws {
         &self.aws
     }
 
     /// Opens a connection to a PostgreSQL database.
     ///
-    /// It reads only, waits at most [`LOCK_TIMEOUT`] for a lock and ends any statement after
-    /// `statement_timeout`. Plain text is spoken to this machine only; every other host must show a
+    /// The session is read-only, waits at most [`LOCK_TIMEOUT`] for a lock and ends any statement after
+    /// `statement_timeout`. Only connections to this machine are in plain text: every other host must present a
     /// certificate that is valid for its name.
     ///
     /// # Errors
     ///
-    /// See [`DatabaseError`]; takes at most [`CONNECT_TIMEOUT`], twice that when a secret was rotated meanwhile, and
-    /// what AWS needs for credentials.
+    /// See [`DatabaseError`]. Takes at most [`CONNECT_TIMEOUT`], twice that if a secret was rotated meanwhile, plus the
+    /// time for credentials.
     pub async fn connect_postgres(
         &self,
         target: &DatabaseTarget,
@@ -95,9 +95,9 @@ impl Databases {
 
     /// Opens a connection to a MySQL or MariaDB database.
     ///
-    /// It reads only, waits at most [`LOCK_TIMEOUT`] for a lock of rows or of a table's definition, and ends any
-    /// `SELECT` after `statement_timeout`. Times are UTC, and the SQL mode is empty. TLS as with PostgreSQL; the
-    /// password leaves in the clear only inside it.
+    /// The session is read-only, waits at most [`LOCK_TIMEOUT`] for a lock on rows or on a table's definition, and ends
+    /// any `SELECT` after `statement_timeout`. Times are UTC, and the SQL mode is empty. TLS is as with PostgreSQL; a
+    /// clear-text password is sent only over TLS.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Databases {
                 })?;
                 open(
                     target,
-                    &Login::of_target(target, password),
+                    &Login::from_target(target, password),
                     wire,
                     statement_timeout,
                 )
@@ -136,23 +136,23 @@ impl Databases {
             }
             Auth::Iam => {
                 if matches!(wire, Wire::Plain) {
-                    let reason = "an IAM token is sent over TLS only, never to this machine";
+                    let reason = "IAM tokens are sent over TLS only, and connections to this machine are in plain text";
                     return Err(DatabaseError::Credentials(reason.to_owned()));
                 }
-                let login = Login::of_target(target, self.iam_token(target).await?);
+                let login = Login::from_target(target, self.iam_token(target).await?);
                 let opened = open(target, &login, wire, statement_timeout).await;
-                opened.map_err(DatabaseError::of_iam)
+                opened.map_err(DatabaseError::into_iam_error)
             }
             Auth::Secret(arn) => {
                 let role_arn = target.scope.role_arn.as_deref();
-                let known = Login::of_secret(target, &self.secrets.read(arn, role_arn).await?);
+                let known = Login::from_secret(target, &self.secrets.read(arn, role_arn).await?);
                 let first = open(target, &known, wire, statement_timeout).await;
                 if !matches!(first, Err(DatabaseError::LoginRefused(_))) {
                     return first;
                 }
-                // Perhaps the secret was rotated since it was read.
+                // The secret may have been rotated since it was read.
                 let fresh = self.secrets.read_fresh(arn, role_arn).await?;
-                let fresh = Login::of_secret(target, &fresh);
+                let fresh = Login::from_secret(target, &fresh);
                 if fresh == known {
                     return first;
                 }
@@ -169,7 +169,7 @@ impl Databases {
     }
 }
 
-/// A connection of one engine: what differs between them, nothing else.
+/// A connection to one engine.
 trait Session: Sized {
     const ENGINE: Engine;
 
@@ -222,28 +222,28 @@ async fn open<S: Session>(
 }
 
 impl Login {
-    fn of_target(target: &DatabaseTarget, password: String) -> Self {
+    fn from_target(target: &DatabaseTarget, password: String) -> Self {
         Self {
             user: target.user.clone(),
             password,
         }
     }
 
-    /// Returns the login that a secret holds: RDS keeps a JSON object, people often only the password.
+    /// Returns the login in a secret: RDS stores a JSON object, people often only the password.
     ///
-    /// A user name in it wins over the fleet's: rotation may take turns between two users.
-    fn of_secret(target: &DatabaseTarget, secret: &Secret) -> Self {
+    /// A user name in the secret takes precedence over the fleet's, because rotation may alternate between two users.
+    fn from_secret(target: &DatabaseTarget, secret: &Secret) -> Self {
         #[derive(serde::Deserialize)]
-        struct Kept {
+        struct StoredLogin {
             username: Option<String>,
             password: String,
         }
-        match serde_json::from_str::<Kept>(secret.text()) {
-            Ok(kept) => Self {
-                user: kept.username.unwrap_or_else(|| target.user.clone()),
-                password: kept.password,
+        match serde_json::from_str::<StoredLogin>(secret.text()) {
+            Ok(stored) => Self {
+                user: stored.username.unwrap_or_else(|| target.user.clone()),
+                password: stored.password,
             },
-            Err(_) => Self::of_target(target, secret.text().to_owned()),
+            Err(_) => Self::from_target(target, secret.text().to_owned()),
         }
     }
 }
@@ -260,9 +260,9 @@ mod tests {
     use crate::testing::fleet::database_target;
 
     #[test]
-    fn a_secret_is_a_password_or_what_rds_keeps() {
+    fn a_secret_is_a_password_or_the_object_of_rds() {
         let login = |text: &str| {
-            let login = Login::of_secret(&database_target(), &Secret::of_text(text));
+            let login = Login::from_secret(&database_target(), &Secret::of_text(text));
             (login.user, login.password)
         };
         let pair = |user: &str, password: &str| (user.to_owned(), password.to_owned());
@@ -275,7 +275,7 @@ mod tests {
             ),
             pair("mrt_ro_clone", "p")
         );
-        // No password in it: whoever wrote that meant the text itself.
+        // An object without a password is a password itself.
         assert_eq!(
             login(r#"{"user": "x"}"#),
             pair("mrt_ro", r#"{"user": "x"}"#)
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_never_leaves_in_plain_text() {
+    async fn a_token_is_never_sent_in_plain_text() {
         let databases = Databases::new(
             Arc::new(Aws::for_tests("http://127.0.0.1:9")),
             Arc::new(std::collections::BTreeMap::new()),

@@ -1,6 +1,6 @@
 //! Bounded reads of small documents: the fleet file and the layers of constants.
 //!
-//! Not for data of any size: every read names its limit and a larger document is an error.
+//! Every read has a size limit, and a larger document is an error.
 
 mod ranges;
 
@@ -16,33 +16,33 @@ use crate::telemetry::error_chain;
 
 pub use ranges::Ranges;
 
-/// Longest time that one read may take, retries included.
+/// Longest time for one read, including retries.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A document and the tag of its version.
+/// A document, and the tag of its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// Content.
     pub bytes: Vec<u8>,
-    /// Changes whenever the content does: the ETag in S3; time and length of a file.
+    /// Changes with the content: the ETag in S3, or time and length of a file.
     pub tag: String,
 }
 
 /// Why a document could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// There is nothing at the location.
+    /// The document does not exist.
     #[error("there is no document at {0}")]
     NotFound(Location),
-    /// Our rights do not reach it.
-    #[error("reading {0} was refused")]
+    /// The permissions do not allow reading it.
+    #[error("access to {0} was denied")]
     Denied(Location),
-    /// It is larger than the reader allows.
+    /// It is larger than the limit.
     #[error("{location} is larger than {limit_bytes} bytes")]
     TooLarge {
         /// The document.
         location: Location,
-        /// Largest size that is read.
+        /// The limit.
         limit_bytes: u64,
     },
     /// It could not be read in time; trying again may help.
@@ -55,12 +55,12 @@ pub enum DocumentError {
     },
 }
 
-/// Reads the document at `location`, with the program's own region and role; `None` when its version still is
+/// Reads the document at `location` with the program's own region and role; `None` if its version is still
 /// `known_tag`.
 ///
 /// # Errors
 ///
-/// See [`DocumentError`]. A document above `limit_bytes` is never read in part.
+/// See [`DocumentError`]. Never returns part of a document above `limit_bytes`.
 pub async fn read(
     aws: &Aws,
     location: &Location,
@@ -71,7 +71,7 @@ pub async fn read(
     read_at(aws, &scope, location, known_tag, limit_bytes).await
 }
 
-/// Reads the document at `location` as [`read`] does, in a region and with a role of its own.
+/// Reads the document at `location` as [`read`] does, with `scope`.
 ///
 /// # Errors
 ///
@@ -101,7 +101,7 @@ pub async fn read_at(
     tokio::time::timeout(READ_TIMEOUT, reading)
         .await
         .unwrap_or_else(|_| {
-            let reason = format!("no answer within {} s", READ_TIMEOUT.as_secs());
+            let reason = format!("no response within {} s", READ_TIMEOUT.as_secs());
             Err(DocumentError::Unavailable {
                 location: location.clone(),
                 reason,
@@ -121,7 +121,7 @@ async fn read_object(
     let object = match request.send().await {
         Ok(object) => object,
         Err(error) if status_of(&error) == Some(304) => return Ok(None),
-        Err(error) => return Err(refusal(location, &error)),
+        Err(error) => return Err(error_from_sdk(location, &error)),
     };
     let length = object
         .content_length()
@@ -148,7 +148,7 @@ fn status_of(error: &SdkError<GetObjectError>) -> Option<u16> {
         .map(|response| response.status().as_u16())
 }
 
-fn refusal(location: &Location, error: &SdkError<GetObjectError>) -> DocumentError {
+fn error_from_sdk(location: &Location, error: &SdkError<GetObjectError>) -> DocumentError {
     match status_of(error) {
         Some(404) => DocumentError::NotFound(location.clone()),
         Some(401 | 403) => DocumentError::Denied(location.clone()),
@@ -159,7 +159,7 @@ fn refusal(location: &Location, error: &SdkError<GetObjectError>) -> DocumentErr
     }
 }
 
-fn file_fault(location: &Location, error: &std::io::Error) -> DocumentError {
+fn error_from_io(location: &Location, error: &std::io::Error) -> DocumentError {
     match error.kind() {
         std::io::ErrorKind::NotFound => DocumentError::NotFound(location.clone()),
         std::io::ErrorKind::PermissionDenied => DocumentError::Denied(location.clone()),
@@ -176,8 +176,8 @@ async fn read_file(
     known_tag: Option<&str>,
     limit_bytes: u64,
 ) -> Result<Option<Document>, DocumentError> {
-    let fault = |error: std::io::Error| file_fault(location, &error);
-    let metadata = tokio::fs::metadata(path).await.map_err(fault)?;
+    let failed = |error: std::io::Error| error_from_io(location, &error);
+    let metadata = tokio::fs::metadata(path).await.map_err(failed)?;
     let changed = metadata
         .modified()
         .ok()
@@ -193,7 +193,7 @@ async fn read_file(
             limit_bytes,
         });
     }
-    let bytes = tokio::fs::read(path).await.map_err(fault)?;
+    let bytes = tokio::fs::read(path).await.map_err(failed)?;
     Ok(Some(Document { bytes, tag }))
 }
 
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_file_is_read_once_per_version_and_never_in_part() {
+    async fn a_file_is_read_once_per_version_and_never_partly() {
         let folder = std::env::temp_dir().join(format!("mrt-document-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("fleet.toml");

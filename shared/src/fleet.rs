@@ -1,6 +1,6 @@
-//! The fleet: environments and their targets, as the fleet file names them.
+//! The fleet: environments and their targets, as described by the fleet file.
 //!
-//! A [`Fleet`] is valid by construction; `fleet/parse.rs` holds the rules, [`FleetSource`] reads the file.
+//! A [`Fleet`] is valid by construction. `fleet/parse.rs` has the rules, and [`FleetSource`] reads the file.
 
 mod constants;
 mod environment;
@@ -21,6 +21,6 @@ pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMEN
 pub use prices::{Price, Prices};
 pub use refresh::RefreshBudget;
 pub use server::DatabaseServer;
-pub use source::{CHECK_EVERY, FLEET_LIMIT_BYTES, FleetError, FleetSource};
+pub use source::{CHECK_INTERVAL, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 pub use storage_kind::StorageKind;
 pub use target::{Auth, BucketTarget, DatabaseTarget, Engine, Kind, Measured, TargetId};

@@ -13,7 +13,7 @@ pub enum Location {
         /// Whole key of the object.
         key: String,
     },
-    /// A file of this machine.
+    /// A file on this machine.
     File(PathBuf),
 }
 
@@ -22,7 +22,7 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// A sentence that says what is wrong with `text`.
+    /// What is wrong with `text`.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix("s3://") {
             return match rest.split_once('/') {
@@ -30,11 +30,11 @@ impl Location {
                     bucket: bucket.to_owned(),
                     key: key.to_owned(),
                 }),
-                _ => Err("an S3 location is s3://bucket/key".to_owned()),
+                _ => Err("must be s3://bucket/key".to_owned()),
             };
         }
         if text.is_empty() || text.contains("://") {
-            return Err("allowed are s3://bucket/key and a path".to_owned());
+            return Err("must be s3://bucket/key or a path".to_owned());
         }
         Ok(Self::File(PathBuf::from(text)))
     }

@@ -1,4 +1,4 @@
-//! Secrets Manager: one secret at a time, bounded, kept for a short while. Nothing in here logs or prints a value.
+//! Reads secrets from Secrets Manager, bounded in time and cached for minutes. Never logs or prints a value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::arn;
 use crate::aws::{Aws, failure_of};
 use crate::location::AwsScope;
 
-/// Longest time for reading one secret, retries included.
+/// Longest time for reading one secret, including retries.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a cached value is used. A caller whose login is refused reads it again at once.
 pub const CACHE_LIFE: Duration = Duration::from_secs(300);
@@ -27,7 +27,7 @@ const CACHE_LIMIT: usize = 10_000;
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// Returns the text, which must go nowhere but to whom the secret is for.
+    /// Returns the text. Pass it only to the service that the secret is for.
     pub fn text(&self) -> &str {
         &self.0
     }
@@ -44,24 +44,24 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a secret could not be read. The texts name no secret and repeat no answer.
+/// Why a secret could not be read. The texts name no secret and repeat no response.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// There is no such secret, or it is scheduled for deletion.
     #[error("the secret does not exist")]
     NotFound,
-    /// Our rights reach neither the secret nor its key.
+    /// The permissions do not allow reading the secret or using its key.
     #[error(
-        "reading the secret was refused: check secretsmanager:GetSecretValue, and kms:Decrypt of its key"
+        "access to the secret was denied: check secretsmanager:GetSecretValue, and kms:Decrypt on its key"
     )]
     Denied,
-    /// It holds bytes and no text.
-    #[error("the secret holds no text")]
+    /// It contains binary data.
+    #[error("the secret contains no text")]
     NotText,
     /// The name is not the ARN of a secret.
-    #[error("that is not the ARN of a secret")]
+    #[error("the name is not the ARN of a secret")]
     BadArn,
-    /// It could not be read in time, or AWS had trouble; trying again may help. The text is for logs.
+    /// It could not be read in time, or AWS failed; trying again may help. The text is for logs.
     #[error("the secret could not be read: {0}")]
     Unavailable(String),
 }
@@ -112,7 +112,7 @@ impl Secrets {
     /// Returns the secret with that ARN, as read within the last [`CACHE_LIFE`].
     ///
     /// Uses the region in the ARN and assumes `role_arn`. Needs `secretsmanager:GetSecretValue` on the secret,
-    /// and `kms:Decrypt` where it has a key of its own.
+    /// and `kms:Decrypt` if it has its own key.
     ///
     /// # Errors
     ///
@@ -140,11 +140,11 @@ impl Secrets {
         let region = arn::secret_region(arn).ok_or(SecretError::BadArn)?;
         let client = self.client(region, role_arn).await;
         let reading = client.get_secret_value().secret_id(arn).send();
-        let answer = timeout(READ_TIMEOUT, reading)
+        let response = timeout(READ_TIMEOUT, reading)
             .await
-            .map_err(|_| SecretError::Unavailable("no answer in time".to_owned()))?
+            .map_err(|_| SecretError::Unavailable("no response in time".to_owned()))?
             .map_err(|error| error_from_sdk(&error))?;
-        let text = answer.secret_string.ok_or(SecretError::NotText)?;
+        let text = response.secret_string.ok_or(SecretError::NotText)?;
         let secret = Secret(text.into());
         let mut state = self.state.lock().await;
         if state.cache.len() >= CACHE_LIMIT {
@@ -178,7 +178,7 @@ fn error_from_sdk(error: &SdkError<GetSecretValueError>) -> SecretError {
         return SecretError::Unavailable(failure_of(error));
     };
     match service.meta().code() {
-        // Scheduled for deletion is an invalid request.
+        // Secrets Manager answers InvalidRequestException for a secret that is scheduled for deletion.
         Some("ResourceNotFoundException" | "InvalidRequestException") => SecretError::NotFound,
         Some("AccessDeniedException" | "DecryptionFailure" | "DecryptionFailureException") => {
             SecretError::Denied

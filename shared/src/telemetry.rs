@@ -1,11 +1,11 @@
 //! Log lines and CloudWatch metrics.
 //!
-//! In Lambda both are JSON lines on standard output: CloudWatch reads metrics out of lines in its embedded
-//! metric format. On one machine log lines are for people and metrics are left out.
+//! In Lambda both are JSON lines on standard output: CloudWatch extracts metrics from lines in its embedded metric
+//! format. In local mode log lines are for people, and there are no metrics.
 //!
-//! Never logged: tokens, passwords, names of users, values of constants, request bodies. Messages are lower
-//! case without a full stop; identifiers and numbers are fields, with the unit in the name. A failure is
-//! logged once, where it becomes an outcome: `warn` when something is degraded, `error` when someone must act.
+//! Never logged: tokens, passwords, names of users, values of constants, request bodies. Messages are lower case without
+//! a full stop; identifiers and numbers are fields, with the unit in the name. A failure is logged once, where it becomes
+//! an outcome: `warn` if something is degraded, `error` if someone must act.
 
 use std::io::{IsTerminal, Write};
 
@@ -16,18 +16,18 @@ use tracing_subscriber::prelude::*;
 
 use crate::config::{LOG_LEVEL, LOG_LEVELS, Variables};
 
-/// Variable that Lambda sets to the function's name.
+/// Lambda's variable with the name of the function.
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// Namespace of all metrics.
 pub const METRIC_NAMESPACE: &str = "MRT";
 
-/// Beginnings of the places that our own lines come from: the crates.
-const OUR_TARGETS: [&str; 4] = ["api", "collector", "shared", "mrt"];
+/// Log targets of the workspace's own crates.
+const OWN_TARGETS: [&str; 4] = ["api", "collector", "shared", "mrt"];
 
 /// Where log lines go and what they look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// JSON lines on standard output without a time: CloudWatch Logs adds its own.
+    /// JSON lines on standard output, without a time because CloudWatch Logs adds its own.
     Lambda,
     /// Lines for people on standard error.
     Terminal,
@@ -35,8 +35,8 @@ pub enum Format {
 
 /// Starts logging. Only the first call of a process has an effect.
 ///
-/// An unknown level in [`LOG_LEVEL`] counts as `info` here, so that the fault itself can be logged: reading the
-/// configuration refuses it.
+/// An unknown level in [`LOG_LEVEL`] counts as `info` here, so that the error can be logged: reading the configuration
+/// reports it.
 pub fn start(format: Format, variables: &dyn Variables) {
     let level = variables.get(LOG_LEVEL).unwrap_or_default();
     let level = level.to_ascii_lowercase();
@@ -63,63 +63,95 @@ pub fn start(format: Format, variables: &dyn Variables) {
             )
             .try_init(),
     };
-    // A second start in one process, as in tests, keeps the first.
+    // A second start in one process, as in tests, has no effect.
     drop(started);
 }
 
-/// Returns what is logged at `level` of ours; `info` where it is none of `LOG_LEVELS`.
+/// Returns the filter that logs the workspace's crates at `level`, or at `info` if that is not one of `LOG_LEVELS`.
 ///
-/// Libraries log requests and headers at their lower levels, so those stay quiet at any level of ours. Who was shown
-/// what (target `audit`) is logged at every level. Not an `EnvFilter`: its regular expressions would be in every
-/// function.
+/// Libraries log requests and headers at low levels, so they stay at `warn`. The audit log (target `audit`) is written
+/// at every level. Not an `EnvFilter`, whose regular expressions would add to every function's zip.
 pub fn filter(level: &str) -> Targets {
     let level = level.parse().unwrap_or(LevelFilter::INFO);
     Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("audit", LevelFilter::INFO)
-        .with_targets(OUR_TARGETS.map(|target| (target, level)))
+        .with_targets(OWN_TARGETS.map(|target| (target, level)))
         .with_target("s3s", LevelFilter::ERROR)
 }
 
 /// Writes metrics in CloudWatch's embedded metric format, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Metrics {
-    /// One JSON line per call on standard output, of the function with this name.
+    /// One JSON line per call on standard output, with this name of the function.
     Embedded(String),
-    /// Left out.
+    /// No metrics.
     Off,
 }
 
-/// One metric's name, unit as CloudWatch names it, and value.
-pub type Metric<'a> = (&'a str, &'a str, u64);
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    name: &'static str,
+    /// Unit, in the spelling of CloudWatch.
+    unit: &'static str,
+    value: u64,
+}
+
+impl Metric {
+    /// Returns a number of things.
+    pub fn count(name: &'static str, value: u64) -> Self {
+        Self::new(name, "Count", value)
+    }
+
+    /// Returns a size in bytes.
+    pub fn bytes(name: &'static str, value: u64) -> Self {
+        Self::new(name, "Bytes", value)
+    }
+
+    /// Returns a span of seconds.
+    pub fn seconds(name: &'static str, value: u64) -> Self {
+        Self::new(name, "Seconds", value)
+    }
+
+    /// Returns a span of milliseconds.
+    pub fn milliseconds(name: &'static str, value: u64) -> Self {
+        Self::new(name, "Milliseconds", value)
+    }
+
+    fn new(name: &'static str, unit: &'static str, value: u64) -> Self {
+        Self { name, unit, value }
+    }
+}
 
 impl Metrics {
     /// Returns metrics of the Lambda function that this process is.
     ///
-    /// Functions of two deployments in one account have two names, and so do their metrics and alarms.
+    /// The function's name separates the metrics and alarms of two deployments in one account.
     pub fn of_function(variables: &dyn Variables) -> Self {
         Self::Embedded(variables.get(FUNCTION_NAME).unwrap_or_default())
     }
 
-    /// Writes `metrics` with two dimensions: the kind of target, and the function.
-    pub fn emit(&self, now: DateTime<Utc>, kind: &str, metrics: &[Metric<'_>]) {
+    /// Writes `metrics` with two dimensions: `kind` and the name of the function.
+    pub fn emit(&self, now: DateTime<Utc>, kind: &str, metrics: &[Metric]) {
         let Self::Embedded(function) = self else {
             return;
         };
-        let line = embedded_line(now, (kind, function), metrics);
-        // A log line that cannot be written must not fail the run that it is about.
+        let line = embedded_line(now, kind, function, metrics);
+        // A metric that cannot be written must not fail the run.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 }
 
 fn embedded_line(
     now: DateTime<Utc>,
-    (kind, function): (&str, &str),
-    metrics: &[Metric<'_>],
+    kind: &str,
+    function: &str,
+    metrics: &[Metric],
 ) -> serde_json::Value {
     let declared: Vec<_> = metrics
         .iter()
-        .map(|(name, unit, _)| serde_json::json!({"Name": name, "Unit": unit}))
+        .map(|metric| serde_json::json!({"Name": metric.name, "Unit": metric.unit}))
         .collect();
     let mut line = serde_json::json!({
         "_aws": {
@@ -133,8 +165,8 @@ fn embedded_line(
         "Kind": kind,
         "FunctionName": function,
     });
-    for (name, _, value) in metrics {
-        line[*name] = (*value).into();
+    for metric in metrics {
+        line[metric.name] = metric.value.into();
     }
     line
 }
@@ -158,19 +190,19 @@ mod tests {
     use crate::clock::{Clock, FixedClock};
 
     #[test]
-    fn libraries_stay_quiet_and_the_audit_is_heard_at_every_level_of_ours() {
+    fn libraries_stay_at_warn_and_the_audit_log_is_written_at_every_level() {
         let filter = |level| move |target: &str, of: Level| filter(level).would_enable(target, &of);
 
-        let (quiet, loud, odd) = (filter("error"), filter("trace"), filter("loud"));
+        let (quiet, verbose, unknown) = (filter("error"), filter("trace"), filter("loud"));
 
         assert!(quiet("collector::run", Level::ERROR) && !quiet("collector::run", Level::WARN));
         assert!(quiet("audit", Level::INFO) && !quiet("audit", Level::DEBUG));
-        for ours in ["api::lambda", "collector::run", "shared::warm_up", "mrt"] {
-            assert!(loud(ours, Level::TRACE), "{ours}");
+        for own in ["api::lambda", "collector::run", "shared::warm_up", "mrt"] {
+            assert!(verbose(own, Level::TRACE), "{own}");
         }
-        assert!(loud("hyper::client", Level::WARN) && !loud("hyper::client", Level::INFO));
-        assert!(loud("s3s", Level::ERROR) && !loud("s3s", Level::WARN));
-        assert!(odd("api", Level::INFO) && !odd("api", Level::DEBUG));
+        assert!(verbose("hyper::client", Level::WARN) && !verbose("hyper::client", Level::INFO));
+        assert!(verbose("s3s", Level::ERROR) && !verbose("s3s", Level::WARN));
+        assert!(unknown("api", Level::INFO) && !unknown("api", Level::DEBUG));
     }
 
     #[test]
@@ -179,8 +211,9 @@ mod tests {
 
         let line = embedded_line(
             now,
-            ("bucket", "acme-collect"),
-            &[("Runs", "Count", 1), ("MeasuredBytes", "Bytes", 42)],
+            "bucket",
+            "acme-collect",
+            &[Metric::count("Runs", 1), Metric::bytes("MeasuredBytes", 42)],
         );
 
         assert_eq!(

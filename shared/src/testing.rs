@@ -4,6 +4,7 @@
 
 pub mod fleet;
 mod server;
+pub mod stand_in;
 pub mod time;
 
 use std::io::Write;
@@ -23,18 +24,18 @@ pub const MINISTACK: &str = "MRT_TEST_MINISTACK_URL";
 pub const MOTO: &str = "MRT_TEST_MOTO_URL";
 /// Folder of PostgreSQL's programs.
 pub const POSTGRES_BIN: &str = "MRT_TEST_POSTGRES_BIN";
-/// Folders of the programs of other versions of PostgreSQL, with colons between them.
+/// Folders with the programs of other versions of PostgreSQL, separated by colons.
 pub const OTHER_POSTGRES_BINS: &str = "MRT_TEST_OTHER_POSTGRES_BINS";
-/// A Python that has botocore, AWS' own library.
+/// A Python with botocore, AWS's own library.
 pub const PYTHON: &str = "MRT_TEST_PYTHON";
-/// When this is `1`, a missing service is a failure.
+/// With the value `1`, a missing service is a failure.
 const REQUIRE: &str = "MRT_TEST_REQUIRE_SERVICES";
 
-/// Returns the address in `variable`; `None`, with a line that says so, when the test must be skipped.
+/// Returns the address in `variable`; `None` if the test must be skipped, which it reports.
 ///
 /// # Panics
 ///
-/// When the service is missing and no test may be skipped.
+/// If the service is missing and no test may be skipped.
 pub fn service(variable: &str) -> Option<String> {
     let address = ProcessVariables
         .get(variable)
@@ -45,16 +46,13 @@ pub fn service(variable: &str) -> Option<String> {
     address
 }
 
-/// Runs a Python script that has botocore on `cases` as JSON, and returns what it prints; `None` when there is no such
-/// Python and the test must be skipped.
+/// Runs a Python script with botocore and with `cases` as JSON on standard input, and returns its output; `None` if the
+/// test must be skipped because there is no such Python.
 ///
 /// # Panics
 ///
-/// When the script fails.
-#[expect(
-    clippy::unwrap_used,
-    reason = "test support: a peer that does not answer has failed"
-)]
+/// If the script fails.
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 pub fn botocore(script: &str, cases: &[serde_json::Value]) -> Option<String> {
     let mut peer = Command::new(service(PYTHON)?)
         .arg("-c")
@@ -75,17 +73,17 @@ pub fn botocore(script: &str, cases: &[serde_json::Value]) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// Says that a test is skipped, also where the output of good tests is kept back.
+/// Reports a skipped test, even if the output of passing tests is captured.
 ///
 /// # Panics
 ///
-/// When no test may be skipped.
+/// If no test may be skipped.
 pub fn skip(reason: &str) {
     let is_forbidden = ProcessVariables.get(REQUIRE).as_deref() == Some("1");
     assert!(
         !is_forbidden,
-        "{reason}, and {REQUIRE}=1 allows no skipped test"
+        "{reason}, and {REQUIRE}=1 does not allow skipping tests"
     );
-    // The macros' output is captured with the test's, a direct write is not; nobody to read it is no fault.
+    // The test runner captures the output of print macros, but not direct writes. A failed write is harmless.
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }

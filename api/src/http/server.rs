@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use shared::clock::Clock;
-use shared::telemetry::{Metrics, error_chain};
+use shared::telemetry::{Metric, Metrics, error_chain};
 
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
@@ -150,9 +150,9 @@ impl Server {
         );
         let failed = u64::from(response.status >= 500);
         let metrics = [
-            ("Requests", "Count", 1),
-            ("ServerErrors", "Count", failed),
-            ("Duration", "Milliseconds", duration_ms),
+            Metric::count("Requests", 1),
+            Metric::count("ServerErrors", failed),
+            Metric::milliseconds("Duration", duration_ms),
         ];
         self.metrics.emit(now, "request", &metrics);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use shared::clock;
 use shared::fleet::{Kind, TargetId};
-use shared::telemetry::Metrics;
+use shared::telemetry::{Metric, Metrics};
 
 use super::outcome::Outcome;
 
@@ -96,8 +96,8 @@ impl Report {
     /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds` is the time
     /// from the scheduled time until the snapshot can be read.
     pub fn emit(&self, metrics: &Metrics, now: DateTime<Utc>) {
-        let duration = ("DurationMilliseconds", "Milliseconds", self.duration_ms());
-        let run = ("Runs", "Count", 1);
+        let duration = Metric::milliseconds("DurationMilliseconds", self.duration_ms());
+        let run = Metric::count("Runs", 1);
         let kind = self.kind.as_str();
         match &self.outcome {
             Outcome::NotStarted | Outcome::Paused | Outcome::Skipped => {}
@@ -105,15 +105,15 @@ impl Report {
                 let age_seconds = clock::seconds_between(self.scheduled_at, now);
                 let values = [
                     run,
-                    ("Failures", "Count", 0),
+                    Metric::count("Failures", 0),
                     duration,
-                    ("MeasuredBytes", "Bytes", *total_bytes),
-                    ("MeasuredItems", "Count", self.item_count),
-                    ("SnapshotAgeSeconds", "Seconds", age_seconds),
+                    Metric::bytes("MeasuredBytes", *total_bytes),
+                    Metric::count("MeasuredItems", self.item_count),
+                    Metric::seconds("SnapshotAgeSeconds", age_seconds),
                 ];
                 metrics.emit(now, kind, &values);
             }
-            _ => metrics.emit(now, kind, &[run, ("Failures", "Count", 1), duration]),
+            _ => metrics.emit(now, kind, &[run, Metric::count("Failures", 1), duration]),
         }
     }
 

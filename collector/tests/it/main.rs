@@ -17,7 +17,6 @@ mod services;
 #[cfg(test)]
 mod sqs;
 #[cfg(test)]
-mod stand_in;
 #[cfg(test)]
 mod storage_size;
 #[cfg(test)]

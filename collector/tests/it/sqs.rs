@@ -6,9 +6,9 @@ use collector::{Job, JobKind, JobQueue, SqsQueue};
 use shared::aws::Aws;
 use shared::fleet::TargetId;
 use shared::testing;
+use shared::testing::stand_in::{Response, StandIn};
 
 use crate::services;
-use crate::stand_in::{Answer, StandIn};
 
 fn messages(count: usize) -> Vec<Job> {
     let scheduled_at: DateTime<Utc> = "2026-11-23T20:00:00Z".parse().unwrap();
@@ -62,7 +62,7 @@ async fn every_job_arrives_in_the_queue_of_its_kind() {
 }
 
 /// Accepts the first batch and rejects two messages of every other.
-fn reject_two(number: usize, body: &str) -> Answer {
+fn reject_two(number: usize, body: &str) -> Response {
     let sent: serde_json::Value = serde_json::from_str(body).unwrap();
     let ids = sent["Entries"].as_array().unwrap().iter();
     let ids: Vec<_> = ids.map(|entry| entry["Id"].clone()).collect();
@@ -77,12 +77,12 @@ fn reject_two(number: usize, body: &str) -> Answer {
         .map(|id| serde_json::json!({"Id": id, "MessageId": "m", "MD5OfMessageBody": "x"}))
         .collect();
     let answer = serde_json::json!({"Failed": failed, "Successful": successful});
-    Answer::new(200, answer.to_string())
+    Response::new(200, answer.to_string())
 }
 
 #[tokio::test]
 async fn rejected_messages_of_a_batch_are_counted() {
-    let sqs = StandIn::start(|number, asked| reject_two(number, &asked.body)).await;
+    let sqs = StandIn::start(|number, request| reject_two(number, &request.body)).await;
     let client = aws_sdk_sqs::Client::new(sqs.aws.config());
     let queue = SqsQueue::new(client, "http://127.0.0.1/1/buckets", "unused");
 
@@ -93,13 +93,13 @@ async fn rejected_messages_of_a_batch_are_counted() {
         error.to_string(),
         "4 of 25 jobs of kind bucket were not queued"
     );
-    assert_eq!(sqs.asked().len(), 3, "the other batches were still sent");
+    assert_eq!(sqs.requests().len(), 3, "the other batches were still sent");
 }
 
 #[tokio::test]
 async fn a_missing_queue_rejects_all() {
     let sqs = StandIn::start(|_, _| {
-        Answer::new(
+        Response::new(
             400,
             r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"NEVERLEAK"}"#,
         )

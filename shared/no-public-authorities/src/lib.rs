@@ -1,7 +1,7 @@
-//! The public authorities that programs of this workspace trust by themselves: none.
+//! The public authorities that programs of this workspace trust by default: none.
 //!
-//! Stands in for the crate of the same name, whose list sqlx adds to whatever authority it is given. The AWS SDKs do
-//! not use it: they read the operating system's list. Not a place for certificates of any kind.
+//! Replaces the crate of the same name, whose list sqlx adds to the configured authorities. The AWS SDKs do not use it:
+//! they read the operating system's list. Add no certificates here.
 
 #![no_std]
 #![forbid(unsafe_code)]

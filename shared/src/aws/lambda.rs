@@ -1,8 +1,7 @@
-//! What AWS clients are made from in a Lambda function: the variables that Lambda sets, and nothing else.
+//! Configuration of AWS clients in a Lambda function, from the variables that Lambda sets.
 //!
-//! The SDK's own loader looks through profiles, instance metadata and web identities as well; none of them exists
-//! in a function, and each is in the zip and in the time of a start. Not for a person's machine: that is
-//! [`Aws::load`](super::Aws::load).
+//! The SDK's own loader also reads profiles, instance metadata and web identities. None of them exists in a function,
+//! and each adds to the zip and to the time of a start. Other machines use [`Aws::load`](super::Aws::load).
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::identity::IdentityCache;
@@ -17,21 +16,21 @@ use crate::config::{ProcessVariables, Variables};
 /// The authorities that sign the certificates of AWS's endpoints, as <https://www.amazontrust.com/repository/>
 /// lists them: Amazon Root CA 1 to 4, and Starfield Services G2, which signed them across.
 ///
-/// Reading the 140 authorities of the system takes 2 of the 6 ms that a start takes; these take none to speak of.
+/// Reading the 140 authorities of the system takes 2 of the 6 ms of a start; these take almost nothing.
 const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 
-/// Variables that name other authorities for AWS's endpoints, as everywhere: those of an inspecting proxy, say.
+/// Usual variables for other authorities, such as those of an inspecting proxy.
 const OTHER_ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Beginnings of the regions outside of AWS's public cloud. Who signs there is left to the system's list.
+/// Prefixes of regions outside AWS's public cloud, where the system's authorities are trusted.
 const OTHER_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-iso", "eusc-"];
 
-/// Returns the configuration that `variables` hold, with one HTTP client for all services: one pool of connections.
+/// Returns the configuration in `variables`. All services share one HTTP client, and so one pool of connections.
 ///
 /// Region, keys and token are Lambda's own variables. `AWS_ENDPOINT_URL` and its forms for single services,
-/// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` are obeyed as every SDK does.
+/// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` work as in every SDK.
 pub(super) fn config(variables: &dyn Variables, tls: &TlsContext) -> SdkConfig {
-    let get = |name| of(variables, name);
+    let get = |name| non_empty(variables, name);
     let is_true = |name| get(name).map(|value| value.eq_ignore_ascii_case("true"));
     let keys = EnvironmentVariableCredentialsProvider::new();
     let client = aws_smithy_http_client::Builder::new()
@@ -45,23 +44,23 @@ pub(super) fn config(variables: &dyn Variables, tls: &TlsContext) -> SdkConfig {
         .http_client(client)
         .timeout_config(super::timeouts())
         .retry_config(super::retries())
-        .service_config(OfOneService);
+        .service_config(ServiceSettings);
     config.set_region(region(variables).map(Region::new));
     config.set_endpoint_url(get("AWS_ENDPOINT_URL"));
     config.set_use_fips(is_true("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT"));
-    // The machine's time: a provider of role credentials panics when it is given none.
+    // The provider of role credentials panics without a time source.
     config.set_time_source(Some(Default::default()));
     config.build()
 }
 
-/// Returns whose certificates AWS's endpoints may have.
+/// Returns the TLS settings for AWS's endpoints.
 pub(super) fn tls_context(variables: &dyn Variables) -> TlsContext {
     let mut context = TlsContext::builder();
     if trusts_amazon_alone(variables) {
         context = context.with_trust_store(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS));
     }
-    // It cannot fail: certificates are read when they are first used.
+    // Cannot fail: certificates are parsed when they are first used.
     context.build().unwrap_or_default()
 }
 
@@ -71,23 +70,23 @@ fn trusts_amazon_alone(variables: &dyn Variables) -> bool {
             .iter()
             .any(|start| region.starts_with(start))
     };
-    let is_named = |name: &&str| of(variables, name).is_some();
+    let is_named = |name: &&str| non_empty(variables, name).is_some();
     !OTHER_ROOTS.iter().any(is_named) && !region(variables).is_some_and(is_elsewhere)
 }
 
 fn region(variables: &dyn Variables) -> Option<String> {
-    of(variables, "AWS_REGION").or_else(|| of(variables, "AWS_DEFAULT_REGION"))
+    non_empty(variables, "AWS_REGION").or_else(|| non_empty(variables, "AWS_DEFAULT_REGION"))
 }
 
-fn of(variables: &dyn Variables, name: &str) -> Option<String> {
+fn non_empty(variables: &dyn Variables, name: &str) -> Option<String> {
     variables.get(name).filter(|value| !value.is_empty())
 }
 
-/// Reads what is set for one service alone, such as `AWS_ENDPOINT_URL_S3`, or else for all.
+/// Reads settings of a single service, such as `AWS_ENDPOINT_URL_S3`, or else those for all services.
 #[derive(Debug)]
-struct OfOneService;
+struct ServiceSettings;
 
-impl LoadServiceConfig for OfOneService {
+impl LoadServiceConfig for ServiceSettings {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let service = key.service_id().to_uppercase().replace([' ', '-'], "_");
         let names = [format!("{}_{service}", key.env()), key.env().to_owned()];
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn each_authority_has_the_fingerprint_that_stands_above_it() {
+    fn each_authority_has_the_fingerprint_in_its_comment() {
         let mut checked = 0;
         for part in AMAZON_ROOTS.split("# SHA-256 ").skip(1) {
             let (fingerprint, certificate) = part.split_once('\n').unwrap();
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_takes_what_lambda_sets() {
+    fn a_function_uses_the_variables_that_lambda_sets() {
         let variables = variables(&[
             ("AWS_REGION", "eu-west-1"),
             ("AWS_DEFAULT_REGION", "eu-west-2"),
@@ -146,12 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn only_amazon_is_trusted_until_a_variable_or_another_partition_says_otherwise() {
-        let alone = |pairs: &[(&str, &str)]| trusts_amazon_alone(&variables(pairs));
+    fn only_amazon_is_trusted_without_other_authorities_or_partitions() {
+        let only_amazon = |pairs: &[(&str, &str)]| trusts_amazon_alone(&variables(pairs));
 
-        assert!(alone(&[]));
-        assert!(alone(&[("AWS_REGION", "eu-west-1"), ("SSL_CERT_FILE", "")]));
-        assert!(!alone(&[
+        assert!(only_amazon(&[]));
+        assert!(only_amazon(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("SSL_CERT_FILE", "")
+        ]));
+        assert!(!only_amazon(&[
             ("AWS_REGION", "eu-west-1"),
             ("SSL_CERT_FILE", "/var/task/proxy.pem")
         ]));
@@ -161,7 +163,7 @@ mod tests {
             "us-iso-east-1",
             "eusc-de-east-1",
         ] {
-            assert!(!alone(&[("AWS_REGION", region)]), "{region}");
+            assert!(!only_amazon(&[("AWS_REGION", region)]), "{region}");
         }
     }
 }

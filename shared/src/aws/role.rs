@@ -1,6 +1,6 @@
-//! Credentials of a role that is assumed, in another account for instance.
+//! Credentials of an assumed role, for example in another account.
 //!
-//! The SDK's own provider brings the loader of profiles and metadata with it, into every function's zip.
+//! The SDK's own provider would add the loaders of profiles and metadata to every function's zip.
 
 use std::time::SystemTime;
 
@@ -13,10 +13,10 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
-/// What the role's trail of calls shows as the session's name.
+/// Name of the session in the role's audit trail.
 const SESSION_NAME: &str = "mrt-api";
 
-/// Assumes one role whenever it is asked: whoever holds it keeps the credentials until they expire.
+/// Assumes one role at each request. Callers cache the credentials until they expire.
 #[derive(Debug)]
 pub(super) struct AssumedRole {
     client: Client,
@@ -24,9 +24,9 @@ pub(super) struct AssumedRole {
 }
 
 impl AssumedRole {
-    /// Returns the role, to be assumed with the credentials of `base`. Needs `sts:AssumeRole` on it.
+    /// Returns a provider that assumes the role with the credentials of `base`. Needs `sts:AssumeRole` on the role.
     pub(super) fn new(base: &SdkConfig, role_arn: &str) -> Self {
-        // Without a cache: it may be asked from within the cache that it fills.
+        // Without a cache: the cache that it fills may call it.
         let config = base.to_builder().identity_cache(IdentityCache::no_cache());
         Self {
             client: Client::new(&config.build()),
@@ -36,30 +36,31 @@ impl AssumedRole {
 
     async fn assume(&self) -> provider::Result {
         let request = self.client.assume_role().role_arn(&self.role_arn);
-        let answer = request.role_session_name(SESSION_NAME).send().await;
-        let given = answer.map_err(refusal)?.credentials;
-        let given = given.ok_or_else(|| CredentialsError::unhandled("STS gave no credentials"))?;
-        let expires_at = SystemTime::try_from(given.expiration)
-            .map_err(|_| CredentialsError::unhandled("STS gave a time that does not exist"))?;
+        let response = request.role_session_name(SESSION_NAME).send().await;
+        let credentials = response.map_err(error_from_sdk)?.credentials;
+        let credentials = credentials
+            .ok_or_else(|| CredentialsError::unhandled("STS returned no credentials"))?;
+        let expires_at = SystemTime::try_from(credentials.expiration)
+            .map_err(|_| CredentialsError::unhandled("STS returned an invalid time"))?;
         Ok(Credentials::new(
-            given.access_key_id,
-            given.secret_access_key,
-            Some(given.session_token),
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            Some(credentials.session_token),
             Some(expires_at),
             "AssumedRole",
         ))
     }
 }
 
-/// Not with the error itself as the source: an answer that was not understood may hold credentials.
-fn refusal(error: SdkError<AssumeRoleError>) -> CredentialsError {
-    let told = super::failure_of(&error);
+/// Maps an error of STS. Drops the error itself, because a malformed response may contain credentials.
+fn error_from_sdk(error: SdkError<AssumeRoleError>) -> CredentialsError {
+    let reason = super::failure_of(&error);
     match error.as_service_error() {
         Some(
             AssumeRoleError::RegionDisabledException(_)
             | AssumeRoleError::MalformedPolicyDocumentException(_),
-        ) => CredentialsError::invalid_configuration(told),
-        _ => CredentialsError::provider_error(told),
+        ) => CredentialsError::invalid_configuration(reason),
+        _ => CredentialsError::provider_error(reason),
     }
 }
 

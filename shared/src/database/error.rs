@@ -1,4 +1,4 @@
-//! Why a database gave no answer, told apart by who must act. Not a place for what was asked: no SQL in here.
+//! Errors of databases, distinguished by who must act. They contain no SQL.
 
 use std::io;
 
@@ -6,18 +6,18 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use crate::fleet::Engine;
 
-/// Why a database gave no answer.
+/// Why a database did not respond.
 ///
-/// The texts name no host, no user and no SQL; the source is for logs.
+/// The texts contain no host, no user and no SQL; the source is for logs.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The host has no address.
-    #[error("the database's host name is not known")]
+    #[error("the database's host name is unknown")]
     NameNotFound(#[source] sqlx::Error),
-    /// Nothing listens there.
+    /// Nothing listens on the port.
     #[error("the database's port is closed")]
     Refused(#[source] sqlx::Error),
-    /// No connection for another reason: no way there, or the server is starting or going down.
+    /// No connection for another reason: no route, or the server is starting or shutting down.
     #[error("the database could not be reached")]
     Unreachable(#[source] sqlx::Error),
     /// The connection broke while it was in use.
@@ -27,17 +27,17 @@ pub enum DatabaseError {
     #[error("the database did not answer in time")]
     Timeout(#[source] Option<sqlx::Error>),
     /// A lock was not granted in time.
-    #[error("the database waits for a lock that another session holds")]
+    #[error("another session holds a lock that the database waits for")]
     Locked(#[source] sqlx::Error),
     /// TLS could not be set up, or the certificate is not trusted.
     #[error("{0}")]
     Tls(TlsFault, #[source] Option<sqlx::Error>),
-    /// The login was refused.
-    #[error("the database refused the login")]
+    /// The login was rejected.
+    #[error("the database rejected the login")]
     LoginRefused(#[source] sqlx::Error),
-    /// The login with an IAM token was refused.
+    /// The login with an IAM token was rejected.
     #[error(
-        "the database refused the IAM login: check rds-db:connect of the role, and that the database user may log in by IAM"
+        "the database rejected the IAM login: check that the role has rds-db:connect and that the database user may log in by IAM"
     )]
     IamRefused(#[source] sqlx::Error),
     /// The server has no database of that name.
@@ -46,36 +46,36 @@ pub enum DatabaseError {
     /// The server has no free connection.
     #[error("the database has no free connection")]
     TooManyConnections(#[source] sqlx::Error),
-    /// The role lacks a right.
-    #[error("the database role lacks a right")]
+    /// The role lacks a privilege.
+    #[error("the database role lacks a privilege")]
     Denied(#[source] sqlx::Error),
     /// The login could not be prepared.
     #[error("the database login could not be prepared: {0}")]
     Credentials(String),
-    /// The connection is for another engine than the target's.
+    /// The operation does not support the target's engine.
     #[error("databases of engine {} are not supported here", .0.as_str())]
     UnsupportedEngine(Engine),
     /// Anything else.
-    #[error("the database answered with an error")]
+    #[error("the database returned an error")]
     Failed(#[source] sqlx::Error),
 }
 
-/// What is wrong with a database's TLS.
+/// Errors of TLS with a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
-    /// Nobody said which authorities database certificates come from.
-    #[error("no authorities of database certificates are configured: set MRT_DATABASE_CA_FILE")]
+    /// No file of authorities is configured.
+    #[error("no certificate authorities for databases are configured: set MRT_DATABASE_CA_FILE")]
     NotConfigured,
-    /// The file of the authorities is missing, unreadable or holds no certificate.
-    #[error("the file of the authorities of database certificates cannot be used")]
+    /// The file of authorities is missing, unreadable or contains no certificate.
+    #[error("the file with the certificate authorities for databases cannot be used")]
     AuthoritiesUnusable,
-    /// The server speaks plain text only.
+    /// The server supports plain text only.
     #[error("the database does not offer TLS")]
     NotOffered,
-    /// The server wants TLS on a connection that is plain text: to this machine.
-    #[error("the database asks for TLS, which is not spoken to this machine")]
+    /// The server requires TLS on a connection in plain text, which is one to this machine.
+    #[error("the database requires TLS, which is not used for databases on this machine")]
     Required,
-    /// The certificate is from none of the configured authorities.
+    /// No configured authority issued the certificate.
     #[error("the database's certificate is from an authority that is not trusted")]
     Untrusted,
     /// The certificate is for another host.
@@ -90,7 +90,7 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
-    /// Returns the stable word for it.
+    /// Returns its stable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::NotConfigured => "tls_not_configured",
@@ -106,7 +106,7 @@ impl TlsFault {
 }
 
 impl DatabaseError {
-    /// Returns the stable word for it.
+    /// Returns its stable code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NameNotFound(_) => "host_not_found",
@@ -127,9 +127,9 @@ impl DatabaseError {
         }
     }
 
-    /// Returns whether the same call may work a little later without anybody acting.
+    /// Returns whether the same call may succeed later without any action.
     ///
-    /// A name that is not found counts: name servers have bad moments, and a failover changes names.
+    /// That includes an unknown host name: name servers fail now and then, and a failover changes addresses.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -143,8 +143,8 @@ impl DatabaseError {
         )
     }
 
-    /// Returns the same error, told as one of IAM where the login was refused.
-    pub(super) fn of_iam(self) -> Self {
+    /// Returns the error of an IAM login: a rejected login becomes [`Self::IamRefused`].
+    pub(super) fn into_iam_error(self) -> Self {
         match self {
             Self::LoginRefused(error) => Self::IamRefused(error),
             other => other,
@@ -156,8 +156,8 @@ impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(cause) = &error {
             let wrap = match cause.try_downcast_ref::<MySqlDatabaseError>() {
-                Some(cause) => of_mysql(cause.number()),
-                None => of_postgres(cause.code().as_deref().unwrap_or_default()),
+                Some(cause) => from_mysql(cause.number()),
+                None => from_postgres(cause.code().as_deref().unwrap_or_default()),
             };
             return wrap(error);
         }
@@ -165,14 +165,14 @@ impl From<sqlx::Error> for DatabaseError {
         match &error {
             sqlx::Error::Io(cause) => match tls_fault(cause) {
                 Some(fault) => tls(fault)(error),
-                None => of_io(cause)(error),
+                None => from_io(cause)(error),
             },
-            // sqlx has no word of its own for this one; the tests against real servers hold it to the text.
+            // sqlx has no variant for this error. Tests against real servers check the text.
             sqlx::Error::Tls(cause) if cause.to_string().contains("does not support TLS") => {
                 tls(TlsFault::NotOffered)(error)
             }
             sqlx::Error::Tls(_) => tls(TlsFault::Failed)(error),
-            // MySQL's own logins prove a password over TLS only; in plain text sqlx says that RSA is left out of it.
+            // Without TLS, MySQL's own logins need RSA, which is not linked; sqlx then reports this text.
             sqlx::Error::Configuration(cause) if cause.to_string().contains("use TLS") => {
                 tls(TlsFault::Required)(error)
             }
@@ -183,8 +183,8 @@ impl From<sqlx::Error> for DatabaseError {
 
 type Wrap = fn(sqlx::Error) -> DatabaseError;
 
-/// Tells errors of PostgreSQL by their [code](https://www.postgresql.org/docs/current/errcodes-appendix.html).
-fn of_postgres(code: &str) -> Wrap {
+/// Maps errors of PostgreSQL by their [code](https://www.postgresql.org/docs/current/errcodes-appendix.html).
+fn from_postgres(code: &str) -> Wrap {
     match code {
         "28000" | "28P01" => DatabaseError::LoginRefused,
         "3D000" => DatabaseError::Missing,
@@ -192,38 +192,38 @@ fn of_postgres(code: &str) -> Wrap {
         "57014" => |error| DatabaseError::Timeout(Some(error)),
         "55P03" => DatabaseError::Locked,
         "42501" => DatabaseError::Denied,
-        // Cannot connect now: starting, recovering or going down.
+        // Cannot connect now: starting, recovering or shutting down.
         "57P03" => DatabaseError::Unreachable,
-        // Ended by an administrator, a crash, or for being idle.
+        // Ended by an administrator, by a crash, or because it was idle.
         "57P01" | "57P02" | "57P05" | "25P03" => DatabaseError::Lost,
-        // Connection exceptions, which proxies report.
+        // Connection exceptions, as reported by proxies.
         code if code.starts_with("08") => DatabaseError::Lost,
         _ => DatabaseError::Failed,
     }
 }
 
-/// Tells errors of [MySQL](https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html) and
+/// Maps errors of [MySQL](https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html) and
 /// [MariaDB](https://mariadb.com/kb/en/mariadb-error-code-reference/) by their number.
-fn of_mysql(number: u16) -> Wrap {
+fn from_mysql(number: u16) -> Wrap {
     match number {
         // Wrong password, host not allowed, password expired, account locked, no password given.
         1045 | 1130 | 1698 | 1820 | 1862 | 3118 | 4151 => DatabaseError::LoginRefused,
         1049 => DatabaseError::Missing,
-        // Of the server, of the user, of the user's hourly share.
+        // Limits of the server, of the user, and of the user per hour.
         1040 | 1203 | 1226 => DatabaseError::TooManyConnections,
         // max_execution_time (MySQL), max_statement_time (MariaDB), a KILL QUERY.
         3024 | 1969 | 1317 => |error| DatabaseError::Timeout(Some(error)),
         1205 => DatabaseError::Locked,
-        // On the database, a table, a column, a routine, an administrator's command.
+        // On a database, a table, a column, a routine, or an administrative command.
         1044 | 1142 | 1143 | 1227 | 1370 => DatabaseError::Denied,
         3159 => |error| DatabaseError::Tls(TlsFault::Required, Some(error)),
-        // Shutting down; the connection was killed (1053, 1077, 1079, 1927), or idle for too long (4031).
+        // The server shuts down, the connection was killed (1053, 1077, 1079, 1927) or was idle for too long (4031).
         1053 | 1077 | 1079 | 1152 | 1184 | 1927 | 4031 => DatabaseError::Lost,
         _ => DatabaseError::Failed,
     }
 }
 
-fn of_io(error: &io::Error) -> Wrap {
+fn from_io(error: &io::Error) -> Wrap {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => DatabaseError::Refused,
         io::ErrorKind::TimedOut => |error| DatabaseError::Timeout(Some(error)),
@@ -232,7 +232,7 @@ fn of_io(error: &io::Error) -> Wrap {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::NotConnected => DatabaseError::Lost,
-        // The standard library has no kind for it, and says these words for every fault of the resolver.
+        // The standard library has no kind for errors of the resolver, only this text.
         _ if error.to_string().starts_with("failed to lookup address") => {
             DatabaseError::NameNotFound
         }
@@ -240,7 +240,7 @@ fn of_io(error: &io::Error) -> Wrap {
     }
 }
 
-/// Returns what a handshake failed of, `None` when the error is not one of TLS.
+/// Returns why a handshake failed; `None` if the error is not one of TLS.
 fn tls_fault(error: &io::Error) -> Option<TlsFault> {
     use rustls::CertificateError as Certificate;
 
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_on_the_way_are_told_apart() {
+    fn connection_errors_are_distinguished() {
         let cases = [
             (io::ErrorKind::ConnectionRefused, "connection_refused"),
             (io::ErrorKind::TimedOut, "timeout"),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_both_engines_have_the_same_words() {
+    fn errors_of_both_engines_have_the_same_codes() {
         let sample = || sqlx::Error::RowNotFound;
         let cases = [
             ("28P01", 1045, "login_refused"),
@@ -298,19 +298,19 @@ mod tests {
             ("42601", 1064, "database_failed"),
         ];
         for (code, number, word) in cases {
-            assert_eq!(of_postgres(code)(sample()).code(), word, "{code}");
-            assert_eq!(of_mysql(number)(sample()).code(), word, "{number}");
+            assert_eq!(from_postgres(code)(sample()).code(), word, "{code}");
+            assert_eq!(from_mysql(number)(sample()).code(), word, "{number}");
         }
-        assert_eq!(of_mysql(3159)(sample()).code(), "tls_required");
+        assert_eq!(from_mysql(3159)(sample()).code(), "tls_required");
         let without_rsa = "RSA auth backend disabled; enable feature `mysql-rsa` or use TLS.";
         let plain = DatabaseError::from(sqlx::Error::Configuration(without_rsa.into()));
         assert_eq!(plain.code(), "tls_required");
     }
 
     #[test]
-    fn only_a_refused_login_becomes_one_of_iam() {
-        let refused = DatabaseError::LoginRefused(sqlx::Error::RowNotFound).of_iam();
-        let missing = DatabaseError::Missing(sqlx::Error::RowNotFound).of_iam();
+    fn only_a_rejected_login_becomes_an_iam_error() {
+        let refused = DatabaseError::LoginRefused(sqlx::Error::RowNotFound).into_iam_error();
+        let missing = DatabaseError::Missing(sqlx::Error::RowNotFound).into_iam_error();
 
         assert_eq!(refused.code(), "iam_refused");
         assert!(!refused.is_transient());
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_says_what_it_failed_of() {
+    fn a_failed_handshake_has_its_cause() {
         use rustls::CertificateError as Certificate;
         let fault = |certificate| {
             let error = rustls::Error::InvalidCertificate(certificate);

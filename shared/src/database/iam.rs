@@ -1,7 +1,7 @@
-//! RDS IAM login: a token signed with our AWS credentials stands in for the password.
+//! IAM login to RDS, with a token in place of the password.
 //!
-//! The token is a pre-signed request that is never sent. RDS accepts it for 15 minutes as the password of a
-//! new connection; an open connection outlives it. Signed with `aws-sigv4` instead of the whole RDS SDK.
+//! The token is a pre-signed request that is never sent. RDS accepts it for 15 minutes as the password of a new
+//! connection; open connections outlive it. It is signed with `aws-sigv4`, without the RDS SDK.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::fleet::DatabaseTarget;
 
-/// Life of a token: fixed by RDS.
-const TOKEN_LIFE: Duration = Duration::from_secs(900);
+/// Lifetime of a token, which RDS fixes.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(900);
 
 /// All but the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -26,7 +26,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Returns a fresh token for the login of `target`.
+/// Creates a token for the login of `target`.
 pub(super) async fn token(
     config: &SdkConfig,
     target: &DatabaseTarget,
@@ -43,7 +43,7 @@ pub(super) async fn token(
     let identity = credentials.into();
 
     let mut settings = SigningSettings::default();
-    settings.expires_in = Some(TOKEN_LIFE);
+    settings.expires_in = Some(TOKEN_LIFETIME);
     settings.signature_location = SignatureLocation::QueryParams;
     let params = v4::SigningParams::builder()
         .identity(&identity)
@@ -67,7 +67,7 @@ pub(super) async fn token(
     let (instructions, _) = sign(request, &params.into())
         .map_err(|error| error.to_string())?
         .into_parts();
-    // The signature comes last, as in the tokens of AWS' own tools.
+    // The signature comes last, as in the tokens of AWS's own tools.
     let mut signature: Vec<_> = instructions.params().iter().collect();
     signature.sort_by_key(|(name, _)| *name == "X-Amz-Signature");
     let all = login
@@ -77,8 +77,7 @@ pub(super) async fn token(
     Ok(token.trim_start_matches("https://").to_owned())
 }
 
-/// Returns `address` with a query, everything encoded that RFC 3986 does not leave alone: what is signed must be
-/// what is sent, byte for byte.
+/// Returns `address` with a query that encodes all but unreserved characters: the signed bytes must be the sent bytes.
 fn with_query<'p>(
     address: &str,
     parameters: impl IntoIterator<Item = (&'p str, &'p str)>,
@@ -104,72 +103,72 @@ mod tests {
     const NOW: &str = "2026-01-02T03:04:05Z";
     const SECRET: &str = "NEVERLEAK/secret+key";
 
-    /// Host, port, user, region and session token.
-    type Case = (
-        &'static str,
-        u16,
-        &'static str,
-        &'static str,
-        Option<&'static str>,
-    );
+    #[derive(Clone, Copy)]
+    struct Case {
+        host: &'static str,
+        port: u16,
+        user: &'static str,
+        region: &'static str,
+        session_token: Option<&'static str>,
+    }
 
     const CASES: [Case; 6] = [
-        (
-            "acme.abc.eu-west-1.rds.amazonaws.com",
-            5432,
-            "mrt_ro",
-            "eu-west-1",
-            None,
-        ),
-        (
-            "acme.abc.eu-west-1.rds.amazonaws.com",
-            3306,
-            "mrt_ro",
-            "eu-west-1",
-            Some("IQoJb3JpZ2luX2VjE/+=NEVERLEAK"),
-        ),
-        (
-            "acme.cluster-ro-abc.us-gov-west-1.rds.amazonaws.com",
-            5433,
-            "mrt ro+x&y=z",
-            "us-gov-west-1",
-            None,
-        ),
-        (
-            "10.0.0.1",
-            5432,
-            "\u{fc}n\u{ef}/\u{8868}~-._*'()",
-            "eu-west-1",
-            Some("a b"),
-        ),
-        (
-            "acme.abc.cn-north-1.rds.amazonaws.com.cn",
-            65535,
-            "a%20b",
-            "cn-north-1",
-            Some("%2F"),
-        ),
-        (
-            "proxy.abc.eu-west-1.rds.amazonaws.com",
-            5432,
-            "\"quoted\"$user",
-            "eu-west-1",
-            None,
-        ),
+        Case {
+            host: "acme.abc.eu-west-1.rds.amazonaws.com",
+            port: 5432,
+            user: "mrt_ro",
+            region: "eu-west-1",
+            session_token: None,
+        },
+        Case {
+            host: "acme.abc.eu-west-1.rds.amazonaws.com",
+            port: 3306,
+            user: "mrt_ro",
+            region: "eu-west-1",
+            session_token: Some("IQoJb3JpZ2luX2VjE/+=NEVERLEAK"),
+        },
+        Case {
+            host: "acme.cluster-ro-abc.us-gov-west-1.rds.amazonaws.com",
+            port: 5433,
+            user: "mrt ro+x&y=z",
+            region: "us-gov-west-1",
+            session_token: None,
+        },
+        Case {
+            host: "10.0.0.1",
+            port: 5432,
+            user: "\u{fc}n\u{ef}/\u{8868}~-._*'()",
+            region: "eu-west-1",
+            session_token: Some("a b"),
+        },
+        Case {
+            host: "acme.abc.cn-north-1.rds.amazonaws.com.cn",
+            port: 65535,
+            user: "a%20b",
+            region: "cn-north-1",
+            session_token: Some("%2F"),
+        },
+        Case {
+            host: "proxy.abc.eu-west-1.rds.amazonaws.com",
+            port: 5432,
+            user: "\"quoted\"$user",
+            region: "eu-west-1",
+            session_token: None,
+        },
     ];
 
-    async fn token_of((host, port, user, region, session_token): Case) -> String {
+    async fn token_of(case: Case) -> String {
         let target = DatabaseTarget {
-            host: host.into(),
-            port,
-            user: user.into(),
+            host: case.host.into(),
+            port: case.port,
+            user: case.user.into(),
             ..database_target()
         };
-        let session_token = session_token.map(str::to_owned);
+        let session_token = case.session_token.map(str::to_owned);
         let credentials = Credentials::new("AKIDEXAMPLE", SECRET, session_token, None, "test");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region))
+            .region(Region::new(case.region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         token(&config, &target, FixedClock::at(NOW).now())
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_a_signed_request_for_this_login_and_lives_15_minutes() {
+    async fn a_token_is_a_signed_request_for_the_login_and_valid_for_15_minutes() {
         let token = token_of(CASES[0]).await;
 
         assert!(
@@ -200,26 +199,26 @@ mod tests {
         assert!(!token.contains("NEVERLEAK"), "{token}");
     }
 
-    /// AWS' own Python library makes the same token from the same login, byte for byte.
+    /// AWS's own Python library creates the same token for the same login, byte for byte.
     #[tokio::test]
-    async fn a_token_is_the_one_that_botocore_makes() {
+    async fn a_token_equals_the_one_of_botocore() {
         let cases: Vec<_> = CASES
             .iter()
-            .map(|(host, port, user, region, session_token)| {
+            .map(|case| {
                 serde_json::json!({
-                    "host": host, "port": port, "user": user, "region": region, "now": NOW.trim_end_matches('Z'),
-                    "access_key": "AKIDEXAMPLE", "secret_key": SECRET, "session_token": session_token,
+                    "host": case.host, "port": case.port, "user": case.user, "region": case.region, "now": NOW.trim_end_matches('Z'),
+                    "access_key": "AKIDEXAMPLE", "secret_key": SECRET, "session_token": case.session_token,
                 })
             })
             .collect();
         let script = include_str!("../../tests/it/iam_botocore.py");
-        let Some(theirs) = testing::botocore(script, &cases) else {
+        let Some(expected) = testing::botocore(script, &cases) else {
             return;
         };
 
-        assert_eq!(theirs.lines().count(), CASES.len());
-        for (case, theirs) in CASES.into_iter().zip(theirs.lines()) {
-            assert_eq!(token_of(case).await, theirs);
+        assert_eq!(expected.lines().count(), CASES.len());
+        for (case, token) in CASES.into_iter().zip(expected.lines()) {
+            assert_eq!(token_of(case).await, token);
         }
     }
 }

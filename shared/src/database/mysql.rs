@@ -1,7 +1,7 @@
 //! One connection to MySQL or MariaDB.
 //!
-//! sqlx sends no connection attributes, so the server's own lists show no program name: statements begin with a
-//! comment that names us instead ([`STATEMENT_MARK`](super::STATEMENT_MARK)).
+//! sqlx sends no connection attributes, so the server's process list has no program name. Statements start with a
+//! comment that identifies them instead ([`STATEMENT_MARK`](super::STATEMENT_MARK)).
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::wire::Wire;
 use super::{DatabaseError, LOCK_TIMEOUT, Login, STATEMENT_MARK};
 use crate::fleet::{Auth, DatabaseTarget};
 
-/// Settings of the session that both MySQL and MariaDB have.
+/// Session settings of both MySQL and MariaDB.
 ///
-/// The SQL mode is emptied, because the server's may change what our statements mean (`ANSI_QUOTES`).
+/// The SQL mode is empty, because the server's may change the meaning of statements (`ANSI_QUOTES`).
 const SESSION: &str =
     "SET SESSION sql_mode = '', lock_wait_timeout = :lock, innodb_lock_wait_timeout = :lock";
-/// Every transaction of the session, and so every single statement, may only read.
+/// Makes all transactions of the session read-only, and so all statements.
 const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
 pub(super) async fn connect(
@@ -40,7 +40,7 @@ pub(super) async fn connect(
         Wire::Tls { authorities } => options
             .ssl_mode(MySqlSslMode::VerifyIdentity)
             .ssl_ca_from_pem(authorities.clone())
-            // RDS takes an IAM token by this plugin alone. The server is known by now, and the wire is encrypted.
+            // RDS accepts IAM tokens through this plugin only. The server is verified, and the connection encrypted.
             .enable_cleartext_plugin(target.auth == Auth::Iam),
     };
     let mut connection = options.connect().await?;
@@ -58,7 +58,7 @@ async fn prepare(
             .fetch_one(&mut *connection)
             .await?;
     let session = SESSION.replace(":lock", &LOCK_TIMEOUT.as_secs().max(1).to_string());
-    // MySQL's own counts for SELECT alone, which is all that we say.
+    // MySQL's limit applies to SELECT only, and there are no other statements.
     let limit = if is_mariadb(&version) {
         format!("max_statement_time = {}", statement_timeout.as_secs_f64())
     } else {
@@ -70,7 +70,7 @@ async fn prepare(
     Ok(())
 }
 
-/// Returns whether a server of that `version` is a MariaDB: it says so in its version, also on RDS.
+/// Returns whether `version` is one of MariaDB. It names itself in the version, also on RDS.
 pub(super) fn is_mariadb(version: &str) -> bool {
     version.to_ascii_lowercase().contains("mariadb")
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mariadb_says_so_in_its_version() {
+    fn mariadb_names_itself_in_its_version() {
         for version in [
             "10.11.19-MariaDB-0+deb12u1",
             "5.5.5-10.6.14-MariaDB-log",

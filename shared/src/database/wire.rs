@@ -1,31 +1,31 @@
-//! Plain text or TLS: decided by the host alone, before anything is sent. There is no way to ask for less.
+//! Chooses plain text or TLS by the host alone, before anything is sent. No setting weakens the choice.
 
 use std::net::IpAddr;
 use std::path::Path;
 
 use super::{DatabaseError, TlsFault};
 
-/// Largest file of authorities that is read. The RDS bundle of all regions has 110 certificates in 165 KB.
+/// Largest file of authorities. The RDS bundle of all regions has 110 certificates in 165 KB.
 const AUTHORITIES_LIMIT_BYTES: usize = 4 << 20;
 
-/// How a connection is spoken.
+/// Transport of a connection.
 pub(super) enum Wire {
-    /// In plain text: to this machine only, where nobody is in between.
+    /// Plain text: to this machine only, where no network is involved.
     Plain,
-    /// Over TLS, with a certificate for the host's name from one of these authorities (PEM).
+    /// TLS, with a certificate for the host name from one of these authorities.
     Tls {
-        /// What is trusted, and nothing beside it.
+        /// The only trusted authorities, in PEM.
         authorities: Vec<u8>,
     },
 }
 
-/// Returns how to speak with `host`.
+/// Returns the transport for `host`.
 ///
-/// The file is read for each connection: a renewed bundle counts from the next one on.
+/// Reads the file for each connection, so that a renewed bundle applies to the next one.
 ///
 /// # Errors
 ///
-/// [`TlsFault::NotConfigured`] and [`TlsFault::AuthoritiesUnusable`], before anything was sent.
+/// [`TlsFault::NotConfigured`] and [`TlsFault::AuthoritiesUnusable`], before anything is sent.
 pub(super) async fn wire(host: &str, ca_file: Option<&Path>) -> Result<Wire, DatabaseError> {
     if is_this_machine(host) {
         return Ok(Wire::Plain);
@@ -36,16 +36,16 @@ pub(super) async fn wire(host: &str, ca_file: Option<&Path>) -> Result<Wire, Dat
     let authorities = tokio::fs::read(ca_file)
         .await
         .map_err(|error| unusable(Some(error.into())))?;
-    let begin = b"-----BEGIN CERTIFICATE-----";
-    let has_certificate = authorities.windows(begin.len()).any(|part| part == begin);
+    let header = b"-----BEGIN CERTIFICATE-----";
+    let has_certificate = authorities.windows(header.len()).any(|part| part == header);
     if !has_certificate || authorities.len() > AUTHORITIES_LIMIT_BYTES {
         return Err(unusable(None));
     }
     Ok(Wire::Tls { authorities })
 }
 
-/// Returns whether `host` is a loopback address or the one name that stands for it. Every other spelling counts as
-/// somewhere else, also one that leads here: that costs a certificate and no secret.
+/// Returns whether `host` is a loopback address or `localhost`. All other names count as remote, even if they resolve to
+/// this machine: they need a certificate, but leak no secret.
 fn is_this_machine(host: &str) -> bool {
     host == "localhost"
         || host
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_usable_authorities_nothing_is_sent() {
+    async fn nothing_is_sent_without_usable_authorities() {
         let folder = std::env::temp_dir().join(format!("mrt-wire-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let empty = folder.join("empty.pem");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn no_public_authority_is_trusted_by_itself() {
+    fn no_public_authority_is_trusted_by_default() {
         assert!(webpki_roots::TLS_SERVER_ROOTS.is_empty());
     }
 }

@@ -1,6 +1,6 @@
-//! Parts of a document that is too large to read whole: the packages of apps, of which one small file is wanted.
+//! Reads ranges of large documents: the packages of apps, which contain one small file of interest.
 //!
-//! All parts come from one version of the document: when it is replaced in between, the next part is an error.
+//! All ranges come from one version of the document: if it is replaced, the next range is an error.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::{DocumentError, READ_TIMEOUT, file_fault, refusal};
+use super::{DocumentError, READ_TIMEOUT, error_from_io, error_from_sdk};
 use crate::aws::Aws;
 use crate::location::{AwsScope, Location};
 use crate::telemetry::error_chain;
 
-/// A document of which parts can be read.
+/// A document whose ranges can be read.
 #[derive(Debug)]
 pub struct Ranges {
     location: Location,
@@ -33,7 +33,7 @@ enum Source {
 }
 
 impl Ranges {
-    /// Opens the document at `location` and returns it with its last bytes, at most `tail_bytes` of them.
+    /// Opens the document at `location`, and returns it with its last `tail_bytes` bytes, or all of them if it is shorter.
     ///
     /// Costs one request.
     ///
@@ -50,7 +50,7 @@ impl Ranges {
             match location {
                 Location::S3 { bucket, key } => {
                     let client = aws.s3(scope);
-                    open_object(client.await, location, (bucket, key), tail_bytes).await
+                    open_object(client.await, location, bucket, key, tail_bytes).await
                 }
                 Location::File(path) => open_file(location, path.clone(), tail_bytes).await,
             }
@@ -63,7 +63,7 @@ impl Ranges {
         self.length
     }
 
-    /// Reads the bytes of `range`, as far as there are any.
+    /// Reads the bytes of `range`, up to the end of the document.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Ranges {
                     let request = client.get_object().bucket(bucket).key(key).if_match(tag);
                     let part = format!("bytes={}-{}", range.start, range.end - 1);
                     let part = request.range(part).send().await;
-                    let part = part.map_err(|error| refusal(&self.location, &error))?;
+                    let part = part.map_err(|error| error_from_sdk(&self.location, &error))?;
                     body(&self.location, part, range.end - range.start).await
                 }
                 Source::File(path) => read_file(&self.location, path, range).await,
@@ -98,10 +98,10 @@ async fn bounded<T>(
     location: &Location,
     reading: impl Future<Output = Result<T, DocumentError>>,
 ) -> Result<T, DocumentError> {
-    // On the heap: what the AWS client keeps on the way is large.
+    // Boxed by the callers: futures of the AWS client are large.
     let reading = tokio::time::timeout(READ_TIMEOUT, reading);
     reading.await.unwrap_or_else(|_| {
-        let reason = format!("no answer within {} s", READ_TIMEOUT.as_secs());
+        let reason = format!("no response within {} s", READ_TIMEOUT.as_secs());
         Err(unavailable(location, reason))
     })
 }
@@ -116,16 +116,18 @@ fn unavailable(location: &Location, reason: impl Into<String>) -> DocumentError 
 async fn open_object(
     client: aws_sdk_s3::Client,
     location: &Location,
-    (bucket, key): (&str, &str),
+    bucket: &str,
+    key: &str,
     tail_bytes: u64,
 ) -> Result<(Ranges, Vec<u8>), DocumentError> {
     let request = client.get_object().bucket(bucket).key(key);
     let tail = request.range(format!("bytes=-{tail_bytes}")).send().await;
-    let tail = tail.map_err(|error| refusal(location, &error))?;
-    // `bytes 100-199/200`; a server that ignores ranges sends none and the whole document.
+    let tail = tail.map_err(|error| error_from_sdk(location, &error))?;
+    // `bytes 100-199/200`. A server that ignores ranges sends the whole document without this header.
     let range = tail.content_range();
     let total = range.and_then(|range| range.rsplit_once('/')?.1.parse().ok());
-    let length: u64 = total.ok_or_else(|| unavailable(location, "the server knows no ranges"))?;
+    let length: u64 =
+        total.ok_or_else(|| unavailable(location, "the server does not support ranges"))?;
     let tag = tail.e_tag().unwrap_or_default().to_owned();
     let bytes = body(location, tail, tail_bytes).await?;
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
@@ -146,15 +148,15 @@ async fn open_object(
     ))
 }
 
-/// Returns the bytes of a part; one that is longer than what was asked for is never read.
+/// Returns the bytes of a part. A part that is longer than requested is not read.
 async fn body(
     location: &Location,
     part: GetObjectOutput,
-    most: u64,
+    requested: u64,
 ) -> Result<Vec<u8>, DocumentError> {
     let length = part.content_length().and_then(|n| u64::try_from(n).ok());
-    if length.is_none_or(|length| length > most) {
-        return Err(unavailable(location, "a part is longer than asked for"));
+    if length.is_none_or(|length| length > requested) {
+        return Err(unavailable(location, "a part is longer than requested"));
     }
     let bytes = part.body.collect().await;
     Ok(bytes
@@ -169,7 +171,7 @@ async fn open_file(
 ) -> Result<(Ranges, Vec<u8>), DocumentError> {
     let metadata = tokio::fs::metadata(&path).await;
     let length = metadata
-        .map_err(|error| file_fault(location, &error))?
+        .map_err(|error| error_from_io(location, &error))?
         .len();
     let tail = length.saturating_sub(tail_bytes)..length;
     let bytes = read_file(location, &path, tail).await?;
@@ -189,14 +191,14 @@ async fn read_file(
     path: &PathBuf,
     range: Range<u64>,
 ) -> Result<Vec<u8>, DocumentError> {
-    let fault = |error: std::io::Error| file_fault(location, &error);
-    let mut file = tokio::fs::File::open(path).await.map_err(fault)?;
+    let failed = |error: std::io::Error| error_from_io(location, &error);
+    let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
     file.seek(std::io::SeekFrom::Start(range.start))
         .await
-        .map_err(fault)?;
+        .map_err(failed)?;
     let mut bytes = Vec::new();
     let mut part = file.take(range.end - range.start);
-    part.read_to_end(&mut bytes).await.map_err(fault)?;
+    part.read_to_end(&mut bytes).await.map_err(failed)?;
     Ok(bytes)
 }
 
@@ -205,7 +207,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn parts_of_a_file_are_what_stands_there() {
+    async fn ranges_of_a_file_are_its_bytes() {
         let path = std::env::temp_dir().join(format!("mrt-ranges-{}", std::process::id()));
         std::fs::write(&path, b"0123456789").unwrap();
         let (aws, scope) = (Aws::for_tests("http://127.0.0.1:9"), AwsScope::default());

@@ -1,4 +1,4 @@
-//! Where an environment's constants are defined and set. Names places only; what is read there is the reader's.
+//! Where an environment's constants are defined and set. Locations only: the API reads them.
 
 use crate::location::{AwsScope, Location};
 
@@ -7,22 +7,22 @@ use crate::location::{AwsScope, Location};
 pub struct ConstantLayers {
     /// The model's `metadata.json`, or the package that holds it (`.mda`): names, types and defaults.
     pub model: Location,
-    /// Where the model is read.
+    /// Region and role that the model is read with.
     pub scope: AwsScope,
-    /// What sets values, a later one over an earlier one.
+    /// Layers that set values. Later layers override earlier ones.
     pub layers: Vec<ConstantLayer>,
-    /// Patterns of names whose values are shown though they look like secrets.
+    /// Patterns of names whose values are shown even if they look like secrets.
     pub show: Vec<String>,
     /// Patterns of names whose values are never shown.
     pub hide: Vec<String>,
 }
 
-/// Something that sets values of constants.
+/// A layer that sets values of constants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConstantLayer {
-    /// What it is.
+    /// Kind of the layer.
     pub kind: LayerKind,
-    /// Where it is read.
+    /// Region and role that it is read with.
     pub scope: AwsScope,
 }
 
@@ -31,7 +31,7 @@ pub struct ConstantLayer {
 pub enum LayerKind {
     /// A document: `m2ee.yaml`, a `MendixApp` resource, or the Deploy API's settings.
     Document(Location),
-    /// What the running tasks of a service were started with.
+    /// The environment variables of a service's running tasks.
     EcsTask {
         /// Name or ARN of the cluster.
         cluster: String,
@@ -47,9 +47,9 @@ pub enum LayerKind {
     },
     /// Parameters `<path>/<Module.Constant>` of the parameter store.
     SsmPath {
-        /// Path that begins with a slash and does not end with one.
+        /// Path that starts with a slash and does not end with one.
         path: String,
-        /// Whether secure strings are decrypted: to tell empty or different ones, never to show them.
+        /// Whether secure strings are decrypted: to detect empty and different values, never to show them.
         decrypt: bool,
     },
 }

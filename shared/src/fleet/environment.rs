@@ -1,4 +1,4 @@
-//! Environments and the fleet that they make up.
+//! Environments, and the fleet of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::prices::Prices;
 use super::refresh::RefreshBudget;
 use super::target::{BucketTarget, DatabaseTarget, TargetId};
 
-/// Name of the administrator whom Mendix does not count as a user, unless the fleet file says otherwise.
+/// Default name of the administrator account, which does not count as a user.
 pub const DEFAULT_ADMINISTRATOR: &str = "MxAdmin";
 /// Mendix's default `SessionTimeout` of 600,000 ms.
 pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
@@ -26,15 +26,15 @@ pub struct Fleet {
 pub struct Environment {
     /// Unique name: lower-case letters, digits and hyphens, at most 63.
     pub name: String,
-    /// Parts of buckets that hold its files; may be empty.
+    /// Its storage: buckets, parts of buckets and other storage. May be empty.
     pub storage: Vec<BucketTarget>,
-    /// Its database, where it has one.
+    /// Its database, if it has one.
     pub database: Option<DatabaseTarget>,
-    /// Where its constants are defined and set, where that is known.
+    /// Where its constants are defined and set, if that is configured.
     pub constants: Option<ConstantLayers>,
-    /// Name of the administrator account, which no user count includes.
+    /// Name of the administrator account, which user counts exclude.
     pub administrator: String,
-    /// How long a session counts after its last action.
+    /// Time after its last action during which a session counts as active.
     pub session_timeout: Duration,
 }
 
@@ -44,12 +44,12 @@ impl Fleet {
         self.environments.values()
     }
 
-    /// Returns what storage and requests cost.
+    /// Returns the prices of storage and requests.
     pub fn prices(&self) -> &Prices {
         &self.prices
     }
 
-    /// Returns what listing all buckets may take.
+    /// Returns the budget for listing all buckets.
     pub fn refresh(&self) -> RefreshBudget {
         self.refresh
     }
@@ -91,7 +91,7 @@ impl Fleet {
         database.filter(|target| target.id() == *id)
     }
 
-    /// Returns the environment that an id begins with.
+    /// Returns the environment of a target id.
     fn environment_of(&self, id: &TargetId) -> Option<&Environment> {
         self.environment(id.as_str().split('/').next()?)
     }

@@ -1,4 +1,4 @@
-//! The rules of the fleet file. Every fault is found in one pass, with its line and field.
+//! Parses the fleet file. Finds all faults in one pass, with their lines and fields.
 
 mod constants;
 mod database;
@@ -24,22 +24,22 @@ use database::read_database;
 use fault::Faults;
 use money::read_prices;
 use refresh::read_refresh;
-use section::Section;
+use section::{Section, Text};
 use storage::read_storage;
 
 pub use fault::{Fault, FleetFaults};
 
-/// Most environments in one file: what one planning run can queue well inside its time-out.
+/// Most environments in one file: one planning run can queue them well within its time-out.
 pub const MAX_ENVIRONMENTS: usize = 10_000;
 /// Most storage entries of one environment.
 pub const MAX_STORAGE_PER_ENVIRONMENT: usize = 100;
 
 impl Fleet {
-    /// Parses a fleet file; `name` stands for it in messages.
+    /// Parses the fleet file `text`. `name` is its name in messages.
     ///
     /// # Errors
     ///
-    /// Every fault of the file, each with its line and field.
+    /// All faults of the file, with their lines and fields.
     pub fn parse(name: &str, text: &str) -> Result<Self, FleetFaults> {
         let mut faults = Faults {
             text,
@@ -116,7 +116,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
         ],
     );
     let name = section.required_text(faults, "name");
-    let name = section.checked(faults, ("name", name), environment_name);
+    let name = section.checked(faults, "name", name, environment_name);
     let environment = name.clone().unwrap_or_default();
 
     let mut ids = BTreeSet::new();
@@ -129,7 +129,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
             faults.add(
                 entry.offset,
                 &entry.path,
-                "bucket, prefix and suffix are too long together",
+                "bucket, prefix and suffix together are too long",
             );
         }
         if !ids.insert(target.id()) {
@@ -137,7 +137,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
                 StorageKind::S3 => "bucket, prefix and suffix",
                 _ => "kind and id",
             };
-            let reason = format!("names the same {what} a second time");
+            let reason = format!("repeats the {what} of another entry");
             faults.add(entry.offset, &entry.path, reason);
         }
         storage.push(target);
@@ -148,7 +148,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
     let constants = constants.and_then(|entry| read_constants(faults, &entry));
     let administrator = section
         .optional_text(faults, "administrator")
-        .map(|(text, _)| text.to_owned());
+        .map(Text::to_owned);
     let session_timeout = section.whole_number(faults, "session_timeout_seconds", 1, 86_400);
 
     Some(Environment {
@@ -168,5 +168,7 @@ fn environment_name(text: &str) -> Result<(), &'static str> {
     if characters && text.len() <= 63 && !text.starts_with('-') {
         return Ok(());
     }
-    Err("is no environment name: 1 to 63 lower-case letters, digits and hyphens, no hyphen first")
+    Err(
+        "is not an environment name: 1 to 63 lower-case letters, digits and hyphens; the first is not a hyphen",
+    )
 }

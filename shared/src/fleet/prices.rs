@@ -1,4 +1,4 @@
-//! What storage and requests cost, for estimates. Exact decimal arithmetic; no sizes, no I/O.
+//! Prices of storage and requests, for estimates. Exact decimal arithmetic; no sizes, no I/O.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,15 @@ const GIB: u128 = 1 << 30;
 pub struct Price(u64);
 
 impl Price {
-    /// Digits behind the point that are kept.
+    /// Decimal places that are kept.
     pub const DIGITS: usize = 9;
 
-    /// Returns the price of so many billionths.
+    /// Returns a price in billionths of the unit.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// Reads a decimal number such as `0.023`; `None` for anything else and for more than nine digits behind the
-    /// point.
+    /// Parses a decimal number such as `0.023`; `None` for anything else and for more than nine decimal places.
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let is_digits =
@@ -35,7 +34,7 @@ impl Price {
             .map(Self)
     }
 
-    /// Returns the number of the currency's units, as near as a float comes.
+    /// Returns the amount in the currency's units, rounded to a float.
     #[expect(
         clippy::cast_precision_loss,
         reason = "an estimate, shown to a millionth of the unit"
@@ -44,19 +43,19 @@ impl Price {
         (self.0 / 1000) as f64 / 1e6
     }
 
-    /// Returns the sum; what is beyond 64 bits of billionths stays at the most.
+    /// Returns the sum, at most 64 bits of billionths.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// Returns what `bytes` cost where this is the price of a GiB.
+    /// Returns the price of `bytes` if this is the price of a GiB.
     #[must_use]
     pub fn of_bytes(self, bytes: u64) -> Self {
         Self(share(self.0, bytes, GIB))
     }
 
-    /// Returns what `count` cost where this is the price of 1,000.
+    /// Returns the price of `count` if this is the price of 1,000.
     #[must_use]
     pub fn of_thousands(self, count: u64) -> Self {
         Self(share(self.0, count, 1000))
@@ -70,31 +69,31 @@ fn share(price: u64, count: u64, unit: u128) -> u64 {
 /// A list of prices of one region at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prices {
-    /// Day that the prices are of, `YYYY-MM-DD`.
+    /// Date the prices apply to, `YYYY-MM-DD`.
     pub as_of: String,
-    /// Region that they are of.
+    /// Region the prices apply to.
     pub region: String,
     /// Currency, such as `USD`.
     pub currency: String,
-    /// Price of a GiB for a month by storage class; what is not in here has no price.
+    /// Price of a GiB for a month by storage class. Other classes have no price.
     pub per_gib_month: BTreeMap<String, Price>,
     /// Price of 1,000 LIST requests.
     pub list_per_1000: Price,
-    /// Price of 1,000 metrics requested of CloudWatch.
+    /// Price of 1,000 metrics requested from CloudWatch.
     pub metrics_per_1000: Price,
 }
 
-/// Day that the shipped prices were known as.
+/// Date of the default prices.
 const DEFAULT_AS_OF: &str = "2025-06-30";
 
 /// First-tier list prices of us-east-1 in USD for a GiB and a month, in billionths.
 ///
-/// An estimate: the list prices as known on [`DEFAULT_AS_OF`], written down by hand and not read from AWS' price
-/// list. Who needs their own region, day or discounts says so in the fleet file, which overrides all of it.
+/// An estimate: the list prices on [`DEFAULT_AS_OF`], entered by hand and not read from AWS's price list. The fleet
+/// file can replace all of them, for other regions, dates or discounts.
 ///
-/// Classes of S3 are called as a listing calls them; tiers of Intelligent-Tiering, which only CloudWatch tells
-/// apart, end in the tier. Other services' begin with the service: `EFS_IA`, `EBS_GP3`. RDS has none here: it costs
-/// what its engine, storage type and number of zones do, so a fleet that wants it priced says `RDS`.
+/// Classes of S3 have their names in listings. Tiers of Intelligent-Tiering, which only CloudWatch distinguishes, end in
+/// the tier. Classes of other services start with the service: `EFS_IA`, `EBS_GP3`. RDS has no default because its price
+/// depends on engine, storage type and number of zones; a fleet file can add a price for `RDS`.
 const DEFAULT_PER_GIB_MONTH: [(&str, u64); 25] = [
     ("STANDARD", 23_000_000),
     ("REDUCED_REDUNDANCY", 24_000_000),
@@ -124,7 +123,7 @@ const DEFAULT_PER_GIB_MONTH: [(&str, u64); 25] = [
 ];
 
 impl Prices {
-    /// Returns a text that differs when anything in the list does.
+    /// Returns a text that changes with any of the prices.
     pub fn fingerprint(&self) -> String {
         format!("{self:?}")
     }
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimal_numbers_are_read_exactly_and_nothing_else_is() {
+    fn only_decimal_numbers_are_parsed_and_exactly() {
         for (text, nanos) in [
             ("0.023", 23_000_000),
             ("0.00099", 990_000),
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gib_costs_its_price_and_the_largest_sum_does_not_wrap() {
+    fn a_gib_costs_its_price_and_large_sums_saturate() {
         let price = Price::from_nanos(23_000_000);
 
         assert_eq!(price.of_bytes(1 << 30), price);

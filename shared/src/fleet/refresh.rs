@@ -1,13 +1,13 @@
-//! What listing the fleet's buckets may take. How it is shared out is the collector's business.
+//! The budget for listing the fleet's buckets. The collector divides it among the buckets.
 
-/// LIST requests a day unless the fleet file says otherwise.
+/// Default number of LIST requests a day.
 const DEFAULT_LIST_REQUESTS_PER_DAY: u64 = 1_000_000;
 
 /// A budget over all buckets of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshBudget {
-    /// LIST requests a day, which is what AWS bills for listing: one for 1,000 objects. Of scheduled runs that
-    /// succeed, as an average over their intervals.
+    /// LIST requests a day, which AWS bills: one for 1,000 objects. An average over the intervals of successful
+    /// scheduled runs.
     ///
     /// At $0.005 for 1,000 requests, 1,000,000 a day are $5 a day and $152 a month; one dollar a month is
     /// 6,571 requests a day.

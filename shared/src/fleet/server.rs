@@ -1,30 +1,30 @@
-//! Which instance or cluster of RDS a database is on: as the fleet file names it, or as RDS' own host names do.
+//! The RDS instance or Aurora cluster of a database, from RDS host names. No I/O.
 //!
-//! Nothing is asked here. A proxy, a custom endpoint or a name of one's own says nothing about what is behind it.
+//! Host names of proxies, custom endpoints and other domains do not identify a server.
 
 use super::identifier::is_identifier;
 
-/// What RDS' host names end with; before it are a name, whose endpoint it is, and the region.
+/// Suffix of RDS host names. Before it are a name, the kind of endpoint and the region.
 const RDS_SUFFIX: &str = ".rds.amazonaws.com";
-/// What comes before the account's word in the host name of a cluster; readers have `ro-` behind it.
+/// Prefix of the account's word in the host name of a cluster, followed by `ro-` for readers.
 const CLUSTER_PREFIX: &str = "cluster-";
 
-/// What RDS knows a database's server by.
+/// The server of a database in RDS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseServer {
-    /// Identifier of an instance with storage of its own, which is not Aurora.
+    /// Identifier of an instance with its own storage, which is not Aurora.
     Instance(String),
-    /// Identifier of an Aurora cluster, whose volume all its instances share.
+    /// Identifier of an Aurora cluster, whose instances share one volume.
     Cluster(String),
 }
 
-/// Returns the region in a host name of RDS, of any endpoint; `None` where there is none.
-pub(super) fn region_of_host(host: &str) -> Option<String> {
+/// Returns the region in an RDS host name of any endpoint; `None` for other hosts.
+pub(super) fn region_from_host(host: &str) -> Option<String> {
     labels(host)?.pop().filter(|label| is_region(label))
 }
 
-/// Returns the server that a host name of RDS names; `None` for every other host.
-pub(super) fn of_host(host: &str) -> Option<DatabaseServer> {
+/// Returns the server in an RDS host name; `None` for other hosts and endpoints.
+pub(super) fn from_host(host: &str) -> Option<DatabaseServer> {
     let labels = labels(host)?;
     let [name, endpoint, region] = labels.as_slice() else {
         return None;
@@ -33,7 +33,7 @@ pub(super) fn of_host(host: &str) -> Option<DatabaseServer> {
         Some(rest) => (true, rest.strip_prefix("ro-").unwrap_or(rest)),
         None => (false, endpoint.as_str()),
     };
-    // The account's word has no hyphen: what has one is an endpoint of another kind.
+    // The account's word has no hyphen. A label with one belongs to another kind of endpoint.
     let is_account =
         !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_account || !is_identifier(name) || !is_region(region) {
@@ -46,7 +46,7 @@ pub(super) fn of_host(host: &str) -> Option<DatabaseServer> {
     })
 }
 
-/// Returns what stands before the end of a host name of RDS, by its dots; `None` for other hosts.
+/// Returns the labels of an RDS host name, without the suffix; `None` for other hosts.
 fn labels(host: &str) -> Option<Vec<String>> {
     let host = host.to_ascii_lowercase();
     let host = host.strip_suffix('.').unwrap_or(&host);
@@ -54,7 +54,7 @@ fn labels(host: &str) -> Option<Vec<String>> {
     Some(rest.split('.').map(str::to_owned).collect())
 }
 
-/// Returns whether `label` looks like `eu-west-1`; `global` is none.
+/// Returns whether `label` looks like `eu-west-1`, unlike `global`.
 fn is_region(label: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     label.contains('-')
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_names_of_instances_and_clusters_name_them_and_no_others_do() {
+    fn only_host_names_of_instances_and_clusters_identify_a_server() {
         let instance = |name: &str| Some(DatabaseServer::Instance(name.to_owned()));
         let cluster = |name: &str| Some(DatabaseServer::Cluster(name.to_owned()));
         let cases = [
@@ -99,7 +99,7 @@ mod tests {
         ];
 
         for (host, expected) in cases {
-            assert_eq!(of_host(host), expected, "{host}");
+            assert_eq!(from_host(host), expected, "{host}");
         }
     }
 
@@ -108,13 +108,13 @@ mod tests {
         for endpoint in ["abc", "cluster-abc", "proxy-abc"] {
             let host = format!("acme.{endpoint}.eu-west-1.rds.amazonaws.com");
             assert_eq!(
-                region_of_host(&host).as_deref(),
+                region_from_host(&host).as_deref(),
                 Some("eu-west-1"),
                 "{host}"
             );
         }
         for host in ["acme.global-abc.global.rds.amazonaws.com", "db.example.com"] {
-            assert_eq!(region_of_host(host), None, "{host}");
+            assert_eq!(region_from_host(host), None, "{host}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the fleet file is read from: a path or an S3 object, read again when its version changes.
+//! Reads the fleet file from a path or an S3 object, and again when its version changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use crate::document::{self, DocumentError};
 use crate::location::Location;
 use crate::telemetry::error_chain;
 
-/// Shortest time between two looks at the file.
-pub const CHECK_EVERY: Duration = Duration::from_secs(60);
-/// Largest fleet file: 10,000 environments at about 1.5 kB each, with room.
+/// Shortest time between two checks of the file.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(60);
+/// Largest fleet file: 10,000 environments with about 1.5 kB each.
 pub const FLEET_LIMIT_BYTES: u64 = 16 << 20;
 
-/// Why there is no fleet to work with.
+/// Why there is no fleet.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
     /// The file could not be read.
     #[error("the fleet file could not be read")]
     Unreadable(#[from] DocumentError),
     /// The file has faults.
-    #[error("the fleet file has faults:\n{0}")]
+    #[error("the fleet file has errors:\n{0}")]
     Faulty(#[from] FleetFaults),
 }
 
-/// Gives the current fleet.
+/// Provides the current fleet.
 pub struct FleetSource {
     aws: Arc<Aws>,
     location: Location,
     clock: Arc<dyn Clock>,
-    check_every: Duration,
+    check_interval: Duration,
     loaded: Mutex<Option<Loaded>>,
 }
 
@@ -51,24 +51,24 @@ impl FleetSource {
             aws,
             location,
             clock,
-            check_every: CHECK_EVERY,
+            check_interval: CHECK_INTERVAL,
             loaded: Mutex::default(),
         }
     }
 
-    /// Returns the fleet as the file has it, at most [`CHECK_EVERY`] old.
+    /// Returns the fleet, at most [`CHECK_INTERVAL`] old.
     ///
-    /// When a file that was good before cannot be read or has faults now, the last good fleet stays in force
-    /// and a warning is logged: one bad edit must not stop all collections.
+    /// If the file cannot be read or has faults, returns the last good fleet and logs a warning: one bad edit must not
+    /// stop all collections.
     ///
     /// # Errors
     ///
-    /// When no good fleet was ever read.
+    /// If no good fleet was read before.
     pub async fn current(&self) -> Result<Arc<Fleet>, FleetError> {
         let mut loaded = self.loaded.lock().await;
         let now = self.clock.now();
         if let Some(loaded) = &*loaded
-            && now < clock::after(loaded.checked_at, self.check_every)
+            && now < clock::after(loaded.checked_at, self.check_interval)
         {
             return Ok(Arc::clone(&loaded.fleet));
         }
@@ -85,7 +85,7 @@ impl FleetSource {
             }
             (Err(error), Some(old)) => {
                 old.checked_at = now;
-                tracing::warn!(error = %error_chain(&error), "the fleet file is bad now, the last good one stays in force");
+                tracing::warn!(error = %error_chain(&error), "could not read the fleet file; using the last good one");
                 Ok(Arc::clone(&old.fleet))
             }
             (Err(error), None) => Err(error),
@@ -130,9 +130,9 @@ mod tests {
         std::fs::write(&path, "[[environment]]\nname = \"second\"").unwrap();
         assert!(
             source.current().await.unwrap().environment("one").is_some(),
-            "not looked at within a minute"
+            "not checked again within a minute"
         );
-        clock.advance(CHECK_EVERY);
+        clock.advance(CHECK_INTERVAL);
         assert!(
             source
                 .current()
@@ -142,7 +142,7 @@ mod tests {
                 .is_some()
         );
         std::fs::write(&path, "[[environment]]\nname = \"BAD\"").unwrap();
-        clock.advance(CHECK_EVERY);
+        clock.advance(CHECK_INTERVAL);
         assert!(
             source
                 .current()
@@ -152,7 +152,7 @@ mod tests {
                 .is_some()
         );
         std::fs::remove_file(&path).unwrap();
-        clock.advance(CHECK_EVERY);
+        clock.advance(CHECK_INTERVAL);
         assert!(
             source
                 .current()

@@ -1,4 +1,4 @@
-//! The kinds of storage that have a size, and what each calls its own. Nothing is asked here.
+//! The kinds of storage that have a size, and the rules for their ids. No I/O.
 
 use super::identifier::is_identifier;
 
@@ -29,10 +29,10 @@ impl StorageKind {
         Self::Aurora,
         Self::DynamoDb,
     ];
-    /// The words for all of them, in the same order.
-    pub const WORDS: [&'static str; 6] = ["s3", "efs", "ebs", "rds", "aurora", "dynamodb"];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 6] = ["s3", "efs", "ebs", "rds", "aurora", "dynamodb"];
 
-    /// Returns the word for it in the fleet file, in ids and in answers.
+    /// Returns its name in the fleet file, in ids and in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -44,58 +44,58 @@ impl StorageKind {
         }
     }
 
-    /// Returns the kind of that word; `None` for any other.
-    pub fn of_word(word: &str) -> Option<Self> {
+    /// Returns the kind with that name; `None` for any other.
+    pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// Looks whether `id` can be the name of storage of this kind, by its service's documented rule.
+    /// Checks that `id` follows the documented rule of this kind's service.
     ///
     /// # Errors
     ///
-    /// What the rule is, to go on after the quoted id.
+    /// The rule, worded to follow the quoted id.
     pub fn check_id(self, id: &str) -> Result<(), &'static str> {
         let (is_good, rule) = match self {
             Self::S3 => (is_bucket(id), BUCKET_RULE),
             Self::Efs => (
                 is_hexadecimal(id, "fs-", |length| (8..=40).contains(&length)),
-                "is no id of a file system: fs- and 8 to 40 of 0-9 and a-f",
+                "is not the id of a file system: fs- and 8 to 40 of 0-9 and a-f",
             ),
             Self::Ebs => (
                 is_hexadecimal(id, "vol-", |length| [8, 17].contains(&length)),
-                "is no id of a volume: vol- and 8 or 17 of 0-9 and a-f",
+                "is not the id of a volume: vol- and 8 or 17 of 0-9 and a-f",
             ),
             Self::Rds => (
                 is_identifier(id),
-                "is no identifier of an RDS instance: 1 to 63 lower-case letters, digits and hyphens, a letter first",
+                "is not the identifier of an RDS instance: 1 to 63 lower-case letters, digits and hyphens; the first is a letter",
             ),
             Self::Aurora => (
                 is_identifier(id),
-                "is no identifier of an Aurora cluster: 1 to 63 lower-case letters, digits and hyphens, a letter first",
+                "is not the identifier of an Aurora cluster: 1 to 63 lower-case letters, digits and hyphens; the first is a letter",
             ),
             Self::DynamoDb => (
                 (3..=255).contains(&id.len()) && is_made_of(id, b"._-"),
-                "is no name of a table: 3 to 255 letters, digits, dots, hyphens and underscores",
+                "is not the name of a table: 3 to 255 letters, digits, dots, hyphens and underscores",
             ),
         };
         if is_good { Ok(()) } else { Err(rule) }
     }
 }
 
-const BUCKET_RULE: &str = "is no bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN";
+const BUCKET_RULE: &str = "is not a bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN";
 
 /// Names before 2018 in us-east-1 may have upper case, underscores and up to 255 characters.
 fn is_bucket(id: &str) -> bool {
     ((3..=255).contains(&id.len()) && is_made_of(id, b".-_")) || id.starts_with("arn:")
 }
 
-/// Returns whether `id` has nothing but letters and digits of ASCII and `others`.
+/// Returns whether `id` has only ASCII letters, ASCII digits and `others`.
 fn is_made_of(id: &str, others: &[u8]) -> bool {
     id.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
-/// Returns whether behind `prefix` there is a lower-case hexadecimal number of a good length.
+/// Returns whether `id` is `prefix` and a lower-case hexadecimal number of a valid length.
 fn is_hexadecimal(id: &str, prefix: &str, is_length: impl Fn(usize) -> bool) -> bool {
     let digits = id.strip_prefix(prefix);
     digits.is_some_and(|digits| {
@@ -109,14 +109,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_its_word() {
-        for (kind, word) in StorageKind::ALL.into_iter().zip(StorageKind::WORDS) {
+    fn every_kind_has_its_name() {
+        for (kind, word) in StorageKind::ALL.into_iter().zip(StorageKind::NAMES) {
             assert_eq!(
-                (kind.as_str(), StorageKind::of_word(word)),
+                (kind.as_str(), StorageKind::from_name(word)),
                 (word, Some(kind))
             );
         }
-        assert_eq!(StorageKind::of_word("S3"), None);
+        assert_eq!(StorageKind::from_name("S3"), None);
     }
 
     #[test]

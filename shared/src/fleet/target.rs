@@ -10,7 +10,7 @@ use super::server::{self, DatabaseServer};
 use super::storage_kind::StorageKind;
 use crate::location::AwsScope;
 
-/// What may stand unencoded in a part of a target id; `/` separates the parts.
+/// Characters that are not encoded in a part of a target id. `/` separates the parts.
 const ID_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// A bucket, the part of it under a prefix or with a suffix, or other storage.
@@ -18,25 +18,25 @@ const ID_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct BucketTarget {
     /// Environment that the files belong to.
     pub environment: String,
-    /// What kind of storage it is. Prefix, suffix, requester pays and what is measured are those of buckets alone.
+    /// Kind of storage. Prefix, suffix, requester pays and measured parts are for buckets only.
     pub kind: StorageKind,
     /// Bucket name; for storage of another kind its id.
     pub bucket: String,
-    /// What all its keys begin with; empty for all.
+    /// Prefix of its keys; empty for all keys.
     pub prefix: String,
-    /// What all its keys end with; empty for all.
+    /// Suffix of its keys; empty for all keys.
     pub suffix: String,
     /// Region and role that it is measured with.
     pub scope: AwsScope,
-    /// Whether we agree to pay for the requests: a bucket may ask that of those who read it.
+    /// Whether requests agree to pay, which a bucket may require.
     pub requester_pays: bool,
-    /// Which parts of it are measured.
+    /// Parts that are measured.
     pub measure: Measured,
-    /// Storage that is allocated to an RDS instance, in GiB; `None` for every other kind.
+    /// Storage allocated to an RDS instance, in GiB; `None` for other kinds.
     pub allocated_gib: Option<u64>,
 }
 
-/// Which parts of a bucket are measured beside its current objects, which always are.
+/// Parts of a bucket that are measured in addition to its current objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measured {
     /// Versions that are no longer current.
@@ -45,13 +45,13 @@ pub struct Measured {
     pub delete_markers: bool,
     /// Incomplete multipart uploads.
     pub multipart: bool,
-    /// CloudWatch's figure of the whole bucket.
+    /// CloudWatch's daily storage metrics of the whole bucket.
     pub cloudwatch: bool,
 }
 
 impl Default for Measured {
-    /// Incomplete uploads are few requests and often forgotten money; versions double the listing, and CloudWatch
-    /// bills its metrics.
+    /// Incomplete uploads take few requests and often cost money unnoticed. Versions double the listing, and
+    /// CloudWatch bills its metrics.
     fn default() -> Self {
         Self {
             noncurrent: false,
@@ -63,7 +63,7 @@ impl Default for Measured {
 }
 
 impl Measured {
-    /// Returns what measures current objects only.
+    /// Returns a selection of current objects only.
     pub const fn current() -> Self {
         Self {
             noncurrent: false,
@@ -84,7 +84,7 @@ impl Measured {
 pub struct DatabaseTarget {
     /// Environment that the database belongs to.
     pub environment: String,
-    /// Which protocol and catalogue it has.
+    /// Engine, which determines protocol and catalogue.
     pub engine: Engine,
     /// Host name or address.
     pub host: String,
@@ -92,15 +92,15 @@ pub struct DatabaseTarget {
     pub port: u16,
     /// Database name on the server.
     pub name: String,
-    /// Login name of a role that can only read.
+    /// Login name of a read-only role.
     pub user: String,
-    /// How it logs in.
+    /// How the login is authenticated.
     pub auth: Auth,
     /// Region and role that it is measured with.
     pub scope: AwsScope,
-    /// The server as the fleet file names it; `None` where it does not. See [`DatabaseTarget::rds_server`].
+    /// Server in the fleet file; `None` if it names none. See [`DatabaseTarget::rds_server`].
     pub server: Option<DatabaseServer>,
-    /// Storage that is allocated to its instance, in GiB; `None` where the fleet file does not tell.
+    /// Storage allocated to its instance, in GiB; `None` if the fleet file does not have it.
     pub allocated_gib: Option<u64>,
 }
 
@@ -124,12 +124,12 @@ impl Engine {
     }
 }
 
-/// How a database login proves itself.
+/// How a database login is authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// A token signed with the function's own AWS credentials, made new for each connection.
+    /// A token signed with the function's own AWS credentials, created for each connection.
     Iam,
-    /// The secret with this ARN in Secrets Manager: RDS' own form, or the password alone.
+    /// The secret with this ARN in Secrets Manager: RDS's own form, or the password alone.
     Secret(String),
     /// The password in this variable; for one machine only.
     Variable(String),
@@ -147,7 +147,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the word for it in keys and logs.
+    /// Returns its name in keys and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bucket => "bucket",
@@ -157,7 +157,7 @@ impl Kind {
     }
 }
 
-/// Identity of a target for as long as its environment, bucket part or database name stay the same.
+/// Identity of a target: its environment, and its storage or database name.
 ///
 /// `acme-prod/s3/<bucket>/<prefix>/<suffix>`, the same with another kind of storage and its id, or
 /// `acme-prod/db/<name>`, each part percent-encoded, so that
@@ -170,7 +170,7 @@ impl TargetId {
     /// Longest id in bytes: DynamoDB's limit for a sort key.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Returns the id that a message or stored item carries.
+    /// Returns the id in a message or stored item.
     pub fn from_text(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -220,7 +220,7 @@ impl BucketTarget {
         }
     }
 
-    /// Returns whether it is a bucket with all its keys: only of those does CloudWatch know anything.
+    /// Returns whether it is a whole bucket, for which CloudWatch has metrics.
     pub fn is_whole_bucket(&self) -> bool {
         self.kind == StorageKind::S3 && self.prefix.is_empty() && self.suffix.is_empty()
     }
@@ -248,19 +248,20 @@ impl DatabaseTarget {
         TargetId(format!("{}/db/{}", self.environment, encoded(&self.name)))
     }
 
-    /// Returns the server that the fleet file names, or else the one that the host name does; `None` where neither
-    /// tells it.
+    /// Returns the server in the fleet file, or else the one in the host name; `None` if neither names one.
     pub fn rds_server(&self) -> Option<DatabaseServer> {
-        self.server.clone().or_else(|| server::of_host(&self.host))
+        self.server
+            .clone()
+            .or_else(|| server::from_host(&self.host))
     }
 
-    /// Returns the region of its server: the target's own, or else the one in a host name of RDS; `None` where neither
-    /// tells it.
+    /// Returns the region of its server: the target's own, or else the one in an RDS host name; `None` if there is
+    /// neither.
     pub fn rds_region(&self) -> Option<String> {
         self.scope
             .region
             .clone()
-            .or_else(|| server::region_of_host(&self.host))
+            .or_else(|| server::region_from_host(&self.host))
     }
 }
 
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_fleet_file_names_comes_first() {
+    fn the_fleet_file_takes_precedence_over_the_host_name() {
         let target = DatabaseTarget {
             host: "acme.abc.eu-west-1.rds.amazonaws.com".into(),
             scope: AwsScope::of_region("eu-central-1"),

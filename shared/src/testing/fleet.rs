@@ -33,7 +33,7 @@ impl FleetBuilder {
         Self::default().environment(environment)
     }
 
-    /// Adds TOML as it stands: more keys of the last entry, or a section.
+    /// Adds lines of TOML: more keys of the last entry, or a section.
     #[must_use]
     pub fn toml(mut self, lines: &str) -> Self {
         self.text.push_str(lines);

@@ -1,5 +1,4 @@
-//! Database servers of one test's own: for what a test cannot do to the one that all share, such as stopping it or
-//! giving it other certificates.
+//! Database servers for a single test, which can stop them or change their certificates. Other tests share one server.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
@@ -13,14 +12,14 @@ use crate::config::{ProcessVariables, Variables};
 
 /// Password of the administrator: `postgres`, or `mrt` of MariaDB.
 pub const PASSWORD: &str = "NEVERLEAK-ADMINISTRATOR";
-/// Whom PostgreSQL runs as in place of root, whom it refuses.
+/// User that replaces root, which PostgreSQL rejects.
 const POSTGRES_USER: &str = "postgres";
 
-/// A PostgreSQL or MariaDB on a port of its own. Stopped and deleted when dropped.
+/// A PostgreSQL or MariaDB on its own port. Dropping it stops and deletes it.
 #[derive(Debug)]
 pub struct Server {
     kind: Kind,
-    /// Where the certificates are: `server.pem`, `server.key`.
+    /// Folder with its data and the certificate: `server.pem`, `server.key`.
     folder: PathBuf,
     port: u16,
     process: Option<Child>,
@@ -33,9 +32,9 @@ enum Kind {
 }
 
 impl Server {
-    /// Starts a PostgreSQL with a database `postgres`; `None` when the test is skipped.
+    /// Starts a PostgreSQL with a database `postgres`; `None` if the test is skipped.
     ///
-    /// It speaks TLS too once there is a certificate: see [`Server::certify`].
+    /// Supports TLS once it has a certificate: see [`Server::certify`].
     pub fn postgres() -> Option<Self> {
         Some(Self::postgres_of(PathBuf::from(service(POSTGRES_BIN)?)))
     }
@@ -59,16 +58,16 @@ impl Server {
         server
     }
 
-    /// Starts a MariaDB with a database `mrt` and its administrator `mrt`; `None` when the test is skipped.
+    /// Starts a MariaDB with a database `mrt` and an administrator `mrt`; `None` if the test is skipped.
     ///
-    /// It speaks TLS too with a certificate and its key.
+    /// Supports TLS if it gets a certificate and its key.
     pub fn mariadb(certificate_and_key: Option<(&str, &str)>) -> Option<Self> {
         service(MYSQL)?;
         let mut server = Self::new(Kind::Mariadb);
         if let Some((certificate, key)) = certificate_and_key {
             server.certify(certificate, key);
         }
-        // One statement on each line, as the server wants them.
+        // The server expects one statement on each line.
         let statements = format!(
             "CREATE DATABASE IF NOT EXISTS mrt;\n\
              CREATE USER IF NOT EXISTS mrt@'%' IDENTIFIED BY '{PASSWORD}';\n\
@@ -105,7 +104,7 @@ impl Server {
         }
     }
 
-    /// Returns its port on 127.0.0.1, the same after every start.
+    /// Returns its port on 127.0.0.1, which stays the same after a restart.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -123,14 +122,13 @@ impl Server {
         }
     }
 
-    /// Puts a certificate and its key where the server reads them. It must still be told to read them anew, or be
-    /// started again.
+    /// Writes a certificate and its key. The server uses them after a reload or a restart.
     pub fn certify(&self, certificate: &str, key: &str) {
         write_certificate(&self.folder, certificate, key);
         self.give_away();
     }
 
-    /// Starts it and waits until it takes connections.
+    /// Starts it and waits until it accepts connections.
     pub fn start(&mut self) {
         let has_certificate = self.folder.join("server.pem").exists();
         let ready = match self.kind.clone() {
@@ -171,12 +169,12 @@ impl Server {
         assert!(ready, "the server ended instead of starting");
     }
 
-    /// Ends it at once, its sessions with it.
+    /// Stops it at once, together with its sessions.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        // INT is PostgreSQL's "now"; MariaDB is ended the hard way.
+        // INT is a fast shutdown of PostgreSQL. MariaDB has none, so it is killed.
         let signal = match self.kind {
             Kind::Postgres { .. } => "-INT",
             Kind::Mariadb => "-KILL",
@@ -186,7 +184,7 @@ impl Server {
         let _ = process.wait();
     }
 
-    /// Runs it and reads its log until it is ready; goes on reading beside the test.
+    /// Runs it and reads its log until it is ready. A thread continues reading.
     fn serve(&mut self, mut command: Command, ready: &str) -> bool {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -199,7 +197,7 @@ impl Server {
         is_ready
     }
 
-    /// Returns a command in the server's folder, as the user that it may run as, which ends when this test does.
+    /// Returns a command that runs in the server's folder as the server's user, and ends with the test.
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM"]);
@@ -249,7 +247,7 @@ impl Drop for Server {
     }
 }
 
-/// Writes `server.pem` and `server.key`, the key for its owner only, as PostgreSQL asks.
+/// Writes `server.pem` and `server.key`. PostgreSQL requires a key that only its owner can read.
 fn write_certificate(folder: &Path, certificate: &str, key: &str) {
     use std::os::unix::fs::PermissionsExt;
     let key_file = folder.join("server.key");
@@ -258,7 +256,7 @@ fn write_certificate(folder: &Path, certificate: &str, key: &str) {
     fs::set_permissions(key_file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The folder sbin is not on everybody's `PATH`.
+/// Returns the path of a server, because `/usr/sbin` is not in every `PATH`.
 fn server_program(name: &str) -> PathBuf {
     let sbin = Path::new("/usr/sbin").join(name);
     if sbin.exists() { sbin } else { name.into() }

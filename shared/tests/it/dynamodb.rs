@@ -1,4 +1,4 @@
-//! The DynamoDB adapter against two emulators, which differ from each other in what they let pass.
+//! The DynamoDB adapter against two emulators, which deviate from DynamoDB in different ways.
 
 use std::sync::Arc;
 
@@ -47,34 +47,34 @@ async fn client_with_table(endpoint: &str, table: &str) -> Client {
     client
 }
 
-/// Passes one call at a time to the store behind it.
+/// Passes one call at a time to the inner store.
 ///
-/// moto checks a transaction's conditions and writes its items without isolation: of writers that ask at the
-/// same time, two replace the same version. Ministack and DynamoDB do not need this.
+/// moto does not isolate the check of a transaction's conditions from its writes, so two concurrent writers can replace
+/// the same version. Ministack and DynamoDB do not need this.
 struct OneAtATime {
     inner: DynamoDbStore,
-    turn: Arc<Mutex<()>>,
+    call: Arc<Mutex<()>>,
 }
 
 #[async_trait]
 impl ItemStore for OneAtATime {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _guard = self.call.lock().await;
         self.inner.get(key).await
     }
 
     async fn put(&self, put: Put) -> Result<Written, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _guard = self.call.lock().await;
         self.inner.put(put).await
     }
 
     async fn put_all(&self, puts: Vec<Put>) -> Result<Written, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _guard = self.call.lock().await;
         self.inner.put_all(puts).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _guard = self.call.lock().await;
         self.inner.query(query).await
     }
 }
@@ -101,11 +101,11 @@ async fn dynamodb_in_ministack_passes_the_exam() {
 
 #[tokio::test]
 async fn dynamodb_in_moto_passes_the_exam() {
-    let turn = Arc::new(Mutex::new(()));
+    let call = Arc::new(Mutex::new(()));
     examine(testing::MOTO, |inner| {
         Arc::new(OneAtATime {
             inner,
-            turn: Arc::clone(&turn),
+            call: Arc::clone(&call),
         })
     })
     .await;

@@ -1,4 +1,4 @@
-//! Logins to real databases: what a session may do, how long it may take, and why there is none.
+//! Logins to real databases: read-only sessions, time limits, and errors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use url::Url;
 const VARIABLE: &str = "MRT_TEST_LOGIN_PASSWORD";
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Returns the shared server's administrator as a target, with his password; `None` when the test is skipped.
+/// Returns the shared server's administrator as a target, with its password; `None` if the test is skipped.
 fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
     let service = match engine {
         Engine::Postgres => testing::POSTGRES,
@@ -45,8 +45,8 @@ fn databases(password: &str, aws: Aws) -> Databases {
     )
 }
 
-/// Connects, and returns the word for why that failed and whether it passes.
-async fn fault(target: &DatabaseTarget, password: &str) -> (&'static str, bool) {
+/// Fails to connect, and returns the error's code and whether it is transient.
+async fn failure(target: &DatabaseTarget, password: &str) -> (&'static str, bool) {
     let databases = databases(password, Aws::without_credentials());
     let error = match target.engine {
         Engine::Postgres => databases.connect_postgres(target, LIMIT).await.err(),
@@ -61,7 +61,7 @@ async fn fault(target: &DatabaseTarget, password: &str) -> (&'static str, bool) 
 }
 
 #[tokio::test]
-async fn why_there_is_no_connection_is_told_apart() {
+async fn connection_failures_have_different_codes() {
     for engine in [Engine::Postgres, Engine::Mysql] {
         let Some((target, password)) = administrator(engine) else {
             return;
@@ -74,26 +74,29 @@ async fn why_there_is_no_connection_is_told_apart() {
 
         let closed = with(|target| target.port = 9);
         assert_eq!(
-            fault(&closed, &password).await,
+            failure(&closed, &password).await,
             ("connection_refused", true)
         );
         let missing = with(|target| target.name = "never_created".into());
         assert_eq!(
-            fault(&missing, &password).await,
+            failure(&missing, &password).await,
             ("database_missing", false)
         );
-        assert_eq!(fault(&target, "NEVERLEAK").await, ("login_refused", false));
+        assert_eq!(
+            failure(&target, "NEVERLEAK").await,
+            ("login_refused", false)
+        );
         let variable = with(|target| target.auth = Auth::Variable("MRT_TEST_NOT_SET".into()));
         assert_eq!(
-            fault(&variable, &password).await,
+            failure(&variable, &password).await,
             ("credentials_missing", false)
         );
     }
 }
 
-/// Nobody answers for this name, by the rules of the domain name system: the resolver says so before any TLS.
+/// The domain name system reserves this name, so the resolver fails before TLS.
 #[tokio::test]
-async fn an_unknown_name_is_told() {
+async fn an_unknown_host_name_is_an_error() {
     let Some((target, password)) = administrator(Engine::Postgres) else {
         return;
     };
@@ -120,7 +123,7 @@ async fn an_unknown_name_is_told() {
 }
 
 #[tokio::test]
-async fn a_full_postgres_and_a_full_mariadb_may_have_room_later() {
+async fn too_many_connections_is_a_transient_error() {
     let Some((postgres, password)) = administrator(Engine::Postgres) else {
         return;
     };
@@ -136,7 +139,7 @@ async fn a_full_postgres_and_a_full_mariadb_may_have_room_later() {
         user: role.clone(),
         ..postgres
     };
-    assert_eq!(fault(&full, "p").await, ("too_many_connections", true));
+    assert_eq!(failure(&full, "p").await, ("too_many_connections", true));
     session
         .execute(AssertSqlSafe(format!("DROP ROLE {role}")))
         .await
@@ -158,8 +161,8 @@ async fn a_full_postgres_and_a_full_mariadb_may_have_room_later() {
         ..mariadb.clone()
     };
     let only = connect_mysql(&full, "p").await;
-    assert_eq!(fault(&full, "p").await, ("too_many_connections", true));
-    // Without any right on the database it is as good as missing, and nobody is told whether it exists.
+    assert_eq!(failure(&full, "p").await, ("too_many_connections", true));
+    // Without a privilege on the database, the server does not reveal whether it exists.
     session
         .execute(AssertSqlSafe(format!(
             "REVOKE SELECT ON mrt.* FROM {role}@'%'"
@@ -173,7 +176,7 @@ async fn a_full_postgres_and_a_full_mariadb_may_have_room_later() {
         )))
         .await
         .unwrap();
-    assert_eq!(fault(&full, "p").await, ("access_denied", false));
+    assert_eq!(failure(&full, "p").await, ("access_denied", false));
     session
         .execute(AssertSqlSafe(format!("DROP USER {role}@'%'")))
         .await
@@ -194,7 +197,7 @@ async fn connect_mysql(target: &DatabaseTarget, password: &str) -> MySqlConnecti
         .unwrap()
 }
 
-/// Returns the word for what a statement failed of.
+/// Returns the code of a statement's error.
 fn code<T>(result: Result<T, sqlx::Error>) -> &'static str {
     match result {
         Ok(_) => "none",
@@ -203,7 +206,7 @@ fn code<T>(result: Result<T, sqlx::Error>) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_session_of_postgres_reads_only_and_ends_what_takes_too_long() {
+async fn a_postgres_session_is_read_only_and_ends_slow_statements() {
     let Some((target, password)) = administrator(Engine::Postgres) else {
         return;
     };
@@ -226,12 +229,12 @@ async fn a_session_of_postgres_reads_only_and_ends_what_takes_too_long() {
         code(session.execute("SELECT pg_sleep(60)").await),
         "timeout"
     );
-    // The session is good for more.
+    // The session is still usable.
     assert_eq!(code(session.execute("SELECT 1").await), "none");
 }
 
 #[tokio::test]
-async fn a_session_of_mariadb_reads_only_and_ends_what_takes_too_long() {
+async fn a_mariadb_session_is_read_only_and_ends_slow_statements() {
     let Some((target, password)) = administrator(Engine::Mysql) else {
         return;
     };
@@ -253,7 +256,7 @@ async fn a_session_of_mariadb_reads_only_and_ends_what_takes_too_long() {
 }
 
 #[tokio::test]
-async fn a_secret_is_the_login_and_its_rotation_is_followed() {
+async fn a_secret_is_the_login_and_its_rotation_is_noticed() {
     let Some((administrator, password)) = administrator(Engine::Postgres) else {
         return;
     };
@@ -270,12 +273,12 @@ async fn a_secret_is_the_login_and_its_rotation_is_followed() {
     ] {
         session.execute(AssertSqlSafe(statement)).await.unwrap();
     }
-    let kept = |password: &str| format!(r#"{{"username": "{role}", "password": "{password}"}}"#);
+    let secret = |password: &str| format!(r#"{{"username": "{role}", "password": "{password}"}}"#);
     let created = client.create_secret().name(&role);
-    let created = created.secret_string(kept("NEVERLEAK-1")).send().await;
+    let created = created.secret_string(secret("NEVERLEAK-1")).send().await;
     let arn = created.unwrap().arn.unwrap();
     let target = DatabaseTarget {
-        user: "somebody_else".into(),
+        user: "another_user".into(),
         auth: Auth::Secret(arn.clone()),
         ..administrator
     };
@@ -289,10 +292,14 @@ async fn a_secret_is_the_login_and_its_rotation_is_followed() {
     };
     let rotate = async |password: &str| {
         let rotated = client.put_secret_value().secret_id(&arn);
-        rotated.secret_string(kept(password)).send().await.unwrap();
+        rotated
+            .secret_string(secret(password))
+            .send()
+            .await
+            .unwrap();
     };
 
-    // The user of the secret wins over the one in the fleet file.
+    // The user in the secret takes precedence over the one in the fleet file.
     assert_eq!(whoami().await.unwrap(), role);
     let changed = format!("ALTER ROLE {role} PASSWORD 'NEVERLEAK-2'");
     session.execute(AssertSqlSafe(changed)).await.unwrap();

@@ -1,4 +1,4 @@
-//! The store against real and emulated back ends, every stored form that was ever written, and logins to real databases.
+//! The store with real and emulated back ends, all stored forms, and logins to real databases.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +15,6 @@ mod logins;
 mod memory;
 mod resample;
 mod secrets;
-mod server;
 mod stored_forms;
 mod throttling;
 mod tls;

@@ -14,9 +14,9 @@ async fn the_memory_store_passes_the_exam() {
     contract::exam(|clock| Arc::new(MemoryStore::new(clock))).await;
 }
 
-/// A page holds 1,000 at most.
+/// A page has at most 1,000 items.
 #[tokio::test]
-async fn every_latest_of_a_fleet_of_several_pages_is_shown_once_and_in_order() {
+async fn all_latest_snapshots_of_a_large_fleet_are_visited_once_and_in_order() {
     let clock = Arc::new(FixedClock::at("2026-01-12T11:00:00Z"));
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let hour = Duration::from_secs(3600);

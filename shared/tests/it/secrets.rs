@@ -1,17 +1,15 @@
-//! What Secrets Manager says is told on in our words, and nothing that it could have held.
+//! Errors of Secrets Manager never repeat a response, which may contain a secret.
 
 use std::sync::Arc;
 
-use shared::aws::Aws;
 use shared::secrets::Secrets;
 use shared::telemetry::error_chain;
-
-use crate::server::answering;
+use shared::testing::stand_in::{Response, StandIn};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:database-AbCdEf";
 
 #[tokio::test]
-async fn an_answer_that_is_not_understood_is_not_repeated() {
+async fn a_malformed_response_is_not_repeated() {
     let bodies = [
         r#"{"ARN":"x","SecretString":"NEVERLEAK","CreatedDate":"yesterday"}"#,
         r#"{"ARN":"x","SecretString":"NEVERLEAK"#,
@@ -22,22 +20,22 @@ async fn an_answer_that_is_not_understood_is_not_repeated() {
     }
 }
 
-/// The service stands for the one that gives the role's credentials as well.
+/// The stand-in also replaces the service that provides the role's credentials.
 #[tokio::test]
-async fn credentials_that_are_not_understood_are_not_repeated() {
+async fn malformed_credentials_are_not_repeated() {
     let role = "arn:aws:iam::123456789012:role/reader";
     let body = "<AssumeRoleResponse><AssumeRoleResult><Credentials><SecretAccessKey>NEVERLEAK</SecretAccessKey>\
                 <Expiration>NEVERLEAK</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
     assert_not_repeated(body, Some(role)).await;
 }
 
-async fn assert_not_repeated(body: &str, role_arn: Option<&str>) {
-    let endpoint = answering("content-type: text/plain", body).await;
-    let secrets = Secrets::new(Arc::new(Aws::for_tests(&endpoint)));
+async fn assert_not_repeated(body: &'static str, role_arn: Option<&str>) {
+    let stand_in = StandIn::start(move |_, _| Response::new(200, body)).await;
+    let secrets = Secrets::new(Arc::clone(&stand_in.aws));
 
     let error = secrets.read(ARN, role_arn).await.unwrap_err();
 
-    let told = format!("{} {error:?}", error_chain(&error));
-    assert!(told.contains("could not be read"), "{told}");
-    assert!(!told.contains("NEVERLEAK"), "{told}");
+    let text = format!("{} {error:?}", error_chain(&error));
+    assert!(text.contains("could not be read"), "{text}");
+    assert!(!text.contains("NEVERLEAK"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! TLS with real servers: whose certificates are accepted, and what is said of all others.
+//! TLS with real servers: accepted certificates, and errors for all others.
 
 mod certificates;
 
@@ -19,8 +19,7 @@ use sqlx::{Connection, Executor};
 
 use certificates::{Authority, Validity};
 
-/// A name of this machine that is not the one which may be spoken to in plain text: only its letters differ, and
-/// names are looked up and certified whatever their letters' case.
+/// A name of this machine to which connections are not in plain text. Name look-up and certificates ignore case.
 const NAME: &str = "LOCALHOST";
 const VARIABLE: &str = "MRT_TEST_ADMINISTRATOR_PASSWORD";
 
@@ -40,8 +39,8 @@ fn target(engine: Engine, host: &str, port: u16) -> DatabaseTarget {
     }
 }
 
-/// Connects, and returns why that failed.
-async fn fault(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str> {
+/// Connects, and returns the code of the error, if any.
+async fn failure(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str> {
     let variables = BTreeMap::from([(VARIABLE.to_owned(), PASSWORD.to_owned())]);
     let databases = Databases::new(
         Arc::new(Aws::without_credentials()),
@@ -62,7 +61,7 @@ async fn fault(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str> 
     })
 }
 
-/// Files that a client trusts.
+/// Files with trusted authorities.
 struct Trust {
     folder: PathBuf,
 }
@@ -87,7 +86,7 @@ impl Drop for Trust {
     }
 }
 
-/// What every engine does: `renew` gives the server another certificate.
+/// Checks one engine. `renew` gives the server another certificate.
 async fn assert_only_the_right_certificate_is_accepted(
     engine: Engine,
     port: u16,
@@ -99,35 +98,35 @@ async fn assert_only_the_right_certificate_is_accepted(
     let wrong = trust.file("wrong.pem", &Authority::new());
     let by_name = target(engine, NAME, port);
 
-    assert_eq!(fault(&by_name, &right).await, None);
-    assert_eq!(fault(&by_name, &wrong).await, Some("tls_untrusted"));
-    // This address leads here too, but the certificate does not name it.
+    assert_eq!(failure(&by_name, &right).await, None);
+    assert_eq!(failure(&by_name, &wrong).await, Some("tls_untrusted"));
+    // This address reaches the same server, but the certificate does not name it.
     let by_address = target(engine, "0.0.0.0", port);
-    assert_eq!(fault(&by_address, &right).await, Some("tls_wrong_host"));
+    assert_eq!(failure(&by_address, &right).await, Some("tls_wrong_host"));
 
     let (certificate, key) = authority.certify("db.example.com", Validity::Now);
     renew(certificate, key).await;
-    assert_eq!(fault(&by_name, &right).await, Some("tls_wrong_host"));
+    assert_eq!(failure(&by_name, &right).await, Some("tls_wrong_host"));
 
     let (certificate, key) = authority.certify("localhost", Validity::Past);
     renew(certificate, key).await;
-    assert_eq!(fault(&by_name, &right).await, Some("tls_expired"));
+    assert_eq!(failure(&by_name, &right).await, Some("tls_expired"));
 
     let (certificate, key) = authority.certify("localhost", Validity::Future);
     renew(certificate, key).await;
-    assert_eq!(fault(&by_name, &right).await, Some("tls_expired"));
+    assert_eq!(failure(&by_name, &right).await, Some("tls_expired"));
 
-    // A renewed bundle counts from the next connection on, without a new start of ours.
+    // A renewed bundle applies to the next connection, without a restart of the client.
     let successor = Authority::new();
     let (certificate, key) = successor.certify("localhost", Validity::Now);
     renew(certificate, key).await;
-    assert_eq!(fault(&by_name, &right).await, Some("tls_untrusted"));
+    assert_eq!(failure(&by_name, &right).await, Some("tls_untrusted"));
     std::fs::write(&right, authority.pem() + &successor.pem()).unwrap();
-    assert_eq!(fault(&by_name, &right).await, None);
+    assert_eq!(failure(&by_name, &right).await, None);
 }
 
 #[tokio::test]
-async fn postgres_must_show_a_valid_certificate_for_its_name() {
+async fn postgres_must_present_a_valid_certificate_for_its_name() {
     let Some(mut server) = Server::postgres() else {
         return;
     };
@@ -136,7 +135,7 @@ async fn postgres_must_show_a_valid_certificate_for_its_name() {
     let ca_file = trust.file("right.pem", &authority);
     let by_name = target(Engine::Postgres, NAME, server.port());
     // It has no certificate yet.
-    assert_eq!(fault(&by_name, &ca_file).await, Some("tls_not_offered"));
+    assert_eq!(failure(&by_name, &ca_file).await, Some("tls_not_offered"));
 
     let (certificate, key) = authority.certify("localhost", Validity::Now);
     server.certify(&certificate, &key);
@@ -156,7 +155,7 @@ async fn postgres_must_show_a_valid_certificate_for_its_name() {
     .await;
 }
 
-/// Has PostgreSQL read its files anew, and waits until it did.
+/// Makes PostgreSQL reload its files, and waits until it has done so.
 async fn reload(administrator: &mut PgConnection) {
     let loaded = "SELECT pg_conf_load_time()::text";
     let before: String = sqlx::query_scalar(loaded)
@@ -168,7 +167,7 @@ async fn reload(administrator: &mut PgConnection) {
         .await
         .unwrap();
     loop {
-        // A session learns of it between two statements.
+        // A session notices the reload between two statements.
         let now: String = sqlx::query_scalar(loaded)
             .fetch_one(&mut *administrator)
             .await
@@ -180,7 +179,7 @@ async fn reload(administrator: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn mariadb_must_show_a_valid_certificate_for_its_name() {
+async fn mariadb_must_present_a_valid_certificate_for_its_name() {
     let authority = Authority::new();
     let (certificate, key) = authority.certify("localhost", Validity::Now);
     let Some(server) = Server::mariadb(Some((&certificate, &key))) else {
@@ -200,9 +199,9 @@ async fn mariadb_must_show_a_valid_certificate_for_its_name() {
     .await;
 }
 
-/// The MariaDB that all tests share has no certificate.
+/// The shared MariaDB has no certificate.
 #[tokio::test]
-async fn a_mariadb_without_tls_is_refused() {
+async fn a_mariadb_without_tls_is_rejected() {
     let Some(url) = testing::service(testing::MYSQL) else {
         return;
     };
@@ -212,5 +211,5 @@ async fn a_mariadb_without_tls_is_refused() {
 
     let by_name = target(Engine::Mysql, NAME, port);
 
-    assert_eq!(fault(&by_name, &ca_file).await, Some("tls_not_offered"));
+    assert_eq!(failure(&by_name, &ca_file).await, Some("tls_not_offered"));
 }

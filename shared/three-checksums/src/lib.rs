@@ -1,8 +1,8 @@
-//! The cyclic redundancy checks that S3 answers with: CRC-32, CRC-32C and CRC-64/NVME.
+//! The cyclic redundancy checks of S3: CRC-32, CRC-32C and CRC-64/NVME.
 //!
-//! Stands in for the crate of the same name, which on `x86_64` puts tables of every checksum there is into each
-//! program: 660 kB, a seventh of a function's zip. The S3 client asks for these three and no other. What computes them
-//! is linked already; `shared/tests/it/checksums.rs` holds them against values of the standard and of S3's own kind.
+//! Replaces the crate of the same name, which on `x86_64` links the tables of all checksums into each program: 660 kB, a
+//! seventh of a function's zip. The S3 client uses these three only, and their implementations are linked already.
+//! `shared/tests/it/checksums.rs` compares them with the values of the standard and of S3.
 
 #![forbid(unsafe_code)]
 

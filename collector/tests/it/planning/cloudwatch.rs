@@ -12,10 +12,10 @@ use shared::fleet::Measured;
 use shared::location::AwsScope;
 use shared::snapshot::{Latest, Run, Snapshot, StorageMetrics};
 use shared::testing;
+use shared::testing::stand_in::{Response, StandIn};
 
 use super::*;
 use crate::services;
-use crate::stand_in::{Answer, StandIn};
 
 const MEASURE: &str = "measure = [\"current\", \"cloudwatch\"]";
 
@@ -224,7 +224,7 @@ async fn each_region_and_account_is_read_for_its_own_buckets() {
 
 /// Returns a stand-in that denies every request.
 async fn denying() -> StandIn {
-    StandIn::start(|_, _| Answer::error(403, "AccessDenied")).await
+    StandIn::start(|_, _| Response::error(403, "AccessDenied")).await
 }
 
 #[tokio::test]
@@ -244,11 +244,11 @@ async fn a_fleet_takes_a_call_for_eighteen_buckets_of_one_region() {
 
     assert_eq!(report.metrics_requested_count, 60);
     let mut sizes: Vec<_> = cloudwatch
-        .asked()
+        .requests()
         .iter()
-        .map(|asked| {
+        .map(|request| {
             let names =
-                (0..60).filter(|number| asked.body.contains(&format!("files-{number:02}-1")));
+                (0..60).filter(|number| request.body.contains(&format!("files-{number:02}-1")));
             let names: Vec<_> = names.collect();
             // No call is for two regions.
             assert!(names.iter().all(|number| (*number < 40) == (names[0] < 40)));
@@ -324,12 +324,12 @@ async fn a_damaged_record_of_metrics_is_reported_and_not_read_for() {
     scene
         .damage("LATEST#storage_metrics", "acme-prod/s3/files-1//")
         .await;
-    let calls = cloudwatch.asked().len();
+    let calls = cloudwatch.requests().len();
 
     let planned = scene.plan_with(&scene.world.reader, &cloudwatch.aws).await;
 
     assert_eq!(planned.unwrap_err().error_type(), "SnapshotsUnreadable");
-    assert_eq!(cloudwatch.asked().len(), calls);
+    assert_eq!(cloudwatch.requests().len(), calls);
     assert_eq!(
         measured(&scene.queue.take_buckets()).last().unwrap(),
         "files-1"

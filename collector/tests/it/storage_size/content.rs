@@ -6,19 +6,19 @@ use collector::{Progress, measure_bucket};
 use shared::fleet::Measured;
 use shared::snapshot::bucket_size::Part;
 use shared::snapshot::{BucketSize, Completeness, Measurement, Objects};
+use shared::testing::stand_in::{Response, StandIn};
 
-use crate::stand_in::{Answer, StandIn};
 use crate::support::bucket;
 
-fn objects() -> Answer {
-    Answer::new(
+fn objects() -> Response {
+    Response::new(
         200,
         "<ListBucketResult><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated>\
          <Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>",
     )
 }
 
-fn uploads(ids: &[&str], next: Option<&str>) -> Answer {
+fn uploads(ids: &[&str], next: Option<&str>) -> Response {
     let uploads: String = ids
         .iter()
         .map(|id| format!("<Upload><Key>k</Key><UploadId>{id}</UploadId></Upload>"))
@@ -26,7 +26,7 @@ fn uploads(ids: &[&str], next: Option<&str>) -> Answer {
     let markers = next.map(|next| {
         format!("<NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>{next}</NextUploadIdMarker>")
     });
-    Answer::new(
+    Response::new(
         200,
         format!(
             "<ListMultipartUploadsResult><IsTruncated>{}</IsTruncated>{}{uploads}</ListMultipartUploadsResult>",
@@ -36,13 +36,13 @@ fn uploads(ids: &[&str], next: Option<&str>) -> Answer {
     )
 }
 
-fn parts(sizes: &[u64], next: Option<&str>) -> Answer {
+fn parts(sizes: &[u64], next: Option<&str>) -> Response {
     let parts: String = sizes
         .iter()
         .map(|size| format!("<Part><PartNumber>1</PartNumber><Size>{size}</Size></Part>"))
         .collect();
     let marker = next.map(|next| format!("<NextPartNumberMarker>{next}</NextPartNumberMarker>"));
-    Answer::new(
+    Response::new(
         200,
         format!(
             "<ListPartsResult><IsTruncated>{}</IsTruncated>{}{parts}</ListPartsResult>",
@@ -54,16 +54,16 @@ fn parts(sizes: &[u64], next: Option<&str>) -> Answer {
 
 /// Starts a bucket with one object, whose uploads and parts are listed by `answer`.
 async fn with_uploads(
-    answer: impl Fn(&str, Option<&str>) -> Answer + Send + Sync + 'static,
+    answer: impl Fn(&str, Option<&str>) -> Response + Send + Sync + 'static,
 ) -> StandIn {
-    StandIn::start(move |_, asked| {
-        let is_listing = asked
+    StandIn::start(move |_, request| {
+        let is_listing = request
             .path
             .split(['?', '&'])
             .any(|word| word.starts_with("uploads"));
-        match asked.query("uploadId") {
-            Some(id) => answer(id, asked.query("part-number-marker")),
-            None if is_listing => answer("", asked.query("upload-id-marker")),
+        match request.query("uploadId") {
+            Some(id) => answer(id, request.query("part-number-marker")),
+            None if is_listing => answer("", request.query("upload-id-marker")),
             None => objects(),
         }
     })
@@ -85,7 +85,7 @@ async fn all_pages_of_uploads_and_parts_are_listed() {
         ("one", None) => parts(&[1, 2], Some("2")),
         ("one", Some("2")) => parts(&[4], None),
         ("two" | "three", None) => parts(&[8], None),
-        other => panic!("asked for {other:?}"),
+        other => panic!("request for {other:?}"),
     })
     .await;
 
@@ -106,7 +106,7 @@ async fn an_upload_that_ends_during_the_measurement_is_omitted_with_all_its_part
         ("", _) => uploads(&["gone", "ends", "stays"], None),
         ("ends", None) => parts(&[100], Some("1")),
         ("stays", _) => parts(&[5], None),
-        _ => Answer::error(404, "NoSuchUpload"),
+        _ => Response::error(404, "NoSuchUpload"),
     })
     .await;
 
@@ -122,23 +122,27 @@ async fn an_upload_that_ends_during_the_measurement_is_omitted_with_all_its_part
 
 #[tokio::test]
 async fn uploads_that_cannot_be_listed_are_unmeasured_and_never_zero() {
-    type Case = (fn(&str, Option<&str>) -> Answer, &'static str, &'static str);
+    type Case = (
+        fn(&str, Option<&str>) -> Response,
+        &'static str,
+        &'static str,
+    );
     let cases: [Case; 6] = [
         (
-            |_, _| Answer::error(403, "AccessDenied"),
+            |_, _| Response::error(403, "AccessDenied"),
             "access_denied",
             "s3:ListBucketMultipartUploads",
         ),
         (
             |id, _| match id {
                 "" => uploads(&["one"], None),
-                _ => Answer::error(403, "AccessDenied"),
+                _ => Response::error(403, "AccessDenied"),
             },
             "access_denied",
             "s3:ListMultipartUploadParts",
         ),
         (
-            |_, _| Answer::error(501, "NotImplemented"),
+            |_, _| Response::error(501, "NotImplemented"),
             "unsupported",
             "does not support",
         ),
@@ -157,7 +161,7 @@ async fn uploads_that_cannot_be_listed_are_unmeasured_and_never_zero() {
         ),
         (
             |_, _| {
-                Answer::new(
+                Response::new(
                     200,
                     "<ListMultipartUploadsResult></ListMultipartUploadsResult>",
                 )
@@ -192,9 +196,9 @@ async fn uploads_that_cannot_be_listed_are_unmeasured_and_never_zero() {
 
 #[tokio::test]
 async fn if_versions_are_denied_the_objects_are_still_listed() {
-    let denied = Answer::error(403, "AccessDenied");
+    let denied = Response::error(403, "AccessDenied");
     assert_versions_unmeasured(denied, "access_denied", "s3:ListBucketVersions").await;
-    let unknown = Answer::error(501, "NotImplemented");
+    let unknown = Response::error(501, "NotImplemented");
     assert_versions_unmeasured(unknown, "unsupported", "does not support").await;
 }
 
@@ -212,9 +216,9 @@ async fn measure_versions(s3: &StandIn, name: &str) -> BucketSize {
 }
 
 /// Asserts that a bucket that gives `answer` for its versions has objects, and that its versions are unmeasured.
-async fn assert_versions_unmeasured(answer: Answer, code: &str, reason: &str) {
-    let s3 = StandIn::start(move |_, asked| {
-        let is_versions = asked
+async fn assert_versions_unmeasured(answer: Response, code: &str, reason: &str) {
+    let s3 = StandIn::start(move |_, request| {
+        let is_versions = request
             .path
             .split(['?', '&'])
             .any(|word| word.starts_with("versions"));
@@ -243,16 +247,16 @@ async fn assert_versions_unmeasured(answer: Answer, code: &str, reason: &str) {
 /// Directory buckets never keep versions, so 0 is correct.
 #[tokio::test]
 async fn a_directory_bucket_has_no_versions() {
-    let s3 = StandIn::start(|_, asked| {
-        if asked.path.contains("session") {
-            return Answer::new(
+    let s3 = StandIn::start(|_, request| {
+        if request.path.contains("session") {
+            return Response::new(
                 200,
                 "<CreateSessionResult><Credentials><AccessKeyId>one</AccessKeyId><SecretAccessKey>two</SecretAccessKey>\
                  <SessionToken>three</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
                  </CreateSessionResult>",
             );
         }
-        assert!(asked.path.contains("list-type=2"), "{asked:?}");
+        assert!(request.path.contains("list-type=2"), "{request:?}");
         objects()
     })
     .await;

@@ -8,9 +8,9 @@ use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::fleet::{BucketTarget, Measured};
 use shared::snapshot::BucketSize;
+use shared::testing::stand_in::{Response, StandIn};
 use tokio::time::Instant;
 
-use crate::stand_in::{Answer, StandIn};
 use crate::support::{NOWHERE, bucket as with_uploads};
 
 /// Returns a bucket of which only current objects are measured.
@@ -21,13 +21,13 @@ fn bucket(name: &str) -> BucketTarget {
     }
 }
 
-fn page(keys: &[(&str, u64)], next: Option<&str>) -> Answer {
+fn page(keys: &[(&str, u64)], next: Option<&str>) -> Response {
     let contents: String = keys
         .iter()
         .map(|(key, size)| format!("<Contents><Key>{key}</Key><Size>{size}</Size></Contents>"))
         .collect();
     let token = next.map(|next| format!("<NextContinuationToken>{next}</NextContinuationToken>"));
-    Answer::new(
+    Response::new(
         200,
         format!(
             "<ListBucketResult><EncodingType>url</EncodingType><KeyCount>{}</KeyCount>\
@@ -52,30 +52,30 @@ async fn failed(s3: &StandIn) -> MeasureError {
 
 #[tokio::test]
 async fn all_pages_are_listed() {
-    let s3 = StandIn::start(|_, asked| match asked.query("continuation-token") {
+    let s3 = StandIn::start(|_, request| match request.query("continuation-token") {
         None => page(&[("a", 1), ("b/", 0)], Some("two")),
         Some("two") => page(&[], Some("three")),
         Some("three") => page(&[("c", 5)], None),
-        other => panic!("asked for {other:?}"),
+        other => panic!("request for {other:?}"),
     })
     .await;
 
     let size = measured(&s3).await.unwrap();
 
     assert_eq!((size.object_count(), size.total_bytes()), (Some(3), 6));
-    assert_eq!(s3.asked().len(), 3);
+    assert_eq!(s3.requests().len(), 3);
     assert!(
-        s3.asked()
+        s3.requests()
             .iter()
-            .all(|asked| asked.query("encoding-type") == Some("url"))
+            .all(|request| request.query("encoding-type") == Some("url"))
     );
 }
 
 #[tokio::test]
 async fn an_error_on_a_later_page_is_never_a_smaller_total() {
-    let s3 = StandIn::start(|_, asked| match asked.query("continuation-token") {
+    let s3 = StandIn::start(|_, request| match request.query("continuation-token") {
         None => page(&[("a", 1)], Some("two")),
-        Some(_) => Answer::error(403, "AccessDenied"),
+        Some(_) => Response::error(403, "AccessDenied"),
     })
     .await;
 
@@ -92,13 +92,13 @@ async fn a_page_that_names_itself_as_the_next_is_an_error_and_not_the_end() {
 
     assert_eq!(error.code, "unexpected_answer");
     // Two requests to detect the loop, and two more without relying on the order of keys.
-    assert_eq!(s3.asked().len(), 4);
+    assert_eq!(s3.requests().len(), 4);
 }
 
 #[tokio::test]
 async fn more_pages_without_a_token_are_an_error_and_not_the_end() {
     let s3 = StandIn::start(|_, _| {
-        Answer::new(
+        Response::new(
             200,
             "<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>true</IsTruncated></ListBucketResult>",
         )
@@ -111,7 +111,7 @@ async fn more_pages_without_a_token_are_an_error_and_not_the_end() {
 #[tokio::test]
 async fn the_error_names_the_buckets_region() {
     let s3 = StandIn::start(|_, _| {
-        let mut redirect = Answer::error(301, "PermanentRedirect");
+        let mut redirect = Response::error(301, "PermanentRedirect");
         redirect.headers = vec![("x-amz-bucket-region", "eu-central-1".to_owned())];
         redirect
     })
@@ -126,7 +126,7 @@ async fn the_error_names_the_buckets_region() {
 #[tokio::test]
 async fn short_throttling_is_retried() {
     let s3 = StandIn::start(|number, _| match number {
-        0 | 1 => Answer::error(503, "SlowDown"),
+        0 | 1 => Response::error(503, "SlowDown"),
         _ => page(&[("a", 7)], None),
     })
     .await;
@@ -134,12 +134,12 @@ async fn short_throttling_is_retried() {
     let size = measured(&s3).await.unwrap();
 
     assert_eq!(size.total_bytes(), 7);
-    assert_eq!(s3.asked().len(), 3);
+    assert_eq!(s3.requests().len(), 3);
 }
 
 #[tokio::test]
 async fn endless_throttling_is_a_transient_error() {
-    let s3 = StandIn::start(|_, _| Answer::error(503, "SlowDown")).await;
+    let s3 = StandIn::start(|_, _| Response::error(503, "SlowDown")).await;
 
     let error = failed(&s3).await;
 
@@ -148,7 +148,7 @@ async fn endless_throttling_is_a_transient_error() {
 
 #[tokio::test]
 async fn a_connection_that_ends_within_a_page_is_an_error() {
-    let s3 = StandIn::start(|_, _| Answer {
+    let s3 = StandIn::start(|_, _| Response {
         missing_bytes: 100,
         ..page(&[("a", 1)], None)
     })
@@ -164,7 +164,7 @@ async fn a_connection_that_ends_within_a_page_is_an_error() {
 async fn a_page_that_stops_between_two_objects_is_an_error() {
     let whole = page(&[("a", 1), ("b", 2)], None).body;
     let half = whole.split("<Contents><Key>b").next().unwrap().to_owned();
-    let s3 = StandIn::start(move |_, _| Answer::new(200, half.clone())).await;
+    let s3 = StandIn::start(move |_, _| Response::new(200, half.clone())).await;
 
     let error = failed(&s3).await;
 
@@ -175,7 +175,7 @@ async fn a_page_that_stops_between_two_objects_is_an_error() {
 async fn a_negative_size_is_an_error() {
     let s3 = StandIn::start(|_, _| {
         let answer = page(&[("a", 1)], None);
-        Answer::new(200, answer.body.replace("<Size>1<", "<Size>-1<"))
+        Response::new(200, answer.body.replace("<Size>1<", "<Size>-1<"))
     })
     .await;
 
@@ -204,9 +204,9 @@ async fn a_closed_port_is_a_transient_error() {
 /// The stand-in denies `AssumeRole`, so no request for the bucket is ever sent.
 #[tokio::test]
 async fn a_role_that_cannot_be_assumed_is_reported_as_missing_credentials() {
-    let s3 = StandIn::start(|_, asked| {
-        assert!(asked.body.contains("AssumeRole"), "{asked:?}");
-        Answer::new(
+    let s3 = StandIn::start(|_, request| {
+        assert!(request.body.contains("AssumeRole"), "{request:?}");
+        Response::new(
             403,
             "<ErrorResponse><Error><Code>AccessDenied</Code><Message>NEVERLEAK</Message></Error></ErrorResponse>",
         )
@@ -231,7 +231,7 @@ async fn a_role_that_cannot_be_assumed_is_reported_as_missing_credentials() {
 async fn a_sequential_listing_that_exceeds_its_time_is_a_permanent_error() {
     // A suffix requires decoded keys, but the encoding is announced after them: only the SDK's client reads such pages.
     let s3 = StandIn::start(|number, _| {
-        Answer::new(
+        Response::new(
             200,
             format!(
                 "<ListBucketResult><Contents><Key>a.pdf</Key><Size>1</Size></Contents><KeyCount>1</KeyCount>\
@@ -255,5 +255,5 @@ async fn a_sequential_listing_that_exceeds_its_time_is_a_permanent_error() {
     let error = part.unwrap_err();
     assert_eq!((error.code, error.is_transient), ("timeout", false));
     assert!(error.reason.contains("page by page"), "{}", error.reason);
-    assert!(s3.asked().len() > 5, "the listing was in progress");
+    assert!(s3.requests().len() > 5, "the listing was in progress");
 }

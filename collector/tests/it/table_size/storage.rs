@@ -12,11 +12,11 @@ use shared::fleet::{DatabaseServer, DatabaseTarget};
 use shared::location::AwsScope;
 use shared::snapshot::{Completeness, DatabaseSize, Measurement, ServerKind, ServerStorage};
 use shared::testing;
+use shared::testing::stand_in::{Response, StandIn};
 use tokio::time::Instant;
 
 use super::postgres::{PASSWORD, TestDatabase, databases_with_aws, table};
 use crate::services;
-use crate::stand_in::{Answer, StandIn};
 use crate::support::NOWHERE;
 
 const GIB: u64 = 1 << 30;
@@ -228,7 +228,7 @@ async fn cloudwatch_errors_never_affect_the_table_sizes() {
         return;
     };
     let target = on_instance(&database, "acme-db", 20);
-    let refusing = StandIn::start(|_, _| Answer::error(403, "AccessDenied")).await;
+    let refusing = StandIn::start(|_, _| Response::error(403, "AccessDenied")).await;
     let closed = Arc::new(Aws::for_tests(NOWHERE));
 
     for (aws, reason) in [(&refusing.aws, "access_denied"), (&closed, "unreachable")] {

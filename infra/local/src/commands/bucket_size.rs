@@ -30,9 +30,9 @@ pub(crate) struct Options {
 pub(crate) fn parse(text: &str) -> Result<BucketTarget, String> {
     let (kind, rest) = text
         .split_once("://")
-        .and_then(|(word, rest)| Some((StorageKind::of_word(word)?, rest)))
+        .and_then(|(word, rest)| Some((StorageKind::from_name(word)?, rest)))
         .ok_or_else(|| {
-            let kinds = StorageKind::WORDS[1..].join(", ");
+            let kinds = StorageKind::NAMES[1..].join(", ");
             format!(
                 "write s3://BUCKET or s3://BUCKET/PREFIX, or KIND://ID for the other kinds: {kinds}"
             )
@@ -59,7 +59,7 @@ pub(crate) fn parse_part(text: &str) -> Result<Part, String> {
     let part = Part::ALL.into_iter().find(|part| part.as_str() == text);
     part.ok_or_else(|| {
         let allowed = Part::ALL.map(Part::as_str).join(", ");
-        format!("allowed are {allowed}, separated by commas")
+        format!("allowed: {allowed}, separated by commas")
     })
 }
 

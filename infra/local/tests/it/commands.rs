@@ -192,11 +192,14 @@ fn grants_are_printed_for_each_engine_and_contain_no_secret() {
 fn wrong_usage_exits_with_two_and_lists_what_is_allowed() {
     for (arguments, expected) in [
         (vec!["bucket-size", "acme-files"], "s3://BUCKET"),
-        (vec!["bucket-size", "efs://acme"], "no id of a file system"),
+        (
+            vec!["bucket-size", "efs://acme"],
+            "not the id of a file system",
+        ),
         (vec!["bucket-size", "rds://acme"], "--allocated-gib"),
         (
             vec!["bucket-size", "s3://acme-files", "--measure", "versions"],
-            "allowed are current",
+            "allowed: current",
         ),
         (
             vec!["table-size", "oracle://u:NEVERLEAK@h/d"],

@@ -4,13 +4,13 @@ use toml::de::DeValue;
 
 use super::fault::Faults;
 use super::scope::read_scope;
-use super::section::Section;
+use super::section::{Section, Text};
 use crate::fleet::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
 use crate::location::{AwsScope, Location};
 
-const KINDS: &str = "allowed are document, ecs_task, secret, ssm_path";
+const KINDS: &str = "allowed: document, ecs_task, secret, ssm_path";
 
 pub(super) fn read_constants(
     faults: &mut Faults<'_>,
@@ -22,8 +22,7 @@ pub(super) fn read_constants(
     );
     let scope = read_scope(faults, section);
     let model = section.required_text(faults, "model");
-    let model = model
-        .and_then(|(text, offset)| read_location(faults, (text, offset), &section.field("model")));
+    let model = model.and_then(|text| read_location(faults, text, &section.field("model")));
     Some(ConstantLayers {
         layers: read_layers(faults, section, &scope),
         show: read_patterns(faults, section, "show"),
@@ -33,7 +32,7 @@ pub(super) fn read_constants(
     })
 }
 
-/// Reads a list whose strings are documents and whose tables name their kind.
+/// Reads the list of layers: strings are documents, tables have a kind.
 fn read_layers(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
@@ -45,7 +44,14 @@ fn read_layers(
         let offset = entry.span().start;
         match entry.get_ref() {
             DeValue::String(text) => {
-                let location = read_location(faults, (text, offset), &field);
+                let location = read_location(
+                    faults,
+                    Text {
+                        value: text,
+                        offset,
+                    },
+                    &field,
+                );
                 layers.extend(location.map(|location| ConstantLayer {
                     kind: LayerKind::Document(location),
                     scope: scope.clone(),
@@ -59,7 +65,7 @@ fn read_layers(
                 };
                 layers.extend(read_layer(faults, &section, scope));
             }
-            _ => faults.add(offset, &field, "allowed is a string or a table"),
+            _ => faults.add(offset, &field, "must be a string or a table"),
         }
     }
     layers
@@ -70,15 +76,15 @@ fn read_layer(
     section: &Section<'_>,
     inherited: &AwsScope,
 ) -> Option<ConstantLayer> {
-    let (kind, kind_offset) = section.required_text(faults, "kind")?;
-    let keys: &[&str] = match kind {
+    let kind = section.required_text(faults, "kind")?;
+    let keys: &[&str] = match kind.value {
         "document" => &["location"],
         "ecs_task" => &["cluster", "service", "container"],
         "secret" => &["id"],
         "ssm_path" => &["path", "decrypt"],
         _ => {
-            let reason = format!("{kind:?} is unknown, {KINDS}");
-            faults.add(kind_offset, &section.field("kind"), reason);
+            let reason = format!("{:?} is unknown; {KINDS}", kind.value);
+            faults.add(kind.offset, &section.field("kind"), reason);
             return None;
         }
     };
@@ -92,9 +98,9 @@ fn read_layer(
     let scope = read_scope(faults, section);
     let text = |faults: &mut Faults<'_>, key: &str| {
         let text = section.required_text(faults, key);
-        text.map(|(text, _)| text.to_owned())
+        text.map(Text::to_owned)
     };
-    let kind = match kind {
+    let kind = match kind.value {
         "document" => {
             let found = section.required_text(faults, "location")?;
             LayerKind::Document(read_location(faults, found, &section.field("location"))?)
@@ -105,7 +111,7 @@ fn read_layer(
             LayerKind::EcsTask {
                 cluster: cluster?,
                 service: service?,
-                container: container.map(|(text, _)| text.to_owned()),
+                container: container.map(Text::to_owned),
             }
         }
         "secret" => LayerKind::Secret {
@@ -113,10 +119,10 @@ fn read_layer(
         },
         _ => {
             let path = section.required_text(faults, "path");
-            let path = section.checked(faults, ("path", path), parameter_path)?;
+            let path = section.checked(faults, "path", path, parameter_path)?;
             LayerKind::SsmPath {
                 path: path.trim_end_matches('/').to_owned(),
-                decrypt: section.truth(faults, "decrypt").unwrap_or_default(),
+                decrypt: section.boolean(faults, "decrypt").unwrap_or_default(),
             }
         }
     };
@@ -129,39 +135,35 @@ fn read_layer(
 
 fn read_patterns(faults: &mut Faults<'_>, section: &Section<'_>, key: &str) -> Vec<String> {
     let mut patterns = Vec::new();
-    let allowed = "a list of names, * for any part";
+    let allowed = "a list of names; * matches any part";
     for (field, entry) in section.entries(faults, key, allowed, MAX_CONSTANT_PATTERNS) {
         match entry.get_ref().as_str() {
             Some(text) if !text.is_empty() => patterns.push(text.to_owned()),
             _ => faults.add(
                 entry.span().start,
                 &field,
-                "allowed is a name, * for any part",
+                "must be a name; * matches any part",
             ),
         }
     }
     patterns
 }
 
-/// A path of two parts at least: the root would let everything of an account in.
+/// Requires a path of at least two parts: the root would include all parameters of an account.
 fn parameter_path(text: &str) -> Result<(), &'static str> {
     let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
     let is_path = parts.len() >= 2 && parts[0].is_empty();
     if is_path && parts[1..].iter().all(|part| !part.is_empty()) {
         return Ok(());
     }
-    Err("is no path of parameters, such as /acme-prod/constants")
+    Err("is not a path of parameters, such as /acme-prod/constants")
 }
 
-fn read_location(
-    faults: &mut Faults<'_>,
-    (text, offset): (&str, usize),
-    field: &str,
-) -> Option<Location> {
-    match Location::parse(text) {
+fn read_location(faults: &mut Faults<'_>, text: Text<'_>, field: &str) -> Option<Location> {
+    match Location::parse(text.value) {
         Ok(location) => Some(location),
         Err(reason) => {
-            faults.add(offset, field, format!("{text:?}: {reason}"));
+            faults.add(text.offset, field, format!("{:?}: {reason}", text.value));
             None
         }
     }
@@ -263,16 +265,16 @@ hide = [""]
         .unwrap_err();
 
         for expected in [
-            "fleet.toml:7: environment[0].constants.layers[0]: allowed is a string or a table",
-            "layers[1]: \"https://example.com\": allowed are",
-            "layers[2].kind: \"vault\" is unknown, allowed are document, ecs_task, secret, ssm_path",
+            "fleet.toml:7: environment[0].constants.layers[0]: must be a string or a table",
+            "layers[1]: \"https://example.com\": must be",
+            "layers[2].kind: \"vault\" is unknown; allowed: document, ecs_task, secret, ssm_path",
             "layers[3].service: is missing",
-            "layers[4].path: unknown key, allowed are kind, id, region, role_arn",
-            "layers[5].path: \"/\" is no path of parameters",
-            "layers[6].decrypt: allowed is true or false",
+            "layers[4].path: unknown key; allowed keys: kind, id, region, role_arn",
+            "layers[5].path: \"/\" is not a path of parameters",
+            "layers[6].decrypt: must be true or false",
             "layers[7].kind: is missing",
-            "show: allowed is a list of names, * for any part",
-            "hide[0]: allowed is a name",
+            "show: must be a list of names; * matches any part",
+            "hide[0]: must be a name",
         ] {
             assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
         }

@@ -2,13 +2,13 @@
 
 use super::fault::Faults;
 use super::scope::read_scope;
-use super::section::Section;
+use super::section::{Section, Text};
 use crate::arn;
 use crate::fleet::identifier::is_identifier;
 use crate::fleet::{Auth, DatabaseServer, DatabaseTarget, Engine};
 
 /// Largest storage of an instance with PostgreSQL, MySQL or MariaDB: 64 TiB.
-pub(super) const MOST_ALLOCATED_GIB: u64 = 65_536;
+pub(super) const MAX_ALLOCATED_GIB: u64 = 65_536;
 
 pub(super) fn read_database(
     faults: &mut Faults<'_>,
@@ -33,39 +33,34 @@ pub(super) fn read_database(
     );
     let engine = section
         .required_text(faults, "engine")
-        .and_then(|(text, offset)| match text {
+        .and_then(|text| match text.value {
             "postgres" => Some(Engine::Postgres),
             "mysql" => Some(Engine::Mysql),
             _ => {
                 let reason = format!(
-                    "{text:?} is unknown, allowed are postgres, mysql (also MariaDB and Aurora)"
+                    "{:?} is unknown; allowed: postgres, mysql (also MariaDB and Aurora)",
+                    text.value
                 );
-                faults.add(offset, &section.field("engine"), reason);
+                faults.add(text.offset, &section.field("engine"), reason);
                 None
             }
         });
-    let host = section
-        .required_text(faults, "host")
-        .map(|(text, _)| text.to_owned());
+    let host = section.required_text(faults, "host").map(Text::to_owned);
     let port = section
         .whole_number(faults, "port", 1, 65_535)
         .and_then(|port| u16::try_from(port).ok());
-    let name = section
-        .required_text(faults, "name")
-        .map(|(text, _)| text.to_owned());
-    let user = section
-        .required_text(faults, "user")
-        .map(|(text, _)| text.to_owned());
+    let name = section.required_text(faults, "name").map(Text::to_owned);
+    let user = section.required_text(faults, "user").map(Text::to_owned);
     let auth = match section.optional_text(faults, "auth") {
         None => Auth::Iam,
-        Some((text, offset)) => parse_auth(text).unwrap_or_else(|reason| {
-            faults.add(offset, &section.field("auth"), reason);
+        Some(text) => parse_auth(text.value).unwrap_or_else(|reason| {
+            faults.add(text.offset, &section.field("auth"), reason);
             Auth::Iam
         }),
     };
     let scope = read_scope(faults, section);
     let server = read_server(faults, section);
-    let allocated_gib = section.whole_number(faults, "allocated_gib", 1, MOST_ALLOCATED_GIB);
+    let allocated_gib = section.whole_number(faults, "allocated_gib", 1, MAX_ALLOCATED_GIB);
     let engine = engine?;
     let target = DatabaseTarget {
         environment: environment.to_owned(),
@@ -90,21 +85,21 @@ pub(super) fn read_database(
     Some(target)
 }
 
-/// Reads which instance or cluster the entry names; `None` where it names none.
+/// Reads the instance or cluster of the entry; `None` if it names neither.
 fn read_server(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<DatabaseServer> {
     let mut identifier = |key| {
         let text = section.optional_text(faults, key);
-        section.checked(faults, (key, text), |text| {
+        section.checked(faults, key, text, |text| {
             if is_identifier(text) {
                 Ok(())
             } else {
-                Err("is no identifier of RDS: 1 to 63 lower-case letters, digits and hyphens, a letter first")
+                Err("is not the identifier of RDS: 1 to 63 lower-case letters, digits and hyphens; the first is a letter")
             }
         })
     };
     let (instance, cluster) = (identifier("instance"), identifier("cluster"));
     if let (Some(_), Some(value)) = (section.get("instance"), section.get("cluster")) {
-        let reason = "stands beside instance, allowed is one of the two";
+        let reason = "cannot be used together with instance";
         faults.add(value.span().start, &section.field("cluster"), reason);
     }
     instance
@@ -117,11 +112,8 @@ fn parse_auth(text: &str) -> Result<Auth, String> {
         None if text == "iam" => Ok(Auth::Iam),
         Some(("env", variable)) if !variable.is_empty() => Ok(Auth::Variable(variable.to_owned())),
         _ if arn::secret_region(text).is_some() => Ok(Auth::Secret(text.to_owned())),
-        // The text may be a password that was put here by mistake, so it is not repeated.
-        _ => Err(
-            "is not a way to log in, allowed are iam, the ARN of a secret and env:VARIABLE"
-                .to_owned(),
-        ),
+        // The text may be a password by mistake, so the message does not repeat it.
+        _ => Err("must be iam, the ARN of a secret, or env:VARIABLE".to_owned()),
     }
 }
 
@@ -156,32 +148,32 @@ mod tests {
             (
                 "db",
                 "instance = \"Acme\"",
-                "instance: \"Acme\" is no identifier of RDS",
+                "instance: \"Acme\" is not the identifier of RDS",
             ),
             (
                 "db",
                 "cluster = \"1acme\"",
-                "cluster: \"1acme\" is no identifier of RDS",
+                "cluster: \"1acme\" is not the identifier of RDS",
             ),
             (
                 "db",
                 "instance = 1",
-                "instance: is integer, allowed is a string",
+                "instance: is integer, must be a string",
             ),
             (
                 "db",
                 "instance = \"a\"\ncluster = \"b\"",
-                "fleet.toml:9: environment[0].database.cluster: stands beside instance",
+                "fleet.toml:9: environment[0].database.cluster: cannot be used together with instance",
             ),
             (
                 "db",
                 "allocated_gib = 0",
-                "allocated_gib: allowed is a whole number from 1 to 65536",
+                "allocated_gib: must be a whole number from 1 to 65536",
             ),
             (
                 "db",
                 "allocated_gib = 1.5",
-                "allocated_gib: allowed is a whole number",
+                "allocated_gib: must be a whole number",
             ),
             (
                 "db",

@@ -1,8 +1,8 @@
-//! What is wrong with a fleet file.
+//! Faults of a fleet file.
 
 use std::fmt;
 
-/// One thing wrong with a fleet file.
+/// One fault of a fleet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Line in the file, from 1.
@@ -13,7 +13,7 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// All things wrong with a fleet file, in the order of their lines.
+/// All faults of a fleet file, in the order of their lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FleetFaults {
     /// Name of the file.
@@ -39,6 +39,7 @@ impl fmt::Display for FleetFaults {
 
 impl std::error::Error for FleetFaults {}
 
+/// Collects the faults of the file `text`.
 pub(super) struct Faults<'a> {
     pub(super) text: &'a str,
     pub(super) list: Vec<Fault>,

@@ -1,12 +1,12 @@
-//! The rules of `[prices]`: what storage and the requests to measure it cost.
+//! The rules of `[prices]`: prices of storage and of the requests that measure it.
 
 use toml::de::DeValue;
 
 use super::fault::Faults;
-use super::section::Section;
+use super::section::{Section, Text};
 use crate::fleet::{Price, Prices};
 
-/// Reads `[prices]`; what is left out keeps the shipped price, except for `per_gib_month`, which is taken whole.
+/// Reads `[prices]`. Missing prices have their defaults, except that `per_gib_month` replaces all of them.
 pub(super) fn read_prices(faults: &mut Faults<'_>, section: &Section<'_>) -> Prices {
     section.check_keys(
         faults,
@@ -19,18 +19,16 @@ pub(super) fn read_prices(faults: &mut Faults<'_>, section: &Section<'_>) -> Pri
             "metrics_per_1000",
         ],
     );
-    let shipped = Prices::default();
+    let defaults = Prices::default();
     let as_of = section.required_text(faults, "as_of");
-    let as_of = section.checked(faults, ("as_of", as_of), day);
+    let as_of = section.checked(faults, "as_of", as_of, day);
     let region = section.required_text(faults, "region");
     let currency = section.required_text(faults, "currency");
     let mut prices = Prices {
         as_of: as_of.unwrap_or_default(),
-        region: region.map(|(text, _)| text.to_owned()).unwrap_or_default(),
-        currency: currency
-            .map(|(text, _)| text.to_owned())
-            .unwrap_or_default(),
-        ..shipped
+        region: region.map(Text::to_owned).unwrap_or_default(),
+        currency: currency.map(Text::to_owned).unwrap_or_default(),
+        ..defaults
     };
     if let Some(price) = price(faults, section, "list_per_1000") {
         prices.list_per_1000 = price;
@@ -50,7 +48,7 @@ pub(super) fn read_prices(faults: &mut Faults<'_>, section: &Section<'_>) -> Pri
         None if section.get("per_gib_month").is_none() => faults.add(
             section.offset,
             &section.field("per_gib_month"),
-            "is missing: prices of a region and a day go together",
+            "is missing: it is required with the region and the day of the prices",
         ),
         None => {}
     }
@@ -68,7 +66,7 @@ fn price(faults: &mut Faults<'_>, section: &Section<'_>, key: &str) -> Option<Pr
         faults.add(
             value.span().start,
             &section.field(key),
-            "allowed is a price such as 0.023, with at most 9 digits behind the point",
+            "must be a price such as 0.023, with at most 9 decimal places",
         );
     }
     price
@@ -90,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_section_the_shipped_prices_hold() {
+    fn without_a_section_the_default_prices_apply() {
         let fleet = parse("").unwrap();
 
         assert_eq!(fleet.prices(), &Prices::default());
     }
 
     #[test]
-    fn own_prices_replace_the_shipped_ones_and_a_class_left_out_has_none() {
+    fn prices_of_the_file_replace_the_defaults_and_a_missing_class_has_none() {
         let section = "[prices]\nas_of = \"2026-01-31\"\n\
              region = \"eu-west-1\"\ncurrency = \"EUR\"\nlist_per_1000 = 0.0055\n\
              [prices.per_gib_month]\nSTANDARD = 0.024\nGLACIER = 1\n";
@@ -127,8 +125,8 @@ mod tests {
         for expected in [
             "prices.as_of: \"today\" is not a day",
             "prices.region: is missing",
-            "prices.list_per_1000: allowed is a price",
-            "prices.per_gib_month.STANDARD: allowed is a price",
+            "prices.list_per_1000: must be a price",
+            "prices.per_gib_month.STANDARD: must be a price",
         ] {
             assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");
         }

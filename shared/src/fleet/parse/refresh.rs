@@ -1,16 +1,16 @@
-//! The rules of `[refresh]`: what listing all buckets may take.
+//! The rules of `[refresh]`: the budget for listing all buckets.
 
 use super::fault::Faults;
 use super::section::Section;
 use crate::fleet::RefreshBudget;
 
-/// Most requests a day that can be asked for: more than AWS answers one account.
-const MOST_LIST_REQUESTS: u64 = 1_000_000_000_000;
+/// Largest budget: more requests a day than AWS answers for one account.
+const MAX_LIST_REQUESTS: u64 = 1_000_000_000_000;
 
-/// Reads `[refresh]`; what is left out keeps its default.
+/// Reads `[refresh]`. Missing keys have their defaults.
 pub(super) fn read_refresh(faults: &mut Faults<'_>, section: &Section<'_>) -> RefreshBudget {
     section.check_keys(faults, &["list_requests_per_day"]);
-    let requests = section.whole_number(faults, "list_requests_per_day", 1, MOST_LIST_REQUESTS);
+    let requests = section.whole_number(faults, "list_requests_per_day", 1, MAX_LIST_REQUESTS);
     let default = RefreshBudget::default();
     RefreshBudget {
         list_requests_per_day: requests.unwrap_or(default.list_requests_per_day),
@@ -41,13 +41,13 @@ mod tests {
     fn a_faulty_budget_is_named_with_its_line_and_what_is_allowed() {
         for value in ["0", "-1", "1.5", "\"many\"", "1_000_000_000_001"] {
             let fault = parse(&format!("[refresh]\nlist_requests_per_day = {value}")).unwrap_err();
-            let expected = "fleet.toml:4: refresh.list_requests_per_day: allowed is a whole number from 1 to \
+            let expected = "fleet.toml:4: refresh.list_requests_per_day: must be a whole number from 1 to \
                             1000000000000";
             assert!(fault.contains(expected), "{value}: {fault}");
         }
         let fault = parse("[refresh]\nevery = 5").unwrap_err();
         assert!(
-            fault.contains("refresh.every: unknown key, allowed are list_requests_per_day"),
+            fault.contains("refresh.every: unknown key; allowed keys: list_requests_per_day"),
             "{fault}"
         );
         assert!(parse("refresh = 5").unwrap_err().contains("refresh"));

@@ -6,7 +6,7 @@ use crate::location::AwsScope;
 
 pub(super) fn read_scope(faults: &mut Faults<'_>, section: &Section<'_>) -> AwsScope {
     let region = section.optional_text(faults, "region");
-    let region = section.checked(faults, ("region", region), |text| {
+    let region = section.checked(faults, "region", region, |text| {
         let is_region = text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -17,7 +17,7 @@ pub(super) fn read_scope(faults: &mut Faults<'_>, section: &Section<'_>) -> AwsS
         }
     });
     let role_arn = section.optional_text(faults, "role_arn");
-    let role_arn = section.checked(faults, ("role_arn", role_arn), |text| {
+    let role_arn = section.checked(faults, "role_arn", role_arn, |text| {
         let is_role =
             text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/");
         if is_role {

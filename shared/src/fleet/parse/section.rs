@@ -1,11 +1,24 @@
-//! One table of a fleet file, read field by field; every fault is kept with its line and field.
+//! Reads one table of a fleet file field by field, and records every fault with its line and field.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::Faults;
 
-/// One table of the file, with what is needed to name a field of it in a fault.
+/// Text of a field, and its offset in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'t> {
+    pub(super) value: &'t str,
+    pub(super) offset: usize,
+}
+
+impl Text<'_> {
+    pub(super) fn to_owned(self) -> String {
+        self.value.to_owned()
+    }
+}
+
+/// A table of the file, with its path and its offset for faults.
 pub(super) struct Section<'t> {
     pub(super) table: &'t DeTable<'t>,
     pub(super) path: String,
@@ -24,7 +37,7 @@ impl<'t> Section<'t> {
     pub(super) fn check_keys(&self, faults: &mut Faults<'_>, allowed: &[&str]) {
         for key in self.table.keys() {
             if !allowed.contains(&key.get_ref().as_ref()) {
-                let reason = format!("unknown key, allowed are {}", allowed.join(", "));
+                let reason = format!("unknown key; allowed keys: {}", allowed.join(", "));
                 faults.add(key.span().start, &self.field(key.get_ref()), reason);
             }
         }
@@ -37,50 +50,46 @@ impl<'t> Section<'t> {
             .map(|(_, value)| value)
     }
 
-    /// Returns the text of `key` with its offset; text that is empty is a fault.
-    pub(super) fn optional_text(
-        &self,
-        faults: &mut Faults<'_>,
-        key: &str,
-    ) -> Option<(&'t str, usize)> {
+    /// Returns the text of `key`. Empty text is a fault.
+    pub(super) fn optional_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<Text<'t>> {
         let value = self.get(key)?;
         match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() => Some((text.as_ref(), value.span().start)),
+            DeValue::String(text) if !text.is_empty() => Some(Text {
+                value: text.as_ref(),
+                offset: value.span().start,
+            }),
             DeValue::String(_) => {
                 faults.add(value.span().start, &self.field(key), "is empty");
                 None
             }
             other => {
-                let reason = format!("is {}, allowed is a string", other.type_str());
+                let reason = format!("is {}, must be a string", other.type_str());
                 faults.add(value.span().start, &self.field(key), reason);
                 None
             }
         }
     }
 
-    pub(super) fn required_text(
-        &self,
-        faults: &mut Faults<'_>,
-        key: &str,
-    ) -> Option<(&'t str, usize)> {
+    pub(super) fn required_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<Text<'t>> {
         if self.get(key).is_none() {
             faults.add(self.offset, &self.field(key), "is missing");
         }
         self.optional_text(faults, key)
     }
 
-    /// Returns the text of `key` when `rule` finds nothing wrong with it.
+    /// Returns `text`, the text of `key`, if it follows `rule`.
     pub(super) fn checked(
         &self,
         faults: &mut Faults<'_>,
-        (key, text): (&str, Option<(&'t str, usize)>),
+        key: &str,
+        text: Option<Text<'_>>,
         rule: impl Fn(&str) -> Result<(), &'static str>,
     ) -> Option<String> {
-        let (text, offset) = text?;
-        match rule(text) {
-            Ok(()) => Some(text.to_owned()),
+        let Text { value, offset } = text?;
+        match rule(value) {
+            Ok(()) => Some(value.to_owned()),
             Err(reason) => {
-                faults.add(offset, &self.field(key), format!("{text:?} {reason}"));
+                faults.add(offset, &self.field(key), format!("{value:?} {reason}"));
                 None
             }
         }
@@ -102,27 +111,27 @@ impl<'t> Section<'t> {
         };
         let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            let reason = format!("allowed is a whole number from {least} to {most}");
+            let reason = format!("must be a whole number from {least} to {most}");
             faults.add(value.span().start, &self.field(key), reason);
         }
         number
     }
 
-    /// Returns the truth value of `key`.
-    pub(super) fn truth(&self, faults: &mut Faults<'_>, key: &str) -> Option<bool> {
+    /// Returns the boolean of `key`.
+    pub(super) fn boolean(&self, faults: &mut Faults<'_>, key: &str) -> Option<bool> {
         let value = self.get(key)?;
-        let truth = value.get_ref().as_bool();
-        if truth.is_none() {
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
             faults.add(
                 value.span().start,
                 &self.field(key),
-                "allowed is true or false",
+                "must be true or false",
             );
         }
-        truth
+        boolean
     }
 
-    /// Returns the entries of the list `key` with their fields, at most `most`; `allowed` says what it must be.
+    /// Returns the first `most` entries of the list `key`, with their fields. `allowed` describes the list in faults.
     pub(super) fn entries(
         &self,
         faults: &mut Faults<'_>,
@@ -135,11 +144,11 @@ impl<'t> Section<'t> {
         };
         let (field, offset) = (self.field(key), value.span().start);
         let Some(array) = value.get_ref().as_array() else {
-            faults.add(offset, &field, format!("allowed is {allowed}"));
+            faults.add(offset, &field, format!("must be {allowed}"));
             return Vec::new();
         };
         if array.len() > most {
-            let reason = format!("has {} entries, allowed are {most}", array.len());
+            let reason = format!("has {} entries; at most {most} are allowed", array.len());
             faults.add(offset, &field, reason);
         }
         let entries = array.iter().enumerate().take(most);
@@ -158,7 +167,7 @@ impl<'t> Section<'t> {
                 offset: value.span().start,
             }),
             other => {
-                let reason = format!("is {}, allowed is a table: [{field}]", other.type_str());
+                let reason = format!("is {}, must be a table: [{field}]", other.type_str());
                 faults.add(value.span().start, &field, reason);
                 None
             }
@@ -177,7 +186,7 @@ impl<'t> Section<'t> {
         let field = self.field(key);
         let DeValue::Array(array) = value.get_ref() else {
             let reason = format!(
-                "is {}, allowed are tables: [[{key}]]",
+                "is {}, must be tables: [[{key}]]",
                 value.get_ref().type_str()
             );
             faults.add(value.span().start, &field, reason);
@@ -187,7 +196,7 @@ impl<'t> Section<'t> {
             faults.add(
                 value.span().start,
                 &field,
-                format!("has {} entries, allowed are {most}", array.len()),
+                format!("has {} entries; at most {most} are allowed", array.len()),
             );
         }
         let mut sections = Vec::new();
@@ -200,7 +209,7 @@ impl<'t> Section<'t> {
                     offset: entry.span().start,
                 }),
                 other => {
-                    let reason = format!("is {}, allowed is a table", other.type_str());
+                    let reason = format!("is {}, must be a table", other.type_str());
                     faults.add(entry.span().start, &path, reason);
                 }
             }

@@ -1,4 +1,4 @@
-//! The rules of `[[environment.storage]]`: parts of buckets, and storage of other kinds by its id.
+//! The rules of `[[environment.storage]]`: buckets, parts of buckets, and other storage.
 
 mod resource;
 
@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use self::resource::read_resource;
 use super::fault::Faults;
 use super::scope::read_scope;
-use super::section::Section;
+use super::section::{Section, Text};
 use crate::fleet::{BucketTarget, Measured, StorageKind};
 
 /// Keys of a bucket's entry.
@@ -33,16 +33,16 @@ pub(super) fn read_storage(
     }
 }
 
-/// Returns the kind of the entry, S3 where it names none; `None` where it names one that there is not.
+/// Returns the kind of the entry, which is S3 by default; `None` if it is unknown.
 fn read_kind(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<StorageKind> {
-    let Some((text, offset)) = section.optional_text(faults, "kind") else {
+    let Some(text) = section.optional_text(faults, "kind") else {
         return section.get("kind").is_none().then_some(StorageKind::S3);
     };
-    let kind = StorageKind::of_word(text);
+    let kind = StorageKind::from_name(text.value);
     if kind.is_none() {
-        let allowed = StorageKind::WORDS.join(", ");
-        let reason = format!("{text:?} is unknown, allowed are {allowed}");
-        faults.add(offset, &section.field("kind"), reason);
+        let allowed = StorageKind::NAMES.join(", ");
+        let reason = format!("{:?} is unknown; allowed: {allowed}", text.value);
+        faults.add(text.offset, &section.field("kind"), reason);
     }
     kind
 }
@@ -54,26 +54,22 @@ fn read_bucket(
 ) -> Option<BucketTarget> {
     section.check_keys(faults, &BUCKET_KEYS);
     let bucket = section.required_text(faults, "bucket");
-    let bucket = section.checked(faults, ("bucket", bucket), |text| {
+    let bucket = section.checked(faults, "bucket", bucket, |text| {
         StorageKind::S3.check_id(text)
     });
-    let prefix = section
-        .optional_text(faults, "prefix")
-        .map(|(text, _)| text.to_owned());
-    let suffix = section
-        .optional_text(faults, "suffix")
-        .map(|(text, _)| text.to_owned());
+    let prefix = section.optional_text(faults, "prefix").map(Text::to_owned);
+    let suffix = section.optional_text(faults, "suffix").map(Text::to_owned);
     let measure = read_measured(faults, section);
     if measure.cloudwatch && (prefix.is_some() || suffix.is_some()) {
         let offset = section
             .get("measure")
             .map_or(section.offset, |value| value.span().start);
         let reason =
-            "\"cloudwatch\" is a figure of the whole bucket: not allowed with a prefix or suffix";
+            "\"cloudwatch\" measures the whole bucket: it cannot be used with a prefix or suffix";
         faults.add(offset, &section.field("measure"), reason);
     }
     let scope = read_scope(faults, section);
-    let requester_pays = section.truth(faults, "requester_pays").unwrap_or(false);
+    let requester_pays = section.boolean(faults, "requester_pays").unwrap_or(false);
     Some(BucketTarget {
         prefix: prefix.unwrap_or_default(),
         suffix: suffix.unwrap_or_default(),
@@ -105,9 +101,9 @@ fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
     ];
     let has = |name: &str| parts.iter().any(|part| part == name);
     let is_known = parts.iter().all(|part| allowed.contains(&part.as_str()));
-    // What is called the size is the current objects: without them there would be none.
+    // The size is that of the current objects, so they are always measured.
     if !is_known || !has("current") {
-        let reason = "allowed is a list with \"current\", and \"noncurrent\", \"delete_markers\", \"multipart\" and \"cloudwatch\" as wanted";
+        let reason = "must be a list with \"current\", and optionally \"noncurrent\", \"delete_markers\", \"multipart\" and \"cloudwatch\"";
         faults.add(value.span().start, &section.field("measure"), reason);
     }
     Measured {
@@ -151,14 +147,14 @@ pub(super) mod tests {
         ] {
             let fault = parse(&format!("bucket = \"files\"\nmeasure = {measure}")).unwrap_err();
             assert!(
-                fault.contains("storage[0].measure: allowed is a list"),
+                fault.contains("storage[0].measure: must be a list"),
                 "{measure}: {fault}"
             );
         }
     }
 
     #[test]
-    fn the_figure_of_a_whole_bucket_is_not_asked_for_a_part_of_it() {
+    fn metrics_of_a_whole_bucket_are_not_available_for_a_part_of_it() {
         let measure = "measure = [\"current\", \"cloudwatch\"]";
 
         assert!(
@@ -170,8 +166,7 @@ pub(super) mod tests {
         for part in ["prefix = \"a/\"", "suffix = \".pdf\""] {
             let fault = parse(&format!("bucket = \"files\"\n{part}\n{measure}")).unwrap_err();
             assert!(
-                fault
-                    .contains("storage[0].measure: \"cloudwatch\" is a figure of the whole bucket"),
+                fault.contains("storage[0].measure: \"cloudwatch\" measures the whole bucket"),
                 "{fault}"
             );
         }
@@ -186,7 +181,7 @@ pub(super) mod tests {
         for kind in ["tape", "S3", "db"] {
             let fault = parse(&format!("kind = \"{kind}\"\nbucket = \"files\"")).unwrap_err();
             let expected = format!(
-                "fleet.toml:4: environment[0].storage[0].kind: {kind:?} is unknown, allowed are s3, efs, ebs, rds, \
+                "fleet.toml:4: environment[0].storage[0].kind: {kind:?} is unknown; allowed: s3, efs, ebs, rds, \
                  aurora, dynamodb"
             );
             assert!(fault.contains(&expected), "{kind}: {fault}");

@@ -95,15 +95,15 @@ name = "twice"
 
     let shown = faults.to_string();
     for expected in [
-        "fleet.toml:2: colour: unknown key, allowed are environment, prices",
-        "fleet.toml:4: environment[0].name: \"Acme Prod\" is no environment name",
-        "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is no bucket name",
-        "fleet.toml:7: environment[0].storage[0].prefx: unknown key, allowed are bucket, kind, measure, prefix",
-        "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown, allowed are postgres, mysql",
-        "fleet.toml:10: environment[0].database.host: is integer, allowed is a string",
+        "fleet.toml:2: colour: unknown key; allowed keys: environment, prices",
+        "fleet.toml:4: environment[0].name: \"Acme Prod\" is not an environment name",
+        "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is not a bucket name",
+        "fleet.toml:7: environment[0].storage[0].prefx: unknown key; allowed keys: bucket, kind, measure, prefix",
+        "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown; allowed: postgres, mysql",
+        "fleet.toml:10: environment[0].database.host: is integer, must be a string",
         "environment[0].database.name: is missing",
-        "fleet.toml:12: environment[0].database.auth: is not a way to log in, allowed are iam, the ARN of a secret and env:VARIABLE",
-        "environment[1].storage[1]: names the same bucket, prefix and suffix a second time",
+        "fleet.toml:12: environment[0].database.auth: must be iam, the ARN of a secret, or env:VARIABLE",
+        "environment[1].storage[1]: repeats the bucket, prefix and suffix of another entry",
         "environment[2].name: \"twice\" is used twice",
     ] {
         assert!(shown.contains(expected), "{expected}\n--- in ---\n{shown}");

@@ -2,7 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-/// An authority that certifies hosts.
+/// An authority that issues certificates for hosts.
 pub(super) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -16,7 +16,7 @@ pub(super) enum Validity {
 }
 
 impl Authority {
-    /// Returns a new one. All have the same name, so that only their keys tell them apart.
+    /// Creates an authority. All have the same name, so that only their keys differ.
     pub(super) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
@@ -37,7 +37,7 @@ impl Authority {
         self.pem.clone()
     }
 
-    /// Returns certificate and key of a host.
+    /// Issues a certificate for a host, and returns it with its key.
     pub(super) fn certify(&self, host: &str, validity: Validity) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use shared::aws::Aws;
 use shared::fleet::StorageKind;
+use shared::testing::stand_in::{Response, StandIn};
 
 use super::{FILE_SYSTEM, GIB, VOLUME, measure, target};
-use crate::stand_in::{Answer, StandIn};
 use crate::support::NOWHERE;
 
 const ALL_OTHERS: [(StorageKind, &str); 5] = [
@@ -19,7 +19,7 @@ const ALL_OTHERS: [(StorageKind, &str); 5] = [
 
 #[tokio::test]
 async fn denied_requests_name_the_missing_permission_and_are_permanent() {
-    let refusing = StandIn::start(|_, _| Answer::error(403, "AccessDenied")).await;
+    let refusing = StandIn::start(|_, _| Response::error(403, "AccessDenied")).await;
 
     for (kind, id) in ALL_OTHERS {
         let error = measure(&refusing.aws, &target(kind, id)).await.unwrap_err();
@@ -37,7 +37,7 @@ async fn denied_requests_name_the_missing_permission_and_are_permanent() {
         assert!(error.reason.contains(needs), "{}", error.reason);
         assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
     }
-    assert_eq!(refusing.asked().len(), ALL_OTHERS.len());
+    assert_eq!(refusing.requests().len(), ALL_OTHERS.len());
 }
 
 #[tokio::test]
@@ -63,16 +63,16 @@ async fn transient_errors_of_a_volume_are_retried_and_a_truncated_response_is_no
         "<item><volumeId>{VOLUME}</volumeId><size>4</size><volumeType>io2</volumeType></item>"
     ));
     let busy_once = StandIn::start(move |number, _| match number {
-        0 => Answer::error(503, "RequestLimitExceeded"),
-        _ => Answer::new(200, good.clone()),
+        0 => Response::error(503, "RequestLimitExceeded"),
+        _ => Response::new(200, good.clone()),
     })
     .await;
-    let cut = StandIn::start(|_, _| Answer {
+    let cut = StandIn::start(|_, _| Response {
         missing_bytes: 9,
-        ..Answer::new(200, volumes(""))
+        ..Response::new(200, volumes(""))
     })
     .await;
-    let malformed = StandIn::start(|_, _| Answer::new(200, "<html></html>")).await;
+    let malformed = StandIn::start(|_, _| Response::new(200, "<html></html>")).await;
     let volume = target(StorageKind::Ebs, VOLUME);
 
     let (found, cut_off, strange) = tokio::join!(
@@ -82,16 +82,16 @@ async fn transient_errors_of_a_volume_are_retried_and_a_truncated_response_is_no
     );
 
     assert_eq!(found.unwrap().total_bytes(), 4 * GIB);
-    assert_eq!(busy_once.asked().len(), 2);
-    let asked = &busy_once.asked()[1];
-    assert_eq!(asked.path, "/");
-    assert!(asked.body.starts_with("Action=DescribeVolumes&Version="));
+    assert_eq!(busy_once.requests().len(), 2);
+    let request = &busy_once.requests()[1];
+    assert_eq!(request.path, "/");
+    assert!(request.body.starts_with("Action=DescribeVolumes&Version="));
     let cut_off = cut_off.unwrap_err();
     assert_eq!(
         (cut_off.code, cut_off.is_transient),
         ("connection_cut", true)
     );
-    assert_eq!(cut.asked().len(), 3);
+    assert_eq!(cut.requests().len(), 3);
     let strange = strange.unwrap_err();
     assert_eq!(
         (strange.code, strange.is_transient),

@@ -1,13 +1,13 @@
-//! Entries of storage that is no bucket: a kind, an id, and where it is.
+//! Entries of storage other than buckets: kind, id and scope.
 
 use super::BUCKET_KEYS;
-use crate::fleet::parse::database::MOST_ALLOCATED_GIB;
+use crate::fleet::parse::database::MAX_ALLOCATED_GIB;
 use crate::fleet::parse::fault::Faults;
 use crate::fleet::parse::scope::read_scope;
 use crate::fleet::parse::section::Section;
 use crate::fleet::{BucketTarget, StorageKind};
 
-/// Keys of every kind.
+/// Keys of all kinds.
 const KEYS: [&str; 4] = ["id", "kind", "region", "role_arn"];
 
 pub(super) fn read_resource(
@@ -23,15 +23,15 @@ pub(super) fn read_resource(
     }
     check_keys(faults, section, kind, &allowed);
     let id = section.required_text(faults, "id");
-    let id = section.checked(faults, ("id", id), |text| kind.check_id(text));
+    let id = section.checked(faults, "id", id, |text| kind.check_id(text));
     let scope = read_scope(faults, section);
     let mut allocated_gib = None;
     if has_allocation {
         if section.get("allocated_gib").is_none() {
-            let reason = "is missing: CloudWatch tells what is free of an instance's storage, and of what is not known";
+            let reason = "is missing: CloudWatch reports only the free storage of an instance";
             faults.add(section.offset, &section.field("allocated_gib"), reason);
         }
-        allocated_gib = section.whole_number(faults, "allocated_gib", 1, MOST_ALLOCATED_GIB);
+        allocated_gib = section.whole_number(faults, "allocated_gib", 1, MAX_ALLOCATED_GIB);
     }
     Some(BucketTarget {
         scope,
@@ -40,7 +40,7 @@ pub(super) fn read_resource(
     })
 }
 
-/// Finds keys that are not `allowed`; says of those of buckets that they are theirs.
+/// Reports keys that are not `allowed`, with a special reason for those of buckets.
 fn check_keys(faults: &mut Faults<'_>, section: &Section<'_>, kind: StorageKind, allowed: &[&str]) {
     for key in section.table.keys() {
         let name = key.get_ref().as_ref();
@@ -49,9 +49,9 @@ fn check_keys(faults: &mut Faults<'_>, section: &Section<'_>, kind: StorageKind,
         }
         let (kind, list) = (kind.as_str(), allowed.join(", "));
         let reason = if BUCKET_KEYS.contains(&name) {
-            format!("belongs to buckets, kind {kind:?} has none: allowed are {list}")
+            format!("is for buckets only; allowed keys of kind {kind:?}: {list}")
         } else {
-            format!("unknown key of kind {kind:?}, allowed are {list}")
+            format!("unknown key of kind {kind:?}; allowed keys: {list}")
         };
         faults.add(key.span().start, &section.field(name), reason);
     }
@@ -95,11 +95,11 @@ mod tests {
             ("kind = \"efs\"".to_owned(), "id: is missing".to_owned()),
             (
                 "kind = \"efs\"\nid = \"files\"".to_owned(),
-                "id: \"files\" is no id of a file system: fs- and 8 to 40".to_owned(),
+                "id: \"files\" is not the id of a file system: fs- and 8 to 40".to_owned(),
             ),
             (
                 "kind = \"dynamodb\"\nid = \"a\"".to_owned(),
-                "id: \"a\" is no name of a table: 3 to 255".to_owned(),
+                "id: \"a\" is not the name of a table: 3 to 255".to_owned(),
             ),
             (
                 format!("{efs}prefix = \"a/\""),
@@ -121,15 +121,15 @@ mod tests {
             ),
             (
                 format!("{efs}allocated_gib = 5"),
-                format!("allocated_gib: unknown key of kind \"efs\", {keys}"),
+                format!("allocated_gib: unknown key of kind \"efs\"; {keys}"),
             ),
             (
                 "kind = \"rds\"\nid = \"acme\"".to_owned(),
-                "allocated_gib: is missing: CloudWatch tells what is free".to_owned(),
+                "allocated_gib: is missing: CloudWatch reports only the free".to_owned(),
             ),
             (
                 "kind = \"rds\"\nid = \"acme\"\nallocated_gib = 0".to_owned(),
-                "allocated_gib: allowed is a whole number from 1 to 65536".to_owned(),
+                "allocated_gib: must be a whole number from 1 to 65536".to_owned(),
             ),
         ] {
             let fault = parse(&entry).unwrap_err();
@@ -152,7 +152,7 @@ mod tests {
 
         assert_eq!(three_kinds.buckets().len(), 3);
         assert!(
-            twice.contains("storage[1]: names the same kind and id a second time"),
+            twice.contains("storage[1]: repeats the kind and id of another entry"),
             "{twice}"
         );
     }

@@ -1,22 +1,25 @@
-//! A tiny HTTP server that answers as a test tells it: for what no emulator can be made to do.
+//! A small HTTP server with scripted responses, in place of an AWS service: for what no emulator can do.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::{Arc, Mutex};
 
-use shared::aws::Aws;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What was asked.
+use crate::aws::Aws;
+
+/// A request that the server received.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub struct Request {
     /// Path with its query.
-    pub(crate) path: String,
-    pub(crate) body: String,
+    pub path: String,
+    /// Body as text.
+    pub body: String,
 }
 
-impl Asked {
+impl Request {
     /// Returns the value of a query parameter, as it was sent.
-    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+    pub fn query(&self, name: &str) -> Option<&str> {
         let (_, query) = self.path.split_once('?')?;
         query
             .split('&')
@@ -24,18 +27,22 @@ impl Asked {
     }
 }
 
-/// What is answered.
+/// A response of the server.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
-    /// Bytes that are promised and never sent.
-    pub(crate) missing_bytes: usize,
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body as text.
+    pub body: String,
+    /// Bytes that `content-length` includes and that are never sent.
+    pub missing_bytes: usize,
 }
 
-impl Answer {
-    pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
+impl Response {
+    /// Returns a response without further headers.
+    pub fn new(status: u16, body: impl Into<String>) -> Self {
         Self {
             status,
             body: body.into(),
@@ -43,7 +50,8 @@ impl Answer {
         }
     }
 
-    pub(crate) fn error(status: u16, code: &str) -> Self {
+    /// Returns an error in the form of S3, whose message must not leak.
+    pub fn error(status: u16, code: &str) -> Self {
         Self::new(
             status,
             format!("<Error><Code>{code}</Code><Message>NEVERLEAK</Message></Error>"),
@@ -51,70 +59,80 @@ impl Answer {
     }
 }
 
-/// The server; stops with the test's runtime.
-pub(crate) struct StandIn {
-    pub(crate) aws: Arc<Aws>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+/// The server. It stops with the runtime of the test.
+#[derive(Debug)]
+pub struct StandIn {
+    /// Clients of the server.
+    pub aws: Arc<Aws>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl StandIn {
-    /// Starts a server that gives `answer` to what is asked for the n-th time, from 0.
-    pub(crate) async fn start(
-        answer: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static,
+    /// Starts a server. `respond` gets the number of the request, from 0, and the request.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free.
+    pub async fn start(
+        respond: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let log = Arc::clone(&asked);
+        let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let log = Arc::clone(&requests);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                serve(connection, &log, &answer).await;
+                serve(connection, &log, &respond).await;
             }
         });
         let aws = Arc::new(Aws::at(&endpoint, "test", "test"));
-        Self { aws, asked }
+        Self { aws, requests }
     }
 
-    /// Returns everything that was asked, in order.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// Returns all requests so far, in order.
+    ///
+    /// # Panics
+    ///
+    /// If `respond` panicked.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-/// Answers one request and closes the connection.
+/// Responds to one request and closes the connection.
 async fn serve(
     mut connection: TcpStream,
-    log: &Mutex<Vec<Asked>>,
-    answer: &(impl Fn(usize, &Asked) -> Answer + Sync),
+    log: &Mutex<Vec<Request>>,
+    respond: &(impl Fn(usize, &Request) -> Response + Sync),
 ) {
-    let Some(asked) = read(&mut connection).await else {
+    let Some(request) = read(&mut connection).await else {
         return;
     };
     let number = {
         let mut log = log.lock().unwrap();
-        log.push(asked.clone());
+        log.push(request.clone());
         log.len() - 1
     };
-    let Answer {
+    let Response {
         status,
         headers,
         body,
         missing_bytes,
-    } = answer(number, &asked);
+    } = respond(number, &request);
     let length = body.len() + missing_bytes;
     let mut head =
         format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    // A client that left early is what some tests are about.
+    // Some tests have a client that disconnects early.
     let _ = connection
         .write_all(format!("{head}\r\n{body}").as_bytes())
         .await;
     let _ = connection.shutdown().await;
 }
 
-async fn read(connection: &mut TcpStream) -> Option<Asked> {
+async fn read(connection: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -127,7 +145,7 @@ async fn read(connection: &mut TcpStream) -> Option<Asked> {
             if body.len() >= length.unwrap_or(0) {
                 let path = head.split(' ').nth(1)?.to_owned();
                 let body = body.to_owned();
-                return Some(Asked { path, body });
+                return Some(Request { path, body });
             }
         }
         if connection.read_buf(&mut bytes).await.ok()? == 0 {
