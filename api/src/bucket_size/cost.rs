@@ -264,7 +264,8 @@ mod tests {
     /// Returns the cost of storage with bytes in use, bytes provisioned, and bytes by class.
     fn cost_of(
         kind: StorageKind,
-        (used_bytes, provisioned_bytes): (Option<u64>, Option<u64>),
+        used_bytes: Option<u64>,
+        provisioned_bytes: Option<u64>,
         classes: &[(&str, u64)],
     ) -> CostView {
         let classes = classes.iter();
@@ -290,7 +291,7 @@ mod tests {
             ("IASizeOverhead", GIB),
             ("ArchiveSizeOverhead", GIB),
         ];
-        let cost = cost_of(StorageKind::Efs, (Some(5 * GIB), None), &classes);
+        let cost = cost_of(StorageKind::Efs, Some(5 * GIB), None, &classes);
 
         assert_eq!(cost.basis, Basis::Used);
         assert!((cost.monthly_total - 0.356).abs() < 1e-9, "{cost:?}");
@@ -302,11 +303,12 @@ mod tests {
     fn provisioned_bytes_are_billed_instead_of_used_ones() {
         let volume = cost_of(
             StorageKind::Ebs,
-            (None, Some(100 * GIB)),
+            None,
+            Some(100 * GIB),
             &[("gp3", 100 * GIB)],
         );
-        let instance = cost_of(StorageKind::Rds, (Some(GIB), Some(20 * GIB)), &[]);
-        let cluster = cost_of(StorageKind::Aurora, (Some(GIB), None), &[]);
+        let instance = cost_of(StorageKind::Rds, Some(GIB), Some(20 * GIB), &[]);
+        let cluster = cost_of(StorageKind::Aurora, Some(GIB), None, &[]);
 
         assert_eq!(volume.basis, Basis::Provisioned);
         assert!((volume.monthly_total - 8.0).abs() < 1e-9, "{volume:?}");
@@ -321,11 +323,7 @@ mod tests {
 
     #[test]
     fn bytes_in_no_class_are_named_and_in_no_sum() {
-        let cost = cost_of(
-            StorageKind::Efs,
-            (Some(3 * GIB), None),
-            &[("Standard", GIB)],
-        );
+        let cost = cost_of(StorageKind::Efs, Some(3 * GIB), None, &[("Standard", GIB)]);
 
         assert!((cost.monthly_total - 0.3).abs() < 1e-9, "{cost:?}");
         assert_eq!(cost.unpriced, BTreeMap::from([("EFS".to_owned(), 2 * GIB)]));

@@ -113,6 +113,7 @@ fn spread(target: &TargetId, interval: Duration, every: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use shared::snapshot::bucket_size::RefreshReason;
+    use shared::testing::time::hour;
 
     use super::*;
 
@@ -121,10 +122,6 @@ mod tests {
         every: Duration::from_secs(36_000),
         reason: RefreshReason::Budget,
     };
-
-    fn hour(hour: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_800_000_000 / 3600 * 3600 + hour * 3600, 0).unwrap()
-    }
 
     fn tick(at: DateTime<Utc>) -> Tick {
         Tick { at, every: HOUR }

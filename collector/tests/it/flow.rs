@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use collector::run::{MEASURE_TIMEOUT, Task, WRITE_RESERVE, run};
 use collector::{Outcome, Report, Tick};
 use shared::clock::{self, Clock};
@@ -13,13 +12,10 @@ use shared::snapshot::{BucketSize, Latest};
 use shared::store::Written;
 use shared::store::failing::FailingStore;
 use shared::store::{Item, ItemStore, Kept, Key, Page, Put, Query, SnapshotWriter, StoreError};
+use shared::testing::time::at;
 use tokio::time::Instant;
 
 use crate::support::{HOUR, NamedFate, World, bucket, writer};
-
-fn at(time: &str) -> DateTime<Utc> {
-    time.parse().unwrap()
-}
 
 const EIGHT: &str = "2026-11-23T20:00:00Z";
 const NINE: &str = "2026-11-23T21:00:00Z";

@@ -90,7 +90,8 @@ impl<'a> Blocks<'a> {
     /// Returns the blocks from the one of `from` to the one of `to`, both included, in the order of time.
     pub(super) async fn between(
         &self,
-        (span, content): (Span, Content),
+        span: Span,
+        content: Content,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
     ) -> Result<Vec<Pieces>, StoreError> {
@@ -174,14 +175,15 @@ impl<'a> Blocks<'a> {
     /// Returns what is stored where the block of `time` belongs.
     pub(super) async fn slot(
         &mut self,
-        (span, content): (Span, Content),
+        span: Span,
+        content: Content,
         time: DateTime<Utc>,
     ) -> Result<Slot, StoreError> {
         let key = Key {
             partition: keys::partition(span, content, self.owner),
             sort: keys::sort(span, time),
         };
-        let found = self.between((span, content), time, time).await?;
+        let found = self.between(span, content, time, time).await?;
         let found = found.into_iter().find(|pieces| pieces.sort == key.sort);
         let Some(Pieces {
             version, bodies, ..
@@ -256,7 +258,7 @@ impl<'a> Blocks<'a> {
         }
         let expect = slot.version.map_or(Expect::Absent, Expect::Version);
         let version = slot.version.unwrap_or_default() + 1;
-        self.put(&slot.key, bodies, (version, expect, expires_at))
+        self.put(&slot.key, bodies, version, expect, expires_at)
             .await
     }
 
@@ -267,7 +269,7 @@ impl<'a> Blocks<'a> {
         bodies: Vec<Vec<u8>>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.put(key, bodies, (1, Expect::Anything, Some(expires_at)))
+        self.put(key, bodies, 1, Expect::Anything, Some(expires_at))
             .await?;
         Ok(())
     }
@@ -276,7 +278,9 @@ impl<'a> Blocks<'a> {
         &self,
         key: &Key,
         bodies: Vec<Vec<u8>>,
-        (version, expect, expires_at): (u64, Expect, Option<DateTime<Utc>>),
+        version: u64,
+        expect: Expect,
+        expires_at: Option<DateTime<Utc>>,
     ) -> Result<Written, StoreError> {
         let count = bodies.len();
         let mut puts = Vec::with_capacity(count);

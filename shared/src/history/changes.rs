@@ -37,6 +37,12 @@ impl Grouping {
     }
 }
 
+/// One of the two measurements, with the total that its parts add up to.
+struct End<'a> {
+    point: &'a Point,
+    bytes: u64,
+}
+
 /// What explains the change of a size between two measurements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Changes {
@@ -165,8 +171,14 @@ impl Changes {
             .collect::<Result<_, _>>()?;
         changes.push(PartChange::unattributed(rest)?);
         Self::new(
-            (from, from_total),
-            (to, to_total),
+            &End {
+                point: from,
+                bytes: from_total,
+            },
+            &End {
+                point: to,
+                bytes: to_total,
+            },
             changes,
             top,
             unsized_pairs,
@@ -193,8 +205,14 @@ impl Changes {
         let changes = sized.into_iter().map(PartChange::of);
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         Self::new(
-            (from, from_total),
-            (to, to_total),
+            &End {
+                point: from,
+                bytes: from_total,
+            },
+            &End {
+                point: to,
+                bytes: to_total,
+            },
             changes,
             top,
             unsized_pairs,
@@ -202,8 +220,8 @@ impl Changes {
     }
 
     fn new(
-        (from, from_bytes): (&Point, u64),
-        (to, to_bytes): (&Point, u64),
+        from: &End<'_>,
+        to: &End<'_>,
         changes: Vec<Option<PartChange>>,
         top: usize,
         unsized_pairs: Vec<Pair>,
@@ -228,13 +246,13 @@ impl Changes {
         }
         let mut unsized_parts: Vec<_> = unsized_pairs.into_iter().map(UnsizedPart::of).collect();
         unsized_parts.sort_by(|one, two| one.identity.cmp(&two.identity));
-        let breaks = from.moment.basis.changed_keys(&to.moment.basis);
+        let breaks = from.point.moment.basis.changed_keys(&to.point.moment.basis);
         Ok(Self {
-            from_taken_at: from.moment.taken_at,
-            to_taken_at: to.moment.taken_at,
-            from_bytes,
-            to_bytes,
-            change_bytes: narrow(i128::from(to_bytes) - i128::from(from_bytes))?,
+            from_taken_at: from.point.moment.taken_at,
+            to_taken_at: to.point.moment.taken_at,
+            from_bytes: from.bytes,
+            to_bytes: to.bytes,
+            change_bytes: narrow(i128::from(to.bytes) - i128::from(from.bytes))?,
             parts,
             other_bytes: narrow(other_bytes)?,
             other_count,

@@ -134,7 +134,8 @@ impl HistoryReader {
     /// See [`StoreError`].
     pub async fn available_from(
         &self,
-        (kind, target): (Kind, &TargetId),
+        kind: Kind,
+        target: &TargetId,
         resolution: Resolution,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let blocks = Blocks::new(&*self.items, Owner { kind, target });
@@ -155,7 +156,8 @@ impl HistoryReader {
     /// See [`HistoryError`].
     pub async fn read(
         &self,
-        (kind, target): (Kind, &TargetId),
+        kind: Kind,
+        target: &TargetId,
         query: &HistoryQuery<'_>,
     ) -> Result<History, HistoryError> {
         let mut blocks = Blocks::new(&*self.items, Owner { kind, target });
@@ -175,7 +177,7 @@ impl HistoryReader {
                     let Some(start) = keys::start(span, &pieces.sort) else {
                         continue;
                     };
-                    assembly.add((span, start), *content, decoded(&pieces));
+                    assembly.add(span, start, *content, decoded(&pieces));
                 }
             }
         }
@@ -198,7 +200,7 @@ impl HistoryReader {
     ) -> Result<(Vec<Pieces>, Vec<Pieces>), StoreError> {
         let span = query.resolution.span();
         let last = query.to - chrono::TimeDelta::seconds(1);
-        let closed = blocks.between((span, content), query.from, last).await?;
+        let closed = blocks.between(span, content, query.from, last).await?;
         let closed_until = closed.last().and_then(|pieces| {
             let start = keys::start(span, &pieces.sort)?;
             match (span, decoded(pieces)) {
@@ -219,7 +221,7 @@ impl HistoryReader {
             Resolution::Days => keys::day_start(keys::day_of(from.max(query.from))),
         };
         let open = if from < query.to {
-            blocks.between((Span::Run, content), from, last).await?
+            blocks.between(Span::Run, content, from, last).await?
         } else {
             Vec::new()
         };

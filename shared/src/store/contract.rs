@@ -102,15 +102,17 @@ impl Candidate {
         self.store.put(Put { item, expect }).await.unwrap()
     }
 
-    async fn query(&self, (from, to): (&str, &str), order: Order, limit: usize) -> Page {
-        self.page((from, to), order, (limit, None)).await
+    async fn query(&self, from: &str, to: &str, order: Order, limit: usize) -> Page {
+        self.page(from, to, order, limit, None).await
     }
 
     async fn page(
         &self,
-        (from, to): (&str, &str),
+        from: &str,
+        to: &str,
         order: Order,
-        (limit, after): (usize, Option<String>),
+        limit: usize,
+        after: Option<String>,
     ) -> Page {
         let (from, to) = (from.to_owned(), to.to_owned());
         let query = Query {
@@ -139,7 +141,7 @@ fn in_seconds(seconds: u64) -> DateTime<Utc> {
 async fn absent_is_none(c: Candidate) {
     assert_eq!(c.store.get(&c.key("a")).await.unwrap(), None);
     assert_eq!(
-        c.query(("a", "z"), Order::Ascending, 10).await,
+        c.query("a", "z", Order::Ascending, 10).await,
         Page {
             items: vec![],
             next: None
@@ -177,7 +179,7 @@ async fn round_trip(c: Candidate) {
 
     assert_eq!(c.store.get(&item.key).await.unwrap().as_ref(), Some(&item));
     assert_eq!(
-        c.query(("2026", "2027"), Order::Ascending, 1).await.items,
+        c.query("2026", "2027", Order::Ascending, 1).await.items,
         [item]
     );
 }
@@ -261,7 +263,7 @@ async fn expired_is_absent(c: Candidate) {
     c.clock.advance(Duration::from_secs(1));
     assert_eq!(c.store.get(&item.key).await.unwrap(), None);
     assert_eq!(
-        sorts(&c.query(("a", "z"), Order::Ascending, 10).await),
+        sorts(&c.query("a", "z", Order::Ascending, 10).await),
         Vec::<&str>::new()
     );
     assert_eq!(
@@ -316,19 +318,19 @@ async fn ranges(c: Candidate) {
     }
 
     assert_eq!(
-        sorts(&c.query(("b", "c"), Order::Ascending, 10).await),
+        sorts(&c.query("b", "c", Order::Ascending, 10).await),
         ["b", "c"]
     );
     assert_eq!(
-        sorts(&c.query(("a", "z"), Order::Descending, 10).await),
+        sorts(&c.query("a", "z", Order::Descending, 10).await),
         ["d", "c", "b", "a"]
     );
     assert_eq!(
-        sorts(&c.query(("aa", "bb"), Order::Ascending, 10).await),
+        sorts(&c.query("aa", "bb", Order::Ascending, 10).await),
         ["b"]
     );
     assert_eq!(
-        sorts(&c.query(("x", "z"), Order::Ascending, 10).await),
+        sorts(&c.query("x", "z", Order::Ascending, 10).await),
         Vec::<&str>::new()
     );
 }
@@ -347,7 +349,7 @@ async fn pages(c: Candidate) {
         let mut seen: Vec<String> = Vec::new();
         let mut after = None;
         loop {
-            let page = c.page(("00", "99"), order, (20, after)).await;
+            let page = c.page("00", "99", order, 20, after).await;
             assert!(page.items.len() <= 20);
             seen.extend(sorts(&page).into_iter().map(str::to_owned));
             after = page.next;

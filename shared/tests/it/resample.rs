@@ -274,7 +274,7 @@ fn a_step_that_is_not_chosen_follows_from_the_range_and_from_what_is_kept() {
     let (from, kept) = (time("2026-01-01T00:00:00Z"), time("2025-12-01T00:00:00Z"));
     let resolve = |step: Step, days, kept| {
         let to = from + TimeDelta::days(days);
-        step.resolve((from, to), kept)
+        step.resolve(from..to, kept)
     };
 
     assert_eq!(resolve(Step::Auto, 35, kept), Step::Hour);

@@ -167,11 +167,11 @@ pub(super) fn database_total(point: &Point) -> Option<u64> {
 pub(super) fn of_storage(from: &Point, to: &Point) -> [Vec<Part>; 2] {
     let mut sides = [Vec::new(), Vec::new()];
     for (kind, measure) in STORAGE {
-        add_measure(&mut sides, [from, to], (kind, measure));
+        add_measure(&mut sides, [from, to], kind, measure);
     }
     for (kind, measure) in WHOLE_STORAGE {
         if sides.iter().all(Vec::is_empty) {
-            add_measure(&mut sides, [from, to], (kind, measure));
+            add_measure(&mut sides, [from, to], kind, measure);
         }
     }
     sides
@@ -198,11 +198,7 @@ fn tables(point: &Point) -> Vec<Part> {
 }
 
 /// Adds a measure by class where it has a size at both times.
-fn add_measure(
-    sides: &mut [Vec<Part>; 2],
-    points: [&Point; 2],
-    (kind, measure): (PartKind, Measure),
-) {
+fn add_measure(sides: &mut [Vec<Part>; 2], points: [&Point; 2], kind: PartKind, measure: Measure) {
     let totals = points.map(|point| own(point, &OwnSeries::all(measure)));
     let classes = points.map(|point| classes(point, measure));
     let rests = [0, 1].map(|side: usize| {

@@ -43,7 +43,8 @@ impl<'a> Assembly<'a> {
     /// Adds the pieces of a block, or the gap that it leaves.
     pub(super) fn add(
         &mut self,
-        (span, start): (Span, DateTime<Utc>),
+        span: Span,
+        start: DateTime<Utc>,
         content: Content,
         pieces: Result<Vec<Block>, Unreadable>,
     ) {
@@ -58,11 +59,11 @@ impl<'a> Assembly<'a> {
                 start,
                 pieces,
             }),
-            Err(unreadable) => self.gaps.push(self.gap((span, start), scope, unreadable)),
+            Err(unreadable) => self.gaps.push(self.gap(span, start, scope, unreadable)),
         }
     }
 
-    fn gap(&self, (span, start): (Span, DateTime<Utc>), scope: GapScope, why: Unreadable) -> Gap {
+    fn gap(&self, span: Span, start: DateTime<Utc>, scope: GapScope, why: Unreadable) -> Gap {
         Gap {
             from: start.max(self.query.from),
             to: keys::end(span, start).min(self.query.to),
@@ -105,8 +106,8 @@ impl<'a> Assembly<'a> {
                     Content::Totals => GapScope::Tables,
                     Content::Parts => GapScope::Parts,
                 };
-                let time = (part.span, part.start);
-                gaps.extend(filled.err().map(|why| self.gap(time, scope, why)));
+                let gap = |why| self.gap(part.span, part.start, scope, why);
+                gaps.extend(filled.err().map(gap));
             }
         }
         if self.query.resolution == Resolution::Days {

@@ -111,7 +111,7 @@ impl<'a> Filler<'a> {
                 if *measure == TableMeasure::TotalBytes {
                     let source = block.list.filter(|_| index < listed);
                     let source = source.map(|list| (list, index));
-                    self.identify(number, (key, source), first, &appearances);
+                    self.identify(number, key, source, first, &appearances);
                 }
             }
         }
@@ -122,7 +122,8 @@ impl<'a> Filler<'a> {
     fn identify(
         &mut self,
         number: usize,
-        (key, source): (&TableKey, Option<(ListDigest, usize)>),
+        key: &TableKey,
+        source: Option<(ListDigest, usize)>,
         first: Option<usize>,
         appearances: &[usize],
     ) {

@@ -1,5 +1,7 @@
 //! The choices of a request: how long cells are, and what becomes of the readings in one.
 
+use std::ops::Range;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::history::reading::Reading;
@@ -38,13 +40,11 @@ impl Step {
     ///
     /// `hours_from` is the start of the time whose single runs are kept: before it there are only days.
     #[must_use]
-    pub fn resolve(
-        self,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
-        hours_from: DateTime<Utc>,
-    ) -> Self {
+    pub fn resolve(self, range: Range<DateTime<Utc>>, hours_from: DateTime<Utc>) -> Self {
         match self {
-            Self::Auto if from >= hours_from && to - from <= AUTO_HOURS => Self::Hour,
+            Self::Auto if range.start >= hours_from && range.end - range.start <= AUTO_HOURS => {
+                Self::Hour
+            }
             Self::Auto => Self::Day,
             Self::Raw | Self::Hour | Self::Day => self,
         }

@@ -99,7 +99,7 @@ impl HistoryWriter {
         }
         while count < MAX_DAYS_PER_RUN && trend.folded_through < yesterday {
             let from = keys::day_start(keys::next_day(trend.folded_through));
-            let range = (from, keys::day_start(today));
+            let range = from..keys::day_start(today);
             match self.snapshots.first_run::<M>(target, range).await? {
                 Some(first) => {
                     let day = keys::day_of(first);
@@ -157,8 +157,8 @@ impl HistoryWriter {
         for _ in 0..ATTEMPTS {
             let mut slots = Vec::new();
             for (content, _) in contents::<M>() {
-                let month = blocks.slot((Span::Days, *content), start).await?;
-                let hours = blocks.slot((Span::Hours, *content), start).await?;
+                let month = blocks.slot(Span::Days, *content, start).await?;
+                let hours = blocks.slot(Span::Hours, *content, start).await?;
                 slots.push(DaySlots { month, hours });
             }
             let frames = self.frames::<M>(target, day).await?;
@@ -199,7 +199,7 @@ impl HistoryWriter {
                 is_done &= match slots.month.refusal(on_damage) {
                     None => {
                         let month = &slots.month;
-                        let written = self.write_month(&blocks, month, frame, (day, lists));
+                        let written = self.write_month(&blocks, month, frame, day, lists);
                         written.await? == Written::Done
                     }
                     Some(unreadable) => folded.leave(&slots.month, unreadable),
@@ -221,7 +221,8 @@ impl HistoryWriter {
         blocks: &Blocks<'_>,
         slot: &Slot,
         day_frame: Frame,
-        (day, lists): (NaiveDate, &Lists),
+        day: NaiveDate,
+        lists: &Lists,
     ) -> Result<Written, StoreError> {
         let is_of_day = |moment: &Moment| keys::day_of(moment.scheduled_at) == day;
         let closed = day_frame.closed();
@@ -255,7 +256,7 @@ impl HistoryWriter {
             .map(|(_, measures)| FrameBuilder::new(measures))
             .collect();
         let start = keys::day_start(day);
-        let range = (start, keys::end(Span::Hours, start));
+        let range = start..keys::end(Span::Hours, start);
         let visit = |snapshot: Result<Snapshot<M>, StoreError>| match snapshot {
             Ok(snapshot) => {
                 let point = Point::of(&snapshot);

@@ -1,5 +1,7 @@
 //! Making blocks anew that were lost or damaged.
 
+use std::ops::RangeInclusive;
+
 use chrono::NaiveDate;
 
 use super::fold::OnDamage;
@@ -33,7 +35,7 @@ pub struct LeftBlock {
 }
 
 impl HistoryWriter {
-    /// Computes the blocks of all days of a target from `from` to `to`, both included, and writes those that differ or
+    /// Computes the blocks of all days of a target in `days`, and writes those that differ or
     /// are damaged.
     ///
     /// The day of the newest run is not closed yet and left out, with all after it. A day whose snapshots have expired
@@ -45,10 +47,11 @@ impl HistoryWriter {
     pub async fn rebuild<M: Historic>(
         &self,
         target: &TargetId,
-        (from, to): (NaiveDate, NaiveDate),
+        days: RangeInclusive<NaiveDate>,
     ) -> Result<Rebuilt, StoreError> {
         let mut rebuilt = Rebuilt::default();
-        let mut days = from.iter_days().take_while(|day| *day <= to).peekable();
+        let (first, last) = days.into_inner();
+        let mut days = first.iter_days().take_while(|day| *day <= last).peekable();
         while days.peek().is_some() {
             let chunk: Vec<_> = days.by_ref().take(MAX_DAYS_PER_RUN).collect();
             self.rebuild_days::<M>(target, &chunk, &mut rebuilt).await?;

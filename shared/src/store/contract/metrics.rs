@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::world::{EVERY, World, at, failed};
+use super::world::{EVERY, World, failed};
 use super::{Candidate, Case};
 use crate::clock;
 use crate::snapshot::bucket_size::{Refresh, RefreshReason};
 use crate::snapshot::{BucketSize, Latest, Run, Snapshot, StorageMetrics};
 use crate::store::{Kept, StoreError};
+use crate::testing::time::at;
 
 pub(super) const CASES: [(&str, Case); 4] = [
     (
@@ -89,7 +90,7 @@ async fn apart(c: Candidate) {
         reader.snapshot(&world.target, at(TEN)).await.unwrap(),
         Some(metrics)
     );
-    let range = (at(TEN), at(NOON));
+    let range = at(TEN)..=at(NOON);
     let history = reader.history::<StorageMetrics>(&world.target, range, 10);
     assert_eq!(history.await.unwrap().len(), 1);
     assert_eq!(world.history().await, [5]);

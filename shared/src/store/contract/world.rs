@@ -8,8 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::Candidate;
 use crate::fleet::{Engine, TargetId};
 use crate::snapshot::{
@@ -17,6 +15,7 @@ use crate::snapshot::{
     UnsizedTable,
 };
 use crate::store::{SnapshotReader, SnapshotWriter};
+use crate::testing::time::at;
 
 pub(super) const EVERY: Duration = Duration::from_secs(3600);
 pub(super) const RETENTION: Duration = Duration::from_secs(35 * 86_400);
@@ -71,7 +70,7 @@ impl World {
     }
 
     pub(super) async fn history(&self) -> Vec<u64> {
-        let range = (at("2026-01-01T00:00:00Z"), at("2026-12-31T00:00:00Z"));
+        let range = at("2026-01-01T00:00:00Z")..=at("2026-12-31T00:00:00Z");
         let runs = self
             .reader
             .history::<BucketSize>(&self.target, range, 1000)
@@ -97,10 +96,6 @@ impl World {
             .await
             .unwrap();
     }
-}
-
-pub(super) fn at(time: &str) -> DateTime<Utc> {
-    time.parse().unwrap()
 }
 
 pub(super) fn failed(time: &str, code: &str) -> Failure {

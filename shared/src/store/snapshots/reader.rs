@@ -1,5 +1,6 @@
 //! The reading half: latest records, one snapshot, a range of runs. The writing half is in `snapshots.rs`.
 
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,7 +118,7 @@ impl SnapshotReader {
         self.read_snapshot(target, item).await.map(Some)
     }
 
-    /// Shows `visit` the snapshots of `target` from `from` to before `to`, oldest first; one that cannot be read is shown
+    /// Shows `visit` the snapshots of `target` in `range`, oldest first; one that cannot be read is shown
     /// as the error it is.
     ///
     /// Costs one query for each megabyte, and one more for each split body; holds one page at a time.
@@ -128,13 +129,13 @@ impl SnapshotReader {
     pub async fn each_snapshot<M: Stored>(
         &self,
         target: &TargetId,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        range: Range<DateTime<Utc>>,
         mut visit: impl FnMut(Result<Snapshot<M>, StoreError>),
     ) -> Result<(), StoreError> {
-        let end = stored::sort_key(to);
+        let end = stored::sort_key(range.end);
         let mut query = Query {
-            partition: snapshot_key(M::KIND, target, from).partition,
-            from: stored::sort_key(from),
+            partition: snapshot_key(M::KIND, target, range.start).partition,
+            from: stored::sort_key(range.start),
             to: end.clone(),
             order: Order::Ascending,
             after: None,
@@ -160,7 +161,7 @@ impl SnapshotReader {
         }
     }
 
-    /// Returns the scheduled time of the first run of `target` from `from` to before `to` that has a snapshot.
+    /// Returns the scheduled time of the first run of `target` in `range` that has a snapshot.
     ///
     /// Costs one read of one item.
     ///
@@ -170,12 +171,12 @@ impl SnapshotReader {
     pub async fn first_run<M: Stored>(
         &self,
         target: &TargetId,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        range: Range<DateTime<Utc>>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let query = Query {
-            partition: snapshot_key(M::KIND, target, from).partition,
-            from: stored::sort_key(from),
-            to: stored::sort_key(to),
+            partition: snapshot_key(M::KIND, target, range.start).partition,
+            from: stored::sort_key(range.start),
+            to: stored::sort_key(range.end),
             order: Order::Ascending,
             after: None,
             limit: 1,
@@ -184,7 +185,7 @@ impl SnapshotReader {
         let Some(item) = first else { return Ok(None) };
         let time = item.key.sort.parse::<DateTime<Utc>>();
         let time = time.map_err(|error| unreadable(&item.key)(error.to_string()))?;
-        Ok(Some(time).filter(|time| *time < to))
+        Ok(Some(time).filter(|time| *time < range.end))
     }
 
     async fn read_snapshot<M: Stored>(
@@ -214,7 +215,7 @@ impl SnapshotReader {
         })
     }
 
-    /// Returns the runs of `target` from `from` to `to`, both included, oldest first, at most `limit`.
+    /// Returns the runs of `target` in `range`, oldest first, at most `limit`.
     ///
     /// Without expired runs; empty if there was no good run in that time.
     ///
@@ -224,13 +225,13 @@ impl SnapshotReader {
     pub async fn history<M: Stored>(
         &self,
         target: &TargetId,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        range: RangeInclusive<DateTime<Utc>>,
         limit: usize,
     ) -> Result<Vec<Good<M::Summary>>, StoreError> {
         let query = Query {
-            partition: snapshot_key(M::KIND, target, from).partition,
-            from: stored::sort_key(from),
-            to: stored::sort_key(to),
+            partition: snapshot_key(M::KIND, target, *range.start()).partition,
+            from: stored::sort_key(*range.start()),
+            to: stored::sort_key(*range.end()),
             order: Order::Ascending,
             after: None,
             limit,

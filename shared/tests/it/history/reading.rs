@@ -14,8 +14,9 @@ use shared::history::{
 use shared::snapshot::{DatabaseSize, Run, Snapshot};
 use shared::store::ItemStore;
 use shared::store::failing::FailingStore;
+use shared::testing::time::at;
 
-use super::world::{at, collect, history, memory, random_runs, run, run_at, target};
+use super::world::{collect, history, memory, random_runs, run, run_at, target};
 
 async fn collected(runs: &[Snapshot<DatabaseSize>]) -> Arc<dyn ItemStore> {
     let store: Arc<dyn ItemStore> = memory();
@@ -311,10 +312,10 @@ async fn an_answer_is_limited_and_only_tables_that_are_wanted_count() {
     let target = target();
 
     let found = reader
-        .read((Kind::Database, &target), &query(60))
+        .read(Kind::Database, &target, &query(60))
         .await
         .unwrap();
-    let too_many = reader.read((Kind::Database, &target), &query(59)).await;
+    let too_many = reader.read(Kind::Database, &target, &query(59)).await;
 
     let names: Vec<_> = found
         .tables
@@ -360,7 +361,7 @@ async fn an_answer_costs_two_queries_and_one_read_for_each_list() {
 
         let reader = HistoryReader::new(Arc::clone(&counting) as Arc<dyn ItemStore>);
         let found = reader
-            .read((Kind::Database, &target()), &query)
+            .read(Kind::Database, &target(), &query)
             .await
             .unwrap();
 
@@ -378,7 +379,7 @@ async fn what_is_available_starts_with_the_first_closed_day() {
 
     let available = async |target, resolution| {
         reader
-            .available_from((Kind::Database, target), resolution)
+            .available_from(Kind::Database, target, resolution)
             .await
             .unwrap()
     };

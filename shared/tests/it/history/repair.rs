@@ -11,10 +11,9 @@ use shared::history::{
 use shared::snapshot::{DatabaseSize, Quality, Snapshot, TableSize};
 use shared::store::memory::MemoryStore;
 use shared::store::{Item, ItemStore, Key};
+use shared::testing::time::at;
 
-use super::world::{
-    at, collect, history, keep, memory, put, random_runs, run, target, trend, writer,
-};
+use super::world::{collect, history, keep, memory, put, random_runs, run, target, trend, writer};
 
 const ALL: (&str, &str) = ("2028-02-01T00:00:00Z", "2028-04-01T00:00:00Z");
 const DAY: &str = "2028-02-24";
@@ -68,7 +67,7 @@ fn of_newer_form() -> Vec<u8> {
 }
 
 async fn rebuild(store: &Arc<dyn ItemStore>) -> shared::history::Rebuilt {
-    let days = ("2028-02-01".parse().unwrap(), "2028-03-31".parse().unwrap());
+    let days = "2028-02-01".parse().unwrap()..="2028-03-31".parse().unwrap();
     writer(store)
         .rebuild::<DatabaseSize>(&target(), days)
         .await

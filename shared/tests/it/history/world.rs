@@ -19,15 +19,12 @@ use shared::store::{
     Expect, Item, ItemStore, Key, Page, Put, Query, SnapshotReader, SnapshotWriter, StoreError,
     Written,
 };
+use shared::testing::time::at;
 use tokio::sync::Mutex;
 
 pub(super) const EVERY: Duration = Duration::from_secs(6 * 3600);
 /// The store's clock: nothing has expired then.
 pub(super) const NOW: &str = "2028-01-20T00:00:00Z";
-
-pub(super) fn at(time: &str) -> DateTime<Utc> {
-    time.parse().unwrap()
-}
 
 pub(super) fn target() -> TargetId {
     TargetId::from_text("acme-prod/db/acme")
@@ -166,7 +163,7 @@ pub(super) async fn history(
     };
     let reader = HistoryReader::new(Arc::clone(store));
     reader
-        .read((Kind::Database, &target()), &query)
+        .read(Kind::Database, &target(), &query)
         .await
         .unwrap()
 }

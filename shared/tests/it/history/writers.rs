@@ -29,7 +29,7 @@ fn last() -> Snapshot<DatabaseSize> {
 async fn assert_agrees(store: &Arc<MemoryStore>, case: &str) {
     let found: Arc<dyn ItemStore> = store.clone();
     let rebuilt = only_snapshots(store).await;
-    let days = ("2028-02-01".parse().unwrap(), "2028-03-31".parse().unwrap());
+    let days = "2028-02-01".parse().unwrap()..="2028-03-31".parse().unwrap();
     let report = writer(&rebuilt)
         .rebuild::<DatabaseSize>(&target(), days)
         .await;
