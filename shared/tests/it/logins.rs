@@ -131,7 +131,7 @@ async fn too_many_connections_is_a_transient_error() {
     let role = format!("mrt_full_{}", std::process::id());
     for statement in [
         "SET default_transaction_read_only = off".to_owned(),
-        format!("CREATE ROLE {role} LOGIN PASSWORD 'p' CONNECTION LIMIT 0"),
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'NEVERLEAK' CONNECTION LIMIT 0"),
     ] {
         session.execute(AssertSqlSafe(statement)).await.unwrap();
     }
@@ -139,7 +139,10 @@ async fn too_many_connections_is_a_transient_error() {
         user: role.clone(),
         ..postgres
     };
-    assert_eq!(failure(&full, "p").await, ("too_many_connections", true));
+    assert_eq!(
+        failure(&full, "NEVERLEAK").await,
+        ("too_many_connections", true)
+    );
     session
         .execute(AssertSqlSafe(format!("DROP ROLE {role}")))
         .await
@@ -151,7 +154,7 @@ async fn too_many_connections_is_a_transient_error() {
     let mut session = connect_mysql(&mariadb, &password).await;
     for statement in [
         "SET SESSION TRANSACTION READ WRITE".to_owned(),
-        format!("CREATE USER {role}@'%' IDENTIFIED BY 'p' WITH MAX_USER_CONNECTIONS 1"),
+        format!("CREATE USER {role}@'%' IDENTIFIED BY 'NEVERLEAK' WITH MAX_USER_CONNECTIONS 1"),
         format!("GRANT SELECT ON mrt.* TO {role}@'%'"),
     ] {
         session.execute(AssertSqlSafe(statement)).await.unwrap();
@@ -160,8 +163,11 @@ async fn too_many_connections_is_a_transient_error() {
         user: role.clone(),
         ..mariadb.clone()
     };
-    let only = connect_mysql(&full, "p").await;
-    assert_eq!(failure(&full, "p").await, ("too_many_connections", true));
+    let only = connect_mysql(&full, "NEVERLEAK").await;
+    assert_eq!(
+        failure(&full, "NEVERLEAK").await,
+        ("too_many_connections", true)
+    );
     // Without a privilege on the database, the server does not reveal whether it exists.
     session
         .execute(AssertSqlSafe(format!(
@@ -176,7 +182,7 @@ async fn too_many_connections_is_a_transient_error() {
         )))
         .await
         .unwrap();
-    assert_eq!(failure(&full, "p").await, ("access_denied", false));
+    assert_eq!(failure(&full, "NEVERLEAK").await, ("access_denied", false));
     session
         .execute(AssertSqlSafe(format!("DROP USER {role}@'%'")))
         .await

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn every_fault_of_such_an_entry_is_named() {
         let efs = "kind = \"efs\"\nid = \"fs-0123abcd\"\n";
-        let keys = "allowed are id, kind, region, role_arn";
+        let keys = "id, kind, region, role_arn";
         for (entry, expected) in [
             ("kind = \"efs\"".to_owned(), "id: is missing".to_owned()),
             (
@@ -104,24 +104,24 @@ mod tests {
             (
                 format!("{efs}prefix = \"a/\""),
                 format!(
-                    "fleet.toml:6: environment[0].storage[0].prefix: belongs to buckets, kind \"efs\" has none: {keys}"
+                    "fleet.toml:6: environment[0].storage[0].prefix: is for buckets only; allowed keys of kind \"efs\": {keys}"
                 ),
             ),
             (
                 format!("{efs}measure = [\"current\"]"),
-                "measure: belongs to buckets".to_owned(),
+                "measure: is for buckets only".to_owned(),
             ),
             (
                 format!("{efs}requester_pays = true"),
-                "requester_pays: belongs to buckets".to_owned(),
+                "requester_pays: is for buckets only".to_owned(),
             ),
             (
                 format!("{efs}bucket = \"files\""),
-                "bucket: belongs to buckets".to_owned(),
+                "bucket: is for buckets only".to_owned(),
             ),
             (
                 format!("{efs}allocated_gib = 5"),
-                format!("allocated_gib: unknown key of kind \"efs\"; {keys}"),
+                format!("allocated_gib: unknown key of kind \"efs\"; allowed keys: {keys}"),
             ),
             (
                 "kind = \"rds\"\nid = \"acme\"".to_owned(),
