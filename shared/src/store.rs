@@ -9,6 +9,8 @@
 //! | snapshot of a bucket's metrics | `SNAP#storage_metrics#<target id>` | the same |
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
+//!
+//! The partitions of history are in `history/keys.rs`.
 
 mod checkpoints;
 #[cfg(any(test, feature = "testing"))]
