@@ -1,7 +1,7 @@
 //! What one run measured, when, and how complete it is. Domain types only.
 //!
-//! Leaf values serialize as they are answered, so that their comments describe the API too; [`stored`] has the forms in
-//! which they are stored.
+//! Leaf values serialize as they are answered, so that their comments describe the API too. The module `stored` has the
+//! forms in which they are stored.
 
 pub mod bucket_size;
 pub mod server_storage;
