@@ -4,7 +4,6 @@ mod cost;
 mod reconciliation;
 mod view;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,6 +13,7 @@ use serde::Serialize;
 use shared::fleet::{BucketTarget, Fleet, FleetSource, StorageKind, TargetId};
 use shared::snapshot::{BucketSize, Latest, Run, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
+use shared::telemetry::error_chain;
 
 use crate::http::answer::Answer;
 use crate::http::cursor;
@@ -21,7 +21,7 @@ use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
-use crate::targets;
+use crate::targets::{self, Records};
 
 pub use cost::{Basis, ClassCost, CostView, ScanCost};
 pub use reconciliation::Reconciliation;
@@ -89,17 +89,26 @@ impl Handler for GetBucketSize {
         let (mut identity, mut runs) = (Vec::new(), Vec::new());
         for ((id, target), latest) in page.targets.iter().zip(sizes) {
             let metrics = metrics.get(id);
+            let readable = metrics.and_then(|metrics| metrics.as_ref().ok());
             let versions = (
                 latest.as_ref().map_or(0, |latest| latest.version),
-                metrics.map_or(0, |metrics| metrics.version),
+                readable.map_or(0, |metrics| metrics.version),
+                metrics.is_some(),
             );
             let (good, failure) = latest
                 .map(|latest| (latest.good, latest.last_failure))
                 .unwrap_or_default();
             let is_stale = if let Some(mut good) = good {
-                if let Some(metrics) = metrics {
-                    good.summary.join(metrics);
-                    runs.extend(run_of_metrics(metrics, call.now));
+                match metrics {
+                    Some(Ok(metrics)) => {
+                        good.summary.join(metrics);
+                        runs.extend(run_of_metrics(metrics, call.now));
+                    }
+                    Some(Err(error)) => {
+                        log_unreadable(id, error);
+                        good.summary.join_unreadable();
+                    }
+                    None => {}
                 }
                 runs.push(good.run);
                 let item = BucketItem::of(target, good, failure, fleet.prices(), call.now);
@@ -163,9 +172,6 @@ fn selected<'f>(
     Ok(targets)
 }
 
-/// Latest metrics of some targets.
-type Metrics = BTreeMap<TargetId, Latest<StorageMetrics>>;
-
 impl GetBucketSize {
     /// Reads the sizes of `targets`, in their order, and the metrics of those that want them.
     ///
@@ -173,20 +179,26 @@ impl GetBucketSize {
     async fn latest_of(
         &self,
         targets: &[(TargetId, &BucketTarget)],
-    ) -> Result<(Vec<Option<Latest<BucketSize>>>, Metrics), StoreError> {
+    ) -> Result<(Vec<Option<Latest<BucketSize>>>, Records<StorageMetrics>), StoreError> {
         let with_metrics: Vec<_> = targets
             .iter()
             .filter(|(_, target)| target.wants_storage_metrics())
             .cloned()
             .collect();
-        let (sizes, metrics) = tokio::try_join!(
+        tokio::try_join!(
             targets::latest_of::<BucketSize, _>(&self.snapshots, targets),
-            targets::latest_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
-        )?;
-        let metrics = metrics.into_iter().flatten();
-        let metrics = metrics.map(|latest| (latest.target.clone(), latest));
-        Ok((sizes, metrics.collect()))
+            targets::records_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
+        )
     }
+}
+
+/// The answer as a whole succeeds, so the cause is logged here.
+fn log_unreadable(id: &TargetId, error: &StoreError) {
+    tracing::error!(
+        target.id = id.as_str(),
+        error = error_chain(error),
+        "the metrics of a bucket are unreadable"
+    );
 }
 
 /// Returns the run of the shown metrics, due again at the next read.

@@ -1,5 +1,7 @@
 //! The targets that a request selects, and their latest snapshots, page by page.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use shared::fleet::{Environment, Fleet, FleetError, TargetId};
 use shared::snapshot::{Latest, Run, Stored};
@@ -69,29 +71,55 @@ pub(crate) fn page<'f, T>(
     Ok(Page { targets, has_more })
 }
 
+/// Latest items by target; an error for an unreadable one.
+pub(crate) type Records<S> = BTreeMap<TargetId, Result<Latest<S>, StoreError>>;
+
 /// Returns the latest item of each target of a page; `None` for a target that has none.
 ///
 /// # Errors
 ///
-/// See [`StoreError`].
+/// See [`StoreError`], also for an unreadable item.
 pub(crate) async fn latest_of<M: Stored, T>(
     reader: &SnapshotReader,
     targets: &[(TargetId, &T)],
 ) -> Result<Vec<Option<Latest<M::Summary>>>, StoreError> {
-    let (Some((first, _)), Some((last, _))) = (targets.first(), targets.last()) else {
-        return Ok(Vec::new());
-    };
-    let mut known = if targets.len() == 1 {
-        reader.latest::<M>(first).await?.into_iter().collect()
-    } else {
-        reader.latest_between::<M>(first, last).await?
-    };
-    let mut found = Vec::with_capacity(targets.len());
-    for (id, _) in targets {
-        let position = known.iter().position(|latest| latest.target == *id);
-        found.push(position.map(|position| known.swap_remove(position)));
+    let mut records = records_of::<M, T>(reader, targets).await?;
+    targets
+        .iter()
+        .map(|(id, _)| records.remove(id).transpose())
+        .collect()
+}
+
+/// Returns the latest items that exist of the targets of a page.
+///
+/// Costs one read for one target, and one query for several.
+///
+/// # Errors
+///
+/// See [`StoreError`]: the store failed.
+pub(crate) async fn records_of<M: Stored, T>(
+    reader: &SnapshotReader,
+    targets: &[(TargetId, &T)],
+) -> Result<Records<M::Summary>, StoreError> {
+    let mut records = Records::new();
+    match targets {
+        [] => {}
+        [(id, _)] => match reader.latest::<M>(id).await {
+            Ok(latest) => records.extend(latest.map(|latest| (id.clone(), Ok(latest)))),
+            Err(error @ StoreError::Unreadable { .. }) => {
+                records.insert(id.clone(), Err(error));
+            }
+            Err(error) => return Err(error),
+        },
+        [(first, _), .., (last, _)] => {
+            let visit = |id, latest| {
+                records.insert(id, latest);
+            };
+            let reading = reader.each_latest_between::<M>(first, last, visit);
+            reading.await?;
+        }
     }
-    Ok(found)
+    Ok(records)
 }
 
 /// Returns the problem for a page whose targets have all not been collected yet.

@@ -6,6 +6,7 @@ use shared::fleet::BucketTarget;
 use shared::snapshot::StorageMetrics;
 use shared::snapshot::bucket_size::{ListingRun, Refresh, RefreshReason};
 use shared::snapshot::{Run, Snapshot};
+use shared::store::{Expect, Key, Put};
 
 use super::*;
 use crate::harness::Reply;
@@ -225,5 +226,47 @@ async fn a_page_takes_one_query_for_sizes_and_one_for_metrics_and_shows_no_other
     assert_eq!(names, ["files", "more-files"]);
     for item in items {
         assert_eq!(item["cloudwatch"]["total_bytes"], 9);
+    }
+}
+
+/// The listing does not depend on the metrics: an unreadable record costs its own bucket its metrics and nothing else.
+#[tokio::test]
+async fn unreadable_metrics_are_reported_for_their_bucket_and_take_nothing_else() {
+    for page in ["/bucket_size", "/bucket_size?bucket=files"] {
+        let world = World::new(WITH_METRICS);
+        for bucket in ["files", "more-files"] {
+            let id = target(bucket);
+            world
+                .keep(id.clone(), "2026-01-12T10:00:00Z", bucket_size(&[7]))
+                .await;
+            world.keep(id, "2026-01-12T10:00:00Z", metrics(9)).await;
+        }
+        let ask = async || server(&world).ask(get(page).scopes(BUCKET_SCOPE)).await;
+        let before = ask().await;
+        let key = Key {
+            partition: "LATEST#storage_metrics".into(),
+            sort: target("files").to_string(),
+        };
+        let mut item = world.items.get(&key).await.unwrap().unwrap();
+        item.attributes.remove("stored_version");
+        let put = Put {
+            item,
+            expect: Expect::Anything,
+        };
+        world.items.put(put).await.unwrap();
+
+        let after = ask().await;
+
+        assert_eq!(after.status, 200, "{page}");
+        assert_ne!(after.header("etag"), before.header("etag"));
+        let items = after.json()["items"].as_array().unwrap().clone();
+        assert_eq!(items[0]["total_bytes"], 7);
+        assert_eq!(items[0]["completeness"], "complete");
+        assert_eq!(items[0]["cloudwatch"], Value::Null);
+        assert_eq!(items[0]["unmeasured"][0]["part"], "cloudwatch");
+        assert_eq!(items[0]["unmeasured"][0]["code"], "record_unreadable");
+        for item in items.iter().skip(1) {
+            assert_eq!(item["cloudwatch"]["total_bytes"], 9);
+        }
     }
 }

@@ -11,15 +11,32 @@ impl BucketSize {
     /// removed.
     pub fn join(&mut self, metrics: &Latest<StorageMetrics>) {
         let current = StorageMetrics::current(metrics);
-        self.cloudwatch = current.map(|good| good.summary.clone());
+        let failure = metrics.last_failure.as_ref();
+        self.set_metrics(
+            current.map(|good| good.summary.clone()),
+            failure.map(|failure| (failure.code.clone(), failure.reason.clone())),
+        );
+    }
+
+    /// Removes the metrics of a bucket whose stored metrics are unreadable, and names that in `unmeasured`.
+    ///
+    /// The listing does not depend on them and stays as it is.
+    pub fn join_unreadable(&mut self) {
+        let reason = "the stored metrics of the bucket are unreadable: see the log for the item, and repair or delete it";
+        let failure = ("record_unreadable".to_owned(), reason.to_owned());
+        self.set_metrics(None, Some(failure));
+    }
+
+    fn set_metrics(&mut self, metrics: Option<StorageMetrics>, failure: Option<(String, String)>) {
+        self.cloudwatch = metrics;
         self.unmeasured
             .retain(|unmeasured| unmeasured.part != Part::CloudWatch);
-        let failure = metrics.last_failure.as_ref();
-        self.unmeasured.extend(failure.map(|failure| Unmeasured {
-            part: Part::CloudWatch,
-            code: failure.code.clone(),
-            reason: failure.reason.clone(),
-        }));
+        self.unmeasured
+            .extend(failure.map(|(code, reason)| Unmeasured {
+                part: Part::CloudWatch,
+                code,
+                reason,
+            }));
     }
 }
 

@@ -74,12 +74,14 @@ async fn kept(c: Candidate) {
         .await
         .unwrap();
     assert_eq!(read, Some(snapshot));
-    let all = world
+    let mut all = Vec::new();
+    let visit = |id, latest: Result<_, _>| all.push((id, latest.is_ok()));
+    world
         .reader
-        .latest_between::<BucketSize>(&world.target, &world.target)
+        .each_latest_between::<BucketSize>(&world.target, &world.target, visit)
         .await
         .unwrap();
-    assert_eq!(all.len(), 1);
+    assert_eq!(all, [(world.target.clone(), true)]);
 }
 
 async fn duplicate(c: Candidate) {

@@ -43,28 +43,22 @@ impl SnapshotReader {
         latest::<M>(&*self.items, target).await
     }
 
-    /// Returns what is known about all targets from `first` to `last`, both included, in the order of their ids.
+    /// Calls `visit` with what is known about the targets from `first` to `last`, both included, as
+    /// [`SnapshotReader::each_latest`] does for all.
     ///
     /// Unknown targets are left out. Costs one query for each megabyte in the range, about 1,500 targets.
     ///
     /// # Errors
     ///
-    /// See [`StoreError`].
-    pub async fn latest_between<M: Stored>(
+    /// See [`StoreError`]: the store failed, and some targets may not have been visited.
+    pub async fn each_latest_between<M: Stored>(
         &self,
         first: &TargetId,
         last: &TargetId,
-    ) -> Result<Vec<Latest<M::Summary>>, StoreError> {
-        let query = Query {
-            partition: latest_partition(M::KIND),
-            from: first.to_string(),
-            to: last.to_string(),
-            order: Order::Ascending,
-            after: None,
-            limit: 1000,
-        };
-        let items = self.up_to(usize::MAX, query).await?;
-        items.iter().map(read_latest::<M>).collect()
+        visit: impl FnMut(TargetId, Result<Latest<M::Summary>, StoreError>),
+    ) -> Result<(), StoreError> {
+        let (first, last) = (first.to_string(), last.to_string());
+        self.visit_latest::<M>(first, last, visit).await
     }
 
     /// Calls `visit` with what is known about every target of a kind, in the order of their ids, including targets that
@@ -77,12 +71,22 @@ impl SnapshotReader {
     /// See [`StoreError`]: the store failed, and some targets may not have been visited.
     pub async fn each_latest<M: Stored>(
         &self,
+        visit: impl FnMut(TargetId, Result<Latest<M::Summary>, StoreError>),
+    ) -> Result<(), StoreError> {
+        let (first, last) = (BEFORE_ALL.to_owned(), AFTER_ALL.to_owned());
+        self.visit_latest::<M>(first, last, visit).await
+    }
+
+    async fn visit_latest<M: Stored>(
+        &self,
+        from: String,
+        to: String,
         mut visit: impl FnMut(TargetId, Result<Latest<M::Summary>, StoreError>),
     ) -> Result<(), StoreError> {
         let mut query = Query {
             partition: latest_partition(M::KIND),
-            from: BEFORE_ALL.to_owned(),
-            to: AFTER_ALL.to_owned(),
+            from,
+            to,
             order: Order::Ascending,
             after: None,
             limit: 1000,
