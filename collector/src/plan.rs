@@ -61,7 +61,8 @@ pub struct PlanReport {
 /// # Errors
 ///
 /// [`CollectError`]: the fleet is not known, the event has no time, some jobs were not queued, metrics were not stored,
-/// or the records of buckets could not be read: they decide which buckets are due, and no result could be stored. An unreadable record concerns its own target only. The event may be delivered again in all cases.
+/// or the records of buckets could not be read: they decide which buckets are due, and no result could be stored. An
+/// unreadable record concerns its own target only. The event may be delivered again in all cases.
 pub async fn plan(
     event: &EventBridgeEvent,
     ports: PlanPorts<'_>,

@@ -104,23 +104,20 @@ fn news(
             });
         }
     };
-    let newest = match known {
-        Some(known) if known.summary.as_of > found.as_of => known.summary.clone(),
-        _ => found,
-    };
-    let is_known = known.is_some_and(|known| {
-        let read_again = StorageMetrics {
-            asked_at: known.summary.asked_at,
-            ..newest.clone()
-        };
-        known.summary == read_again
+    let newest = known.map(|known| &known.summary).filter(|known| {
+        let is_same = **known
+            == StorageMetrics {
+                asked_at: known.asked_at,
+                ..found.clone()
+            };
+        is_same || known.as_of > found.as_of
     });
-    let is_new = !is_known || known_failure.is_some();
+    let is_new = newest.is_none() || known_failure.is_some();
     is_new.then(|| {
         News::Metrics(Snapshot {
             target: bucket.id.clone(),
             run,
-            measurement: newest,
+            measurement: newest.cloned().unwrap_or(found),
         })
     })
 }
@@ -262,6 +259,24 @@ mod tests {
         assert_eq!(corrected, Some(Ok((day(3), 71))));
         let newer = news_of(Some(&known(None)), Ok(metrics(4, 1, 7)));
         assert_eq!(newer, Some(Ok((day(4), 1))));
+    }
+
+    #[test]
+    fn the_same_values_keep_the_time_of_their_first_read() {
+        let target = BucketTarget::whole("acme-prod", "files");
+        let known = known(Some("throttled"));
+        let bucket = DueBucket {
+            id: &target.id(),
+            target: &target,
+            known: Some(&known),
+        };
+
+        let Some(News::Metrics(snapshot)) = news(&bucket, run(7), Ok(metrics(3, 70, 7))) else {
+            panic!("a success after a failure is news");
+        };
+
+        assert_eq!(snapshot.measurement, metrics(3, 70, 5));
+        assert_eq!(snapshot.run, run(7));
     }
 
     #[test]

@@ -124,22 +124,19 @@ impl PausableRun {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing::time::minute;
+
     use super::*;
 
-    /// Returns a checkpoint of a run scheduled and written so many minutes after ten.
-    fn checkpoint(scheduled: u32, written: u32, state: Option<&[u8]>) -> Checkpoint {
+    /// Returns a checkpoint of a run scheduled and written at these minutes.
+    fn checkpoint(scheduled: i64, written: i64, state: Option<&[u8]>) -> Checkpoint {
         Checkpoint {
-            scheduled_at: at(scheduled),
-            started_at: at(scheduled),
-            written_at: at(written),
+            scheduled_at: minute(scheduled),
+            started_at: minute(scheduled),
+            written_at: minute(written),
             parts: 1,
             state: state.map(<[u8]>::to_vec),
         }
-    }
-
-    fn at(minute: u32) -> DateTime<Utc> {
-        let ten: DateTime<Utc> = "2026-01-01T10:00:00Z".parse().unwrap();
-        ten + chrono::Duration::minutes(minute.into())
     }
 
     #[test]
@@ -154,7 +151,7 @@ mod tests {
         };
         let from_the_beginning = |replaced| {
             Some(PausableRun {
-                started_at: at(75),
+                started_at: minute(75),
                 resumed: None,
                 replaced,
             })
@@ -172,7 +169,7 @@ mod tests {
 
         for (found, expected) in cases {
             let versioned = found.clone().map(|checkpoint| (checkpoint, 3));
-            let run = PausableRun::resume(versioned, at(60), at(75));
+            let run = PausableRun::resume(versioned, minute(60), minute(75));
             assert_eq!(run, expected, "{found:?}");
         }
     }

@@ -28,8 +28,8 @@ const CLIENT_ID: &str = "mrt-development";
 const KEY_FILE: &str = "issuer.pem";
 const SECRET_FILE: &str = "client_secret";
 
-/// Id and secret of a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Id and secret of a client. Has no `Debug`, so that it gets into no log.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ClientCredentials {
     pub(crate) id: String,
     pub(crate) secret: String,

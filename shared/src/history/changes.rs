@@ -37,12 +37,6 @@ impl Grouping {
     }
 }
 
-/// One of the two measurements, with the total that its parts add up to.
-struct End<'a> {
-    point: &'a Point,
-    bytes: u64,
-}
-
 /// What explains the change of a size between two measurements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Changes {
@@ -171,14 +165,8 @@ impl Changes {
             .collect::<Result<_, _>>()?;
         changes.push(PartChange::unattributed(rest)?);
         Self::new(
-            &End {
-                point: from,
-                bytes: from_total,
-            },
-            &End {
-                point: to,
-                bytes: to_total,
-            },
+            [from, to],
+            [from_total, to_total],
             changes,
             top,
             unsized_pairs,
@@ -205,23 +193,18 @@ impl Changes {
         let changes = sized.into_iter().map(PartChange::of);
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         Self::new(
-            &End {
-                point: from,
-                bytes: from_total,
-            },
-            &End {
-                point: to,
-                bytes: to_total,
-            },
+            [from, to],
+            [from_total, to_total],
             changes,
             top,
             unsized_pairs,
         )
     }
 
+    /// Returns the changes between two points, with the totals that the parts of each add up to.
     fn new(
-        from: &End<'_>,
-        to: &End<'_>,
+        [from, to]: [&Point; 2],
+        [from_bytes, to_bytes]: [u64; 2],
         changes: Vec<Option<PartChange>>,
         top: usize,
         unsized_pairs: Vec<Pair>,
@@ -246,13 +229,13 @@ impl Changes {
         }
         let mut unsized_parts: Vec<_> = unsized_pairs.into_iter().map(UnsizedPart::of).collect();
         unsized_parts.sort_by(|one, two| one.identity.cmp(&two.identity));
-        let breaks = from.point.moment.basis.changed_keys(&to.point.moment.basis);
+        let breaks = from.moment.basis.changed_keys(&to.moment.basis);
         Ok(Self {
-            from_taken_at: from.point.moment.taken_at,
-            to_taken_at: to.point.moment.taken_at,
-            from_bytes: from.bytes,
-            to_bytes: to.bytes,
-            change_bytes: narrow(i128::from(to.bytes) - i128::from(from.bytes))?,
+            from_taken_at: from.moment.taken_at,
+            to_taken_at: to.moment.taken_at,
+            from_bytes,
+            to_bytes,
+            change_bytes: narrow(i128::from(to_bytes) - i128::from(from_bytes))?,
             parts,
             other_bytes: narrow(other_bytes)?,
             other_count,

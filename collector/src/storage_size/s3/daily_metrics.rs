@@ -70,6 +70,7 @@ const METRICS: usize = CONTENT.len() + OVERHEAD.len() + 1;
 pub(crate) const BUCKETS_PER_CALL: usize = QUERIES_PER_CALL / METRICS;
 /// Calls at a time; 50 a second are allowed in a region by default.
 const CONCURRENT_CALLS: usize = 8;
+
 /// Returns whether the metrics of a bucket are read at `tick`.
 ///
 /// Every [`READ_EVERY`], unless the newest day that has ended is known already; that day is read once more, for storage
