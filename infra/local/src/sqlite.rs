@@ -1,12 +1,16 @@
 //! The item store on SQLite: the embedded default of local mode.
 //!
 //! One table in one file. With write-ahead logging `mrt invoke` reads while `mrt serve` writes, and a process killed
-//! during a write leaves the last committed transaction.
+//! during a write leaves the last committed transaction. Readers have connections of their own, so that a writer that
+//! waits for another process delays no answer.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use async_trait::async_trait;
 use chrono::DateTime;
 use shared::clock::Clock;
@@ -14,20 +18,23 @@ use shared::store::{
     Attributes, Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written,
 };
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Row, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Row, Sqlite, Transaction};
 
 /// Longest wait for another process's write. A transaction takes milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most connections: one writer and a few readers.
-const CONNECTIONS: u32 = 4;
+/// Connections for writing: SQLite has one writer at a time.
+const WRITE_CONNECTIONS: u32 = 1;
+/// Most connections for reading.
+const READ_CONNECTIONS: u32 = 4;
 const SCHEMA: &str = include_str!("sqlite/schema.sql");
 
 /// Keeps items in one SQLite file.
 pub(crate) struct SqliteStore {
-    pool: SqlitePool,
+    writer: SqlitePool,
+    readers: SqlitePool,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,24 +47,53 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] if the file cannot be opened or is not a store.
-    pub(crate) async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    /// If the file cannot be opened or is not a store, or if it is empty. A file without content is what some failures
+    /// of disks leave of a store: it is not taken for a new one.
+    pub(crate) async fn open(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        if path.metadata().is_ok_and(|file| file.len() == 0) {
+            bail!(
+                "the file is empty: restore it from a backup, or delete it to start without snapshots"
+            );
+        }
+        Self::connect(path, clock).await.map_err(|error| {
+            let advice = if is_damage(&error) {
+                "the file is damaged: restore it from a backup, or move it away to start without snapshots"
+            } else {
+                "it must be a file that this user can read and write"
+            };
+            anyhow::Error::new(error).context(advice)
+        })
+    }
+
+    async fn connect(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(BUSY_TIMEOUT);
-        let pool = pool.connect_with(options).await.map_err(unavailable)?;
-        sqlx::raw_sql(SCHEMA)
-            .execute(&pool)
-            .await
-            .map_err(unavailable)?;
-        Ok(Self { pool, clock })
+        let writing = options
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(WRITE_CONNECTIONS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
+            .connect_with(writing)
+            .await?;
+        sqlx::raw_sql(SCHEMA).execute(&writer).await?;
+        // SQLite gives the files beside it the same permissions. Names of tables are nobody else's business.
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READ_CONNECTIONS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self {
+            writer,
+            readers,
+            clock,
+        })
     }
 
     /// Deletes expired items, as DynamoDB's time to live does, and returns their number.
@@ -68,7 +104,7 @@ impl SqliteStore {
     pub(crate) async fn remove_expired(&self) -> Result<u64, StoreError> {
         let delete = sqlx::query("DELETE FROM item WHERE expires_at <= ?").bind(self.now());
         Ok(delete
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await
             .map_err(unavailable)?
             .rows_affected())
@@ -128,6 +164,24 @@ impl SqliteStore {
     }
 }
 
+/// Returns whether a connection may be used again.
+///
+/// After a full disk, an I/O error or a lack of memory, SQLite has rolled back by itself while sqlx still counts an open
+/// transaction, and would refuse to begin another one on this connection.
+async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Runs what is queued, such as the roll back of a transaction that was dropped.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// Returns whether SQLite reports a damaged file: `SQLITE_CORRUPT` or `SQLITE_NOTADB`.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let database_error = error.as_database_error();
+    let code = database_error.and_then(|error| error.code()?.parse::<u32>().ok());
+    // The lowest byte of an extended result code is the primary code.
+    code.is_some_and(|code| [11, 26].contains(&(code & 0xff)))
+}
+
 fn decode(row: &SqliteRow) -> Result<Item, StoreError> {
     let key = Key {
         partition: row.get("partition"),
@@ -165,7 +219,7 @@ impl ItemStore for SqliteStore {
             .bind(&key.sort)
             .bind(self.now());
         let row = query
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await
             .map_err(unavailable)?;
         row.as_ref().map(decode).transpose()
@@ -181,7 +235,7 @@ impl ItemStore for SqliteStore {
         }
         // Takes the write lock at once: upgrading a read lock later can fail.
         let mut transaction = self
-            .pool
+            .writer
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(unavailable)?;
@@ -208,7 +262,7 @@ impl ItemStore for SqliteStore {
             .bind(&query.after)
             .bind(self.now())
             .bind(limit + 1)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.readers)
             .await
             .map_err(unavailable)?;
         let mut items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
@@ -224,6 +278,7 @@ impl ItemStore for SqliteStore {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Utc;
     use shared::clock::FixedClock;
     use shared::store::contract;
 
@@ -234,15 +289,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mrt.db");
         let clock: Arc<dyn Clock> = Arc::new(FixedClock::at(contract::NOW));
-        let pool = SqliteStore::open(&path, clock).await.unwrap().pool;
+        let store = SqliteStore::open(&path, clock).await.unwrap();
 
         contract::exam(|clock| {
             Arc::new(SqliteStore {
-                pool: pool.clone(),
+                writer: store.writer.clone(),
+                readers: store.readers.clone(),
                 clock,
             })
         })
         .await;
+    }
+
+    fn put(sort: &str, body: Option<Vec<u8>>, expires_at: Option<DateTime<Utc>>) -> Put {
+        let key = Key {
+            partition: "p".into(),
+            sort: sort.into(),
+        };
+        Put {
+            item: Item {
+                key,
+                version: 1,
+                attributes: Attributes::new(),
+                body,
+                expires_at,
+            },
+            expect: Expect::Anything,
+        }
     }
 
     #[tokio::test]
@@ -250,36 +323,97 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mrt.db");
         let clock = Arc::new(FixedClock::at(contract::NOW));
-        let item = |sort: &str, expires_at| Item {
-            key: Key {
-                partition: "p".into(),
-                sort: sort.into(),
-            },
-            version: 1,
-            attributes: Attributes::new(),
-            body: None,
-            expires_at,
-        };
+        let kept = put("kept", None, None);
         {
             let store = SqliteStore::open(&path, clock.clone()).await.unwrap();
-            for item in [item("kept", None), item("expired", Some(clock.now()))] {
-                store
-                    .put(Put {
-                        item,
-                        expect: Expect::Anything,
-                    })
-                    .await
-                    .unwrap();
-            }
+            store.put(kept.clone()).await.unwrap();
+            let expired = put("expired", None, Some(clock.now()));
+            store.put(expired).await.unwrap();
         }
 
         let store = SqliteStore::open(&path, clock).await.unwrap();
 
         assert_eq!(store.remove_expired().await.unwrap(), 1);
-        let key = Key {
-            partition: "p".into(),
-            sort: "kept".into(),
+        assert_eq!(store.get(&kept.item.key).await.unwrap(), Some(kept.item));
+    }
+
+    #[tokio::test]
+    async fn writing_works_again_once_a_full_disk_has_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mrt.db");
+        let clock = Arc::new(FixedClock::at(contract::NOW));
+        let store = SqliteStore::open(&path, clock).await.unwrap();
+        store.put(put("before", None, None)).await.unwrap();
+        // The limit belongs to this connection; the one after it has none.
+        sqlx::query("PRAGMA max_page_count = 16")
+            .execute(&store.writer)
+            .await
+            .unwrap();
+
+        let full = store.put(put("large", Some(vec![1; 300_000]), None)).await;
+        let after = store.put(put("after", None, None)).await;
+
+        let full = full.unwrap_err().to_string();
+        assert!(matches!(after, Ok(Written::Done)), "{full}: {after:?}");
+        let before = put("before", None, None).item;
+        assert_eq!(store.get(&before.key).await.unwrap(), Some(before));
+        assert_eq!(
+            store.get(&put("large", None, None).item.key).await.unwrap(),
+            None
+        );
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_waits_delays_no_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mrt.db");
+        let clock = Arc::new(FixedClock::at(contract::NOW));
+        let store = SqliteStore::open(&path, clock).await.unwrap();
+        let stored = put("stored", None, None);
+        store.put(stored.clone()).await.unwrap();
+        let blocking = store.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let waiting = (0..8).map(|number| store.put(put(&number.to_string(), None, None)));
+        let mut waiting = std::pin::pin!(futures::future::join_all(waiting));
+
+        let read = tokio::select! {
+            biased;
+            written = waiting.as_mut() => panic!("nothing can be written: {written:?}"),
+            read = store.get(&stored.item.key) => read,
         };
-        assert_eq!(store.get(&key).await.unwrap(), Some(item("kept", None)));
+
+        assert_eq!(read.unwrap(), Some(stored.item));
+        drop(blocking);
+        assert!(
+            waiting
+                .await
+                .iter()
+                .all(|written| matches!(written, Ok(Written::Done)))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_damaged_or_empty_file_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mrt.db");
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock::at(contract::NOW));
+        let refusal = async |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let opened = SqliteStore::open(&path, Arc::clone(&clock)).await;
+            format!("{:#}", opened.err().unwrap())
+        };
+
+        let empty = refusal(b"").await;
+        let damaged = refusal(&[7; 8192]).await;
+
+        assert!(empty.contains("the file is empty: restore it"), "{empty}");
+        assert!(
+            damaged.contains("the file is damaged: restore it"),
+            "{damaged}"
+        );
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            [7; 8192],
+            "it stays as it is"
+        );
     }
 }
