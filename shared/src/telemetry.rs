@@ -21,6 +21,14 @@ const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// Namespace of all metrics.
 pub const METRIC_NAMESPACE: &str = "MRT";
 
+/// Log targets of the AWS SDK, whose warnings repeat whole requests. What they lead to is reported as our own error.
+const SDK_TARGETS: [&str; 4] = [
+    "aws_config",
+    "aws_credential_types",
+    "aws_runtime",
+    "aws_smithy_runtime",
+];
+
 /// Log targets of the workspace's own crates.
 const OWN_TARGETS: [&str; 4] = ["api", "collector", "shared", "mrt"];
 
@@ -36,12 +44,16 @@ pub enum Format {
 /// Starts logging. Only the first call of a process has an effect.
 ///
 /// An unknown level in [`LOG_LEVEL`] counts as `info` here, so that the error can be logged: reading the configuration
-/// reports it.
+/// reports it. Lines that cannot be written are lost: reporting them on a closed standard error would end the process.
 pub fn start(format: Format, variables: &dyn Variables) {
     let level = variables.get(LOG_LEVEL).unwrap_or_default();
     let level = level.to_ascii_lowercase();
     let known = LOG_LEVELS.into_iter().find(|known| *known == level);
-    let registry = tracing_subscriber::registry().with(filter(known.unwrap_or("info")));
+    let mut filter = filter(known.unwrap_or("info"));
+    if format == Format::Terminal {
+        filter = filter.with_targets(SDK_TARGETS.map(|target| (target, LevelFilter::OFF)));
+    }
+    let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         Format::Lambda => registry
             .with(
@@ -49,6 +61,7 @@ pub fn start(format: Format, variables: &dyn Variables) {
                     .json()
                     .flatten_event(true)
                     .with_current_span(false)
+                    .log_internal_errors(false)
                     .without_time(),
             )
             .try_init(),
@@ -59,6 +72,7 @@ pub fn start(format: Format, variables: &dyn Variables) {
                     .with_ansi(std::io::stderr().is_terminal())
                     .with_timer(ChronoUtc::new("%H:%M:%SZ".to_owned()))
                     .with_target(false)
+                    .log_internal_errors(false)
                     .with_writer(std::io::stderr),
             )
             .try_init(),
@@ -171,12 +185,15 @@ fn embedded_line(
     line
 }
 
-/// Returns the message of `error` and of all its sources on one line.
+/// Returns the message of `error` and of all its sources on one line, without those that repeat the one before.
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let message = cause.to_string();
+        if !text.ends_with(&message) {
+            text = format!("{text}: {message}");
+        }
         source = cause.source();
     }
     text
@@ -203,6 +220,24 @@ mod tests {
         assert!(verbose("hyper::client", Level::WARN) && !verbose("hyper::client", Level::INFO));
         assert!(verbose("s3s", Level::ERROR) && !verbose("s3s", Level::WARN));
         assert!(unknown("api", Level::INFO) && !unknown("api", Level::DEBUG));
+    }
+
+    #[test]
+    fn a_chain_of_errors_says_nothing_twice() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no answer")]
+        struct Inner;
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Transparent(#[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("not measured")]
+        struct Outer(#[source] Transparent);
+
+        assert_eq!(
+            error_chain(&Outer(Transparent(Inner))),
+            "not measured: no answer"
+        );
     }
 
     #[test]

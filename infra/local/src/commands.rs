@@ -15,6 +15,8 @@ use std::process::ExitCode;
 use collector::MeasureError;
 use shared::snapshot::Completeness;
 
+use crate::output;
+
 /// Environment of one-shot measurements, which belong to no fleet.
 const ENVIRONMENT: &str = "command-line";
 
@@ -27,9 +29,8 @@ fn exit_code(completeness: Completeness) -> ExitCode {
 }
 
 /// Reports a failed measurement and returns its exit code, 1.
-#[expect(clippy::print_stderr, reason = "the output of the command")]
 fn report_failure(what: &str, error: &MeasureError) -> ExitCode {
-    eprintln!("mrt: {what}: {} ({})", error.reason, error.code);
+    output::print_error(&format!("mrt: {what}: {} ({})", error.reason, error.code));
     if let Some(source) = std::error::Error::source(error) {
         tracing::debug!(error = %shared::telemetry::error_chain(source), "cause of the failure");
     }

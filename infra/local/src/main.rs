@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod gateway;
 mod identity;
+mod output;
 mod running_server;
 mod scheduler;
 mod secret_file;
@@ -211,7 +212,7 @@ async fn main() -> ExitCode {
     match Box::pin(run(arguments.command)).await {
         Ok(code) => code,
         Err(error) => {
-            report(&error);
+            output::print_error(&format!("mrt: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -279,9 +280,4 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             data,
         } => commands::invoke::run(&function, &event, fleet, &data).await,
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the error message of a command")]
-fn report(error: &anyhow::Error) {
-    eprintln!("mrt: {error:#}");
 }

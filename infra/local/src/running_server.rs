@@ -1,9 +1,10 @@
 //! How other commands find a running server: a lock and a description in the data folder.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,10 @@ use crate::secret_file::write_secret;
 
 const RUNNING_FILE: &str = "running.json";
 const LOCK_FILE: &str = "lock";
+/// How often a server tries to get the lock: other commands hold it for less than a millisecond.
+const LOCK_ATTEMPTS: u32 = 20;
+/// Pause between two attempts.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// How other commands reach a running server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +56,7 @@ impl RunningServer {
 
     /// Returns the description of the server that runs on `data`; `None` when there is none.
     pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Self>> {
-        if try_lock(data)?.is_some() {
+        if !is_served(data)? {
             return Ok(None);
         }
         let path = data.join(RUNNING_FILE);
@@ -76,19 +81,29 @@ impl RunningServer {
 
 /// Locks `data` for one server until the returned file is closed.
 pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
-    match try_lock(data)? {
-        Some(file) => Ok(file),
-        None => bail!(
-            "another mrt serve uses {}: stop it, or choose another folder with --data",
-            data.display()
-        ),
+    let file = open_lock(data)?;
+    for _ in 0..LOCK_ATTEMPTS {
+        if is_locked(file.try_lock(), data)? {
+            return Ok(file);
+        }
+        std::thread::sleep(LOCK_PAUSE);
     }
+    bail!(
+        "another mrt serve uses {}: stop it, or choose another folder with --data",
+        data.display()
+    )
 }
 
-fn try_lock(data: &Path) -> anyhow::Result<Option<File>> {
+/// Returns whether a server holds the lock of `data`.
+fn is_served(data: &Path) -> anyhow::Result<bool> {
     if !data.exists() {
-        return Ok(None);
+        return Ok(false);
     }
+    // Shared, so that commands do not take each other for a server. Released at once.
+    Ok(!is_locked(open_lock(data)?.try_lock_shared(), data)?)
+}
+
+fn open_lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join(LOCK_FILE);
     let file = OpenOptions::new()
         .write(true)
@@ -96,12 +111,15 @@ fn try_lock(data: &Path) -> anyhow::Result<Option<File>> {
         .truncate(false)
         .mode(0o600)
         .open(&path);
-    let file = file.with_context(|| format!("could not open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("could not lock {}", path.display()))
+    file.with_context(|| format!("could not open {}", path.display()))
+}
+
+fn is_locked(attempt: Result<(), TryLockError>, data: &Path) -> anyhow::Result<bool> {
+    match attempt {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("could not lock {}", data.display()))
         }
     }
 }
@@ -137,5 +155,22 @@ mod tests {
         );
         drop(server);
         assert_eq!(RunningServer::read(folder.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn commands_that_look_for_a_server_do_not_keep_one_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let looking = open_lock(folder.path()).unwrap();
+        looking.try_lock_shared().unwrap();
+
+        assert!(!is_served(folder.path()).unwrap());
+        let starting = std::thread::scope(|scope| {
+            let starting = scope.spawn(|| lock(folder.path()));
+            drop(looking);
+            starting.join().unwrap()
+        });
+
+        assert!(starting.is_ok(), "{starting:?}");
+        assert!(is_served(folder.path()).unwrap());
     }
 }

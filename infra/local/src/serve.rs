@@ -1,8 +1,10 @@
 //! `mrt serve`: runs gateway, schedule, queues and store in one process until a signal stops it.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use crate::backend::Backend;
 use crate::demo::Demo;
 use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
+use crate::output;
 use crate::running_server::{self, AwsStandIn, RunningServer};
 use crate::scheduler::{self, Deliveries, Schedule};
 use crate::variables::VariableOverrides;
@@ -48,7 +51,7 @@ pub(crate) struct Options {
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&options.data)
+    create_folder(&options.data)
         .with_context(|| format!("could not create {}", options.data.display()))?;
     let _lock = running_server::lock(&options.data)?;
     let mut stopping = Box::pin(stop_signal()?);
@@ -69,6 +72,19 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         demo.stop().await?;
     }
     served
+}
+
+/// Creates the data folder for its owner alone, if it does not exist.
+///
+/// The demo's PostgreSQL refuses to run as root and then runs as another user, who must reach its own files in there.
+fn create_folder(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path)?;
+    let is_root = path.metadata()?.uid() == 0;
+    let mode = if is_root { 0o711 } else { 0o700 };
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 async fn serve(
@@ -131,7 +147,10 @@ async fn serve(
         every,
         buckets_path,
     };
-    welcome::print(&identity, &welcome)?;
+    // A server goes on without its terminal.
+    if let Err(error) = output::print(&welcome::text(&identity, &welcome)?) {
+        tracing::warn!(error = %error, "could not print the start message");
+    }
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(backend.server(origins.clone()), identity, url, origins);

@@ -23,40 +23,39 @@ pub(crate) struct Welcome<'a> {
     pub(crate) buckets_path: Option<&'a Path>,
 }
 
-/// Prints on standard output, with a new token of `identity`.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
-pub(crate) fn print(identity: &Identity, welcome: &Welcome<'_>) -> anyhow::Result<()> {
+/// Returns the text, with a new token of `identity`.
+pub(crate) fn text(identity: &Identity, welcome: &Welcome<'_>) -> anyhow::Result<String> {
     let Welcome { running, data, .. } = welcome;
     let form = BTreeMap::from([("grant_type".to_owned(), "client_credentials".to_owned())]);
     let token = identity.token(&form, Some(identity.client()));
     let token = token.map_err(|error| anyhow::anyhow!(error.as_str()))?;
     let token = token["access_token"].as_str().unwrap_or_default();
     let every = humantime::format_duration(welcome.every);
-    println!(
+    let mut lines = vec![format!(
         "MRT API on {}  (collects every {every}, data in {}, stop with Ctrl-C)",
         running.url,
         data.display()
-    );
+    )];
     if let Some(path) = welcome.buckets_path {
-        println!(
+        lines.push(format!(
             "Drop a file into a folder of {} and see the numbers change.",
             path.display()
-        );
+        ));
     }
     if let Some(aws) = &running.aws {
-        println!(
+        lines.push(format!(
             "To use the demo's S3 server with other commands: export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
             aws.endpoint, aws.access_key, aws.secret_key
-        );
+        ));
     }
-    println!("\nexport TOKEN={token}\n");
+    lines.push(format!("\nexport TOKEN={token}\n"));
     let environment = example_environment(welcome.fleet);
     for route in ROUTES {
-        println!("{}", curl(route, &running.url, environment));
+        lines.push(curl(route, &running.url, environment));
     }
-    println!("{}", curl_users(&running.url, environment));
-    println!();
-    Ok(())
+    lines.push(curl_users(&running.url, environment));
+    lines.push(String::from("\n"));
+    Ok(lines.join("\n"))
 }
 
 /// Returns an environment with data for every route, or else the first.

@@ -15,6 +15,7 @@ use shared::snapshot::bucket_size::Part;
 use shared::snapshot::{BucketSize, Good, Measurement, Run};
 
 use super::{ENVIRONMENT, exit_code, progress, report_failure};
+use crate::output;
 
 /// Options of the command, apart from the target.
 pub(crate) struct Options {
@@ -107,7 +108,6 @@ pub(crate) fn apply_options(
 }
 
 /// Measures and prints.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(target: &BucketTarget, is_json: bool) -> anyhow::Result<ExitCode> {
     let aws = Arc::new(Aws::load().await);
     let progress = Progress::default();
@@ -118,10 +118,9 @@ pub(crate) async fn run(target: &BucketTarget, is_json: bool) -> anyhow::Result<
         Err(error) => return Ok(report_failure(&readable::name(target), &error)),
     };
     if is_json {
-        let item = item(target, &size, started_at);
-        println!("{}", serde_json::to_string_pretty(&item)?);
+        output::print_json(&item(target, &size, started_at))?;
     } else {
-        print!("{}", readable::text(target, &size));
+        output::print(&readable::text(target, &size))?;
     }
     Ok(exit_code(size.completeness()))
 }

@@ -21,6 +21,7 @@ use shared::database::Databases;
 use shared::fleet::Environment;
 
 use super::fleet;
+use crate::output;
 use checks::{Doctor, EnvironmentChecks};
 
 /// Environments to check concurrently.
@@ -70,9 +71,9 @@ pub(crate) async fn run(
         .await;
     results.sort_by(|one, other| one.environment.cmp(&other.environment));
     if json {
-        report::print_json(&results)?;
+        output::print_json(&serde_json::json!({"environments": results}))?;
     } else {
-        report::print(&results);
+        output::print(&report::text(&results))?;
     }
     let mut checks = results.iter().flat_map(|result| &result.checks);
     let has_problem = checks.any(|check| check.fix.is_some());

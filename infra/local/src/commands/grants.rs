@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::fleet;
+use crate::output;
 
 /// Prints the script for `environment`. See [`fleet::read`] for `fleet` and `data`.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(
     environment: &str,
     fleet: Option<String>,
@@ -30,6 +30,6 @@ pub(crate) async fn run(
     })?;
     let database = found.database.as_ref();
     let database = database.with_context(|| format!("{environment} has no database"))?;
-    print!("{}", api::users::grants_script(database));
+    output::print(&api::users::grants_script(database))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
 
 use crate::backend::Backend;
+use crate::output;
 use crate::running_server::RunningServer;
 use crate::variables::VariableOverrides;
 
@@ -26,7 +27,6 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Calls `function` with the event in `event_path` and prints its response.
 ///
 /// Uses the fleet file `fleet`, or else that of the server running on `data`, or else the one in `MRT_FLEET`.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(
     function: &str,
     event_path: &Path,
@@ -65,7 +65,7 @@ pub(crate) async fn run(
     )
     .await?;
     let response = call(function, event, &backend).await?;
-    println!("{}", serde_json::to_string_pretty(&response)?);
+    output::print_json(&response)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -20,6 +20,7 @@ use shared::snapshot::{
 use url::Url;
 
 use super::{ENVIRONMENT, exit_code, format, progress, report_failure};
+use crate::output;
 
 /// Variable through which the password reaches the login.
 const PASSWORD: &str = "MRT_COMMAND_LINE_PASSWORD";
@@ -73,7 +74,6 @@ pub(crate) fn parse(text: &str) -> Result<Database, String> {
 }
 
 /// Measures and prints.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<ExitCode> {
     let Database { target, password } = database;
     let password = password
@@ -96,12 +96,9 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
     };
     let completeness = size.completeness();
     if is_json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&item(&target, size, started_at))?
-        );
+        output::print_json(&item(&target, size, started_at))?;
     } else {
-        print!("{}", readable(&size));
+        output::print(&readable(&size))?;
     }
     Ok(exit_code(completeness))
 }

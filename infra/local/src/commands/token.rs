@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use url::Url;
 
+use crate::output;
 use crate::running_server::RunningServer;
 
 /// Prints a token with the scopes in `scope`, limited to `environments`. `None` means all of them.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
 pub(crate) async fn run(
     data: &Path,
     scope: Option<&str>,
@@ -42,7 +42,7 @@ pub(crate) async fn run(
     }
     let answer = post(&running, form.finish()).await?;
     match (answer["access_token"].as_str(), answer["error"].as_str()) {
-        (Some(token), _) => println!("{token}"),
+        (Some(token), _) => output::print(&format!("{token}\n"))?,
         (None, Some("invalid_scope")) => {
             let scopes = api::routes::scopes().join(", ");
             bail!("unknown scope; the scopes are {scopes}");

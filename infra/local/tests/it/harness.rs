@@ -155,34 +155,7 @@ impl Server {
         headers: &[(&str, &str)],
         body: String,
     ) -> Option<Reply> {
-        let authority = self.url.strip_prefix("http://").unwrap();
-        let stream = TcpStream::connect(authority).await.ok()?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .ok()?;
-        tokio::spawn(connection);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", authority);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = sender
-            .send_request(request.body(Full::<Bytes>::from(body)).unwrap())
-            .await
-            .ok()?;
-        let status = response.status().as_u16();
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let body = response.into_body().collect().await.ok()?.to_bytes();
-        Some(Reply {
-            status,
-            headers,
-            text: String::from_utf8_lossy(&body).into_owned(),
-        })
+        send(&self.url, method, path, headers, body).await
     }
 
     /// Returns a token from `mrt token`.
@@ -274,6 +247,44 @@ impl Server {
             .output()
             .unwrap()
     }
+}
+
+/// Sends a request to the server at `url`; `None` if it does not answer.
+pub(crate) async fn send(
+    url: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> Option<Reply> {
+    let authority = url.strip_prefix("http://").unwrap();
+    let stream = TcpStream::connect(authority).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
+    tokio::spawn(connection);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", authority);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = sender
+        .send_request(request.body(Full::<Bytes>::from(body)).unwrap())
+        .await
+        .ok()?;
+    let status = response.status().as_u16();
+    let headers = response.headers().iter();
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let body = response.into_body().collect().await.ok()?.to_bytes();
+    Some(Reply {
+        status,
+        headers,
+        text: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 impl Drop for Server {

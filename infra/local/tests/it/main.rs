@@ -13,4 +13,5 @@ mod docs;
 mod end_to_end;
 mod harness;
 mod infra_agrees;
+mod outputs;
 mod packaging;

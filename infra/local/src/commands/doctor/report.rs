@@ -1,41 +1,38 @@
-//! Prints the results of the checks.
+//! The results of the checks as text.
 
-use serde_json::json;
+use std::fmt::Write;
 
 use super::checks::EnvironmentChecks;
 
-/// Prints a line for each check, followed by its fix.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
-pub(super) fn print(results: &[EnvironmentChecks]) {
+/// Returns a line for each check, followed by its fix.
+pub(super) fn text(results: &[EnvironmentChecks]) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
     let mut problem_count = 0;
     for result in results {
-        println!("{}", result.environment);
+        line(result.environment.clone());
         for check in &result.checks {
             let mark = if check.fix.is_some() { "FIX" } else { "ok" };
-            println!("  {mark:<4}{}: {}", check.what, check.finding);
+            line(format!("  {mark:<4}{}: {}", check.what, check.finding));
             if let Some(fix) = &check.fix {
                 problem_count += 1;
-                println!("        -> {fix}");
+                line(format!("        -> {fix}"));
             }
             for statement in &check.statements {
-                println!("           {statement}");
+                line(format!("           {statement}"));
             }
             for warning in &check.warnings {
-                println!("        !  {warning}");
+                line(format!("        !  {warning}"));
             }
         }
     }
-    match problem_count {
-        0 => println!("No problems found."),
-        1 => println!("1 problem found."),
-        count => println!("{count} problems found."),
-    }
-}
-
-/// Prints the same as JSON.
-#[expect(clippy::print_stdout, reason = "the output of the command")]
-pub(super) fn print_json(results: &[EnvironmentChecks]) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(&json!({"environments": results}))?;
-    println!("{text}");
-    Ok(())
+    line(match problem_count {
+        0 => "No problems found.".to_owned(),
+        1 => "1 problem found.".to_owned(),
+        count => format!("{count} problems found."),
+    });
+    text
 }
