@@ -80,13 +80,13 @@ impl RunningServer {
 }
 
 /// Locks `data` for one server until the returned file is closed.
-pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
+pub(crate) async fn lock(data: &Path) -> anyhow::Result<File> {
     let file = open_lock(data)?;
     for _ in 0..LOCK_ATTEMPTS {
         if is_locked(file.try_lock(), data)? {
             return Ok(file);
         }
-        std::thread::sleep(LOCK_PAUSE);
+        tokio::time::sleep(LOCK_PAUSE).await;
     }
     bail!(
         "another mrt serve uses {}: stop it, or choose another folder with --data",
@@ -128,8 +128,8 @@ fn is_locked(attempt: Result<(), TryLockError>, data: &Path) -> anyhow::Result<b
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_description_counts_only_while_its_server_runs() {
+    #[tokio::test]
+    async fn a_description_counts_only_while_its_server_runs() {
         let folder = tempfile::tempdir().unwrap();
         let description = RunningServer {
             url: "http://127.0.0.1:8080".into(),
@@ -140,7 +140,7 @@ mod tests {
             aws: None,
             variables: BTreeMap::new(),
         };
-        let server = lock(folder.path()).unwrap();
+        let server = lock(folder.path()).await.unwrap();
         description.write(folder.path()).unwrap();
 
         assert_eq!(
@@ -149,6 +149,7 @@ mod tests {
         );
         assert!(
             lock(folder.path())
+                .await
                 .unwrap_err()
                 .to_string()
                 .contains("another mrt serve uses")
@@ -157,18 +158,14 @@ mod tests {
         assert_eq!(RunningServer::read(folder.path()).unwrap(), None);
     }
 
-    #[test]
-    fn commands_that_look_for_a_server_do_not_keep_one_from_starting() {
+    #[tokio::test]
+    async fn commands_that_look_for_a_server_do_not_keep_one_from_starting() {
         let folder = tempfile::tempdir().unwrap();
         let looking = open_lock(folder.path()).unwrap();
         looking.try_lock_shared().unwrap();
 
         assert!(!is_served(folder.path()).unwrap());
-        let starting = std::thread::scope(|scope| {
-            let starting = scope.spawn(|| lock(folder.path()));
-            drop(looking);
-            starting.join().unwrap()
-        });
+        let (starting, ()) = tokio::join!(lock(folder.path()), async { drop(looking) });
 
         assert!(starting.is_ok(), "{starting:?}");
         assert!(is_served(folder.path()).unwrap());

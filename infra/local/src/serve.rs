@@ -53,7 +53,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     create_folder(&options.data)
         .with_context(|| format!("could not create {}", options.data.display()))?;
-    let _lock = running_server::lock(&options.data)?;
+    let _lock = running_server::lock(&options.data).await?;
     let mut stopping = Box::pin(stop_signal()?);
     // Bound before anything else starts, so that an unavailable address fails at once.
     let wanted = options.listen.map_or_else(|| DEFAULT_ADDRESS.parse(), Ok)?;
