@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-infra lint deny bench bench-listing bench-tables package deploy reset
+.PHONY: help run dashboard test test-infra lint deny bench bench-listing bench-tables package deploy reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -12,6 +12,10 @@ run: ## Starts the demo on real, changing data, without an AWS account, and prin
 	@infra/test/install.sh postgres
 	cargo build --locked --package local
 	@exec "$${CARGO_TARGET_DIR:-target}/debug/mrt" serve --demo $(ARGS)
+
+dashboard: ## Builds the page that `GET /` serves from api/dashboard/, into api/dashboard/dist/, which is kept in the repository
+	@infra/test/install.sh node
+	cd api/dashboard && npm run --silent build
 
 test: ## Runs every test with real services, which it installs, starts and stops; ARGS selects tests of the workspace
 	@exec infra/test/run.sh $(ARGS)

@@ -5,6 +5,7 @@
 #   infra/test/install.sh other-postgres    the oldest and the newest supported PostgreSQL, below .mrt/tools/postgres/
 #   infra/test/install.sh mariadb           MariaDB server binaries, without a service
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
+#   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
 #
 # Prints nothing if there is nothing to do, and otherwise one line per installation. Database servers come from the
@@ -109,6 +110,17 @@ ensure_venv() {
     exec {lock}>&-
 }
 
+# Installs the versions in the dashboard's lock file, without running anything that a package brings.
+ensure_node() {
+    local folder=$repository/api/dashboard
+    command -v npm >/dev/null || apt_install npm
+    # npm writes this file when all packages are there.
+    [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
+    say "installing the dashboard's npm packages into api/dashboard/node_modules"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    touch "$folder/node_modules/.package-lock.json"
+}
+
 # Its own release profile is slow to build (fat LTO) and pays off only for much larger dependency trees.
 ensure_cargo_deny() {
     local root=$repository/.mrt/tools
@@ -160,7 +172,8 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
             ensure_python
             ensure_venv "$2"
             ;;
+        1:node) ensure_node ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | node | cargo-deny" ;;
     esac
 fi
