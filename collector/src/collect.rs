@@ -13,7 +13,6 @@ use shared::clock::{self, Clock};
 use shared::database::Databases;
 use shared::fleet::{Fleet, FleetSource, TargetId};
 use shared::snapshot::Measurement;
-use shared::store::SnapshotWriter;
 use shared::telemetry::{Metrics, error_chain};
 use tokio::time::Instant;
 
@@ -23,6 +22,7 @@ use crate::run::{self, Source, Task};
 use crate::storage_size::BucketSource;
 use crate::table_size::TableSource;
 use crate::tick::Tick;
+use crate::writers::Writers;
 
 /// Runs of one batch at a time: they wait for other machines far more than they compute.
 pub const CONCURRENT_RUNS: usize = 4;
@@ -34,8 +34,8 @@ pub const BATCH_LIMIT: Duration = Duration::from_secs(900);
 pub struct CollectorPorts {
     /// Which targets there are.
     pub fleet: Arc<FleetSource>,
-    /// Where snapshots go.
-    pub writer: SnapshotWriter,
+    /// Where results go.
+    pub writers: Writers,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Time between two runs of the schedule.
@@ -171,12 +171,12 @@ impl<S: Source> Collector<S> {
             queue: self.ports.queue.as_deref(),
         };
         let CollectorPorts {
-            writer,
+            writers,
             clock,
             metrics,
             ..
         } = &self.ports;
-        let report = run::run(&self.source, writer, &**clock, task).await;
+        let report = run::run(&self.source, writers, &**clock, task).await;
         report.log();
         report.emit(metrics, clock.now());
         report.outcome.is_redelivered()

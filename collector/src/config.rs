@@ -7,6 +7,7 @@ use shared::config::{
     BUCKET_SIZE_QUEUE_URL, ConfigError, DATABASE_CA_FILE, FLEET, Reader, SNAPSHOT_TABLE,
     TABLE_SIZE_QUEUE_URL, Variables,
 };
+use shared::history::HistoryRetention;
 use shared::location::Location;
 
 /// What `plan` needs to know.
@@ -22,6 +23,8 @@ pub struct PlanConfig {
     pub snapshot_table: String,
     /// How long a snapshot of metrics is kept.
     pub retention: Duration,
+    /// How long the history of metrics is kept.
+    pub history_retention: HistoryRetention,
     /// Time between two ticks of the schedule.
     pub every: Duration,
     /// Longest time that the start waits for connections.
@@ -42,6 +45,7 @@ impl PlanConfig {
             table_size_queue_url: reader.required(TABLE_SIZE_QUEUE_URL),
             snapshot_table: reader.required(SNAPSHOT_TABLE),
             retention: reader.retention(),
+            history_retention: reader.history_retention(),
             every: reader.schedule(),
             warm_up: reader.warm_up(),
         };
@@ -58,6 +62,8 @@ pub struct CollectorConfig {
     pub snapshot_table: String,
     /// How long a snapshot is kept.
     pub retention: Duration,
+    /// How long the history of sizes is kept.
+    pub history_retention: HistoryRetention,
     /// Time between two runs of the schedule.
     pub every: Duration,
     /// Certificate authorities of databases; no other is trusted.
@@ -80,6 +86,7 @@ impl CollectorConfig {
             fleet: reader.location(FLEET),
             snapshot_table: reader.required(SNAPSHOT_TABLE),
             retention: reader.retention(),
+            history_retention: reader.history_retention(),
             every: reader.schedule(),
             database_ca_file: reader.optional(DATABASE_CA_FILE).map(PathBuf::from),
             bucket_size_queue_url: reader.optional(BUCKET_SIZE_QUEUE_URL),

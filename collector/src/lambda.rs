@@ -12,7 +12,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::config::{ConfigError, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
-use shared::store::{DynamoDbStore, SnapshotReader, SnapshotWriter, dynamodb};
+use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
 use shared::warm_up::warm_up;
 
@@ -22,6 +22,7 @@ use crate::invocation::CollectError;
 use crate::plan::{PlanPorts, plan};
 use crate::queue::{JobQueue, SqsQueue};
 use crate::run::Source;
+use crate::writers::Writers;
 
 pub use lambda_runtime::Error;
 
@@ -64,17 +65,19 @@ pub async fn serve_plan() -> Result<(), Error> {
     let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
     let store = Arc::new(store);
     let snapshots = SnapshotReader::new(store.clone());
-    let writer = SnapshotWriter::new(store, config.retention);
+    let writers = Writers::new(store, config.retention, config.history_retention);
+    let metrics = Metrics::of_function(&ProcessVariables);
     let fleet = FleetSource::new(Arc::clone(&aws), config.fleet, Arc::clone(&clock));
     let first = warm_up("fleet", config.warm_up, fleet.current());
     futures::join!(first, snapshots.warm_up(config.warm_up));
     let ports = PlanPorts {
         fleet: &fleet,
         snapshots: &snapshots,
-        writer: &writer,
+        writers: &writers,
         aws: &aws,
         clock: &*clock,
         every: config.every,
+        metrics: &metrics,
     };
     let queue = &queue;
     let handler = service_fn(|event: LambdaEvent<EventBridgeEvent>| {
@@ -138,12 +141,12 @@ async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
     let client = dynamodb::Client::new(aws.config());
     let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
     let fleet = FleetSource::new(Arc::clone(aws), config.fleet.clone(), Arc::clone(&clock));
-    let writer = SnapshotWriter::new(Arc::new(store), config.retention);
+    let writers = Writers::new(Arc::new(store), config.retention, config.history_retention);
     let first = warm_up("fleet", config.warm_up, fleet.current());
-    futures::join!(first, writer.warm_up(config.warm_up));
+    futures::join!(first, writers.snapshots.warm_up(config.warm_up));
     CollectorPorts {
         fleet: Arc::new(fleet),
-        writer,
+        writers,
         clock,
         every: config.every,
         metrics: Metrics::of_function(&ProcessVariables),

@@ -12,6 +12,7 @@ pub mod run;
 pub mod storage_size;
 pub mod table_size;
 pub mod tick;
+pub mod writers;
 
 pub use collect::{Collector, CollectorPorts};
 pub use error::MeasureError;
@@ -22,3 +23,4 @@ pub use run::{Outcome, Part, Progress, Report, Source};
 pub use storage_size::{BucketSource, measure_bucket};
 pub use table_size::{TableSource, measure_database};
 pub use tick::Tick;
+pub use writers::Writers;

@@ -27,7 +27,9 @@ use due::Due;
 use known::{Known, Storage};
 use limits::CONCURRENT_WRITES;
 
-pub use limits::{CLOUDWATCH_TIMEOUT, PLAN_TIMEOUT, QUEUE_RESERVE, READ_TIMEOUT, WRITE_TIMEOUT};
+pub use limits::{
+    CLOUDWATCH_TIMEOUT, HISTORY_TIMEOUT, PLAN_TIMEOUT, QUEUE_RESERVE, READ_TIMEOUT, WRITE_TIMEOUT,
+};
 pub use ports::PlanPorts;
 
 /// What one tick did.
@@ -203,7 +205,12 @@ impl StoragePlan<'_> {
         });
         let writes: Vec<_> = postponed
             .map(|(id, measured_at, refresh)| async move {
-                let written = self.ports.writer.postpone(id, measured_at, refresh).await;
+                let written = self
+                    .ports
+                    .writers
+                    .snapshots
+                    .postpone(id, measured_at, refresh);
+                let written = written.await;
                 written.unwrap_or_else(|error| {
                     tracing::warn!(
                         target.id = id.as_str(),

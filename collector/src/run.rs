@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use shared::clock::Clock;
 use shared::snapshot::{Failure, Measurement, Run, Snapshot};
-use shared::store::{SnapshotWriter, StoreError};
+use shared::store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::MeasureError;
 use crate::queue::{Job, JobQueue};
+use crate::writers::Writers;
 use pausable::PausableRun;
 
 pub use outcome::Outcome;
 pub use pausable::ABANDONED_AFTER;
+pub(crate) use report::HISTORY_FAILURES;
 pub use report::Report;
 pub use source::{Part, Progress, Source};
 pub use task::Task;
@@ -27,19 +29,27 @@ pub use task::Task;
 pub const MEASURE_TIMEOUT: Duration = Duration::from_secs(840);
 /// Time of an invocation that is reserved for storing the result. Writing takes well under a second.
 pub const WRITE_RESERVE: Duration = Duration::from_secs(10);
+/// Longest time for writing the history of one run.
+///
+/// It takes milliseconds, but the first run of a day also reads the snapshots of the day before: those of 5,000 tables
+/// take seconds on a function's share of a processor.
+pub const HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for measuring that is reserved for pausing: a page that is under way is not awaited.
 pub const PAUSE_RESERVE: Duration = Duration::from_secs(5);
 
 /// Measures one target and stores the result.
 ///
-/// A measurement becomes a snapshot; a failure is recorded with the last good snapshot, which stays. The same task again
-/// rewrites the same snapshot. Ends before the task's deadline: a target that is not measured [`WRITE_RESERVE`] before it,
+/// A measurement becomes a snapshot, then a point of the target's history; a failure is recorded with the last good
+/// snapshot, which stays. The same task again rewrites the same snapshot. Ends before the task's deadline: a target that is not measured [`WRITE_RESERVE`] before it,
 /// or within [`MEASURE_TIMEOUT`], has failed with the code `timeout`; or, where the source can pause and there is a
 /// queue, the run is left in a checkpoint, and a job for the rest is queued. The snapshot of a run in parts is taken when
 /// its first part started and took until the last one ended.
+///
+/// History is written within [`HISTORY_TIMEOUT`] and the task's deadline. What was not written is in the report only: the
+/// snapshot is kept, and the target's next run writes what is missing.
 pub async fn run<S: Source>(
     source: &S,
-    writer: &SnapshotWriter,
+    writers: &Writers,
     clock: &dyn Clock,
     task: Task<'_, S::Target>,
 ) -> Report {
@@ -47,38 +57,42 @@ pub async fn run<S: Source>(
     let progress = Progress::default();
     let time_left = task.deadline.saturating_duration_since(started);
     let limit = MEASURE_TIMEOUT.min(time_left.saturating_sub(WRITE_RESERVE));
-    let outcome = if limit.is_zero() {
-        Outcome::NotStarted
-    } else {
-        let context = RunContext {
-            source,
-            writer,
-            clock,
-            task: &task,
-            progress: &progress,
-            started,
-            limit,
-        };
-        context.outcome().await
-    };
-    let duration = match outcome {
-        Outcome::NotStarted => Duration::ZERO,
-        _ => started.elapsed(),
-    };
-    Report {
+    let mut report = Report {
         kind: S::Measurement::KIND,
         target: task.id.clone(),
         scheduled_at: task.tick.at,
-        duration,
-        item_count: progress.items(),
-        outcome,
+        duration: Duration::ZERO,
+        item_count: 0,
+        outcome: Outcome::NotStarted,
+        history_error: None,
+    };
+    if limit.is_zero() {
+        return report;
     }
+    let context = RunContext {
+        source,
+        writers,
+        clock,
+        task: &task,
+        progress: &progress,
+        started,
+        limit,
+    };
+    let (outcome, snapshot) = context.outcome().await;
+    report.duration = started.elapsed();
+    report.item_count = progress.items();
+    report.history_error = context.write_history(&outcome, snapshot).await.err();
+    report.outcome = outcome;
+    report
 }
+
+/// How a run ended, and the snapshot that it kept.
+type Ended<M> = (Outcome, Option<Snapshot<M>>);
 
 /// One run with everything that it needs.
 struct RunContext<'a, 't, S: Source> {
     source: &'a S,
-    writer: &'a SnapshotWriter,
+    writers: &'a Writers,
     clock: &'a dyn Clock,
     task: &'a Task<'t, S::Target>,
     progress: &'a Progress,
@@ -88,14 +102,14 @@ struct RunContext<'a, 't, S: Source> {
 }
 
 impl<S: Source> RunContext<'_, '_, S> {
-    async fn outcome(&self) -> Outcome {
+    async fn outcome(&self) -> Ended<S::Measurement> {
         match self.start().await {
             Ok(Some(run)) => {
                 let measured = self.measure(&run).await;
                 self.settle(&run, measured).await
             }
-            Ok(None) => Outcome::Skipped,
-            Err(error) => Outcome::StoreFailed(error),
+            Ok(None) => (Outcome::Skipped, None),
+            Err(error) => (Outcome::StoreFailed(error), None),
         }
     }
 
@@ -105,7 +119,9 @@ impl<S: Source> RunContext<'_, '_, S> {
         if self.queue().is_none() {
             return Ok(Some(PausableRun::unpausable(now)));
         }
-        let checkpoint = self.in_time(self.writer.checkpoint(self.task.id)).await?;
+        let checkpoint = self
+            .in_time(self.writers.snapshots.checkpoint(self.task.id))
+            .await?;
         Ok(PausableRun::resume(checkpoint, self.task.tick.at, now))
     }
 
@@ -128,16 +144,18 @@ impl<S: Source> RunContext<'_, '_, S> {
         &self,
         run: &PausableRun,
         measured: Result<Part<S::Measurement>, MeasureError>,
-    ) -> Outcome {
-        let outcome = match (measured, self.queue()) {
-            (Ok(Part::Paused(state)), Some(queue)) => return self.pause(run, state, queue).await,
-            (Ok(Part::Paused(_)), None) => self.fail(self.out_of_time()).await,
+    ) -> Ended<S::Measurement> {
+        let ended = match (measured, self.queue()) {
+            (Ok(Part::Paused(state)), Some(queue)) => {
+                return (self.pause(run, state, queue).await, None);
+            }
+            (Ok(Part::Paused(_)), None) => (self.fail(self.out_of_time()).await, None),
             (Ok(Part::Whole(measurement)), _) => self.store(run, measurement).await,
-            (Err(error), _) => self.fail(error).await,
+            (Err(error), _) => (self.fail(error).await, None),
         };
         // The next run starts from the beginning: also after a permanent failure, or it would wait for this one.
-        if !outcome.is_redelivered() {
-            let clearing = run.clear(self.writer, self.task, self.clock.now());
+        if !ended.0.is_redelivered() {
+            let clearing = run.clear(&self.writers.snapshots, self.task, self.clock.now());
             if let Err(error) = self.in_time(clearing).await {
                 tracing::warn!(
                     target.id = self.task.id.as_str(),
@@ -146,11 +164,11 @@ impl<S: Source> RunContext<'_, '_, S> {
                 );
             }
         }
-        outcome
+        ended
     }
 
     async fn pause(&self, run: &PausableRun, state: Vec<u8>, queue: &dyn JobQueue) -> Outcome {
-        let pausing = run.pause(self.writer, self.task, self.clock.now(), state);
+        let pausing = run.pause(&self.writers.snapshots, self.task, self.clock.now(), state);
         match self.in_time(pausing).await {
             Ok(true) => {}
             // Another process continued from the same checkpoint and was faster.
@@ -168,7 +186,11 @@ impl<S: Source> RunContext<'_, '_, S> {
         }
     }
 
-    async fn store(&self, paused: &PausableRun, measurement: S::Measurement) -> Outcome {
+    async fn store(
+        &self,
+        paused: &PausableRun,
+        measurement: S::Measurement,
+    ) -> Ended<S::Measurement> {
         let Task {
             id, tick, refresh, ..
         } = *self.task;
@@ -189,9 +211,9 @@ impl<S: Source> RunContext<'_, '_, S> {
             measurement: measurement.in_run(&run, refresh),
         };
         let total_bytes = snapshot.measurement.total_bytes();
-        match self.in_time(self.writer.keep(&snapshot)).await {
-            Ok(kept) => Outcome::Stored { kept, total_bytes },
-            Err(error) => Outcome::StoreFailed(error),
+        match self.in_time(self.writers.snapshots.keep(&snapshot)).await {
+            Ok(kept) => (Outcome::Stored { kept, total_bytes }, Some(snapshot)),
+            Err(error) => (Outcome::StoreFailed(error), None),
         }
     }
 
@@ -203,12 +225,36 @@ impl<S: Source> RunContext<'_, '_, S> {
             reason: error.reason.clone(),
         };
         let recording = self
-            .writer
+            .writers
+            .snapshots
             .record_failure::<S::Measurement>(self.task.id, failure);
         match self.in_time(recording).await {
             Ok(()) => Outcome::Failed(error),
             Err(store_error) => Outcome::NotRecorded { error, store_error },
         }
+    }
+
+    /// Takes the run into the history: its snapshot, or after a failure only days that have ended since the last run.
+    async fn write_history(
+        &self,
+        outcome: &Outcome,
+        snapshot: Option<Snapshot<S::Measurement>>,
+    ) -> Result<(), StoreError> {
+        let Task { id, tick, .. } = *self.task;
+        let history = &self.writers.history;
+        let writing = async {
+            match (outcome, snapshot) {
+                (_, Some(snapshot)) => history.record(&snapshot).await,
+                (Outcome::Failed(_), None) => {
+                    history.record_failure::<S::Measurement>(id, tick.at).await
+                }
+                _ => Ok(()),
+            }
+        };
+        let until = self.task.deadline.min(Instant::now() + HISTORY_TIMEOUT);
+        timeout_at(until, writing)
+            .await
+            .unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))
     }
 
     /// Returns the queue that the rest of the run may be left to.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::history::HistoryRetention;
 use crate::location::Location;
 
 /// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
@@ -15,6 +16,10 @@ pub const FLEET: &str = "MRT_FLEET";
 pub const SNAPSHOT_TABLE: &str = "MRT_SNAPSHOT_TABLE";
 /// Days that a snapshot is kept, 1 to 3650. Default 35: a month and some days.
 pub const SNAPSHOT_RETENTION_DAYS: &str = "MRT_SNAPSHOT_RETENTION_DAYS";
+/// Days that the history of a target is kept by the hour, 1 to 3650. Default 92: a quarter of a year.
+pub const HISTORY_HOURS_DAYS: &str = "MRT_HISTORY_HOURS_DAYS";
+/// Days that the history of a target is kept by the day, 35 to 36500. Default none: for ever.
+pub const HISTORY_DAYS: &str = "MRT_HISTORY_DAYS";
 /// Seconds between two scheduled collections, 1 to 86400. Default 3600. Determines how
 /// often a bucket's share of the budget allows a listing, and when a snapshot is stale.
 pub const SCHEDULE_EVERY_SECONDS: &str = "MRT_SCHEDULE_EVERY_SECONDS";
@@ -195,6 +200,18 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(SNAPSHOT_RETENTION_DAYS, 35, 1..=3650) * 86_400)
     }
 
+    /// Returns the times that history is kept.
+    pub fn history_retention(&mut self) -> HistoryRetention {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let hours = self.number(HISTORY_HOURS_DAYS, 92, 1..=3650);
+        let is_limited = self.optional(HISTORY_DAYS).is_some();
+        let limit = self.number(HISTORY_DAYS, 36_500, 35..=36_500);
+        HistoryRetention {
+            hours: days(hours),
+            days: is_limited.then(|| days(limit)),
+        }
+    }
+
     /// Returns the time between two scheduled collections.
     pub fn schedule(&mut self) -> Duration {
         Duration::from_secs(self.number(SCHEDULE_EVERY_SECONDS, 3600, 1..=86_400))
@@ -269,8 +286,29 @@ mod tests {
 
         assert_eq!(reader.schedule(), Duration::from_secs(3600));
         assert_eq!(reader.retention(), Duration::from_secs(35 * 86_400));
+        assert_eq!(reader.history_retention(), HistoryRetention::default());
         assert_eq!(reader.list(ALLOWED_ORIGINS), Vec::<String>::new());
         assert!(reader.finish(()).is_ok());
+    }
+
+    #[test]
+    fn days_of_history_are_kept_for_ever_unless_they_are_limited() {
+        let limited = variables(&[(HISTORY_HOURS_DAYS, "7"), (HISTORY_DAYS, "400")]);
+        let unlimited = variables(&[(HISTORY_DAYS, "")]);
+        let wrong = variables(&[(HISTORY_DAYS, "0")]);
+
+        let days = |variables| {
+            let kept = Reader::new(variables).history_retention();
+            let days = |time: Duration| time.as_secs() / 86_400;
+            (days(kept.hours), kept.days.map(days))
+        };
+
+        assert_eq!(days(&limited), (7, Some(400)));
+        assert_eq!(days(&unlimited), (92, None));
+        let mut reader = Reader::new(&wrong);
+        reader.history_retention();
+        let error = reader.finish(()).unwrap_err().to_string();
+        assert!(error.contains("MRT_HISTORY_DAYS is \"0\", must be a whole number from 35"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod point;
 mod reader;
 mod reading;
 pub mod resample;
+mod retention;
 mod series;
 mod trend;
 mod writer;
@@ -37,7 +38,8 @@ pub use reader::{
     TableHistory,
 };
 pub use reading::{Moment, Reading};
+pub use retention::HistoryRetention;
 pub use series::{Measure, OwnSeries, TableKey, TableMeasure};
 pub(crate) use trend::StoredTrend;
 pub use trend::{TREND_DAYS, Trend};
-pub use writer::{HistoryRetention, HistoryWriter, LeftBlock, Rebuilt};
+pub use writer::{HistoryWriter, LeftBlock, Rebuilt};

@@ -2,6 +2,7 @@
 //!
 //! A test whose service is not there reports that and is skipped.
 
+pub mod dynamodb;
 pub mod fleet;
 mod server;
 pub mod stand_in;

@@ -1,5 +1,7 @@
 //! CloudWatch's daily metrics: read for the buckets of a fleet that are due, and stored where they are new.
 
+mod history;
+
 use futures::{StreamExt, stream};
 use shared::fleet::{BucketTarget, TargetId};
 use shared::snapshot::{Failure, Latest, Run, Snapshot, StorageMetrics};
@@ -13,6 +15,7 @@ use super::ports::PlanPorts;
 use crate::error::MeasureError;
 use crate::storage_size::s3::daily_metrics;
 use crate::tick::Tick;
+use history::StoredNews;
 
 /// What came of one tick.
 #[derive(Default)]
@@ -41,7 +44,8 @@ enum News {
 
 /// Reads the metrics of those buckets of `storage` that may have new ones, and stores what is new.
 ///
-/// Ends within [`CLOUDWATCH_TIMEOUT`] and [`WRITE_TIMEOUT`]; what was not stored until then is an error.
+/// Ends within [`CLOUDWATCH_TIMEOUT`] and [`WRITE_TIMEOUT`]; what was not stored until then is an error. Takes what was
+/// stored into the history, which has a time-out of its own and whose failure is none here.
 pub(super) async fn update(
     ports: &PlanPorts<'_>,
     tick: Tick,
@@ -73,10 +77,11 @@ pub(super) async fn update(
     let news: Vec<_> = due
         .iter()
         .zip(answers)
-        .filter_map(|(bucket, answer)| Some((bucket.id, news(bucket, run, answer)?)))
+        .filter_map(|(bucket, answer)| Some((bucket, news(bucket, run, answer)?)))
         .collect();
-    let mut report = store(ports.writer, news).await;
+    let (mut report, stored) = store(&ports.writers.snapshots, news).await;
     report.requested_count = due.len();
+    history::write(ports, stored).await;
     report
 }
 
@@ -122,16 +127,23 @@ fn news(
     })
 }
 
-async fn store(writer: &SnapshotWriter, news: Vec<(&TargetId, News)>) -> MetricsReport {
+/// Stores news of buckets; returns what came of it, and the news that are stored now.
+async fn store<'a>(
+    writer: &SnapshotWriter,
+    news: Vec<(&DueBucket<'a>, News)>,
+) -> (MetricsReport, Vec<StoredNews<'a>>) {
     let mut report = MetricsReport::default();
+    let mut stored = Vec::with_capacity(news.len());
     let until = Instant::now() + WRITE_TIMEOUT;
     let writes: Vec<_> = news
         .into_iter()
-        .map(|(id, news)| async move {
+        .map(|(bucket, news)| async move {
+            let id = bucket.id;
             let writing = async {
-                match news {
-                    News::Metrics(snapshot) => writer.keep(&snapshot).await.map(drop),
+                match &news {
+                    News::Metrics(snapshot) => writer.keep(snapshot).await.map(drop),
                     News::Failure(failure) => {
+                        let failure = failure.clone();
                         writer.record_failure::<StorageMetrics>(id, failure).await
                     }
                 }
@@ -139,16 +151,25 @@ async fn store(writer: &SnapshotWriter, news: Vec<(&TargetId, News)>) -> Metrics
             let written = timeout_at(until, writing)
                 .await
                 .unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())));
-            (id, written)
+            let trend = bucket.known.and_then(|known| known.trend.as_ref());
+            let news = StoredNews {
+                id,
+                news,
+                known_through: trend.map(|trend| trend.folded_through),
+            };
+            (news, written)
         })
         .collect();
     let mut written = stream::iter(writes).buffer_unordered(CONCURRENT_WRITES);
-    while let Some((id, written)) = written.next().await {
+    while let Some((news, written)) = written.next().await {
         match written {
-            Ok(()) => report.stored_count += 1,
+            Ok(()) => {
+                report.stored_count += 1;
+                stored.push(news);
+            }
             Err(error) => {
                 tracing::error!(
-                    target.id = id.as_str(),
+                    target.id = news.id.as_str(),
                     error = error_chain(&error),
                     "the metrics of a bucket were not stored"
                 );
@@ -156,7 +177,7 @@ async fn store(writer: &SnapshotWriter, news: Vec<(&TargetId, News)>) -> Metrics
             }
         }
     }
-    report
+    (report, stored)
 }
 
 #[cfg(test)]

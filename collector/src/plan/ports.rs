@@ -5,7 +5,10 @@ use std::time::Duration;
 use shared::aws::Aws;
 use shared::clock::Clock;
 use shared::fleet::FleetSource;
-use shared::store::{SnapshotReader, SnapshotWriter};
+use shared::store::SnapshotReader;
+use shared::telemetry::Metrics;
+
+use crate::writers::Writers;
 
 /// What planning needs in addition to the event.
 #[derive(Clone, Copy)]
@@ -15,11 +18,13 @@ pub struct PlanPorts<'a> {
     /// What is known about them.
     pub snapshots: &'a SnapshotReader,
     /// Where metrics and postponed measurements are stored.
-    pub writer: &'a SnapshotWriter,
+    pub writers: &'a Writers,
     /// Where CloudWatch is read.
     pub aws: &'a Aws,
     /// What time it is.
     pub clock: &'a dyn Clock,
     /// Time between two ticks of the schedule.
     pub every: Duration,
+    /// Where the metrics of the program itself go.
+    pub metrics: &'a Metrics,
 }

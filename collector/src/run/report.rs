@@ -5,9 +5,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use shared::clock;
 use shared::fleet::{Kind, TargetId};
-use shared::telemetry::{Metric, Metrics};
+use shared::store::StoreError;
+use shared::telemetry::{Metric, Metrics, error_chain};
 
 use super::outcome::Outcome;
+
+/// Metric of runs whose history was not written.
+pub(crate) const HISTORY_FAILURES: &str = "HistoryFailures";
 
 /// One run of one target.
 #[derive(Debug)]
@@ -24,11 +28,24 @@ pub struct Report {
     pub item_count: u64,
     /// How it ended.
     pub outcome: Outcome,
+    /// Why the run is not in the target's history yet; `None` when it is, or has nothing to add.
+    pub history_error: Option<StoreError>,
 }
 
 impl Report {
     /// Writes the one log line of the run: `warn` for a run that will be retried, `error` where manual action is needed.
+    /// Its history, where that was not written, has a line of its own.
     pub fn log(&self) {
+        if let Some(error) = &self.history_error {
+            tracing::warn!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at = clock::rfc3339(self.scheduled_at),
+                error = error_chain(error),
+                "history of {} not written, its next run will write what is missing",
+                self.target
+            );
+        }
         let outcome = self.outcome.as_str();
         let scheduled_at = clock::rfc3339(self.scheduled_at);
         let duration_ms = self.duration_ms();
@@ -94,8 +111,13 @@ impl Report {
     /// Writes the metrics of the run as of `now`; a run that was not started or measured nothing has none.
     ///
     /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds` is the time
-    /// from the scheduled time until the snapshot can be read.
+    /// from the scheduled time until the snapshot can be read. `HistoryFailures` exists only where the history was not
+    /// written.
     pub fn emit(&self, metrics: &Metrics, now: DateTime<Utc>) {
+        if self.history_error.is_some() {
+            let failures = [Metric::count(HISTORY_FAILURES, 1)];
+            metrics.emit(now, self.kind.as_str(), &failures);
+        }
         let duration = Metric::milliseconds("DurationMilliseconds", self.duration_ms());
         let run = Metric::count("Runs", 1);
         let kind = self.kind.as_str();
@@ -140,6 +162,7 @@ mod tests {
             duration: Duration::from_millis(1234),
             item_count: 3,
             outcome,
+            history_error: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use shared::snapshot::Stored;
+use shared::history::Historic;
 use tokio::time::Instant;
 
 use crate::error::MeasureError;
@@ -25,7 +25,7 @@ pub trait Source: Send + Sync {
     /// What it measures.
     type Target: Clone + Send + Sync;
     /// What it finds.
-    type Measurement: Stored;
+    type Measurement: Historic;
     /// Jobs that it does.
     const JOBS: JobKind;
 

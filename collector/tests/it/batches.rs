@@ -11,7 +11,7 @@ use shared::fleet::Fleet;
 use shared::snapshot::BucketSize;
 use shared::store::failing::FailingStore;
 
-use crate::support::{FleetFile, NamedFate, World, bucket, writer};
+use crate::support::{FleetFile, NamedFate, World, bucket, writers};
 
 /// Reads a recorded event.
 fn event(name: &str) -> SqsEvent {
@@ -111,7 +111,8 @@ async fn the_same_message_twice_in_one_batch_is_one_snapshot() {
         .unwrap();
 
     assert_eq!(redelivered(&response), Vec::<&str>::new());
-    assert_eq!(world.store.dump().len(), 2, "one snapshot and the latest");
+    let items = world.store.dump().len();
+    assert_eq!(items, 3, "one snapshot, its point and the latest");
 }
 
 #[tokio::test]
@@ -133,8 +134,8 @@ async fn of_several_ticks_in_one_batch_the_last_is_the_latest() {
     );
     assert_eq!(
         world.store.dump().len(),
-        9,
-        "eight snapshots and the latest"
+        17,
+        "eight snapshots, their points and the latest"
     );
 }
 
@@ -158,7 +159,7 @@ async fn only_a_few_runs_are_under_way_at_a_time() {
 async fn after_one_store_failure_one_message_is_delivered_again() {
     let (world, fleet) = setting();
     let mut ports = world.ports(&fleet);
-    ports.writer = writer(Arc::new(FailingStore::new(world.store.clone(), [1])));
+    ports.writers = writers(Arc::new(FailingStore::new(world.store.clone(), [1])));
     let collector = Collector::new(ports, NamedFate::default(), Fleet::bucket);
 
     let response = collector.handle(event("sqs-three-targets")).await.unwrap();

@@ -109,6 +109,7 @@ fn time_limits_are_those_of_the_program() {
         ("| measuring one target |", run::MEASURE_TIMEOUT),
         ("| planning one tick |", plan::PLAN_TIMEOUT),
         ("| a part of a listing |", run::PAUSE_RESERVE),
+        ("| the history of one run |", run::HISTORY_TIMEOUT),
     ] {
         let seconds = limit.as_secs();
         assert!(COLLECTING.contains(&format!("{row} {seconds} s")), "{row}");
@@ -117,6 +118,7 @@ fn time_limits_are_those_of_the_program() {
         ("s for reading snapshots", plan::READ_TIMEOUT),
         ("s for CloudWatch", plan::CLOUDWATCH_TIMEOUT),
         ("s for queueing", plan::QUEUE_RESERVE),
+        ("s for their history", plan::HISTORY_TIMEOUT),
         (
             "s of an invocation, which are reserved for writing",
             run::WRITE_RESERVE,

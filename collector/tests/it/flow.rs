@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use collector::run::{MEASURE_TIMEOUT, Task, WRITE_RESERVE, run};
-use collector::{Outcome, Report, Tick};
+use collector::{Outcome, Report, Tick, Writers};
 use shared::clock::{self, Clock};
 use shared::snapshot::{BucketSize, Latest};
 use shared::store::Written;
 use shared::store::failing::FailingStore;
-use shared::store::{Item, ItemStore, Kept, Key, Page, Put, Query, SnapshotWriter, StoreError};
+use shared::store::{Item, ItemStore, Kept, Key, Page, Put, Query, StoreError};
 use shared::testing::time::at;
 use tokio::time::Instant;
 
-use crate::support::{HOUR, NamedFate, World, bucket, writer};
+use crate::support::{HOUR, NamedFate, World, bucket, writers};
 
 const EIGHT: &str = "2026-11-23T20:00:00Z";
 const NINE: &str = "2026-11-23T21:00:00Z";
@@ -23,7 +23,7 @@ const NINE: &str = "2026-11-23T21:00:00Z";
 async fn run_within(
     world: &World,
     source: &NamedFate,
-    writer: &SnapshotWriter,
+    writers: &Writers,
     (name, scheduled_at): (&str, &str),
     time_left: Duration,
 ) -> Report {
@@ -39,11 +39,11 @@ async fn run_within(
         deadline: Instant::now() + time_left,
         queue: None,
     };
-    run(source, writer, &*world.clock, task).await
+    run(source, writers, &*world.clock, task).await
 }
 
 async fn run_at(world: &World, source: &NamedFate, name: &str, scheduled_at: &str) -> Report {
-    run_within(world, source, &world.writer, (name, scheduled_at), HOUR).await
+    run_within(world, source, &world.writers, (name, scheduled_at), HOUR).await
 }
 
 async fn latest(world: &World, name: &str) -> Option<Latest<BucketSize>> {
@@ -108,7 +108,7 @@ async fn a_failure_is_recorded_with_the_last_good_snapshot() {
         queue: None,
     };
 
-    let report = run(&failing, &writer(Arc::new(broken)), &*world.clock, task).await;
+    let report = run(&failing, &writers(Arc::new(broken)), &*world.clock, task).await;
 
     assert!(matches!(&report.outcome, Outcome::Failed(error) if error.code == "unreachable"));
     let latest = latest(&world, "files").await.unwrap();
@@ -158,12 +158,12 @@ async fn a_failing_store_leaves_nothing_and_the_message_is_delivered_again() {
     for failing_call in [1, 2] {
         let world = World::at(EIGHT);
         let store = FailingStore::new(world.store.clone(), [failing_call]);
-        let writer = writer(Arc::new(store));
+        let writers = writers(Arc::new(store));
 
         let report = run_within(
             &world,
             &NamedFate::default(),
-            &writer,
+            &writers,
             ("files", EIGHT),
             HOUR,
         )
@@ -182,12 +182,12 @@ async fn a_failing_store_leaves_nothing_and_the_message_is_delivered_again() {
 async fn a_permanent_failure_that_could_not_be_recorded_is_delivered_again() {
     let world = World::at(EIGHT);
     let store = FailingStore::new(world.store.clone(), [1]);
-    let writer = writer(Arc::new(store));
+    let writers = writers(Arc::new(store));
 
     let report = run_within(
         &world,
         &NamedFate::default(),
-        &writer,
+        &writers,
         ("gone-files", EIGHT),
         HOUR,
     )
@@ -212,7 +212,7 @@ async fn endless_measuring_is_stopped_in_time_to_record_it() {
         let report = run_within(
             &world,
             &source,
-            &world.writer,
+            &world.writers,
             ("endless-files", EIGHT),
             time_left,
         )
@@ -234,7 +234,7 @@ async fn without_time_left_nothing_is_started_or_recorded() {
     let report = run_within(
         &world,
         &source,
-        &world.writer,
+        &world.writers,
         ("files", EIGHT),
         WRITE_RESERVE,
     )
@@ -255,7 +255,7 @@ async fn a_hanging_store_does_not_outlast_the_deadline() {
     let report = run_within(
         &world,
         &NamedFate::default(),
-        &writer(Arc::new(SilentStore)),
+        &writers(Arc::new(SilentStore)),
         ("files", EIGHT),
         Duration::from_secs(60),
     )

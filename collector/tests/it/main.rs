@@ -9,6 +9,8 @@ mod docs;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod planning;
@@ -16,7 +18,6 @@ mod planning;
 mod services;
 #[cfg(test)]
 mod sqs;
-#[cfg(test)]
 #[cfg(test)]
 mod storage_size;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use collector::{CollectError, JobKind, PlanPorts, PlanReport, plan};
 use shared::aws::Aws;
+use shared::telemetry::Metrics;
 
 use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World};
 
@@ -46,10 +47,11 @@ async fn planned(
     let ports = PlanPorts {
         fleet: &file.source(&world.clock),
         snapshots: &world.reader,
-        writer: &world.writer,
+        writers: &world.writers,
         clock: &*world.clock,
         aws: &Aws::for_tests(NOWHERE),
         every: HOUR,
+        metrics: &Metrics::Off,
     };
     plan(event, ports, queue).await
 }

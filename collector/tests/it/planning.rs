@@ -12,7 +12,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
 use collector::{
     CollectError, Collector, Job, JobKind, MeasureError, PlanPorts, PlanReport, Progress, Source,
-    plan,
+    Writers, plan,
 };
 use serde_json::json;
 use shared::aws::Aws;
@@ -21,9 +21,10 @@ use shared::fleet::{BucketTarget, Fleet, TargetId};
 use shared::snapshot::bucket_size::{ListingRun, RefreshReason, Uploads};
 use shared::snapshot::{BucketSize, Good, Latest, Objects};
 use shared::store::failing::FailingStore;
-use shared::store::{Expect, ItemStore, Key, Put, SnapshotReader, SnapshotWriter, Value};
+use shared::store::{Expect, ItemStore, Key, Put, SnapshotReader, Value};
+use shared::telemetry::Metrics;
 
-use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World, writer};
+use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World, writers};
 
 /// Lists a bucket with as many requests as the number at the end of its name; one called `gone` is missing.
 struct Named;
@@ -111,7 +112,7 @@ impl Scene {
         snapshots: &SnapshotReader,
         aws: &Aws,
     ) -> Result<PlanReport, CollectError> {
-        self.plan_storing(time, snapshots, &self.world.writer, aws)
+        self.plan_storing(time, snapshots, &self.world.writers, aws)
             .await
     }
 
@@ -119,7 +120,7 @@ impl Scene {
         &self,
         time: DateTime<Utc>,
         snapshots: &SnapshotReader,
-        writer: &SnapshotWriter,
+        writers: &Writers,
         aws: &Aws,
     ) -> Result<PlanReport, CollectError> {
         let time = clock::rfc3339(time);
@@ -128,10 +129,11 @@ impl Scene {
         let ports = PlanPorts {
             fleet: &self.fleet.source(&self.world.clock),
             snapshots,
-            writer,
+            writers,
             aws,
             clock: &*self.world.clock,
             every: HOUR,
+            metrics: &Metrics::Off,
         };
         plan(&event, ports, &self.queue).await
     }

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use collector::{
-    CollectorPorts, Job, JobKind, JobQueue, MeasureError, Progress, QueueError, Source,
+    CollectorPorts, Job, JobKind, JobQueue, MeasureError, Progress, QueueError, Source, Writers,
 };
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::fleet::{BucketTarget, FleetSource};
+use shared::history::HistoryRetention;
 use shared::location::Location;
 use shared::snapshot::{BucketSize, Method};
 use shared::store::memory::MemoryStore;
-use shared::store::{ItemStore, SnapshotReader, SnapshotWriter};
+use shared::store::{ItemStore, SnapshotReader};
 use shared::telemetry::Metrics;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -120,11 +121,11 @@ impl Drop for FleetFile {
     }
 }
 
-/// A store in memory with its writer, its reader and its clock.
+/// A store in memory with its writers, its reader and its clock.
 pub(crate) struct World {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) store: Arc<MemoryStore>,
-    pub(crate) writer: SnapshotWriter,
+    pub(crate) writers: Writers,
     pub(crate) reader: SnapshotReader,
 }
 
@@ -133,7 +134,7 @@ impl World {
         let clock = Arc::new(FixedClock::at(now));
         let store = Arc::new(MemoryStore::new(clock.clone()));
         Self {
-            writer: writer(store.clone()),
+            writers: writers(store.clone()),
             reader: SnapshotReader::new(store.clone()),
             clock,
             store,
@@ -143,7 +144,7 @@ impl World {
     pub(crate) fn ports(&self, fleet: &FleetFile) -> CollectorPorts {
         CollectorPorts {
             fleet: fleet.source(&self.clock),
-            writer: self.writer.clone(),
+            writers: self.writers.clone(),
             clock: self.clock.clone(),
             every: HOUR,
             metrics: Metrics::Off,
@@ -152,8 +153,8 @@ impl World {
     }
 }
 
-pub(crate) fn writer(store: Arc<dyn ItemStore>) -> SnapshotWriter {
-    SnapshotWriter::new(store, HOUR * 24 * 35)
+pub(crate) fn writers(store: Arc<dyn ItemStore>) -> Writers {
+    Writers::new(store, HOUR * 24 * 35, HistoryRetention::default())
 }
 
 /// Keeps jobs, and rejects those of one kind if configured.

@@ -233,6 +233,12 @@ class Drive(unittest.TestCase):
         databases = self.query(f"SNAP#acme-prod/db/{DATABASE}")
         body = gzip.decompress(base64.b64decode(databases[0]["body"]["B"]))
         self.assertIn(b"system$user", body)
+        # The history of a day that is not over is one item for each run.
+        for owner in ("acme-prod/s3/acme-prod-files//", f"acme-prod/db/{DATABASE}",
+                      "storage_metrics#acme-prod/s3/acme-prod-files//"):
+            self.assertTrue(self.query(f"POINT#{owner}"), owner)
+        self.assertTrue(self.query(f"POINT_PARTS#acme-prod/db/{DATABASE}"))
+        self.assertEqual([each["sk"] for each in latest if "trend" not in each["data"]["M"]], [])
         everything = self.world.aws("dynamodb", "scan", "--table-name", self.world.outputs["SnapshotTable"])
         self.assertGreater(everything["Count"], len(snapshots) + len(databases))
         self.assertNotIn("NEVERLEAK", json.dumps(everything))

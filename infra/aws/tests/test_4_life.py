@@ -26,7 +26,7 @@ class Life(unittest.TestCase):
     def test_2_an_update_changes_in_place_and_adds_the_domain(self):
         before = self.resources()
         self.world.deploy(DnsDomain="example.com", HostedZoneId=self.world.zone, LogLevel="debug",
-                          SnapshotRetentionDays="7")
+                          SnapshotRetentionDays="7", HistoryDays="400")
         after = self.resources()
 
         self.assertEqual(set(after) - set(before), {"Certificate", "DomainName", "BasePathMapping", "DnsRecord"})
@@ -36,6 +36,7 @@ class Life(unittest.TestCase):
         configuration = self.world.client("lambda").get_function_configuration(FunctionName="mrt-collect-bucket-size")
         variables = configuration["Environment"]["Variables"]
         self.assertEqual((variables["MRT_LOG_LEVEL"], variables["MRT_SNAPSHOT_RETENTION_DAYS"]), ("debug", "7"))
+        self.assertEqual((variables["MRT_HISTORY_HOURS_DAYS"], variables["MRT_HISTORY_DAYS"]), ("92", "400"))
         records = self.world.client("route53").list_resource_record_sets(HostedZoneId=self.world.zone)
         (record,) = [each for each in records["ResourceRecordSets"] if each["Name"] == "maas-api.example.com."]
         domain = self.world.client("apigateway").get_domain_name(domainName="maas-api.example.com")

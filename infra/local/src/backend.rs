@@ -8,15 +8,17 @@ use anyhow::Context;
 use api::deployment_key::DeploymentKey;
 use api::http::server::Server;
 use api::routes::{self, Ports, ROUTES};
+use collector::Writers;
 use collector::collect::CollectorPorts;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::config::{DATABASE_CA_FILE, Reader, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
+use shared::history::HistoryRetention;
 use shared::location::Location;
 use shared::secrets::Secrets;
-use shared::store::{SnapshotReader, SnapshotWriter};
+use shared::store::SnapshotReader;
 use shared::telemetry::Metrics;
 
 use crate::running_server::AwsStandIn;
@@ -36,6 +38,7 @@ pub(crate) struct Backend {
     users_cache: Duration,
     pub(crate) every: Duration,
     retention: Duration,
+    history_retention: HistoryRetention,
 }
 
 impl Backend {
@@ -49,6 +52,7 @@ impl Backend {
     ) -> anyhow::Result<Self> {
         let mut reader = Reader::new(&*variables);
         let retention = reader.retention();
+        let history_retention = reader.history_retention();
         let users_cache = reader.users_cache();
         let ca_file = reader.optional(DATABASE_CA_FILE).map(Into::into);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -82,6 +86,7 @@ impl Backend {
             users_cache,
             every,
             retention,
+            history_retention,
         })
     }
 
@@ -109,16 +114,16 @@ impl Backend {
         SnapshotReader::new(self.store.clone())
     }
 
-    /// Returns the writer of the snapshot store.
-    pub(crate) fn writer(&self) -> SnapshotWriter {
-        SnapshotWriter::new(self.store.clone(), self.retention)
+    /// Returns the writers of the snapshot store.
+    pub(crate) fn writers(&self) -> Writers {
+        Writers::new(self.store.clone(), self.retention, self.history_retention)
     }
 
     /// Returns the dependencies of collectors.
     pub(crate) fn collector_ports(&self) -> CollectorPorts {
         CollectorPorts {
             fleet: Arc::clone(&self.fleet),
-            writer: self.writer(),
+            writers: self.writers(),
             clock: Arc::clone(&self.clock),
             every: self.every,
             metrics: Metrics::Off,

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use collector::{Job, JobKind, JobQueue, PlanPorts, QueueError};
+use collector::{Job, JobKind, JobQueue, PlanPorts, QueueError, Writers};
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::clock::{Clock, rfc3339, whole_second};
 use shared::fleet::FleetSource;
-use shared::store::{SnapshotReader, SnapshotWriter};
+use shared::store::SnapshotReader;
+use shared::telemetry::Metrics;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -111,7 +112,7 @@ pub(crate) fn scheduled_event(time: DateTime<Utc>) -> Value {
 pub(crate) struct Schedule {
     pub(crate) fleet: Arc<FleetSource>,
     pub(crate) snapshots: SnapshotReader,
-    pub(crate) writer: SnapshotWriter,
+    pub(crate) writers: Writers,
     pub(crate) aws: Arc<Aws>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) every: Duration,
@@ -145,10 +146,11 @@ impl Schedule {
         let ports = PlanPorts {
             fleet: &self.fleet,
             snapshots: &self.snapshots,
-            writer: &self.writer,
+            writers: &self.writers,
             aws: &self.aws,
             clock: &*self.clock,
             every: self.every,
+            metrics: &Metrics::Off,
         };
         if let Err(error) = collector::plan(&event, ports, queue).await {
             tracing::error!(error = %shared::telemetry::error_chain(&error), "planning failed");

@@ -182,7 +182,7 @@ fn start_collecting(
     let schedule = Schedule {
         fleet: Arc::clone(&backend.fleet),
         snapshots: backend.snapshots(),
-        writer: backend.writer(),
+        writers: backend.writers(),
         aws: Arc::clone(&backend.aws),
         clock: Arc::clone(&backend.clock),
         every,

@@ -13,6 +13,7 @@ use super::blocks::{Blocks, failed, pieces};
 use super::frame::{Frame, Point};
 use super::keys::{self, Content, Owner, Span};
 use super::point::Historic;
+use super::retention::HistoryRetention;
 use super::series::TableMeasure;
 use super::trend::Trend;
 use crate::clock;
@@ -32,25 +33,6 @@ const MAX_DAYS_PER_RUN: usize = 7;
 const CATCH_UP_DAYS: u64 = 35;
 /// Attempts to change blocks against other writers.
 const ATTEMPTS: usize = 10;
-
-/// How long blocks are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HistoryRetention {
-    /// Blocks of hours, from the end of their day.
-    pub hours: Duration,
-    /// Blocks of days, from the end of their month; for ever when `None`.
-    pub days: Option<Duration>,
-}
-
-impl Default for HistoryRetention {
-    /// A quarter by the hour, and days for ever.
-    fn default() -> Self {
-        Self {
-            hours: Duration::from_secs(92 * 86_400),
-            days: None,
-        }
-    }
-}
 
 /// Keeps the history of targets. Collectors hold one, API functions do not.
 ///

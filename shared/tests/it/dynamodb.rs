@@ -4,48 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use shared::aws::Aws;
 use shared::clock::{Clock, FixedClock};
 use shared::store::{
     DynamoDbStore, Item, ItemStore, Key, Page, Put, Query, StoreError, Written, contract,
 };
 use shared::testing;
+use shared::testing::dynamodb::{client_with_table, delete_table};
 use tokio::sync::Mutex;
-
-async fn client_with_table(endpoint: &str, table: &str) -> Client {
-    let aws = Aws::for_tests(endpoint);
-    let client = Client::new(aws.config());
-    let key = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .unwrap()
-    };
-    let text = |name: &str| {
-        let definition = AttributeDefinition::builder().attribute_name(name);
-        definition
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .unwrap()
-    };
-    client
-        .create_table()
-        .table_name(table)
-        .billing_mode(BillingMode::PayPerRequest)
-        .set_key_schema(Some(vec![
-            key("pk", KeyType::Hash),
-            key("sk", KeyType::Range),
-        ]))
-        .set_attribute_definitions(Some(vec![text("pk"), text("sk")]))
-        .send()
-        .await
-        .unwrap();
-    client
-}
 
 /// Passes one call at a time to the inner store.
 ///
@@ -86,12 +52,7 @@ async fn examine(variable: &str, wrap: impl Fn(DynamoDbStore) -> Arc<dyn ItemSto
     let table = format!("mrt-exam-{}", std::process::id());
     let client = client_with_table(&endpoint, &table).await;
     contract::exam(|clock| wrap(DynamoDbStore::new(client.clone(), &table, clock))).await;
-    client
-        .delete_table()
-        .table_name(table)
-        .send()
-        .await
-        .unwrap();
+    delete_table(&client, &table).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use chrono::TimeDelta;
 use collector::measure_bucket;
 use shared::clock::SystemClock;
-use shared::fleet::Measured;
+use shared::fleet::{Kind, Measured};
+use shared::history::{HistoryQuery, HistoryReader, Resolution};
 use shared::location::AwsScope;
 use shared::snapshot::{Latest, Run, Snapshot, StorageMetrics};
 use shared::testing;
@@ -67,6 +68,25 @@ impl Scene {
         let id = BucketTarget::whole("acme-prod", bucket).id();
         let latest = self.world.reader.latest::<StorageMetrics>(&id).await;
         latest.unwrap().unwrap()
+    }
+
+    /// Returns the bytes of each run in the history of a bucket's metrics.
+    async fn history(&self, bucket: &str) -> Vec<u64> {
+        let query = HistoryQuery {
+            from: day(10),
+            to: day(-10),
+            resolution: Resolution::Runs,
+            tables: None,
+            with_parts: false,
+            limit: 1_000,
+        };
+        let id = BucketTarget::whole("acme-prod", bucket).id();
+        let reader = HistoryReader::new(self.world.store.clone());
+        let found = reader.read(Kind::StorageMetrics, &id, &query).await;
+        let own = found.unwrap().own;
+        let totals = own.iter().find(|(series, _)| series.class.is_none());
+        let totals = totals.into_iter().flat_map(|(_, column)| column);
+        totals.filter_map(|reading| reading.value()).collect()
     }
 
     /// Plans this hour and moves on to the next.
@@ -184,6 +204,36 @@ async fn metrics_are_stored_apart_from_the_listing_and_only_where_they_are_new()
     for _ in 7..12 {
         assert_eq!(scene.plan_hour(&aws).await.metrics_requested_count, 0);
     }
+
+    // Both are in the history, where the one without metrics has none.
+    assert_eq!(scene.history(&name).await, [478, 498]);
+    assert_eq!(scene.history(&other).await, [0; 0]);
+    assert!(scene.metrics(&other).await.trend.is_some());
+}
+
+/// The jobs are queued and the metrics are stored: that is what the tick is for.
+#[tokio::test]
+async fn a_history_of_metrics_that_cannot_be_written_fails_nothing_and_follows_later() {
+    let Some(url) = testing::service(testing::MINISTACK) else {
+        return;
+    };
+    let aws = Aws::at(&url, &services::unique_account(), "test");
+    put(&aws, None, "files-1", &[("StandardStorage", 2, 70.0)]).await;
+    let scene = Scene::at(&half_past(4), 1_000, &entries(&["files-1"]));
+    let (now, reader) = (scene.world.clock.now(), &scene.world.reader);
+    // A snapshot takes two calls.
+    let broken = FailingStore::new(scene.world.store.clone(), 3..1_000);
+
+    let report = scene
+        .plan_storing(now, reader, &writers(Arc::new(broken)), &aws)
+        .await;
+
+    assert_eq!(report.unwrap().metrics_stored_count, 1);
+    assert_eq!(scene.history("files-1").await, [0; 0]);
+    put(&aws, None, "files-1", &[("StandardStorage", 1, 90.0)]).await;
+    scene.world.clock.advance(HOUR * 26);
+    scene.plan_hour(&aws).await;
+    assert_eq!(scene.history("files-1").await, [70, 90]);
 }
 
 #[tokio::test]
@@ -278,7 +328,7 @@ async fn a_failing_cloudwatch_leaves_the_last_metrics_and_stops_nothing() {
         run: Run::at(scene.world.clock.now(), HOUR),
         measurement: known.clone(),
     };
-    scene.world.writer.keep(&snapshot).await.unwrap();
+    scene.world.writers.snapshots.keep(&snapshot).await.unwrap();
     // Until the next time to read it.
     scene.world.clock.advance(HOUR * 6);
 
@@ -304,11 +354,11 @@ async fn metrics_that_cannot_be_stored_fail_the_invocation_after_the_jobs_are_qu
     let cloudwatch = denying().await;
     let scene = Scene::of(1_000, &[("files-1", MEASURE)]);
     let store = FailingStore::new(scene.world.store.clone(), [1]);
-    let writer = writer(Arc::new(store));
+    let writers = writers(Arc::new(store));
 
     let (now, reader) = (scene.world.clock.now(), &scene.world.reader);
     let error = scene
-        .plan_storing(now, reader, &writer, &cloudwatch.aws)
+        .plan_storing(now, reader, &writers, &cloudwatch.aws)
         .await;
 
     assert_eq!(error.unwrap_err().error_type(), "MetricsNotStored");

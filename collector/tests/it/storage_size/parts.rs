@@ -298,7 +298,7 @@ async fn a_listing_under_way_hides_neither_newer_metrics_nor_a_postponed_measure
             metric_count: 27,
         },
     };
-    let writer = &scene.world.writer;
+    let writer = &scene.world.writers.snapshots;
     writer.keep(&metrics).await.unwrap();
     let refresh = Refresh {
         interval_seconds: 36_000,

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use collector::{Collector, Job, JobKind, JobQueue, PlanPorts, QueueError};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
+use shared::telemetry::Metrics;
 
 use crate::backend::Backend;
 use crate::output;
@@ -83,14 +84,15 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
         PLAN => {
             let queue = PrintedQueue::default();
             let event = serde_json::from_value(event).with_context(not_its_event)?;
-            let (snapshots, writer) = (backend.snapshots(), backend.writer());
+            let (snapshots, writers) = (backend.snapshots(), backend.writers());
             let ports = PlanPorts {
                 fleet: &backend.fleet,
                 snapshots: &snapshots,
-                writer: &writer,
+                writers: &writers,
                 aws: &backend.aws,
                 clock: &*backend.clock,
                 every: backend.every,
+                metrics: &Metrics::Off,
             };
             collector::plan(&event, ports, &queue).await?;
             let messages = queue.0.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -246,10 +246,15 @@ fn every_variable_is_documented_and_no_other() {
 #[test]
 fn defaults_and_bounds_of_numbers_are_those_of_the_program() {
     type Read = fn(&mut Reader<'_>) -> Duration;
-    let numbers: [(&str, Read, u64); 4] = [
+    let numbers: [(&str, Read, u64); 5] = [
         (
             config::SNAPSHOT_RETENTION_DAYS,
             |reader| reader.retention(),
+            86_400,
+        ),
+        (
+            config::HISTORY_HOURS_DAYS,
+            |reader| reader.history_retention().hours,
             86_400,
         ),
         (

@@ -38,16 +38,51 @@ pub(super) struct Folded {
     pub(super) left: Vec<(Key, Unreadable)>,
 }
 
+/// Which day of a target is folded next.
+enum NextDay {
+    /// One that is folded already and has a late run.
+    Again(NaiveDate),
+    /// The first with a run after the last one that is folded.
+    After(NaiveDate),
+}
+
+/// Returns which day is folded next when `today` is open; `None` when all are folded.
+fn next_day(trend: &Trend, today: NaiveDate) -> Option<NextDay> {
+    // A late run of a day that is not folded yet is folded with its day.
+    let mut again = trend.refold.range(..=trend.folded_through);
+    if let Some(day) = again.next() {
+        return Some(NextDay::Again(*day));
+    }
+    let is_behind = keys::next_day(trend.folded_through) < today;
+    is_behind.then_some(NextDay::After(trend.folded_through))
+}
+
 impl HistoryWriter {
     /// Closes the days before `today` that are not in blocks yet, at most [`MAX_DAYS_PER_RUN`] of them.
+    ///
+    /// Each day is noted in the latest by itself: what was done before a time-out is not done again.
     pub(super) async fn fold_closed_days<M: Historic>(
         &self,
         target: &TargetId,
         today: NaiveDate,
     ) -> Result<(), StoreError> {
+        for _ in 0..MAX_DAYS_PER_RUN {
+            if !self.close_next_day::<M>(target, today).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes one day, and returns whether more are left.
+    async fn close_next_day<M: Historic>(
+        &self,
+        target: &TargetId,
+        today: NaiveDate,
+    ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS {
             let Some(latest) = self.snapshots.latest::<M>(target).await? else {
-                return Ok(());
+                return Ok(false);
             };
             // A run that is late, or one that failed, knows less than the newest good one.
             let newest = latest
@@ -56,60 +91,51 @@ impl HistoryWriter {
                 .map(|good| keys::day_of(good.run.scheduled_at));
             let today = newest.map_or(today, |newest| newest.max(today));
             let old = latest.trend.clone();
-            let Some(trend) = self.folded::<M>(target, old, today).await? else {
-                return Ok(());
+            let Some(trend) = self.with_next_day::<M>(target, old, today).await? else {
+                return Ok(false);
             };
+            let is_behind = next_day(&trend, today).is_some();
             let new = Latest {
                 trend: Some(trend),
                 ..latest.clone()
             };
             let put = replace_latest::<M>(Some(&latest), new)?;
             if self.items.put(put).await? == Written::Done {
-                return Ok(());
+                return Ok(is_behind);
             }
             // Another run was faster, and the snapshots may be more by now.
         }
         Err(contended::<M>(target))
     }
 
-    /// Folds days of a target, and returns its new trend; `None` when nothing is to be folded.
-    async fn folded<M: Historic>(
+    /// Folds the next day of a target, and returns its new trend; `None` when nothing is to be folded.
+    async fn with_next_day<M: Historic>(
         &self,
         target: &TargetId,
         old: Option<Trend>,
         today: NaiveDate,
     ) -> Result<Option<Trend>, StoreError> {
-        let yesterday = today.pred_opt().unwrap_or(today);
         let catch_up = today
             .checked_sub_days(Days::new(CATCH_UP_DAYS + 1))
             .unwrap_or(today);
         let mut trend = old.unwrap_or_else(|| Trend::folded_through(catch_up));
-        // A late run of a day that is not folded yet is folded with its day.
-        let due = trend.refold.range(..=trend.folded_through);
-        let due: Vec<_> = due.copied().take(MAX_DAYS_PER_RUN).collect();
-        if trend.folded_through >= yesterday && due.is_empty() {
-            return Ok(None);
-        }
+        let day = match next_day(&trend, today) {
+            None => return Ok(None),
+            Some(NextDay::Again(day)) => Some(day),
+            Some(NextDay::After(last)) => {
+                let range = keys::day_start(keys::next_day(last))..keys::day_start(today);
+                let first = self.snapshots.first_run::<M>(target, range).await?;
+                first.map(keys::day_of)
+            }
+        };
+        let Some(day) = day else {
+            trend.pass(today.pred_opt().unwrap_or(today));
+            return Ok(Some(trend));
+        };
         let mut blocks = Blocks::new(&*self.items, owner::<M>(target));
         let mut lists = Lists::load(&mut blocks, Some(&trend)).await?;
-        let mut count = due.len();
-        for day in due {
-            let folded = self.fold_or_skip::<M>(target, day, &mut lists).await?;
-            trend.close(day, folded);
-        }
-        while count < MAX_DAYS_PER_RUN && trend.folded_through < yesterday {
-            let from = keys::day_start(keys::next_day(trend.folded_through));
-            let range = from..keys::day_start(today);
-            match self.snapshots.first_run::<M>(target, range).await? {
-                Some(first) => {
-                    let day = keys::day_of(first);
-                    let folded = self.fold_or_skip::<M>(target, day, &mut lists).await?;
-                    trend.close(day, folded);
-                    count += 1;
-                }
-                None => trend.pass(yesterday),
-            }
-        }
+        let folded = self.fold_or_skip::<M>(target, day, &mut lists).await?;
+        trend.close(day, folded);
         trend.lists = lists.all.iter().map(|list| list.digest()).collect();
         trend.lists_month = lists.month;
         Ok(Some(trend))
