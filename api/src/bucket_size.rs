@@ -1,6 +1,7 @@
 //! `GET /bucket_size`: the latest size of each storage target.
 
 mod cost;
+pub mod history;
 mod reconciliation;
 mod view;
 
@@ -163,9 +164,10 @@ fn selected<'f>(
         .filter(|target| selects("kind", target.kind.as_str()))
         .filter(|target| selects("bucket", &target.bucket))
         .filter(|target| selects("prefix", &target.prefix))
+        .filter(|target| selects("suffix", &target.suffix))
         .map(|target| (target.id(), target))
         .collect();
-    let mut filters = ["environment", "kind", "bucket", "prefix"].into_iter();
+    let mut filters = ["environment", "kind", "bucket", "prefix", "suffix"].into_iter();
     if targets.is_empty() && filters.any(|name| parameter(name).is_some()) {
         return Err(Problem::not_found("such storage in the fleet"));
     }

@@ -15,6 +15,7 @@ use shared::config::{
 };
 use shared::database::Databases;
 use shared::fleet::FleetSource;
+use shared::history::HistoryReader;
 use shared::location::Location;
 use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
@@ -55,16 +56,16 @@ impl Start {
         fleet
     }
 
-    /// Returns the snapshots in DynamoDB.
-    pub async fn snapshots(&mut self) -> SnapshotReader {
+    /// Returns the snapshots in DynamoDB, and the history in the same table.
+    pub async fn snapshots(&mut self) -> (SnapshotReader, HistoryReader) {
         let table = self.reader.required(SNAPSHOT_TABLE);
         let client = dynamodb::Client::new(self.aws().await.config());
-        let store = DynamoDbStore::new(client, table, Arc::new(SystemClock));
-        let snapshots = SnapshotReader::new(Arc::new(store));
+        let store = Arc::new(DynamoDbStore::new(client, table, Arc::new(SystemClock)));
+        let snapshots = SnapshotReader::new(store.clone());
         let (first, limit) = (snapshots.clone(), self.warm_up);
         self.warm_ups
             .push(Box::pin(async move { first.warm_up(limit).await }));
-        snapshots
+        (snapshots, HistoryReader::new(store))
     }
 
     /// Returns the apps' databases.

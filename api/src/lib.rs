@@ -4,6 +4,7 @@ pub mod bucket_size;
 pub mod constants;
 pub mod deployment_key;
 pub mod health;
+pub mod history;
 pub mod http;
 pub mod lambda;
 pub mod openapi;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use shared::aws::Aws;
 use shared::database::Databases;
 use shared::fleet::FleetSource;
+use shared::history::HistoryReader;
 use shared::store::SnapshotReader;
 
 use crate::deployment_key::DeploymentKey;
@@ -16,7 +17,9 @@ use crate::{bucket_size, constants, health, openapi, table_size, users};
 /// and no AWS client.
 pub const ROUTES: &[Route] = &[
     bucket_size::ROUTE,
+    bucket_size::history::ROUTE,
     table_size::ROUTE,
+    table_size::history::ROUTE,
     users::ROUTE,
     constants::ROUTE,
     openapi::ROUTE,
@@ -41,8 +44,10 @@ pub fn scopes() -> Vec<&'static str> {
 pub struct Ports {
     /// The fleet.
     pub fleet: Arc<FleetSource>,
-    /// Latest snapshots and history.
+    /// Latest snapshots.
     pub snapshots: SnapshotReader,
+    /// Sizes over time.
+    pub history: HistoryReader,
     /// The apps' databases.
     pub databases: Databases,
     /// How long user counts are cached.
@@ -57,7 +62,17 @@ pub struct Ports {
 pub fn all(ports: &Ports) -> Vec<Endpoint> {
     vec![
         bucket_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
+        bucket_size::history::endpoint(
+            Arc::clone(&ports.fleet),
+            ports.snapshots.clone(),
+            ports.history.clone(),
+        ),
         table_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
+        table_size::history::endpoint(
+            Arc::clone(&ports.fleet),
+            ports.snapshots.clone(),
+            ports.history.clone(),
+        ),
         users::endpoint(
             Arc::clone(&ports.fleet),
             users::Users::new(ports.databases.clone(), ports.users_cache),

@@ -1,6 +1,7 @@
 //! `GET /table_size`: the latest sizes of each database and its tables.
 
 mod filter;
+pub mod history;
 mod modules;
 mod page;
 mod view;
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::FleetSource;
+use shared::fleet::{DatabaseTarget, Fleet, FleetSource, TargetId};
 use shared::snapshot::{DatabaseSize, Snapshot};
 use shared::store::SnapshotReader;
 
@@ -100,20 +101,7 @@ pub fn endpoint(fleet: Arc<FleetSource>, snapshots: SnapshotReader) -> Endpoint 
 impl Handler for GetTableSize {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
-        let environment = call.parameters.text("environment");
-        let targets: Vec<_> = fleet
-            .databases()
-            .into_iter()
-            .filter(|target| call.caller.may_read(&target.environment))
-            .filter(|target| environment.is_none_or(|name| name == target.environment))
-            .map(|target| (target.id(), target))
-            .collect();
-        if targets.is_empty() && environment.is_some() {
-            return Err(Problem::not_found(
-                "such environment with a database in the fleet",
-            ));
-        }
-        let page = targets::page(&call, targets)?;
+        let page = targets::page(&call, selected(&fleet, &call)?)?;
         let latest = targets::latest_of::<DatabaseSize, _>(&self.snapshots, &page.targets).await?;
         let found = page.targets.into_iter().zip(latest);
         let found: Vec<_> = found
@@ -124,6 +112,27 @@ impl Handler for GetTableSize {
         let databases = Page::of(&found, snapshots, filter, call.now)?;
         answer(&call, databases, filter, page.has_more)
     }
+}
+
+/// Returns the databases that the parameters select and the caller may read.
+fn selected<'f>(
+    fleet: &'f Fleet,
+    call: &Call<'_>,
+) -> Result<Vec<(TargetId, &'f DatabaseTarget)>, Problem> {
+    let environment = call.parameters.text("environment");
+    let targets: Vec<_> = fleet
+        .databases()
+        .into_iter()
+        .filter(|target| call.caller.may_read(&target.environment))
+        .filter(|target| environment.is_none_or(|name| name == target.environment))
+        .map(|target| (target.id(), target))
+        .collect();
+    if targets.is_empty() && environment.is_some() {
+        return Err(Problem::not_found(
+            "such environment with a database in the fleet",
+        ));
+    }
+    Ok(targets)
 }
 
 impl GetTableSize {

@@ -128,6 +128,23 @@ pub(crate) fn all_pending(pending: &impl Serialize) -> Problem {
     Problem::snapshot_pending(PENDING_RETRY_SECONDS, targets)
 }
 
+/// Returns how long an answer with the history of `targets` may be cached: until the first of them is measured again.
+///
+/// A target whose latest item is unreadable does not count. Costs what [`records_of`] costs.
+///
+/// # Errors
+///
+/// See [`StoreError`]: the store failed.
+pub(crate) async fn freshness_of<M: Stored, T>(
+    reader: &SnapshotReader,
+    targets: &[(TargetId, &T)],
+) -> Result<Freshness, StoreError> {
+    let records = records_of::<M, T>(reader, targets).await?;
+    let of_page = targets.iter().filter_map(|(id, _)| records.get(id));
+    let good = of_page.filter_map(|latest| latest.as_ref().ok()?.good.as_ref());
+    Ok(freshness(good.map(|good| good.run)))
+}
+
 /// Returns how long an answer from these runs may be cached; an answer without any run must be revalidated.
 pub(crate) fn freshness(runs: impl Iterator<Item = Run>) -> Freshness {
     let mut freshness = Freshness::Live;

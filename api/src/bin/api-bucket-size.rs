@@ -1,14 +1,18 @@
-//! Lambda function `api-bucket-size`: answers `GET /bucket_size` from the latest snapshots.
+//! Lambda function `api-bucket-size`: answers `GET /bucket_size` from the latest snapshots, and what is below from history.
+
+use std::sync::Arc;
 
 use api::{bucket_size, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     lambda::serve(async |start| {
-        vec![bucket_size::endpoint(
-            start.fleet().await,
-            start.snapshots().await,
-        )]
+        let fleet = start.fleet().await;
+        let (snapshots, history) = start.snapshots().await;
+        vec![
+            bucket_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
+            bucket_size::history::endpoint(fleet, snapshots, history),
+        ]
     })
     .await
 }

@@ -1,14 +1,18 @@
-//! Lambda function `api-table-size`: answers `GET /table_size` from the latest snapshots.
+//! Lambda function `api-table-size`: answers `GET /table_size` from the latest snapshots, and what is below from history.
+
+use std::sync::Arc;
 
 use api::{lambda, table_size};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     lambda::serve(async |start| {
-        vec![table_size::endpoint(
-            start.fleet().await,
-            start.snapshots().await,
-        )]
+        let fleet = start.fleet().await;
+        let (snapshots, history) = start.snapshots().await;
+        vec![
+            table_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
+            table_size::history::endpoint(fleet, snapshots, history),
+        ]
     })
     .await
 }

@@ -52,19 +52,25 @@ impl Answer {
     ) -> Result<Self, Problem> {
         let identity = (media_type.essence(), identity);
         let identity = serde_json::to_vec(&identity).map_err(Problem::internal)?;
-        let digest: String = Sha256::digest(&identity)
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         // Weak, because an age in the body may differ.
         Ok(Self {
             media_type,
             body,
-            etag: format!("W/\"{digest}\""),
+            etag: etag(&identity),
             freshness,
             next: None,
         })
+    }
+
+    /// Returns an answer that is the same only if its whole `body` is: it has nothing that changes with time alone.
+    pub fn of_body(media_type: MediaType, body: Vec<u8>, freshness: Freshness) -> Self {
+        Self {
+            media_type,
+            etag: etag(&body),
+            body,
+            freshness,
+            next: None,
+        }
     }
 
     /// Returns an answer with `view` as JSON; see [`Answer::new`] for `identity`.
@@ -87,4 +93,11 @@ impl Answer {
         self.next = query;
         self
     }
+}
+
+fn etag(identity: &[u8]) -> String {
+    let digest = Sha256::digest(identity);
+    let digest = digest.iter().take(16);
+    let digest: String = digest.map(|byte| format!("{byte:02x}")).collect();
+    format!("W/\"{digest}\"")
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::fleet::{FleetSource, TargetId};
+use shared::history::{Historic, HistoryReader, HistoryRetention, HistoryWriter};
 use shared::location::Location;
 use shared::snapshot::{Failure, Run, Snapshot, Stored};
 use shared::store::memory::MemoryStore;
@@ -62,6 +63,10 @@ impl World {
         SnapshotReader::new(Arc::clone(&self.items))
     }
 
+    pub(crate) fn history(&self) -> HistoryReader {
+        HistoryReader::new(Arc::clone(&self.items))
+    }
+
     pub(crate) fn writer(&self) -> SnapshotWriter {
         SnapshotWriter::new(Arc::clone(&self.items), Duration::from_secs(35 * 86_400))
     }
@@ -77,6 +82,24 @@ impl World {
             })
             .await
             .unwrap();
+    }
+
+    /// Keeps a run of `target` with its history, as a collector does.
+    pub(crate) async fn collect<M: Stored + Historic>(
+        &self,
+        target: TargetId,
+        time: DateTime<Utc>,
+        measurement: M,
+    ) {
+        let run = Run::at(time, EVERY);
+        let snapshot = Snapshot {
+            target,
+            run,
+            measurement,
+        };
+        self.writer().keep(&snapshot).await.unwrap();
+        let history = HistoryWriter::new(Arc::clone(&self.items), HistoryRetention::default());
+        history.record(&snapshot).await.unwrap();
     }
 
     /// Records a failed run of `target`.

@@ -8,6 +8,7 @@
 
 mod constants;
 mod harness;
+mod histories;
 mod leaks;
 mod logs;
 mod media_types;

@@ -52,7 +52,17 @@ pub(crate) const TABLE_SCOPE: &str = "mrt/table_size.read";
 pub(crate) fn server(world: &World) -> TestServer {
     world.server(vec![
         api::bucket_size::endpoint(Arc::clone(&world.fleet), world.reader()),
+        api::bucket_size::history::endpoint(
+            Arc::clone(&world.fleet),
+            world.reader(),
+            world.history(),
+        ),
         api::table_size::endpoint(Arc::clone(&world.fleet), world.reader()),
+        api::table_size::history::endpoint(
+            Arc::clone(&world.fleet),
+            world.reader(),
+            world.history(),
+        ),
         api::health::endpoint(),
         api::openapi::endpoint(ROUTES, EXTRA_SCOPES),
     ])

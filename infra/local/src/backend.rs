@@ -15,7 +15,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::config::{DATABASE_CA_FILE, Reader, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
-use shared::history::HistoryRetention;
+use shared::history::{HistoryReader, HistoryRetention};
 use shared::location::Location;
 use shared::secrets::Secrets;
 use shared::store::SnapshotReader;
@@ -95,6 +95,7 @@ impl Backend {
         let ports = Ports {
             fleet: Arc::clone(&self.fleet),
             snapshots: self.snapshots(),
+            history: HistoryReader::new(self.store.clone()),
             databases: self.databases.clone(),
             aws: Arc::clone(&self.aws),
             deployment_key: self.deployment_key.clone(),

@@ -114,8 +114,8 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// Returns the time that the first block of a partition starts at.
-    pub(super) async fn first_start(
+    /// Returns the scheduled time of the first moment that there is; of a block that is unreadable its start.
+    pub(super) async fn first_moment(
         &self,
         span: Span,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
@@ -130,7 +130,10 @@ impl<'a> Blocks<'a> {
         loop {
             let page = self.items.query(&query).await?;
             if let Some(item) = page.items.first() {
-                return Ok(keys::start(span, keys::block_of(&item.key.sort).0));
+                let start = keys::start(span, keys::block_of(&item.key.sort).0);
+                let block = item.body.as_deref().map(Block::decode);
+                let first = block.and_then(|block| Some(block.ok()?.moments.first()?.scheduled_at));
+                return Ok(first.or(start));
             }
             if page.next.is_none() {
                 return Ok(None);

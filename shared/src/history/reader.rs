@@ -125,9 +125,10 @@ impl HistoryReader {
         Self { items }
     }
 
-    /// Returns the start of the oldest day, or month of days, that there is anything of; `None` without any.
+    /// Returns when history of that resolution begins: the scheduled time of the first run, or the start of the first
+    /// UTC day; `None` without any.
     ///
-    /// What is not in blocks yet, which is the newest day, does not count. Costs one read.
+    /// Costs one read, and a second one before the first day is closed.
     ///
     /// # Errors
     ///
@@ -139,7 +140,14 @@ impl HistoryReader {
         resolution: Resolution,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let blocks = Blocks::new(&*self.items, Owner { kind, target });
-        blocks.first_start(resolution.span()).await
+        let first = match blocks.first_moment(resolution.span()).await? {
+            Some(first) => Some(first),
+            None => blocks.first_moment(Span::Run).await?,
+        };
+        Ok(first.map(|first| match resolution {
+            Resolution::Runs => first,
+            Resolution::Days => keys::day_start(keys::day_of(first)),
+        }))
     }
 
     /// Returns the history of a target in a range.

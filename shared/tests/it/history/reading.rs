@@ -371,8 +371,14 @@ async fn an_answer_costs_two_queries_and_one_read_for_each_list() {
 }
 
 #[tokio::test]
-async fn what_is_available_starts_with_the_first_closed_day() {
-    let runs = random_runs(&mut Random::new(1), "2028-02-22T00:00:00Z", 30);
+async fn what_is_available_starts_with_the_first_run_whether_or_not_its_day_is_closed() {
+    for count in [1, 30] {
+        starts_with_the_first_run(count).await;
+    }
+}
+
+async fn starts_with_the_first_run(count: u64) {
+    let runs = random_runs(&mut Random::new(1), "2028-02-22T00:00:00Z", count);
     let store = collected(&runs).await;
     let reader = HistoryReader::new(Arc::clone(&store));
     let (target, elsewhere) = (target(), shared::fleet::TargetId::from_text("x/db/y"));
@@ -386,11 +392,11 @@ async fn what_is_available_starts_with_the_first_closed_day() {
 
     assert_eq!(
         available(&target, Resolution::Runs).await,
-        Some(at("2028-02-22T00:00:00Z"))
+        Some(runs[0].run.scheduled_at)
     );
     assert_eq!(
         available(&target, Resolution::Days).await,
-        Some(at("2028-02-01T00:00:00Z"))
+        Some(at("2028-02-22T00:00:00Z"))
     );
     assert_eq!(available(&elsewhere, Resolution::Days).await, None);
 }

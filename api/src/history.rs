@@ -1,0 +1,42 @@
+//! What the histories of storage and of databases have in common: ranges of time, reading, columns.
+
+mod columns;
+mod range;
+mod read;
+mod view;
+mod window;
+
+use serde::Serialize;
+
+use crate::http::answer::{Answer, Freshness};
+use crate::http::cursor;
+use crate::http::endpoint::Call;
+use crate::http::media_type::MediaType;
+use crate::http::problem::Problem;
+
+pub(crate) use columns::{Grouped, Line, Readings, Source, hide_gaps};
+pub(crate) use range::{AGGREGATE, FROM, Range, STEP, TO};
+pub(crate) use read::{ReadPage, Selection, Wanted, read_page};
+pub use view::{
+    Columns, GapReasonView, GapScopeView, GapView, SeriesBreak, SeriesName, SeriesView, Unit,
+    UnsizedTableView,
+};
+pub(crate) use window::Window;
+
+/// Returns the answer with `view`, whose next page is at the cursor `next`.
+///
+/// Its ETag is that of the body: a run becomes a part of history a moment after it became the latest.
+///
+/// # Errors
+///
+/// An internal problem when `view` has no JSON form.
+pub(crate) fn answer(
+    call: &Call<'_>,
+    view: &impl Serialize,
+    next: Option<&str>,
+    freshness: Freshness,
+) -> Result<Answer, Problem> {
+    let body = serde_json::to_vec(view).map_err(Problem::internal)?;
+    let next_query = next.map(|cursor| cursor::next_query(call, cursor));
+    Ok(Answer::of_body(MediaType::Json, body, freshness).with_next(next_query))
+}
