@@ -9,6 +9,7 @@
 //! | snapshot of a bucket's metrics | `SNAP#storage_metrics#<target id>` | the same |
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
+//! | unreadable latest, kept aside | `UNREADABLE#LATEST#<kind>` | `<target id>#<digest>` |
 //!
 //! The partitions of history are in `history/keys.rs`.
 
@@ -28,6 +29,7 @@ pub use crate::attributes::{Attributes, Value};
 pub use checkpoints::packed_bytes;
 pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint};
 pub use dynamodb::DynamoDbStore;
+pub(crate) use item::UNDECODABLE;
 pub use item::{
     Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query, StoreError,
     TRANSACTION_LIMIT, Written,

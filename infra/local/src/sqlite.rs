@@ -14,9 +14,7 @@ use anyhow::bail;
 use async_trait::async_trait;
 use chrono::DateTime;
 use shared::clock::Clock;
-use shared::store::{
-    Attributes, Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written,
-};
+use shared::store::{Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteRow, SqliteSynchronous,
@@ -182,31 +180,32 @@ fn is_damage(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| [11, 26].contains(&(code & 0xff)))
 }
 
-fn decode(row: &SqliteRow) -> Result<Item, StoreError> {
+fn decode(row: &SqliteRow) -> Item {
     let key = Key {
         partition: row.get("partition"),
         sort: row.get("sort"),
     };
-    let unreadable = |reason: String| StoreError::Unreadable {
-        key: key.clone(),
-        reason,
-    };
-    let attributes: Attributes = serde_json::from_str(row.get("attributes"))
-        .map_err(|error| unreadable(error.to_string()))?;
-    let expires_at = match row.get::<Option<i64>, _>("expires_at") {
+    let version = row.try_get::<i64, _>("version").map(i64::cast_unsigned);
+    decode_rest(row, &key).unwrap_or_else(|| {
+        let attributes: Vec<u8> = row.try_get_unchecked("attributes").unwrap_or_default();
+        let body: Option<Vec<u8>> = row.try_get_unchecked("body").unwrap_or_default();
+        let stored = format!("{:?} {body:?}", String::from_utf8_lossy(&attributes));
+        Item::undecodable(key, version.unwrap_or(0), stored)
+    })
+}
+
+/// Returns the item at `key`; `None` if a column does not have what [`SqliteStore::write`] stores in it.
+fn decode_rest(row: &SqliteRow, key: &Key) -> Option<Item> {
+    let expires_at = match row.try_get::<Option<i64>, _>("expires_at").ok()? {
         None => None,
-        Some(seconds) => Some(
-            DateTime::from_timestamp(seconds, 0)
-                .ok_or_else(|| unreadable("expires_at is not a time".to_owned()))?,
-        ),
+        Some(seconds) => Some(DateTime::from_timestamp(seconds, 0)?),
     };
-    let version = row.get::<i64, _>("version").cast_unsigned();
-    Ok(Item {
-        version,
-        attributes,
-        body: row.get("body"),
+    Some(Item {
+        key: key.clone(),
+        version: row.try_get::<i64, _>("version").ok()?.cast_unsigned(),
+        attributes: serde_json::from_str(row.try_get("attributes").ok()?).ok()?,
+        body: row.try_get("body").ok()?,
         expires_at,
-        key,
     })
 }
 
@@ -222,7 +221,7 @@ impl ItemStore for SqliteStore {
             .fetch_optional(&self.readers)
             .await
             .map_err(unavailable)?;
-        row.as_ref().map(decode).transpose()
+        Ok(row.as_ref().map(decode))
     }
 
     async fn put(&self, put: Put) -> Result<Written, StoreError> {
@@ -265,7 +264,7 @@ impl ItemStore for SqliteStore {
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable)?;
-        let mut items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        let mut items = rows.iter().map(decode).collect::<Vec<_>>();
         let has_more = items.len() > query.limit;
         items.truncate(query.limit);
         let next = items
@@ -361,6 +360,49 @@ mod tests {
             store.get(&put("large", None, None).item.key).await.unwrap(),
             None
         );
+    }
+
+    #[tokio::test]
+    async fn an_item_that_cannot_be_decoded_harms_no_other_item_of_its_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mrt.db");
+        let clock = Arc::new(FixedClock::at(contract::NOW));
+        let store = SqliteStore::open(&path, clock).await.unwrap();
+        let damages = [
+            "attributes = '{not JSON'",
+            "attributes = x'ff'",
+            "version = 'x'",
+            "expires_at = 'x'",
+        ];
+        for (number, damage) in damages.iter().enumerate() {
+            store
+                .put(put(&number.to_string(), None, None))
+                .await
+                .unwrap();
+            let update = format!("UPDATE item SET {damage} WHERE sort = '{number}'");
+            sqlx::query(sqlx::AssertSqlSafe(update))
+                .execute(&store.writer)
+                .await
+                .unwrap();
+        }
+        let sound = put("sound", Some(vec![1]), None);
+        store.put(sound.clone()).await.unwrap();
+
+        let query = Query {
+            partition: "p".to_owned(),
+            from: "!".to_owned(),
+            to: "~".to_owned(),
+            order: Order::Ascending,
+            after: None,
+            limit: 10,
+        };
+        let items = store.query(&query).await.unwrap().items;
+
+        assert_eq!(items.len(), damages.len() + 1);
+        assert_eq!(items.last(), Some(&sound.item));
+        for item in &items[..damages.len()] {
+            assert!(item.attributes.contains_key("undecodable"), "{item:?}");
+        }
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ use crate::attributes::{self, Attributes, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
 use crate::history::{StoredTrend, Trend};
+use crate::store::UNDECODABLE;
 
 pub use bucket::StoredRefresh;
 
@@ -267,6 +268,9 @@ fn from_attributes<T: DeserializeOwned>(attributes: &Attributes, newest: u64) ->
             return Err(format!(
                 "it was written by a newer version of this program (stored form {newer})"
             ));
+        }
+        _ if attributes.contains_key(UNDECODABLE) => {
+            return Err("its attributes cannot be decoded".to_owned());
         }
         _ => return Err("it has no valid stored_version".to_owned()),
     }

@@ -15,9 +15,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put as PutRequest, TransactWriteItem};
 use chrono::{DateTime, Utc};
 
-use super::{
-    Attributes, Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written,
-};
+use super::{Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written};
 use crate::clock::Clock;
 
 type Record = HashMap<String, AttributeValue>;
@@ -100,50 +98,60 @@ fn encode(item: Item) -> Result<Record, StoreError> {
     Ok(record)
 }
 
-fn decode(mut record: Record) -> Result<Item, StoreError> {
-    let text = |value: Option<&AttributeValue>| {
-        value
-            .and_then(|value| value.as_s().ok())
-            .cloned()
-            .unwrap_or_default()
+fn decode(mut record: Record) -> Item {
+    let text = |name: &str| {
+        let value = record.get(name).and_then(|value| value.as_s().ok());
+        value.cloned().unwrap_or_default()
     };
     let key = Key {
-        partition: text(record.get("pk")),
-        sort: text(record.get("sk")),
+        partition: text("pk"),
+        sort: text("sk"),
     };
-    decode_rest(&mut record, &key).map_err(|reason| StoreError::Unreadable { key, reason })
+    let version = record.get("version").and_then(number);
+    let expires_at = record
+        .get("expires_at")
+        .map(|at| number(at).and_then(epoch));
+    let body = record.get("body").map(AttributeValue::as_b);
+    let is_plain = record.get("data").is_some_and(is_plain);
+    if !is_plain
+        || version.is_none()
+        || expires_at == Some(None)
+        || body.is_some_and(|body| body.is_err())
+    {
+        return Item::undecodable(key, version.unwrap_or(0), format!("{record:?}"));
+    }
+    let body = match record.remove("body") {
+        Some(AttributeValue::B(blob)) => Some(blob.into_inner()),
+        _ => None,
+    };
+    let data = record
+        .remove("data")
+        .map(serde_dynamo::from_attribute_value);
+    Item {
+        key,
+        version: version.unwrap_or(0),
+        attributes: data.and_then(Result::ok).unwrap_or_default(),
+        body,
+        expires_at: expires_at.flatten(),
+    }
 }
 
-fn decode_rest(record: &mut Record, key: &Key) -> Result<Item, String> {
-    let number =
-        |value: &AttributeValue| value.as_n().ok().and_then(|text| text.parse::<u64>().ok());
-    let version = record
-        .get("version")
-        .and_then(number)
-        .ok_or("version is no number")?;
-    let expires_at = match record.get("expires_at") {
-        None => None,
-        Some(value) => Some(
-            number(value)
-                .and_then(epoch)
-                .ok_or("expires_at is no time")?,
-        ),
-    };
-    let body = match record.remove("body") {
-        None => None,
-        Some(AttributeValue::B(blob)) => Some(blob.into_inner()),
-        Some(_) => return Err("body is not binary".to_owned()),
-    };
-    let data = record.remove("data").ok_or("data is missing")?;
-    let attributes: Attributes =
-        serde_dynamo::from_attribute_value(data).map_err(|error| error.to_string())?;
-    Ok(Item {
-        key: key.clone(),
-        version,
-        attributes,
-        body,
-        expires_at,
-    })
+/// Returns whether `data` is a map of the types that [`encode`] writes.
+fn is_plain(data: &AttributeValue) -> bool {
+    fn is_value(value: &AttributeValue) -> bool {
+        match value {
+            AttributeValue::Bool(_) | AttributeValue::S(_) => true,
+            AttributeValue::N(_) => number(value).is_some(),
+            AttributeValue::L(values) => values.iter().all(is_value),
+            AttributeValue::M(values) => values.values().all(is_value),
+            _ => false,
+        }
+    }
+    data.is_m() && is_value(data)
+}
+
+fn number(value: &AttributeValue) -> Option<u64> {
+    value.as_n().ok()?.parse().ok()
 }
 
 fn epoch(seconds: u64) -> Option<DateTime<Utc>> {
@@ -204,10 +212,7 @@ impl ItemStore for DynamoDbStore {
             .consistent_read(true);
         let record = request.send().await.map_err(failed)?.item;
         let now = self.clock.now();
-        Ok(record
-            .map(decode)
-            .transpose()?
-            .filter(|item| !item.is_expired(now)))
+        Ok(record.map(decode).filter(|item| !item.is_expired(now)))
     }
 
     async fn put(&self, put: Put) -> Result<Written, StoreError> {
@@ -277,7 +282,7 @@ impl ItemStore for DynamoDbStore {
         let now = self.clock.now();
         let mut items = Vec::new();
         for record in answer.items.unwrap_or_default() {
-            let item = decode(record)?;
+            let item = decode(record);
             if !item.is_expired(now) {
                 items.push(item);
             }

@@ -5,10 +5,12 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Value};
 
 /// Largest item: DynamoDB's 400 KB, of which `Item::size_bytes` is a safe upper estimate.
 pub const ITEM_LIMIT_BYTES: usize = 400_000;
+/// The only attribute of an item that an adapter cannot decode: what is stored there, as text. No stored form has it.
+pub(crate) const UNDECODABLE: &str = "undecodable";
 /// Most items in one transaction: DynamoDB's limit.
 pub const TRANSACTION_LIMIT: usize = 100;
 
@@ -43,6 +45,21 @@ pub struct Item {
 }
 
 impl Item {
+    /// Returns the item at `key` that an adapter cannot decode, with what is stored there as text.
+    ///
+    /// Every stored form rejects it, so it is reported as [`StoreError::Unreadable`] where it is used. Other items of
+    /// the same page are not affected.
+    pub fn undecodable(key: Key, version: u64, stored: String) -> Self {
+        let stored = Value::Text(stored);
+        Self {
+            key,
+            version,
+            attributes: Attributes::from([(UNDECODABLE.to_owned(), stored)]),
+            body: None,
+            expires_at: None,
+        }
+    }
+
     /// Returns an upper estimate of what DynamoDB counts as the item's size, by its published rules.
     pub fn size_bytes(&self) -> usize {
         let names = 32;
@@ -182,13 +199,12 @@ pub enum StoreError {
 /// test in `store/contract.rs`.
 ///
 /// From its `expires_at` on an item is expired, even while the database still has it, and counts as absent in reads and
-/// in conditions.
+/// in conditions. An item that cannot be decoded is returned as [`Item::undecodable`] and never left out.
 ///
 /// # Errors
 ///
-/// All methods: [`StoreError::Unavailable`] and [`StoreError::Denied`]; reads also
-/// [`StoreError::Unreadable`], which MUST NOT be reported as an absent item; puts also
-/// [`StoreError::TooLarge`], before anything is written.
+/// All methods: [`StoreError::Unavailable`] and [`StoreError::Denied`]; puts also [`StoreError::Unreadable`] for an item
+/// that cannot be encoded and [`StoreError::TooLarge`], before anything is written.
 #[async_trait]
 pub trait ItemStore: Send + Sync {
     /// Returns the item at `key` as of the last finished put; `None` when there is none.

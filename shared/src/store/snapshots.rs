@@ -1,6 +1,7 @@
 //! Snapshots as items: what is written when, and which snapshot is the latest. All logic of the store.
 
 mod reader;
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +124,10 @@ impl SnapshotWriter {
         let body = self.write_body(snapshot).await?;
         let header = self.header(snapshot, &body)?;
         for _ in 0..ATTEMPTS {
-            let old = latest::<M>(&*self.items, &snapshot.target).await?;
+            let found = self
+                .latest_to_replace::<M>(&snapshot.target, snapshot.run.scheduled_at)
+                .await?;
+            let old = &found.latest;
             let mut puts = vec![Put {
                 item: header.clone(),
                 expect: Expect::Anything,
@@ -134,7 +138,7 @@ impl SnapshotWriter {
                 None => Kept::AsHistory,
             };
             if let Some(latest) = newer.or_else(|| latest_after_late_run(old.as_ref(), snapshot)) {
-                puts.push(replace_latest::<M>(old.as_ref(), latest)?);
+                puts.push(found.replace::<M>(latest)?);
             }
             if self.items.put_all(puts).await? == Written::Done {
                 return Ok(kept);
@@ -156,7 +160,10 @@ impl SnapshotWriter {
         failure: Failure,
     ) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
-            let old = latest::<M>(&*self.items, target).await?;
+            let found = self
+                .latest_to_replace::<M>(target, failure.scheduled_at)
+                .await?;
+            let old = &found.latest;
             let good = old.as_ref().and_then(|old| old.good.clone());
             let known = old.as_ref().and_then(|old| old.last_failure.as_ref());
             let measured_at = good.as_ref().map(|good| good.run.scheduled_at);
@@ -172,12 +179,7 @@ impl SnapshotWriter {
                 last_failure: Some(failure.clone()),
                 trend: old.as_ref().and_then(|old| old.trend.clone()),
             };
-            if self
-                .items
-                .put(replace_latest::<M>(old.as_ref(), new)?)
-                .await?
-                == Written::Done
-            {
+            if self.items.put(found.replace::<M>(new)?).await? == Written::Done {
                 return Ok(());
             }
         }

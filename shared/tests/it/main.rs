@@ -18,3 +18,4 @@ mod secrets;
 mod stored_forms;
 mod throttling;
 mod tls;
+mod unreadable;
