@@ -84,7 +84,7 @@ impl Handler for GetBucketSize {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
-        let (sizes, metrics) = self.latest_of(&page.targets).await?;
+        let (sizes, metrics) = self.latest_of(&page.targets, call.now).await?;
 
         let (mut items, mut pending) = (Vec::new(), Vec::new());
         let (mut identity, mut runs) = (Vec::new(), Vec::new());
@@ -181,6 +181,7 @@ impl GetBucketSize {
     async fn latest_of(
         &self,
         targets: &[(TargetId, &BucketTarget)],
+        now: DateTime<Utc>,
     ) -> Result<(Vec<Option<Latest<BucketSize>>>, Records<StorageMetrics>), StoreError> {
         let with_metrics: Vec<_> = targets
             .iter()
@@ -188,7 +189,7 @@ impl GetBucketSize {
             .cloned()
             .collect();
         tokio::try_join!(
-            targets::latest_of::<BucketSize, _>(&self.snapshots, targets),
+            targets::latest_of::<BucketSize, _>(&self.snapshots, targets, now),
             targets::records_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
         )
     }

@@ -9,12 +9,13 @@ mod view;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{DatabaseTarget, Fleet, FleetSource, TargetId};
 use shared::snapshot::{DatabaseSize, Snapshot};
-use shared::store::SnapshotReader;
+use shared::store::{SnapshotReader, StoreError};
 
 use self::page::{Found, Page};
 use crate::http::answer::Answer;
@@ -102,12 +103,13 @@ impl Handler for GetTableSize {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let fleet = self.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
-        let latest = targets::latest_of::<DatabaseSize, _>(&self.snapshots, &page.targets).await?;
+        let latest =
+            targets::latest_of::<DatabaseSize, _>(&self.snapshots, &page.targets, call.now).await?;
         let found = page.targets.into_iter().zip(latest);
-        let found: Vec<_> = found
+        let mut found: Vec<_> = found
             .map(|((id, target), latest)| Found { id, target, latest })
             .collect();
-        let snapshots = self.read_snapshots(&found).await?;
+        let snapshots = self.read_snapshots(&mut found, call.now).await?;
         let filter = TableFilter::of(&call);
         let databases = Page::of(&found, snapshots, filter, call.now)?;
         answer(&call, databases, filter, page.has_more)
@@ -137,10 +139,13 @@ fn selected<'f>(
 
 impl GetTableSize {
     /// Reads the snapshot of each good run, a few at a time, in the order of `found`.
+    ///
+    /// A database whose snapshot is unreadable then counts in `found` as one with an unreadable record.
     async fn read_snapshots(
         &self,
-        found: &[Found<'_>],
-    ) -> Result<Vec<Option<Snapshot<DatabaseSize>>>, Problem> {
+        found: &mut [Found<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<Snapshot<DatabaseSize>>>, StoreError> {
         let runs = found.iter().map(|found| {
             let scheduled_at = found.good().map(|good| good.run.scheduled_at);
             (found.id.clone(), scheduled_at)
@@ -148,15 +153,23 @@ impl GetTableSize {
         let runs: Vec<_> = runs.collect();
         let reads = runs.into_iter().map(|(id, scheduled_at)| async move {
             let Some(scheduled_at) = scheduled_at else {
-                return Ok::<_, Problem>(None);
+                return Ok(Ok(None));
             };
             // Latest and snapshot are written together: a snapshot is absent only once it has expired.
-            Ok(self.snapshots.snapshot(&id, scheduled_at).await?)
+            match self.snapshots.snapshot(&id, scheduled_at).await {
+                Err(error @ StoreError::Unreadable { .. }) => Ok(Err(error)),
+                read => read.map(Ok),
+            }
         });
-        stream::iter(reads)
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await
+        let reads = stream::iter(reads).buffered(READS_AT_ONCE);
+        let reads: Vec<_> = reads.try_collect().await?;
+        let snapshots = found.iter_mut().zip(reads).map(|(found, read)| {
+            read.unwrap_or_else(|error| {
+                found.latest = Some(targets::without_record(&found.id, &error, now));
+                None
+            })
+        });
+        Ok(snapshots.collect())
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::fleet::{Environment, Fleet, FleetError, TargetId};
-use shared::snapshot::{Latest, Run, Stored};
+use shared::snapshot::{Failure, Latest, Run, Stored};
 use shared::store::{SnapshotReader, StoreError};
+use shared::telemetry::error_chain;
 
 use crate::http::answer::Freshness;
 use crate::http::cursor;
@@ -76,18 +78,57 @@ pub(crate) type Records<S> = BTreeMap<TargetId, Result<Latest<S>, StoreError>>;
 
 /// Returns the latest item of each target of a page; `None` for a target that has none.
 ///
+/// A target with an unreadable item has no snapshot, and a failure that says why: it harms no other target.
+///
 /// # Errors
 ///
-/// See [`StoreError`], also for an unreadable item.
+/// See [`StoreError`]: the store failed.
 pub(crate) async fn latest_of<M: Stored, T>(
     reader: &SnapshotReader,
     targets: &[(TargetId, &T)],
+    now: DateTime<Utc>,
 ) -> Result<Vec<Option<Latest<M::Summary>>>, StoreError> {
     let mut records = records_of::<M, T>(reader, targets).await?;
-    targets
-        .iter()
-        .map(|(id, _)| records.remove(id).transpose())
-        .collect()
+    let latest = targets.iter().map(|(id, _)| {
+        let record = records.remove(id)?;
+        Some(record.unwrap_or_else(|error| without_record(id, &error, now)))
+    });
+    Ok(latest.collect())
+}
+
+/// Returns what is known about a target whose record is unreadable. The cause is logged here.
+pub(crate) fn without_record<S>(
+    id: &TargetId,
+    error: &StoreError,
+    now: DateTime<Utc>,
+) -> Latest<S> {
+    tracing::error!(
+        target.id = id.as_str(),
+        error = error_chain(error),
+        "the stored record of a target is unreadable"
+    );
+    Latest {
+        target: id.clone(),
+        // No version of a readable record: its answer has an `ETag` of its own.
+        version: u64::MAX,
+        good: None,
+        last_failure: Some(record_failure(error, now)),
+        trend: None,
+    }
+}
+
+fn record_failure(error: &StoreError, now: DateTime<Utc>) -> Failure {
+    let reason = if error.is_newer_release() {
+        "Its stored record was written by a newer release. Run that release again; the next run of this one replaces it."
+    } else {
+        "Its stored record cannot be read. The log names it; the next run replaces it."
+    };
+    Failure {
+        scheduled_at: now,
+        failed_at: now,
+        code: "record_unreadable".to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 /// Returns the latest items that exist of the targets of a page.

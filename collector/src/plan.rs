@@ -63,8 +63,8 @@ pub struct PlanReport {
 /// # Errors
 ///
 /// [`CollectError`]: the fleet is not known, the event has no time, some jobs were not queued, metrics were not stored,
-/// or the records of buckets could not be read: they decide which buckets are due, and no result could be stored. An
-/// unreadable record concerns its own target only. The event may be delivered again in all cases.
+/// or the store did not answer for the records of buckets, which decide which buckets are due. A single unreadable record
+/// is no error: its target is due. The event may be delivered again in all cases.
 pub async fn plan(
     event: &EventBridgeEvent,
     ports: PlanPorts<'_>,
@@ -159,10 +159,9 @@ impl StoragePlan<'_> {
         let metrics = metrics::update(&self.ports, self.tick, &known.storage).await;
         report.metrics_requested_count = metrics.requested_count;
         report.metrics_stored_count = metrics.stored_count;
-        match (known.unreadable, metrics.store_error) {
-            (Some(error), _) => Err(CollectError::SnapshotsUnreadable(error)),
-            (None, Some(error)) => Err(CollectError::MetricsNotStored(error)),
-            (None, None) => Ok(()),
+        match metrics.store_error {
+            Some(error) => Err(CollectError::MetricsNotStored(error)),
+            None => Ok(()),
         }
     }
 

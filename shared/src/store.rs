@@ -29,10 +29,10 @@ pub use crate::attributes::{Attributes, Value};
 pub use checkpoints::packed_bytes;
 pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint};
 pub use dynamodb::DynamoDbStore;
-pub(crate) use item::UNDECODABLE;
 pub use item::{
     Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query, StoreError,
     TRANSACTION_LIMIT, Written,
 };
+pub(crate) use item::{NEWER_RELEASE, UNDECODABLE};
 pub(crate) use snapshots::replace_latest;
 pub use snapshots::{Kept, MAX_BODY_PARTS, SnapshotReader, SnapshotWriter};

@@ -101,7 +101,6 @@ mod tests {
             target: &target,
             size: None,
             metrics: None,
-            takes_metrics: false,
         };
         let Due::Now(refresh) = due_of(&storage, None, tick(0)) else {
             panic!("what was never measured is due");

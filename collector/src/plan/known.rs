@@ -13,10 +13,8 @@ use super::limits::READ_TIMEOUT;
 
 /// What is known about a fleet's storage.
 pub(super) struct Known<'a> {
-    /// The targets whose size can be read and stored.
+    /// All targets, in the order of the fleet.
     pub(super) storage: Vec<Storage<'a>>,
-    /// Error of the first record that could not be read.
-    pub(super) unreadable: Option<StoreError>,
 }
 
 /// One storage target.
@@ -26,8 +24,6 @@ pub(super) struct Storage<'a> {
     pub(super) size: Option<Latest<BucketSize>>,
     /// CloudWatch's metrics; `None` before they were read.
     pub(super) metrics: Option<Latest<StorageMetrics>>,
-    /// Whether metrics are wanted and can be stored.
-    pub(super) takes_metrics: bool,
 }
 
 impl Storage<'_> {
@@ -44,7 +40,7 @@ type Records<S> = BTreeMap<TargetId, Result<Latest<S>, StoreError>>;
 impl<'a> Known<'a> {
     /// Reads what is known about `targets`.
     ///
-    /// A target whose size cannot be read is left out: no result of it could be stored.
+    /// A record that cannot be read counts as missing: its target is measured again, and the result replaces it.
     ///
     /// # Errors
     ///
@@ -67,40 +63,30 @@ impl<'a> Known<'a> {
             .await
             .unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))?;
 
-        let mut known = Self {
-            storage: Vec::with_capacity(targets.len()),
-            unreadable: None,
-        };
-        for target in targets {
+        let storage = targets.into_iter().map(|target| {
             let id = target.id();
-            let mut takes_metrics = target.wants_storage_metrics();
-            let metrics = metrics.remove(&id).transpose().unwrap_or_else(|error| {
-                takes_metrics = false;
-                known.add_unreadable(&id, error);
-                None
-            });
-            match sizes.remove(&id).transpose() {
-                Ok(size) => known.storage.push(Storage {
-                    id,
-                    target,
-                    size,
-                    metrics,
-                    takes_metrics,
-                }),
-                Err(error) => known.add_unreadable(&id, error),
+            Storage {
+                size: readable(&id, sizes.remove(&id)),
+                metrics: readable(&id, metrics.remove(&id)),
+                id,
+                target,
             }
-        }
-        Ok(known)
+        });
+        Ok(Self {
+            storage: storage.collect(),
+        })
     }
+}
 
-    fn add_unreadable(&mut self, id: &TargetId, error: StoreError) {
+fn readable<S>(id: &TargetId, record: Option<Result<Latest<S>, StoreError>>) -> Option<Latest<S>> {
+    record.transpose().unwrap_or_else(|error| {
         tracing::error!(
             target.id = id.as_str(),
             error = error_chain(&error),
-            "a record cannot be read, what it is about is not measured"
+            "the record of a target is unreadable, it is measured again"
         );
-        self.unreadable.get_or_insert(error);
-    }
+        None
+    })
 }
 
 async fn records<M: Stored>(reader: &SnapshotReader) -> Result<Records<M::Summary>, StoreError> {

@@ -53,7 +53,7 @@ pub(super) async fn update(
 ) -> MetricsReport {
     let due: Vec<_> = storage
         .iter()
-        .filter(|storage| storage.takes_metrics)
+        .filter(|storage| storage.target.wants_storage_metrics())
         .map(|storage| DueBucket {
             id: &storage.id,
             target: storage.target,

@@ -287,18 +287,17 @@ async fn without_the_snapshots_databases_are_queued_and_no_bucket_is() {
     assert_eq!(scene.queue.bodies(JobKind::Bucket), Vec::<String>::new());
 }
 
-/// Its result could not be stored either, so measuring it would cost something at every tick for nothing.
 #[tokio::test]
-async fn a_damaged_record_is_reported_and_stops_its_own_target_only() {
-    let scene = Scene::of(1_000, &[("one-1", ""), ("two-1", "")]);
+async fn a_target_with_a_damaged_record_is_measured_again_and_heals() {
+    let scene = Scene::of(100, &[("large-1000", "")]);
     scene.tick().await;
-    scene.damage("LATEST#bucket", "acme-prod/s3/one-1//").await;
+    scene
+        .damage("LATEST#bucket", "acme-prod/s3/large-1000//")
+        .await;
 
-    let aws = Aws::for_tests(NOWHERE);
-    let error = scene.plan_with(&scene.world.reader, &aws).await;
-
-    assert_eq!(error.unwrap_err().error_type(), "SnapshotsUnreadable");
-    assert_eq!(measured(&scene.queue.take_buckets()), ["two-1"]);
+    assert_eq!(measured(&scene.tick().await), ["large-1000"]);
+    assert!(scene.latest("large-1000").await.good.is_some());
+    assert_eq!(measured(&scene.tick().await), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -279,7 +279,7 @@ impl ItemStore for SqliteStore {
 mod tests {
     use chrono::Utc;
     use shared::clock::FixedClock;
-    use shared::store::contract;
+    use shared::store::{Attributes, contract};
 
     use super::*;
 

@@ -27,7 +27,7 @@ use crate::attributes::{self, Attributes, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
 use crate::history::{StoredTrend, Trend};
-use crate::store::UNDECODABLE;
+use crate::store::{NEWER_RELEASE, UNDECODABLE};
 
 pub use bucket::StoredRefresh;
 
@@ -265,9 +265,7 @@ fn from_attributes<T: DeserializeOwned>(attributes: &Attributes, newest: u64) ->
     match attributes.get("stored_version") {
         Some(Value::Integer(version)) if (1..=newest).contains(version) => {}
         Some(Value::Integer(newer)) if *newer > newest => {
-            return Err(format!(
-                "it was written by a newer version of this program (stored form {newer})"
-            ));
+            return Err(format!("{NEWER_RELEASE} (stored form {newer})"));
         }
         _ if attributes.contains_key(UNDECODABLE) => {
             return Err("its attributes cannot be decoded".to_owned());

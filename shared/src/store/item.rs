@@ -11,6 +11,8 @@ use crate::attributes::{Attributes, Value};
 pub const ITEM_LIMIT_BYTES: usize = 400_000;
 /// The only attribute of an item that an adapter cannot decode: what is stored there, as text. No stored form has it.
 pub(crate) const UNDECODABLE: &str = "undecodable";
+/// How the reason begins for an item that a newer release wrote.
+pub(crate) const NEWER_RELEASE: &str = "it was written by a newer version of this program";
 /// Most items in one transaction: DynamoDB's limit.
 pub const TRANSACTION_LIMIT: usize = 100;
 
@@ -191,6 +193,13 @@ pub enum StoreError {
         /// How often it was tried.
         attempts: usize,
     },
+}
+
+impl StoreError {
+    /// Returns whether an item was written by a newer release of this program, as after a roll back.
+    pub fn is_newer_release(&self) -> bool {
+        matches!(self, Self::Unreadable { reason, .. } if reason.starts_with(NEWER_RELEASE))
+    }
 }
 
 /// Keeps items under a partition key and a sort key.

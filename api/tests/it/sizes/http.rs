@@ -157,7 +157,7 @@ async fn only_allowed_origins_may_read_answers() {
 }
 
 #[tokio::test]
-async fn an_unavailable_store_is_503_and_a_damaged_item_is_500() {
+async fn an_unavailable_store_is_503() {
     let clock = Arc::new(FixedClock::at(NOW));
     let memory = Arc::new(MemoryStore::new(clock.clone()));
     let failing = Arc::new(FailingStore::new(memory, [1]));
@@ -167,13 +167,19 @@ async fn an_unavailable_store_is_503_and_a_damaged_item_is_500() {
         .await;
     answer.problem(503, "unavailable");
     assert_eq!(answer.header("retry-after"), "10");
+}
 
+#[tokio::test]
+async fn a_damaged_item_is_named_and_its_content_is_not_shown() {
     let world = world_with_snapshots().await;
     damage_latest(&world).await;
-    server(&world)
-        .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
-        .await
-        .problem(500, "internal");
+
+    let request = get("/bucket_size").scopes(BUCKET_SCOPE);
+    let answer = server(&world).ask(request).await;
+
+    let failure = &answer.json()["pending"][0]["last_failure"];
+    assert_eq!(failure["code"], "record_unreadable");
+    assert!(!answer.text.contains("NEVERLEAK"), "{}", answer.text);
 }
 
 async fn damage_latest(world: &World) {

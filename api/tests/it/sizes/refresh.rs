@@ -6,7 +6,7 @@ use shared::fleet::BucketTarget;
 use shared::snapshot::StorageMetrics;
 use shared::snapshot::bucket_size::{ListingRun, Refresh, RefreshReason};
 use shared::snapshot::{Run, Snapshot};
-use shared::store::{Expect, Key, Put};
+use shared::store::{Expect, Item, Key, Order, Put, Query};
 
 use super::*;
 use crate::harness::Reply;
@@ -268,5 +268,50 @@ async fn unreadable_metrics_are_reported_for_their_bucket_and_take_nothing_else(
         for item in items.iter().skip(1) {
             assert_eq!(item["cloudwatch"]["total_bytes"], 9);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_record_is_a_problem_of_its_own_target_only() {
+    let world = world_with_snapshots().await;
+    let server = server(&world);
+    let snapshots = format!("SNAP#{}", database_ids()[0]);
+    for (path, scope, partition) in [
+        ("/bucket_size", BUCKET_SCOPE, "LATEST#bucket"),
+        ("/table_size", TABLE_SCOPE, "LATEST#database"),
+        ("/table_size", TABLE_SCOPE, &snapshots),
+    ] {
+        let before = server.ask(get(path).scopes(scope)).await;
+        let newest = Query {
+            partition: partition.to_owned(),
+            from: "!".to_owned(),
+            to: "~".to_owned(),
+            order: Order::Descending,
+            after: None,
+            limit: 1,
+        };
+        let intact = world.items.query(&newest).await.unwrap().items.remove(0);
+        let damaged = Item::undecodable(intact.key.clone(), intact.version, String::new());
+        let put = |item: Item| {
+            let expect = Expect::Anything;
+            world.items.put(Put { item, expect })
+        };
+        put(damaged).await.unwrap();
+
+        let after = server.ask(get(path).scopes(scope)).await;
+
+        assert_eq!(after.status, 200, "{path}");
+        assert_ne!(after.header("etag"), before.header("etag"));
+        let (before, after) = (before.json(), after.json());
+        let count = |answer: &Value, list: &str| answer[list].as_array().unwrap().len();
+        assert_eq!(
+            count(&after, "items") + 1,
+            count(&before, "items"),
+            "{path}"
+        );
+        let pending = after["pending"].as_array().unwrap();
+        let codes = pending.iter().map(|one| &one["last_failure"]["code"]);
+        assert_eq!(codes.filter(|code| *code == "record_unreadable").count(), 1);
+        put(intact).await.unwrap();
     }
 }
