@@ -13,8 +13,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use percent_encoding::percent_decode_str;
 use s3_listing::{
-    Completion, ConcurrencyLimit, Cursor, Key, ListingTotals, OpenRange, Page, PageKeys, Plan,
-    Sample,
+    Completion, ConcurrencyLimit, Cursor, EntryHash, Key, ListingTotals, OpenRange, Page, PageKeys,
+    Plan, Sample,
 };
 use shared::aws::Aws;
 use shared::location::AwsScope;
@@ -87,6 +87,7 @@ async fn page(client: &Client, bucket: &str, range: &OpenRange) -> Result<Page, 
     for (number, object) in (1_u64..).zip(objects) {
         let is_sample =
             number.is_multiple_of(SAMPLE_EVERY as u64) || number == objects.len() as u64;
+        let is_sample = is_sample || number == 1;
         let decoded = (is_sample || !is_inside).then(|| key(object));
         if let Some(key) = &decoded {
             if is_sample {
@@ -95,11 +96,12 @@ async fn page(client: &Client, bucket: &str, range: &OpenRange) -> Result<Page, 
                     key: key.clone(),
                 });
             }
-            if !is_up_to_end(range, key) {
-                keys.has_passed_end = true;
+            if !is_after(range, key) {
                 continue;
             }
-            if !is_after(range, key) {
+            keys.first.get_or_insert(EntryHash::of(key, b""));
+            if !is_up_to_end(range, key) {
+                keys.first_past_end.get_or_insert(EntryHash::of(key, b""));
                 continue;
             }
             keys.last_counted = Some(key.clone());
@@ -118,9 +120,14 @@ async fn page(client: &Client, bucket: &str, range: &OpenRange) -> Result<Page, 
         keys.next = Some(Cursor {
             key: last.key.clone(),
             token: output.next_continuation_token().map(str::to_owned),
+            last: None,
         });
     }
-    Ok(Page { totals, keys })
+    Ok(Page {
+        totals,
+        keys,
+        hashes: Vec::new(),
+    })
 }
 
 fn key(object: &Object) -> Key {

@@ -1,7 +1,6 @@
 //! AWS plumbing that several measurements share: CloudWatch metrics, signed requests, service errors.
 
 pub mod cloudwatch;
-pub(crate) mod connector;
 pub(crate) mod rds_storage;
 pub(crate) mod service_error;
 pub(crate) mod signed_request;

@@ -1,5 +1,6 @@
 //! AWS clients with explicit time-outs and retries. The only use of `aws_config`.
 
+mod http;
 mod lambda;
 mod role;
 
@@ -13,9 +14,14 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::tls::TlsContext;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::TrustStore;
+use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_types::service_config::ServiceConfigKey;
+use thiserror::Error;
 use tokio::sync::Mutex;
 
+use self::http::Http;
 use crate::config::{ProcessVariables, Variables};
 use crate::location::AwsScope;
 use crate::telemetry::error_chain;
@@ -29,13 +35,18 @@ pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
 
+/// Region that requests to another provider's endpoint are signed for if none is configured, as by AWS's own tools.
+const OTHER_PROVIDERS_REGION: &str = "us-east-1";
+
 /// Creates clients for the regions and roles of targets, and caches them.
 #[derive(Debug)]
 pub struct Aws {
     base: SdkConfig,
-    /// Custom endpoint of S3. It is one host for all buckets, so the bucket name is in the path.
+    /// Custom endpoint of S3, with a slash at its end. It is one host for all buckets, so the bucket name is in the path.
     s3_endpoint: Option<String>,
-    tls: TlsContext,
+    http: Http,
+    /// Regions of buckets that are in another one than their scope says, by the bucket's name and that scope.
+    regions: Mutex<BTreeMap<(String, AwsScope), String>>,
     s3: Mutex<BTreeMap<AwsScope, aws_sdk_s3::Client>>,
     /// Clients with the same scope share its configuration, so a role is assumed once for all of them.
     configs: Mutex<BTreeMap<AwsScope, SdkConfig>>,
@@ -47,26 +58,33 @@ impl Aws {
     /// Region, credentials and endpoints come from the variables that Lambda sets. Only Amazon's own authorities are
     /// trusted, unless `SSL_CERT_FILE` names others.
     pub fn in_lambda(variables: &dyn Variables) -> Self {
-        let tls = lambda::tls_context(variables);
-        let base = lambda::config(variables, &tls);
-        let s3_endpoint = s3_endpoint(variables, &base);
-        Self {
-            tls,
-            ..Self::new(base, s3_endpoint)
-        }
+        let http = lambda::http(variables);
+        Self::new(lambda::config(variables, &http), http)
     }
 
     /// Loads region, credentials, profile and endpoint as AWS tools do.
     ///
     /// Not for Lambda functions, whose zips would contain all the loaders.
-    pub async fn load() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// `AWS_CA_BUNDLE` is not a file with certificates, or the endpoint is not a URL.
+    pub async fn load() -> Result<Self, LoadError> {
+        let authorities = http::authorities(&ProcessVariables, TrustStore::default());
+        let http = Http::through_proxy(authorities.map_err(LoadError)?);
         let base = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.client())
             .timeout_config(timeouts())
             .retry_config(retries())
             .load()
             .await;
-        let s3_endpoint = s3_endpoint(&ProcessVariables, &base);
-        Self::new(base, s3_endpoint)
+        let loaded = Self::new(base, http);
+        match &loaded.s3_endpoint {
+            Some(url) if !is_url(url) => Err(LoadError(format!(
+                "the endpoint of S3 must start with http:// or https://: {url:?}"
+            ))),
+            _ => Ok(loaded),
+        }
     }
 
     /// Returns clients for a stand-in at `endpoint` with this key pair. Does not read the environment.
@@ -81,20 +99,23 @@ impl Aws {
             .retry_config(retries());
         // The provider of role credentials panics without a time source.
         base.set_time_source(Some(Default::default()));
-        Self::new(base.build(), Some(endpoint.to_owned()))
+        let http = Http::direct();
+        base.set_http_client(Some(http.client()));
+        Self::new(base.build(), http)
     }
 
     /// Returns clients without credentials, for programs that need none.
     pub fn without_credentials() -> Self {
         let base = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
-        Self::new(base.build(), None)
+        Self::new(base.build(), Http::direct())
     }
 
-    fn new(base: SdkConfig, s3_endpoint: Option<String>) -> Self {
+    fn new(base: SdkConfig, http: Http) -> Self {
         Self {
+            s3_endpoint: s3_endpoint(&base),
             base,
-            s3_endpoint,
-            tls: TlsContext::default(),
+            http,
+            regions: Mutex::default(),
             s3: Mutex::default(),
             configs: Mutex::default(),
         }
@@ -105,19 +126,14 @@ impl Aws {
         &self.base
     }
 
-    /// Returns the TLS settings for AWS's endpoints, for clients other than the SDK's.
-    pub fn tls_context(&self) -> TlsContext {
-        self.tls.clone()
-    }
-
-    /// Returns the custom endpoint of S3, if there is one.
-    pub fn s3_endpoint(&self) -> Option<&str> {
-        self.s3_endpoint.as_deref()
-    }
-
-    /// Returns whether the bucket name is in the path of URLs instead of the host.
-    pub fn is_path_style(&self) -> bool {
-        self.s3_endpoint.is_some()
+    /// Returns a connector for requests without the SDK, with the proxy, the certificate authorities and the time-outs of
+    /// the SDK's clients.
+    pub fn connector(&self, config: &SdkConfig) -> Connector {
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        self.http.connector(Some(settings), config.sleep_impl())
     }
 
     /// Returns the S3 client for `scope`.
@@ -126,13 +142,38 @@ impl Aws {
         if let Some(client) = clients.get(scope) {
             return client.clone();
         }
-        let config = self.config_for(scope).await;
-        let s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(self.is_path_style())
-            .build();
-        let client = aws_sdk_s3::Client::from_conf(s3);
+        let client = aws_sdk_s3::Client::from_conf(self.s3_config(scope).await.build());
         clients.insert(scope.clone(), client.clone());
         client
+    }
+
+    /// Returns the configuration of the S3 client for `scope`: the one source of endpoint, address style and region.
+    pub async fn s3_config(&self, scope: &AwsScope) -> aws_sdk_s3::config::Builder {
+        let config = self.config_for(scope).await;
+        let mut s3 = aws_sdk_s3::config::Builder::from(&config);
+        if let Some(endpoint) = &self.s3_endpoint {
+            s3 = s3.endpoint_url(endpoint).force_path_style(true);
+            if config.region().is_none() {
+                s3 = s3.region(Region::from_static(OTHER_PROVIDERS_REGION));
+            }
+        }
+        s3
+    }
+
+    /// Returns the scope in which a bucket is read: that of its target, in the region that was learned.
+    pub async fn scope_of(&self, bucket: &str, scope: &AwsScope) -> AwsScope {
+        let regions = self.regions.lock().await;
+        let learned = regions.get(&(bucket.to_owned(), scope.clone())).cloned();
+        AwsScope {
+            region: learned.or(scope.region.clone()),
+            ..scope.clone()
+        }
+    }
+
+    /// Remembers that a bucket is in another region than its scope says. All later requests for it go there.
+    pub async fn learn_region(&self, bucket: &str, scope: &AwsScope, region: &str) {
+        let mut regions = self.regions.lock().await;
+        regions.insert((bucket.to_owned(), scope.clone()), region.to_owned());
     }
 
     /// Creates a CloudWatch client for `scope`.
@@ -183,10 +224,31 @@ pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String 
     }
 }
 
-fn s3_endpoint(variables: &dyn Variables, base: &SdkConfig) -> Option<String> {
-    let own = variables.get("AWS_ENDPOINT_URL_S3");
-    own.filter(|url| !url.is_empty())
-        .or(base.endpoint_url().map(str::to_owned))
+/// AWS's settings cannot be used. The text names the variable and the fault.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct LoadError(String);
+
+/// Returns the custom endpoint of S3: the one for S3, or else the one for all services.
+fn s3_endpoint(base: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let own = base.service_config().zip(key.ok());
+    let own = own.and_then(|(settings, key)| settings.load_config(key));
+    let url = own.or(base.endpoint_url().map(str::to_owned))?;
+    let url = url.trim();
+    // Without the last slash the SDK's rules drop the last part of a path.
+    (!url.is_empty()).then(|| format!("{}/", url.trim_end_matches('/')))
+}
+
+fn is_url(text: &str) -> bool {
+    let url = text
+        .strip_prefix("http://")
+        .or(text.strip_prefix("https://"));
+    url.is_some_and(|rest| rest.len() > "/".len())
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -4,13 +4,18 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::Write;
 
-use s3_listing::{Completion, Listing, ListingTotals, OpenRange, Plan, Scanner};
+use s3_listing::{Completion, Listing, ListingTotals, OpenRange, Order, Plan, Scanner, Scope};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let keys: Vec<String> = (0..50_000)
         .map(|n| format!("invoices/{n:08}.pdf"))
         .collect();
-    let mut plan = Plan::new("invoices/".len(), true);
+    let scope = Scope {
+        listing: Listing::Objects,
+        prefix: "invoices/",
+        suffix: "",
+    };
+    let mut plan = Plan::new(scope.prefix.len(), true);
     let mut totals = ListingTotals::default();
     let mut pending = VecDeque::new();
     let mut requests = 0;
@@ -26,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         requests += 1;
         let body = list_objects_v2(&keys, &request.open)?;
-        let mut scanner = Scanner::new(Listing::Objects, "", &request.open, true);
+        let mut scanner = Scanner::new(scope, &request.open, Order::Bytes);
         for chunk in body.as_bytes().chunks(16 << 10) {
             scanner.feed(chunk)?;
         }

@@ -5,12 +5,14 @@ mod concurrency;
 mod key_space;
 mod ranges;
 mod scan;
+mod seen;
 mod totals;
 
 pub use concurrency::ConcurrencyLimit;
 pub use ranges::{
-    Completion, Cursor, Key, MAX_RANGES, OpenRange, PageKeys, PageRequest, Plan, PlanCounts,
-    RangeId, Sample,
+    Completion, Cursor, Key, LastVersion, MAX_RANGES, OpenRange, PageKeys, PageRequest, Plan,
+    PlanCounts, RangeId, Sample, Seam,
 };
-pub use scan::{ErrorResponse, Listing, Page, PageError, Scanner};
+pub use scan::{ErrorResponse, Listing, Order, Page, PageError, Scanner, Scope};
+pub use seen::{EntryHash, SeenEntries};
 pub use totals::{ClassTotals, ListingTotals, Totals};

@@ -3,7 +3,8 @@
 //! A range contains all keys after one key, up to and including another. Ranges are only ever created by splitting one
 //! at some key: the left part ends with that key, the right part starts after it. Every key is therefore in exactly one
 //! range, whatever the keys are and however the split was chosen. A page counts the keys of its range as of the moment
-//! it completes; a page that counted beyond a split made in the meantime is requested again.
+//! it completes; a page that counted beyond a split made in the meantime is requested again. Where two ranges meet, both
+//! must find the same next key, or the provider does not list in the order that ranges rely on (see `seams`).
 //!
 //! Nothing is known about a bucket in advance. Its first pages are listed sequentially. The distance between their keys
 //! predicts the key some pages ahead, and the range is split there. A split that finds keys allows the next one to be
@@ -11,12 +12,16 @@
 //! wasted requests is limited to a share of the pages seen so far, so a small bucket is listed without overhead.
 
 mod density;
+mod seams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::density::{Density, SplitPoint};
+use self::seams::Expected;
+pub use self::seams::Seam;
 use crate::key_space::KeyModel;
+use crate::seen::EntryHash;
 
 /// A key: UTF-8 bytes, which is the order that S3 lists in.
 pub type Key = Arc<[u8]>;
@@ -45,6 +50,8 @@ const MIN_PAGES: f64 = 3.0;
 const MIN_REACH: f64 = 1.6;
 /// Maximum number of open ranges: 128 with two keys of 1 KB each and a cursor fit into a checkpoint of 400 KB.
 pub const MAX_RANGES: usize = 128;
+/// Pages without a new entry that are accepted: a page of delete markers each in a bucket of a million of them.
+const MAX_EMPTY_PAGES: u64 = 1_000;
 /// Entries of a full page.
 const PAGE_ENTRIES: f64 = 1000.0;
 
@@ -55,6 +62,17 @@ pub struct Cursor {
     pub key: Key,
     /// S3's own position: a continuation token, or the version to continue after.
     pub token: Option<String>,
+    /// Last key that was listed, with its versions; `None` in listings of objects, and if no entry was listed.
+    pub last: Option<LastVersion>,
+}
+
+/// Last key of a listing of versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastVersion {
+    /// The key; not always that of the position, which some providers let point to the next entry.
+    pub key: Key,
+    /// Its last versions that were listed, in order.
+    pub versions: Vec<EntryHash>,
 }
 
 /// A range of keys and the position in it.
@@ -66,13 +84,23 @@ pub struct OpenRange {
     pub until: Option<Key>,
     /// Position to continue from; `None` before the first page.
     pub cursor: Option<Cursor>,
+    /// First key after `until`, as the next range found it; `None` before its first page.
+    pub next: Option<EntryHash>,
 }
 
 impl OpenRange {
-    /// Returns the key after which the range continues.
+    /// Returns the key up to which the range was listed: nothing after it has been counted.
+    ///
+    /// A provider's own position may be before that.
     pub fn position(&self) -> Option<&Key> {
-        let cursor = self.cursor.as_ref().map(|cursor| &cursor.key);
-        cursor.or(self.lower.as_ref())
+        let cursor = self.cursor.as_ref();
+        let last = cursor.and_then(|cursor| cursor.last.as_ref());
+        let keys = [
+            cursor.map(|cursor| &cursor.key),
+            last.map(|last| &last.key),
+            self.lower.as_ref(),
+        ];
+        keys.into_iter().flatten().max()
     }
 }
 
@@ -107,8 +135,10 @@ pub struct PageKeys {
     pub samples: Vec<Sample>,
     /// Last key that counts.
     pub last_counted: Option<Key>,
-    /// Whether the page has a key after the range's end.
-    pub has_passed_end: bool,
+    /// First key after the range's start, whether or not it is in the range; `None` if the page has none.
+    pub first: Option<EntryHash>,
+    /// First key after the range's end; `None` if the page has none.
+    pub first_past_end: Option<EntryHash>,
     /// Position of the next page; `None` at the end of the bucket.
     pub next: Option<Cursor>,
 }
@@ -132,6 +162,16 @@ pub struct PlanCounts {
     pub entries: u64,
 }
 
+impl PlanCounts {
+    /// Returns whether the pages bring nothing: the listing would go on for ever.
+    ///
+    /// Some providers return pages without entries, for example where they skip deleted keys. Beyond [`MAX_EMPTY_PAGES`],
+    /// there must be at least one entry for each page.
+    pub fn is_without_progress(self) -> bool {
+        self.pages > self.entries.saturating_add(MAX_EMPTY_PAGES)
+    }
+}
+
 #[derive(Debug)]
 struct Range {
     open: OpenRange,
@@ -147,6 +187,10 @@ struct Range {
     parent: Option<Parent>,
     /// Whether no split was found; reset by the next page.
     cannot_split: bool,
+    /// Whether a page had a key, or was the last one.
+    has_started: bool,
+    /// What the range before it found, if that ended first; until this one has started.
+    expected: Option<Expected>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -164,6 +208,7 @@ pub struct Plan {
     model: KeyModel,
     may_split: bool,
     counts: PlanCounts,
+    open_seams: Vec<Seam>,
 }
 
 impl Plan {
@@ -188,8 +233,10 @@ impl Plan {
             model: KeyModel::new(prefix_bytes),
             may_split,
             counts,
+            open_seams: Vec::new(),
         };
         for open in open {
+            let has_started = open.cursor.is_some();
             let left = if open.until.is_some() {
                 MIN_PAGES
             } else {
@@ -204,6 +251,8 @@ impl Plan {
                 density: None,
                 parent: None,
                 cannot_split: false,
+                has_started,
+                expected: None,
             });
         }
         plan
@@ -224,7 +273,7 @@ impl Plan {
     /// Returns the remaining ranges in the order of their keys.
     pub fn open_ranges(&self) -> Vec<OpenRange> {
         let ranges = self.ranges.values();
-        let mut open: Vec<_> = ranges.map(|range| range.open.clone()).collect();
+        let mut open: Vec<_> = ranges.map(Range::to_resume).collect();
         open.sort_by(|one, other| one.lower.cmp(&other.lower));
         open
     }
@@ -276,6 +325,7 @@ impl Plan {
         }
         self.counts.entries += keys.counted;
         let parent = range.parent.take();
+        self.check_start(id, keys);
         for sample in keys.samples.first().into_iter().chain(keys.samples.last()) {
             self.model.learn(&sample.key);
         }
@@ -284,10 +334,8 @@ impl Plan {
             self.learn_from_split(parent, is_empty);
         }
         match &keys.next {
-            Some(cursor) if !keys.has_passed_end => self.advance(id, cursor.clone(), keys),
-            _ => {
-                self.ranges.remove(&id);
-            }
+            Some(cursor) if keys.first_past_end.is_none() => self.advance(id, cursor.clone(), keys),
+            _ => self.end(id, keys),
         }
         Completion::Counted
     }
@@ -393,6 +441,7 @@ impl Plan {
                 lower: Some(key.clone()),
                 until: range.open.until.replace(key),
                 cursor: None,
+                next: range.open.next.take(),
             },
             is_pending: false,
             pages: range.pages + distance,
@@ -405,6 +454,8 @@ impl Plan {
             parent: Some(Parent { id, distance }),
             cannot_split: false,
             density,
+            has_started: false,
+            expected: None,
         };
         range.left = distance;
         if child.density.is_none() {
@@ -415,6 +466,21 @@ impl Plan {
 }
 
 impl Range {
+    /// Returns the range for another plan.
+    ///
+    /// If the range before it has ended, it starts after that one's last key, so that no expectation must be kept.
+    fn to_resume(&self) -> OpenRange {
+        let mut open = self.open.clone();
+        if let Some(expected) = &self.expected {
+            open.lower.clone_from(&expected.before);
+        }
+        // Pages without any key are requested again, so that the first key is compared.
+        if open.lower.is_some() && !self.has_started {
+            open.cursor = None;
+        }
+        open
+    }
+
     fn is_worth_a_split(&self) -> bool {
         !self.cannot_split && self.density.is_some() && self.left >= MIN_PAGES
     }

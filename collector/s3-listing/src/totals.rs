@@ -43,9 +43,12 @@ impl FromIterator<(String, ClassTotals)> for Totals {
 }
 
 impl Totals {
-    /// Adds one object. Returns `false` and adds nothing if the sum exceeds 64 bits.
+    /// Adds one object; an absent or empty `class` is `STANDARD`.
+    ///
+    /// Returns `false` and adds nothing if the sum exceeds 64 bits.
     #[must_use]
     pub fn add(&mut self, class: Option<&[u8]>, bytes: u64) -> bool {
+        let class = class.filter(|class| !class.is_empty());
         let class = class.unwrap_or(DEFAULT_STORAGE_CLASS.as_bytes());
         let is_latest = |(name, _): &(String, ClassTotals)| name.as_bytes() == class;
         if !self.classes.get(self.latest).is_some_and(is_latest) {
@@ -141,7 +144,7 @@ mod tests {
     fn classes_are_kept_apart_and_the_default_is_standard() {
         let mut totals = Totals::default();
 
-        for (class, bytes) in [(None, 5), (Some("GLACIER"), 7), (Some("STANDARD"), 1)] {
+        for (class, bytes) in [(None, 5), (Some("GLACIER"), 7), (Some(""), 1)] {
             assert!(totals.add(class.map(str::as_bytes), bytes));
         }
 

@@ -22,7 +22,6 @@ use shared::snapshot::bucket_size::ResourceSize;
 use tokio::time::timeout;
 
 use self::request::Endpoint;
-use crate::aws::connector::connector;
 use crate::aws::rds_storage::GIB;
 use crate::aws::service_error::Service;
 use crate::aws::signed_request::{self, SendError};
@@ -46,7 +45,7 @@ pub(super) async fn measure(
 ) -> Result<ResourceSize, MeasureError> {
     let config = aws.config_for(&target.scope).await;
     let endpoint = Endpoint::of(&config).await?;
-    let connector = connector(aws, &config);
+    let connector = aws.connector(&config);
     let mut attempts = 0;
     loop {
         attempts += 1;

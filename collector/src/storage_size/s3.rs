@@ -134,7 +134,8 @@ async fn add_uploads(
     if !target.measure.multipart {
         return 0;
     }
-    let client = aws.s3(&target.scope).await;
+    let scope = aws.scope_of(&target.bucket, &target.scope).await;
+    let client = aws.s3(&scope).await;
     match with_deadline(pause_at, multipart::measure(&client, target)).await {
         Ok(found) => {
             size.multipart = Some(found.uploads);

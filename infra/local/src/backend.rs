@@ -62,7 +62,7 @@ impl Backend {
                 &stand_in.access_key,
                 &stand_in.secret_key,
             ),
-            None => Aws::load().await,
+            None => Aws::load().await?,
         });
         let secrets = || Secrets::new(Arc::clone(&aws));
         let deployment_key = DeploymentKey::from_config(&reader, secrets);

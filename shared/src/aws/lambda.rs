@@ -7,10 +7,10 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::tls::TrustStore;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use super::http::{self, Http};
 use crate::config::{ProcessVariables, Variables};
 
 /// The authorities that sign the certificates of AWS's endpoints, as <https://www.amazontrust.com/repository/>
@@ -29,19 +29,15 @@ const OTHER_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-iso", "eusc
 ///
 /// Region, keys and token are Lambda's own variables. `AWS_ENDPOINT_URL` and its forms for single services,
 /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT` work as in every SDK.
-pub(super) fn config(variables: &dyn Variables, tls: &TlsContext) -> SdkConfig {
+pub(super) fn config(variables: &dyn Variables, http: &Http) -> SdkConfig {
     let get = |name| non_empty(variables, name);
     let is_true = |name| get(name).map(|value| value.eq_ignore_ascii_case("true"));
     let keys = EnvironmentVariableCredentialsProvider::new();
-    let client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::rustls(CryptoMode::AwsLc))
-        .tls_context(tls.clone())
-        .build_https();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(keys))
         .identity_cache(IdentityCache::lazy().build())
-        .http_client(client)
+        .http_client(http.client())
         .timeout_config(super::timeouts())
         .retry_config(super::retries())
         .service_config(ServiceSettings);
@@ -54,14 +50,20 @@ pub(super) fn config(variables: &dyn Variables, tls: &TlsContext) -> SdkConfig {
     config.build()
 }
 
-/// Returns the TLS settings for AWS's endpoints.
-pub(super) fn tls_context(variables: &dyn Variables) -> TlsContext {
-    let mut context = TlsContext::builder();
-    if trusts_amazon_alone(variables) {
-        context = context.with_trust_store(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS));
-    }
-    // Cannot fail: certificates are parsed when they are first used.
-    context.build().unwrap_or_default()
+/// Returns proxy and certificate authorities for AWS's endpoints.
+///
+/// If `AWS_CA_BUNDLE` cannot be used, nothing is trusted: every request fails, and the log says why.
+pub(super) fn http(variables: &dyn Variables) -> Http {
+    let usual = if trusts_amazon_alone(variables) {
+        TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)
+    } else {
+        TrustStore::default()
+    };
+    let authorities = http::authorities(variables, usual).unwrap_or_else(|error| {
+        tracing::error!(error, "the certificate authorities could not be read");
+        TrustStore::empty()
+    });
+    Http::through_proxy(authorities)
 }
 
 fn trusts_amazon_alone(variables: &dyn Variables) -> bool {
@@ -134,7 +136,7 @@ mod tests {
             ("AWS_USE_FIPS_ENDPOINT", "TRUE"),
         ]);
 
-        let config = config(&variables, &tls_context(&variables));
+        let config = config(&variables, &http(&variables));
 
         assert_eq!(config.region().unwrap().as_ref(), "eu-west-1");
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));

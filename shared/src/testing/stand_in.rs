@@ -13,6 +13,8 @@ use crate::aws::Aws;
 pub struct Request {
     /// Path with its query.
     pub path: String,
+    /// Request line and headers.
+    pub head: String,
     /// Body as text.
     pub body: String,
 }
@@ -144,8 +146,8 @@ async fn read(connection: &mut TcpStream) -> Option<Request> {
                 .and_then(|(_, value)| value.trim().parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 let path = head.split(' ').nth(1)?.to_owned();
-                let body = body.to_owned();
-                return Some(Request { path, body });
+                let (head, body) = (head.to_owned(), body.to_owned());
+                return Some(Request { path, head, body });
             }
         }
         if connection.read_buf(&mut bytes).await.ok()? == 0 {

@@ -25,6 +25,10 @@ fn page_start(keys: &[String], range: &OpenRange) -> usize {
     })
 }
 
+fn hash(key: &str) -> EntryHash {
+    EntryHash::of(key.as_bytes(), b"")
+}
+
 /// Returns the next page of `range` with up to `length` keys.
 fn page(keys: &[String], range: &OpenRange, length: usize) -> PageKeys {
     let from = page_start(keys, range);
@@ -48,10 +52,12 @@ fn page(keys: &[String], range: &OpenRange, length: usize) -> PageKeys {
         counted: in_range as u64,
         samples,
         last_counted: (in_range > 0).then(|| key(in_range - 1)),
-        has_passed_end: in_range < listed.len(),
+        first: listed.first().map(|key| hash(key)),
+        first_past_end: listed.get(in_range).map(|key| hash(key)),
         next: (from + listed.len() < keys.len()).then(|| Cursor {
             key: key(listed.len() - 1),
             token: None,
+            last: None,
         }),
     }
 }
@@ -71,7 +77,9 @@ fn list(keys: &[String], mut plan: Plan) -> Cost {
         cost.milliseconds = done_at;
         cost.requests += 1;
         let keys = page(keys, &request.open, 1000);
-        match plan.complete(request.range, &keys) {
+        let completion = plan.complete(request.range, &keys);
+        assert_eq!(plan.next_seam(), None);
+        match completion {
             Completion::Counted => cost.counted += keys.counted,
             Completion::Repeat => cost.repeated += 1,
         }
@@ -170,7 +178,9 @@ fn every_key_counts_once_whatever_the_splits_and_the_order_of_pages() {
             let request = pending.swap_remove(numbers.below(pending.len()));
             let length = 1 + numbers.below(6);
             let page = page(&keys, &request.open, length);
-            if plan.complete(request.range, &page) == Completion::Counted {
+            let completion = plan.complete(request.range, &page);
+            assert_eq!(plan.next_seam(), None);
+            if completion == Completion::Counted {
                 let lower = request.open.lower.as_ref();
                 let listed = keys.iter().enumerate();
                 let listed = listed.skip(page_start(&keys, &request.open));
@@ -297,6 +307,7 @@ fn computed_page(count: u64, range: &OpenRange) -> PageKeys {
         .map_or(to, number_after)
         .clamp(from, to);
     let key = |number: u64| Key::from(format!("{number:010}").as_bytes());
+    let number_hash = |number: u64| EntryHash::of(&key(number), b"");
     PageKeys {
         counted: end - from,
         samples: [1, 7, 8]
@@ -309,10 +320,12 @@ fn computed_page(count: u64, range: &OpenRange) -> PageKeys {
             })
             .collect(),
         last_counted: (end > from).then(|| key(end - 1)),
-        has_passed_end: end < to,
+        first: (from < to).then(|| number_hash(from)),
+        first_past_end: (end < to).then(|| number_hash(end)),
         next: (to < count).then(|| Cursor {
             key: key(to - 1),
             token: None,
+            last: None,
         }),
     }
 }

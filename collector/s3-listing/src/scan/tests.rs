@@ -1,6 +1,7 @@
 //! Pages in chunks of every size, compared with totals that are computed from the objects.
 
 use super::*;
+use crate::ranges::{Cursor, Key};
 
 /// An object of a generated page.
 struct Object {
@@ -59,13 +60,21 @@ fn range(lower: Option<&str>, until: Option<&str>) -> OpenRange {
     OpenRange {
         lower: lower.map(key),
         until: until.map(key),
-        cursor: None,
+        ..OpenRange::default()
+    }
+}
+
+fn scope(listing: Listing, suffix: &str) -> Scope<'_> {
+    Scope {
+        listing,
+        prefix: "",
+        suffix,
     }
 }
 
 /// Scans `text` in chunks of `size` bytes.
 fn scan(text: &str, range: &OpenRange, suffix: &str, size: usize) -> Result<Page, PageError> {
-    let mut scanner = Scanner::new(Listing::Objects, suffix, range, true);
+    let mut scanner = Scanner::new(scope(Listing::Objects, suffix), range, Order::Bytes);
     for chunk in text.as_bytes().chunks(size) {
         scanner.feed(chunk)?;
     }
@@ -149,7 +158,7 @@ fn only_keys_of_the_range_and_with_the_suffix_count() {
         assert_eq!(page.keys.counted, in_range.len() as u64, "{case}");
         let is_after_end = |object: &Object| until.is_some_and(|until| *object.key > *until);
         assert_eq!(
-            page.keys.has_passed_end,
+            page.keys.first_past_end.is_some(),
             objects.iter().any(is_after_end),
             "{case}"
         );
@@ -177,7 +186,7 @@ fn a_page_that_stops_anywhere_is_an_error_and_never_smaller() {
     let without_size = text.replacen("<Size>1001</Size>", "", 1);
     assert_eq!(
         scan(&without_size, &range(None, None), "", 50).unwrap_err(),
-        PageError::Truncated("a page lacks some of its keys")
+        PageError::Truncated("a page lacks some of its sizes")
     );
 }
 
@@ -217,8 +226,9 @@ fn keys_out_of_order_are_detected() {
     );
     let mut resumed = range(None, None);
     resumed.cursor = Some(Cursor {
-        key: Key::from(&b"a"[..]),
+        key: Key::from(&b"aa"[..]),
         token: Some("x".into()),
+        last: None,
     });
     assert_eq!(
         scan(&text, &resumed, "", 99).unwrap_err(),
@@ -237,7 +247,13 @@ fn an_encoding_that_is_announced_after_the_keys_is_unordered_if_keys_are_needed(
         .replace(end, &format!("{field}{end}"));
     let range = range(None, None);
     let of = |suffix, is_ordered| {
-        let mut scanner = Scanner::new(Listing::Objects, suffix, &range, is_ordered);
+        let seen = SeenEntries::default();
+        let order = if is_ordered {
+            Order::Bytes
+        } else {
+            Order::Unknown(&seen)
+        };
+        let mut scanner = Scanner::new(scope(Listing::Objects, suffix), &range, order);
         scanner.feed(text.as_bytes())?;
         scanner.finish()
     };
@@ -273,7 +289,7 @@ fn versions_and_delete_markers_are_kept_apart() {
         </ListVersionsResult>";
     let open = range(None, None);
     for size in 1..text.len() + 1 {
-        let mut scanner = Scanner::new(Listing::Versions, "", &open, true);
+        let mut scanner = Scanner::new(scope(Listing::Versions, ""), &open, Order::Bytes);
         for chunk in text.as_bytes().chunks(size) {
             scanner.feed(chunk).unwrap();
         }

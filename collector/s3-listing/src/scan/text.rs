@@ -24,13 +24,6 @@ pub(super) fn field<'t>(text: &'t [u8], name: &str) -> Option<&'t [u8]> {
     }
 }
 
-/// Returns the text between two tags.
-pub(super) fn between<'t>(text: &'t [u8], open: &[u8], close: &[u8]) -> Option<&'t [u8]> {
-    let start = memmem::find(text, open)? + open.len();
-    let inside = text.get(start..)?;
-    inside.get(..memmem::find(inside, close)?)
-}
-
 /// Returns the integer at the start of `text` and the remaining text; `None` without one, or above 64 bits.
 pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;

@@ -116,11 +116,12 @@ pub(crate) async fn read(
 ) -> Vec<Result<StorageMetrics, MeasureError>> {
     let mut scopes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, bucket) in buckets.iter().enumerate() {
-        scopes.entry(&bucket.scope).or_default().push(index);
+        let scope = aws.scope_of(&bucket.bucket, &bucket.scope).await;
+        scopes.entry(scope).or_default().push(index);
     }
     let mut calls = Vec::new();
     for (scope, indices) in scopes {
-        let client = aws.cloudwatch(scope).await;
+        let client = aws.cloudwatch(&scope).await;
         let batches = indices.chunks(BUCKETS_PER_CALL);
         calls.extend(batches.map(|batch| (client.clone(), batch.to_vec())));
     }

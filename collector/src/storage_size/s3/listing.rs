@@ -9,9 +9,14 @@ mod listed;
 mod page;
 mod sequential;
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use s3_listing::{Completion, ConcurrencyLimit, Listing, ListingTotals, Page, PageRequest, Plan};
+use s3_listing::{
+    Completion, ConcurrencyLimit, Listing, ListingTotals, Order, Page, PageRequest, Plan, Seam,
+    SeenEntries,
+};
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 use tokio::time::{Instant, timeout_at};
@@ -21,6 +26,9 @@ use self::page::{FetchError, PageClient};
 use super::error as s3_error;
 use crate::error::MeasureError;
 use crate::run::Progress;
+
+/// Attempts to find that two ranges meet. Each takes two pages; a new key is in the way of few.
+const SEAM_ATTEMPTS: u32 = 3;
 
 /// Where one part of a listing starts and ends.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,7 +57,7 @@ pub(super) async fn list(
     }: PartBounds<'_>,
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
-    let Some(mut client) = PageClient::new(aws, target, listing).await? else {
+    let Some(client) = PageClient::new(aws, target, listing).await? else {
         if listing == Listing::Versions && !is_directory_bucket(&target.bucket) {
             return Err(s3_error::no_versions());
         }
@@ -57,19 +65,15 @@ pub(super) async fn list(
     };
     let mut active = match checkpoint {
         Some(checkpoint) => ActiveListing::resume(checkpoint, target, listing)?,
-        None => ActiveListing::new(target, listing, true),
+        None => ActiveListing::new(target, listing, None),
     };
-    if !active.is_ordered {
-        client = client.without_order();
-    }
     loop {
         match active.run(&client, pause_at, progress).await {
             Ok(()) => return active.into_part(client.requests()),
             Err(Stopped::Failed(error)) => return Err(error),
             // Without S3's order ranges are meaningless, so nothing that was counted is used.
-            Err(Stopped::MustBeSequential) if active.is_ordered => {
-                client = client.without_order();
-                active = ActiveListing::new(target, listing, false);
+            Err(Stopped::MustBeSequential) if active.seen.is_none() => {
+                active = ActiveListing::new(target, listing, Some(Arc::default()));
             }
             Err(Stopped::MustBeSequential) if listing == Listing::Versions => {
                 return Err(s3_error::unexpected("keys in another order"));
@@ -127,7 +131,8 @@ struct ActiveListing {
     listing: Listing,
     prefix: String,
     suffix: String,
-    is_ordered: bool,
+    /// Entries so far; `None` as long as keys are in the order of their bytes.
+    seen: Option<Arc<SeenEntries>>,
     plan: Plan,
     totals: ListingTotals,
     /// Requests of the previous parts.
@@ -135,12 +140,13 @@ struct ActiveListing {
 }
 
 impl ActiveListing {
-    fn new(target: &BucketTarget, listing: Listing, is_ordered: bool) -> Self {
+    fn new(target: &BucketTarget, listing: Listing, seen: Option<Arc<SeenEntries>>) -> Self {
+        let is_ordered = seen.is_none();
         Self {
             listing,
             prefix: target.prefix.clone(),
             suffix: target.suffix.clone(),
-            is_ordered,
+            seen,
             plan: Plan::new(target.prefix.len(), is_ordered),
             totals: ListingTotals::default(),
             requests: 0,
@@ -171,7 +177,7 @@ impl ActiveListing {
                 let Some(request) = self.plan.next_page() else {
                     break;
                 };
-                pending.push(fetch(client, request));
+                pending.push(fetch(client, request, self.seen.clone()));
             }
             let fetched = tokio::select! {
                 biased;
@@ -188,6 +194,13 @@ impl ActiveListing {
                 has_advanced = true;
                 progress.expect(self.plan.entries_left());
             }
+            if self.plan.counts().is_without_progress() {
+                let error = s3_error::unexpected("no end: many pages brought nothing new");
+                return Err(Stopped::Failed(error));
+            }
+            while let Some(seam) = self.plan.next_seam() {
+                check_seam(client, &seam).await?;
+            }
             let now = Instant::now().into_std();
             limit.record_page(now, pending.len(), client.throttled());
         }
@@ -197,6 +210,9 @@ impl ActiveListing {
         if !self.totals.merge(&page.totals) {
             let error = s3_error::unexpected("more bytes than 64 bits hold");
             return Err(Stopped::Failed(error));
+        }
+        if let Some(seen) = &mut self.seen {
+            Arc::make_mut(seen).add_page(&page.hashes);
         }
         let totals = [&page.totals.current, &page.totals.noncurrent];
         let bytes = totals.map(|totals| totals.total_bytes().unwrap_or(0));
@@ -219,16 +235,19 @@ impl ActiveListing {
 
 impl Stopped {
     fn by(error: FetchError, request: &PageRequest) -> Self {
+        let starts_range = request.open.cursor.is_none() && request.open.lower.is_some();
         match error {
+            error if starts_range => Self::of_range(error),
             FetchError::Unordered => Self::MustBeSequential,
-            FetchError::Failed(error) => {
-                // A policy may allow a listing but deny its ranges.
-                let is_split = request.open.cursor.is_none() && request.open.lower.is_some();
-                match error.code {
-                    "access_denied" if is_split => Self::MustBeSequential,
-                    _ => Self::Failed(error),
-                }
-            }
+            FetchError::Failed(error) => Self::Failed(error),
+        }
+    }
+
+    /// Returns why a listing stopped at a page that starts after a given key. A policy may allow a listing but deny that.
+    fn of_range(error: FetchError) -> Self {
+        match error {
+            FetchError::Failed(error) if error.code != "access_denied" => Self::Failed(error),
+            _ => Self::MustBeSequential,
         }
     }
 }
@@ -238,9 +257,34 @@ struct Fetched {
     result: Result<Page, FetchError>,
 }
 
-async fn fetch(client: &PageClient<'_>, request: PageRequest) -> Fetched {
-    let result = client.page(&request.open).await;
+async fn fetch(
+    client: &PageClient<'_>,
+    request: PageRequest,
+    seen: Option<Arc<SeenEntries>>,
+) -> Fetched {
+    let order = match &seen {
+        Some(seen) => Order::Unknown(seen),
+        None => Order::Bytes,
+    };
+    let result = client.page(&request.open, order).await;
     Fetched { request, result }
+}
+
+/// Requests the pages on both sides of a seam again, where two ranges did not meet.
+///
+/// Keys that are created and deleted in between may need several attempts.
+async fn check_seam(client: &PageClient<'_>, seam: &Seam) -> Result<(), Stopped> {
+    for _ in 0..SEAM_ATTEMPTS {
+        let [left, right] = seam.pages();
+        let left = client.page(&left, Order::Bytes).await;
+        let left = left.map_err(Stopped::of_range)?;
+        let right = client.page(&right, Order::Bytes).await;
+        let right = right.map_err(Stopped::of_range)?;
+        if Seam::is_closed(&left.keys, &right.keys) {
+            return Ok(());
+        }
+    }
+    Err(Stopped::MustBeSequential)
 }
 
 #[cfg(test)]

@@ -91,8 +91,7 @@ async fn a_page_that_names_itself_as_the_next_is_an_error_and_not_the_end() {
     let error = failed(&s3).await;
 
     assert_eq!(error.code, "unexpected_answer");
-    // Two requests to detect the loop, and two more without relying on the order of keys.
-    assert_eq!(s3.requests().len(), 4);
+    assert_eq!(s3.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -234,7 +233,7 @@ async fn a_sequential_listing_that_exceeds_its_time_is_a_permanent_error() {
         Response::new(
             200,
             format!(
-                "<ListBucketResult><Contents><Key>a.pdf</Key><Size>1</Size></Contents><KeyCount>1</KeyCount>\
+                "<ListBucketResult><Contents><Key>{number}.pdf</Key><Size>1</Size></Contents><KeyCount>1</KeyCount>\
                  <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
                  <NextContinuationToken>{number}</NextContinuationToken></ListBucketResult>"
             ),

@@ -109,7 +109,7 @@ pub(crate) fn apply_options(
 
 /// Measures and prints.
 pub(crate) async fn run(target: &BucketTarget, is_json: bool) -> anyhow::Result<ExitCode> {
-    let aws = Arc::new(Aws::load().await);
+    let aws = Arc::new(Aws::load().await?);
     let progress = Progress::default();
     let started_at = SystemClock.now();
     let measuring = collector::measure_bucket(aws, target, &progress);

@@ -41,7 +41,7 @@ pub(super) async fn read(fleet: Option<String>, data: &Path) -> anyhow::Result<F
             &stand_in.access_key,
             &stand_in.secret_key,
         ),
-        None => Aws::load().await,
+        None => Aws::load().await?,
     });
     let parsed = Location::parse(&location);
     let parsed = parsed.map_err(|reason| anyhow::anyhow!("--fleet {location}: {reason}"))?;

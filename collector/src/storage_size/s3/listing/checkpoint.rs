@@ -5,10 +5,12 @@
 //! gives the same position and does not expire.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use s3_listing::{
-    ClassTotals, Cursor, Key, Listing, ListingTotals, OpenRange, Plan, PlanCounts, Totals,
+    ClassTotals, Cursor, EntryHash, Key, LastVersion, Listing, ListingTotals, OpenRange, Plan,
+    PlanCounts, SeenEntries, Totals,
 };
 use serde::{Deserialize, Serialize};
 use shared::fleet::BucketTarget;
@@ -32,6 +34,9 @@ struct StoredListing {
     current: StoredTotals,
     noncurrent: StoredTotals,
     delete_markers: u64,
+    /// Last entries of a listing without order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Vec<u64>,
     open: Vec<StoredRange>,
 }
 
@@ -49,37 +54,91 @@ struct StoredRange {
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    /// Last key of a listing of versions, if it is not `key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_key: Option<String>,
+    /// Last version of that key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_version: Option<u64>,
+    /// First key after `until`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+impl StoredRange {
+    fn of(range: OpenRange, keeps_token: bool) -> Self {
+        let OpenRange {
+            lower,
+            until,
+            cursor,
+            next,
+        } = range;
+        let key = cursor.as_ref().map(|cursor| cursor.key.clone());
+        let (token, last) = cursor.map_or((None, None), |cursor| (cursor.token, cursor.last));
+        let last_key = last.as_ref().map(|last| &last.key);
+        Self {
+            lower: lower.as_deref().map(encoded),
+            until: until.as_deref().map(encoded),
+            last_key: last_key
+                .filter(|last| Some(*last) != key.as_ref())
+                .map(|last| encoded(last)),
+            last_version: last.and_then(|last| Some(last.versions.last()?.0)),
+            key: key.as_deref().map(encoded),
+            token: token.filter(|_| keeps_token),
+            next: next.map(|next| next.0),
+        }
+    }
+
+    fn read(self) -> OpenRange {
+        let key = self.key.as_deref().map(decoded);
+        let last_key = self.last_key.as_deref().map(decoded).or(key.clone());
+        let last = last_key
+            .zip(self.last_version)
+            .map(|(key, version)| LastVersion {
+                key,
+                versions: vec![EntryHash(version)],
+            });
+        OpenRange {
+            lower: self.lower.as_deref().map(decoded),
+            until: self.until.as_deref().map(decoded),
+            cursor: key.map(|key| Cursor {
+                key,
+                token: self.token,
+                last,
+            }),
+            next: self.next.map(EntryHash),
+        }
+    }
 }
 
 impl ActiveListing {
     /// Encodes the listing.
     pub(super) fn checkpoint(&self) -> Result<Vec<u8>, MeasureError> {
         let PlanCounts { pages, entries } = self.plan.counts();
-        let keeps_token = !self.is_ordered || self.listing == Listing::Versions;
+        let is_ordered = self.seen.is_none();
+        let keeps_token = !is_ordered || self.listing == Listing::Versions;
         let open = self.plan.open_ranges();
         let stored = StoredListing {
             version: VERSION,
             is_of_versions: self.listing == Listing::Versions,
             prefix: self.prefix.clone(),
             suffix: self.suffix.clone(),
-            is_ordered: self.is_ordered,
+            is_ordered,
             requests: self.requests,
             pages,
             entries,
             current: stored_totals(&self.totals.current),
             noncurrent: stored_totals(&self.totals.noncurrent),
             delete_markers: self.totals.delete_markers,
+            seen: self
+                .seen
+                .iter()
+                .flat_map(|seen| seen.last())
+                .map(|entry| entry.0)
+                .collect(),
             open: open
                 .into_iter()
-                .map(|range| StoredRange {
-                    lower: range.lower.as_deref().map(encoded),
-                    until: range.until.as_deref().map(encoded),
-                    key: range.cursor.as_ref().map(|cursor| encoded(&cursor.key)),
-                    token: range
-                        .cursor
-                        .and_then(|cursor| cursor.token)
-                        .filter(|_| keeps_token),
-                })
+                .map(|range| StoredRange::of(range, keeps_token))
                 .collect(),
         };
         serde_json::to_vec(&stored).map_err(|error| bad_checkpoint().caused_by(error))
@@ -104,14 +163,9 @@ impl ActiveListing {
         if !is_ours {
             return Err(bad_checkpoint());
         }
-        let open = stored.open.into_iter().map(|range| OpenRange {
-            lower: range.lower.as_deref().map(decoded),
-            until: range.until.as_deref().map(decoded),
-            cursor: range.key.as_deref().map(|key| Cursor {
-                key: decoded(key),
-                token: range.token,
-            }),
-        });
+        let open = stored.open.into_iter().map(StoredRange::read);
+        let seen = stored.seen.into_iter().map(EntryHash);
+        let seen = SeenEntries::after_pause(&seen.collect::<Vec<_>>());
         let counts = PlanCounts {
             pages: stored.pages,
             entries: stored.entries,
@@ -122,7 +176,7 @@ impl ActiveListing {
             listing,
             prefix: stored.prefix,
             suffix: stored.suffix,
-            is_ordered: stored.is_ordered,
+            seen: (!stored.is_ordered).then(|| Arc::new(seen)),
             plan,
             totals: ListingTotals {
                 current: read_totals(stored.current),
@@ -178,14 +232,17 @@ mod tests {
     };
 
     fn active(listing: Listing, is_ordered: bool) -> ActiveListing {
-        let mut active = ActiveListing::new(&target("a/", ".pdf"), listing, is_ordered);
+        let seen = (!is_ordered).then(Arc::default);
+        let mut active = ActiveListing::new(&target("a/", ".pdf"), listing, seen);
         let open = OpenRange {
             lower: Some(Key::from(&b"a/\x01\xff"[..])),
             until: Some(Key::from("a/é%".as_bytes())),
             cursor: Some(Cursor {
                 key: Key::from(&b"a/b"[..]),
                 token: Some("token".to_owned()),
+                last: None,
             }),
+            next: None,
         };
         active.plan = Plan::resume(2, is_ordered, vec![open], COUNTS);
         assert!(active.totals.current.add(Some(b"GLACIER"), 5));
@@ -215,6 +272,34 @@ mod tests {
             }
             assert_eq!(after.plan.open_ranges(), expected);
         }
+    }
+
+    #[test]
+    fn what_protects_from_counting_twice_is_kept() {
+        let mut versions = active(Listing::Versions, true);
+        let mut open = versions.plan.open_ranges();
+        open[0].next = Some(EntryHash(3));
+        open[0].cursor.as_mut().unwrap().last = Some(LastVersion {
+            key: Key::from(&b"a/a"[..]),
+            versions: vec![EntryHash(5), EntryHash(u64::MAX)],
+        });
+        versions.plan = Plan::resume(2, true, open.clone(), COUNTS);
+        let mut unordered = active(Listing::Objects, false);
+        let entries = [EntryHash(9), EntryHash(1), EntryHash(4)];
+        Arc::make_mut(unordered.seen.as_mut().unwrap()).add_page(&entries);
+
+        let resumed = |active: &ActiveListing| {
+            let checkpoint = active.checkpoint().unwrap();
+            ActiveListing::resume(&checkpoint, &target("a/", ".pdf"), active.listing).unwrap()
+        };
+        let versions = resumed(&versions);
+        let unordered = resumed(&unordered);
+
+        let last = &mut open[0].cursor.as_mut().unwrap().last;
+        last.as_mut().unwrap().versions.remove(0);
+        assert_eq!(versions.plan.open_ranges(), open);
+        let seen: Vec<_> = unordered.seen.unwrap().last().collect();
+        assert_eq!(seen, entries);
     }
 
     /// Checkpoints of version 1, as they are stored already. These files never change.
@@ -295,8 +380,8 @@ mod tests {
             Key::from(symbols.collect::<String>().as_bytes())
         };
         let mut lower = key();
-        let open: Vec<_> = (0..MAX_RANGES)
-            .map(|_| {
+        let open: Vec<_> = (0..MAX_RANGES as u64)
+            .map(|number| {
                 let until = key();
                 let position = key();
                 OpenRange {
@@ -305,7 +390,9 @@ mod tests {
                     cursor: Some(Cursor {
                         key: position,
                         token: None,
+                        last: None,
                     }),
+                    next: Some(EntryHash(u64::MAX - number)),
                 }
             })
             .collect();

@@ -17,7 +17,7 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
-use s3_listing::{Listing, OpenRange, Page, PageError, Scanner};
+use s3_listing::{Listing, OpenRange, Order, Page, PageError, Scanner, Scope};
 use shared::aws::{ATTEMPT_TIMEOUT, Aws};
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
@@ -26,7 +26,6 @@ use tokio::time::timeout;
 
 use self::request::Endpoint;
 use self::retry::{AttemptError, Attempts};
-use crate::aws::connector::connector;
 use crate::aws::signed_request::{self, SendError};
 use crate::error::MeasureError;
 use crate::storage_size::s3::error as s3_error;
@@ -48,9 +47,9 @@ pub(crate) enum FetchError {
 /// Fetches the pages of one target.
 #[derive(Debug)]
 pub(crate) struct PageClient<'a> {
+    aws: &'a Aws,
     target: &'a BucketTarget,
     listing: Listing,
-    is_ordered: bool,
     connector: Connector,
     endpoint: Mutex<Endpoint>,
     provider: Option<SharedCredentialsProvider>,
@@ -66,33 +65,26 @@ impl<'a> PageClient<'a> {
     ///
     /// `bucket_failed` if the bucket's name has no endpoint.
     pub(crate) async fn new(
-        aws: &Aws,
+        aws: &'a Aws,
         target: &'a BucketTarget,
         listing: Listing,
     ) -> Result<Option<Self>, MeasureError> {
-        let config = aws.config_for(&target.scope).await;
-        let Some(endpoint) = Endpoint::resolve(aws, &config, target, None).await? else {
+        let scope = aws.scope_of(&target.bucket, &target.scope).await;
+        let config = aws.config_for(&scope).await;
+        let Some(endpoint) = Endpoint::resolve(aws, &target.bucket, &scope).await? else {
             return Ok(None);
         };
         Ok(Some(Self {
+            aws,
             target,
             listing,
-            is_ordered: true,
-            connector: connector(aws, &config),
+            connector: aws.connector(&config),
             endpoint: Mutex::new(endpoint),
             provider: config.credentials_provider(),
             credentials: Mutex::default(),
             requests: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
         }))
-    }
-
-    /// Returns the same client for a provider that does not list in S3's order.
-    pub(crate) fn without_order(self) -> Self {
-        Self {
-            is_ordered: false,
-            ..self
-        }
     }
 
     /// Returns the number of requests, failed ones included.
@@ -105,12 +97,16 @@ impl<'a> PageClient<'a> {
         self.throttled.load(Ordering::Relaxed)
     }
 
-    /// Fetches the next page of `range`.
+    /// Fetches the next page of `range`, in a listing of this `order`.
     ///
     /// # Errors
     ///
     /// See [`FetchError`]; transient errors have been retried before.
-    pub(crate) async fn page(&self, range: &OpenRange) -> Result<Page, FetchError> {
+    pub(crate) async fn page(
+        &self,
+        range: &OpenRange,
+        order: Order<'_>,
+    ) -> Result<Page, FetchError> {
         let mut attempts = Attempts::default();
         loop {
             let endpoint = self.endpoint.lock().await.clone();
@@ -118,7 +114,7 @@ impl<'a> PageClient<'a> {
                 .credentials(attempts.rejected_key())
                 .await
                 .map_err(FetchError::Failed)?;
-            let attempt = self.attempt(range, &endpoint, &credentials);
+            let attempt = self.attempt(range, order, &endpoint, &credentials);
             let error = match timeout(ATTEMPT_TIMEOUT, attempt).await {
                 Ok(Ok(page)) => return Ok(page),
                 Ok(Err(AttemptError::Unordered)) => return Err(FetchError::Unordered),
@@ -141,11 +137,15 @@ impl<'a> PageClient<'a> {
         }
     }
 
-    /// Sends later requests to `region`, unless another request has already left `endpoint`'s region.
+    /// Sends later requests for the bucket to `region`, unless another one has already left `endpoint`'s region.
     async fn redirect(&self, endpoint: &Endpoint, region: &str) -> Result<(), MeasureError> {
         let mut current = self.endpoint.lock().await;
         if current.region() == endpoint.region() {
-            *current = endpoint.in_region(region).await?;
+            let BucketTarget { bucket, scope, .. } = self.target;
+            self.aws.learn_region(bucket, scope, region).await;
+            let scope = self.aws.scope_of(bucket, scope).await;
+            let endpoint = Endpoint::resolve(self.aws, bucket, &scope).await?;
+            *current = endpoint.ok_or_else(s3_error::no_endpoint)?;
         }
         Ok(())
     }
@@ -153,6 +153,7 @@ impl<'a> PageClient<'a> {
     async fn attempt(
         &self,
         range: &OpenRange,
+        order: Order<'_>,
         endpoint: &Endpoint,
         credentials: &Credentials,
     ) -> Result<Page, AttemptError> {
@@ -176,7 +177,12 @@ impl<'a> PageClient<'a> {
         if !response.status().is_success() {
             return Err(error_response(response).await);
         }
-        let mut scanner = Scanner::new(self.listing, &self.target.suffix, range, self.is_ordered);
+        let scope = Scope {
+            listing: self.listing,
+            prefix: &self.target.prefix,
+            suffix: &self.target.suffix,
+        };
+        let mut scanner = Scanner::new(scope, range, order);
         while let Some(frame) = response.body_mut().frame().await {
             let frame = frame.map_err(|error| {
                 let cut = s3_error::truncated("the connection ended early");

@@ -1,15 +1,16 @@
 //! Lists a bucket with the SDK's own client, page by page.
 //!
 //! Used for buckets whose requests only the SDK can sign, such as directory buckets, and as the reference in tests. S3
-//! announces how many keys a page has and whether more follow. A page that contradicts itself, or that has no position
-//! for the next one, is an error.
+//! announces how many keys a page has and whether more follow. A page that contradicts itself, that begins like an
+//! earlier one, or that has no position for the next one, is an error. Directory buckets list in no known order, so an
+//! entry counts if none of the last million entries is the same.
 
 use std::borrow::Cow;
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use percent_encoding::percent_decode_str;
-use s3_listing::ListingTotals;
+use s3_listing::{EntryHash, ListingTotals, PlanCounts, SeenEntries};
 use shared::aws::Aws;
 use shared::fleet::BucketTarget;
 
@@ -24,8 +25,11 @@ pub(super) async fn list(
     target: &BucketTarget,
     progress: &Progress,
 ) -> Result<Listed, MeasureError> {
-    let client = aws.s3(&target.scope).await;
+    let scope = aws.scope_of(&target.bucket, &target.scope).await;
+    let client = aws.s3(&scope).await;
     let mut listed = Listed::default();
+    let mut seen = SeenEntries::default();
+    let mut counts = PlanCounts::default();
     let mut token: Option<String> = None;
     loop {
         // Keys may contain characters that are invalid in XML, but not once they are percent-encoded.
@@ -39,7 +43,11 @@ pub(super) async fn list(
         let page = request.send().await.map_err(s3_error::error_from_sdk)?;
         listed.requests += 1;
         let next = next_token(&page, token.as_deref())?;
-        add_page(&mut listed.totals, target, &page, progress)?;
+        counts.pages += 1;
+        counts.entries += add_page(&mut listed.totals, &mut seen, target, &page, progress)?;
+        if counts.is_without_progress() {
+            return Err(unexpected("no end: many pages brought nothing new"));
+        }
         if next.is_none() {
             return Ok(listed);
         }
@@ -47,27 +55,46 @@ pub(super) async fn list(
     }
 }
 
+/// Adds the objects of a page that were not listed before, and returns their number.
 fn add_page(
     totals: &mut ListingTotals,
+    seen: &mut SeenEntries,
     target: &BucketTarget,
     page: &ListObjectsV2Output,
     progress: &Progress,
-) -> Result<(), MeasureError> {
+) -> Result<u64, MeasureError> {
     // The SDK accepts a document that stops between two objects; only the count reveals it.
     let announced = page.key_count().map(usize::try_from);
     if announced != Some(Ok(page.contents().len())) {
         return Err(s3_error::truncated("a page lacks some of its keys"));
     }
     let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
+    let mut counted = 0;
+    let mut entries = Vec::new();
     for object in page.contents() {
         let key = object
             .key()
             .ok_or_else(|| unexpected("an object without a key"))?;
-        let key = if is_encoded && !target.suffix.is_empty() {
+        let key = if is_encoded {
             decoded(key)
         } else {
             Cow::Borrowed(key)
         };
+        if !key.starts_with(&target.prefix) {
+            return Err(unexpected(
+                "keys that do not begin with the requested prefix",
+            ));
+        }
+        let entry = EntryHash::of(key.as_bytes(), b"");
+        if entries.is_empty() && seen.begins_with(entry) {
+            return Err(unexpected("a page that begins like an earlier one"));
+        }
+        let is_repeated = seen.contains(entry) || entries.contains(&entry);
+        entries.push(entry);
+        if is_repeated {
+            continue;
+        }
+        counted += 1;
         if !key.ends_with(&target.suffix) {
             continue;
         }
@@ -81,7 +108,8 @@ fn add_page(
         }
         progress.add(1, bytes);
     }
-    Ok(())
+    seen.add_page(&entries);
+    Ok(counted)
 }
 
 /// Returns the token of the page after `page`, which was requested with `current`; `None` after the last page.
@@ -121,6 +149,15 @@ mod tests {
             .set_is_truncated(is_truncated)
             .set_next_continuation_token(next.map(str::to_owned))
             .build()
+    }
+
+    fn add(
+        totals: &mut ListingTotals,
+        target: &BucketTarget,
+        page: &ListObjectsV2Output,
+    ) -> Result<u64, MeasureError> {
+        let mut seen = SeenEntries::default();
+        add_page(totals, &mut seen, target, page, &Progress::default())
     }
 
     #[test]
@@ -163,8 +200,7 @@ mod tests {
                 .build();
             let mut totals = ListingTotals::default();
 
-            let error =
-                add_page(&mut totals, &target("", ""), &cut, &Progress::default()).unwrap_err();
+            let error = add(&mut totals, &target("", ""), &cut).unwrap_err();
 
             assert_eq!((error.code, error.is_transient), ("connection_cut", true));
         }
@@ -180,13 +216,7 @@ mod tests {
             .build();
         let mut totals = ListingTotals::default();
 
-        add_page(
-            &mut totals,
-            &target("", " b+cü.pdf"),
-            &encoded,
-            &Progress::default(),
-        )
-        .unwrap();
+        add(&mut totals, &target("", " b+cü.pdf"), &encoded).unwrap();
 
         assert_eq!(totals.current.total_bytes(), Some(3));
         assert_eq!(totals.current.object_count(), 1);

@@ -1,14 +1,19 @@
 //! Endpoint of a bucket, and the signed request for one page. No I/O.
 
+use std::sync::{Arc, OnceLock};
+
 use aws_credential_types::Credentials;
-use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::endpoint::{DefaultResolver, EndpointFuture, Params, ResolveEndpoint};
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::{Document, endpoint};
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use s3_listing::{Listing, OpenRange};
-use shared::aws::{Aws, SdkConfig};
+use shared::aws::Aws;
 use shared::fleet::BucketTarget;
+use shared::location::AwsScope;
 
 use crate::aws::signed_request::{SigningRules, SigningScope, UnsignedRequest};
 use crate::error::MeasureError;
@@ -26,34 +31,22 @@ pub(crate) struct Endpoint {
     url: String,
     region: String,
     service: String,
-    params: Params,
 }
 
 impl Endpoint {
-    /// Resolves the endpoint by the SDK's own rules; `None` if its requests require another signature than `sigv4`.
+    /// Resolves the endpoint as the SDK's own client does; `None` if its requests require another signature than
+    /// `sigv4`.
     pub(super) async fn resolve(
         aws: &Aws,
-        config: &SdkConfig,
-        target: &BucketTarget,
-        region: Option<&str>,
+        bucket: &str,
+        scope: &AwsScope,
     ) -> Result<Option<Self>, MeasureError> {
-        let region = region.or(config.region().map(|region| region.as_ref()));
-        let params = Params::builder()
-            .bucket(&target.bucket)
-            .set_region(region.map(str::to_owned))
-            .set_endpoint(aws.s3_endpoint().map(str::to_owned))
-            .force_path_style(aws.is_path_style())
-            .use_arn_region(true)
-            .use_fips(config.use_fips().unwrap_or(false))
-            .use_dual_stack(config.use_dual_stack().unwrap_or(false))
-            .build();
-        Self::from_params(params.map_err(|error| s3_error::no_endpoint().caused_by(error))?).await
-    }
-
-    async fn from_params(params: Params) -> Result<Option<Self>, MeasureError> {
-        let resolver = DefaultResolver::new();
-        let endpoint = ResolveEndpoint::resolve_endpoint(&resolver, &params).await;
-        let endpoint = endpoint.map_err(|error| s3_error::no_endpoint().caused_by(error))?;
+        let params = asked_of_rules(aws, bucket, scope).await?;
+        let rules = DefaultResolver::new();
+        let endpoint = ResolveEndpoint::resolve_endpoint(&rules, &params);
+        let endpoint = endpoint
+            .await
+            .map_err(|error| s3_error::no_endpoint().caused_by(error))?;
         let Some(EndpointScope { service, region }) = EndpointScope::of(&endpoint) else {
             return Ok(None);
         };
@@ -68,30 +61,12 @@ impl Endpoint {
             url,
             region,
             service: service.to_owned(),
-            params,
         }))
     }
 
     /// Returns the region that requests are signed for.
     pub(super) fn region(&self) -> &str {
         &self.region
-    }
-
-    /// Returns the endpoint of the same bucket in another region.
-    pub(super) async fn in_region(&self, region: &str) -> Result<Self, MeasureError> {
-        let params = Params::builder()
-            .set_bucket(self.params.bucket().map(str::to_owned))
-            .region(region)
-            .set_endpoint(self.params.endpoint().map(str::to_owned))
-            .set_force_path_style(self.params.force_path_style())
-            .use_arn_region(true)
-            .set_use_fips(self.params.use_fips())
-            .set_use_dual_stack(self.params.use_dual_stack())
-            .build();
-        let params = params.map_err(|error| s3_error::no_endpoint().caused_by(error))?;
-        Self::from_params(params)
-            .await?
-            .ok_or_else(s3_error::no_endpoint)
     }
 
     /// Returns the signed request for the next page of `range`.
@@ -118,6 +93,40 @@ impl Endpoint {
         };
         let signed = request.sign(scope, credentials, now);
         signed.map_err(|error| s3_error::build_error().caused_by(error))
+    }
+}
+
+/// Returns what the SDK's client asks its endpoint rules for, from all its settings.
+///
+/// The request ends there, so that nothing is sent and no credentials are needed.
+async fn asked_of_rules(aws: &Aws, bucket: &str, scope: &AwsScope) -> Result<Params, MeasureError> {
+    let asked = Asked::default();
+    let unused = Credentials::new("none", "none", None, None, "unused");
+    let config = aws.s3_config(scope).await;
+    let config = config
+        .endpoint_resolver(asked.clone())
+        .credentials_provider(unused)
+        .retry_config(RetryConfig::disabled());
+    let client = Client::from_conf(config.build());
+    let ended = client.list_objects_v2().bucket(bucket).send().await;
+    let params = asked.0.get().cloned();
+    params.ok_or_else(|| {
+        let error = s3_error::no_endpoint();
+        match ended {
+            Ok(_) => error,
+            Err(ended) => error.caused_by(ended),
+        }
+    })
+}
+
+/// Endpoint rules that only keep what they are asked for.
+#[derive(Debug, Clone, Default)]
+struct Asked(Arc<OnceLock<Params>>);
+
+impl ResolveEndpoint for Asked {
+    fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
+        self.0.get_or_init(|| params.clone());
+        EndpointFuture::ready(Err("the request ends here".into()))
     }
 }
 
@@ -189,7 +198,9 @@ mod tests {
             cursor: cursor.map(|(key, token)| Cursor {
                 key: key.as_bytes().into(),
                 token: token.map(str::to_owned),
+                last: None,
             }),
+            next: None,
         }
     }
 
@@ -217,15 +228,8 @@ mod tests {
     #[tokio::test]
     async fn endpoints_follow_the_rules_of_s3() {
         let aws = Aws::without_credentials();
-        let endpoint = async |bucket: &str| {
-            let target = BucketTarget {
-                bucket: bucket.into(),
-                ..target("", "")
-            };
-            Endpoint::resolve(&aws, aws.config(), &target, Some("eu-west-1"))
-                .await
-                .unwrap()
-        };
+        let scope = AwsScope::of_region("eu-west-1");
+        let endpoint = async |bucket: &str| Endpoint::resolve(&aws, bucket, &scope).await.unwrap();
 
         let plain = endpoint("files").await.unwrap();
         assert_eq!(plain.url, "https://files.s3.eu-west-1.amazonaws.com/");
@@ -242,8 +246,6 @@ mod tests {
         );
         assert_eq!(point.region(), "eu-central-1");
         assert!(endpoint("files--euw1-az1--x-s3").await.is_none());
-        let other = plain.in_region("eu-north-1").await.unwrap();
-        assert_eq!(other.url, "https://files.s3.eu-north-1.amazonaws.com/");
     }
 
     #[tokio::test]
@@ -251,9 +253,8 @@ mod tests {
         let aws = Aws::without_credentials();
         let mut target = target("", "");
         target.requester_pays = true;
-        let endpoint = Endpoint::resolve(&aws, aws.config(), &target, Some("eu-west-1"))
-            .await
-            .unwrap();
+        let scope = AwsScope::of_region("eu-west-1");
+        let endpoint = Endpoint::resolve(&aws, "files", &scope).await.unwrap();
         let credentials =
             Credentials::new("AKID", "NEVERLEAK", Some("session".into()), None, "test");
 
