@@ -22,6 +22,7 @@ use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
 use shared::warm_up::warm_up;
 
+use crate::dashboard::Login;
 use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::Endpoint;
 use crate::http::server::Server;
@@ -85,6 +86,11 @@ impl Start {
     pub async fn users(&mut self) -> Users {
         let keep_for = self.reader.users_cache();
         Users::new(self.databases().await, keep_for)
+    }
+
+    /// Returns where the dashboard logs its readers in, which may be absent from the configuration.
+    pub fn login(&mut self) -> Option<Login> {
+        Login::from_config(&mut self.reader)
     }
 
     /// Returns the AWS clients. A function that does not use them does not link them.

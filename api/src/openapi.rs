@@ -146,7 +146,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
     }
     let parameters: Vec<Value> = route.parameters.iter().map(parameter).collect();
     let mut operation = json!({
-        "operationId": route.path.trim_matches('/').replace(['/', '.'], "_"),
+        "operationId": operation_id(route.path),
         "summary": route.summary,
         "description": route.description,
         "parameters": parameters,
@@ -157,6 +157,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
         None => json!([]),
     };
     operation
+}
+
+fn operation_id(path: &str) -> String {
+    match path.trim_matches('/') {
+        "" => "dashboard".to_owned(),
+        path => path.replace(['/', '.'], "_"),
+    }
 }
 
 /// Returns the problem codes of a route, by status.

@@ -9,9 +9,10 @@ use shared::fleet::FleetSource;
 use shared::history::HistoryReader;
 use shared::store::SnapshotReader;
 
+use crate::dashboard::Login;
 use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::{Endpoint, ExtraScope, Route};
-use crate::{bucket_size, constants, health, openapi, table_size, users};
+use crate::{bucket_size, constants, dashboard, health, openapi, table_size, users};
 
 /// Descriptions of all endpoints, without handlers, so that a function that uses them links no database driver
 /// and no AWS client.
@@ -22,6 +23,8 @@ pub const ROUTES: &[Route] = &[
     table_size::history::ROUTE,
     users::ROUTE,
     constants::ROUTE,
+    dashboard::PAGE_ROUTE,
+    dashboard::SETTINGS_ROUTE,
     openapi::ROUTE,
     health::ROUTE,
 ];
@@ -40,6 +43,13 @@ pub fn scopes() -> Vec<&'static str> {
     own.chain(extra).collect()
 }
 
+/// Returns the scopes that the dashboard requests: those of all routes with data.
+pub fn dashboard_scopes() -> Vec<&'static str> {
+    let mut scopes: Vec<&str> = ROUTES.iter().filter_map(|route| route.scope).collect();
+    scopes.dedup();
+    scopes
+}
+
 /// Ports of all endpoints together, for local mode only: a deployed function has just its own.
 pub struct Ports {
     /// The fleet.
@@ -56,6 +66,8 @@ pub struct Ports {
     pub aws: Arc<Aws>,
     /// The deployment's key.
     pub deployment_key: DeploymentKey,
+    /// Where the dashboard logs its readers in; `None` for a dashboard without login.
+    pub login: Option<Login>,
 }
 
 /// Returns all endpoints, for local mode only: a function that called this would link everything.
@@ -83,6 +95,8 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
             constants::Sources::new(Arc::clone(&ports.aws)),
             ports.deployment_key.clone(),
         ),
+        dashboard::page(ports.login.as_ref()),
+        dashboard::settings(ports.login.clone(), dashboard_scopes()),
         openapi::endpoint(ROUTES, EXTRA_SCOPES),
         health::endpoint(),
     ]
@@ -95,7 +109,8 @@ mod tests {
     #[test]
     fn every_route_with_data_needs_a_scope_of_this_api() {
         for route in ROUTES {
-            let is_open = ["/health", "/openapi.json"].contains(&route.path);
+            let is_open =
+                ["/", "/dashboard.json", "/health", "/openapi.json"].contains(&route.path);
             assert_eq!(route.scope.is_none(), is_open, "{}", route.path);
             assert!(
                 route

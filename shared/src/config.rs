@@ -30,6 +30,10 @@ pub const BUCKET_SIZE_QUEUE_URL: &str = "MRT_BUCKET_SIZE_QUEUE_URL";
 pub const TABLE_SIZE_QUEUE_URL: &str = "MRT_TABLE_SIZE_QUEUE_URL";
 /// Origins from which browsers may call, separated by commas. Default none.
 pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
+/// Issuer of the tokens of people: a Cognito user pool. Required with [`LOGIN_URL`].
+pub const LOGIN_ISSUER: &str = "MRT_LOGIN_ISSUER";
+/// Origin of the user pool's login pages, for the dashboard. Default none: then the dashboard has no login.
+pub const LOGIN_URL: &str = "MRT_LOGIN_URL";
 /// Environments that clients are limited to: `CLIENT_ID=NAME NAME;CLIENT_ID=NAME`. Default none.
 ///
 /// Clients that are not listed have no limit from here; a client without names may read nothing. For machine clients,
@@ -154,6 +158,29 @@ impl<'a> Reader<'a> {
             .filter(|part| !part.is_empty())
             .map(str::to_owned)
             .collect()
+    }
+
+    /// Returns the origin in `name`, without a path; `None` if it is not set.
+    ///
+    /// Plain HTTP is for this machine only.
+    pub fn origin(&mut self, name: &str) -> Option<String> {
+        let text = self.optional(name)?;
+        let host = text.strip_prefix("https://").or_else(|| {
+            let host = text.strip_prefix("http://")?;
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            ["127.0.0.1", "[::1]", "localhost"]
+                .contains(&name)
+                .then_some(host)
+        });
+        let is_host =
+            |character: char| character.is_ascii_alphanumeric() || ".-:[]".contains(character);
+        if host.is_some_and(|host| !host.is_empty() && host.chars().all(is_host)) {
+            return Some(text);
+        }
+        self.faults.push(format!(
+            "{name} is {text:?}, must be an origin such as https://login.example.com"
+        ));
+        None
     }
 
     /// Returns the environments that each client of [`CLIENT_ENVIRONMENTS`] is limited to.
@@ -322,6 +349,38 @@ mod tests {
             ["MRT_LOG_LEVEL is \"loud\"; allowed: error, warn, info, debug, trace"]
         );
         assert!(Reader::new(&good).finish(()).is_ok());
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host_and_plain_http_is_for_this_machine() {
+        let origin = |text: &str| {
+            let variables = variables(&[(LOGIN_URL, text)]);
+            let mut reader = Reader::new(&variables);
+            let origin = reader.origin(LOGIN_URL);
+            reader.finish(origin)
+        };
+        for good in [
+            "https://login.example.com",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost",
+        ] {
+            assert_eq!(origin(good), Ok(Some(good.to_owned())));
+        }
+        for bad in [
+            "login.example.com",
+            "https://",
+            "https://a.example/",
+            "https://a.example; script-src *",
+            "http://a.example",
+            "http://localhost.example.com",
+        ] {
+            let error = origin(bad).unwrap_err().to_string();
+            assert!(
+                error.contains("MRT_LOGIN_URL is") && error.contains("must be an origin"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

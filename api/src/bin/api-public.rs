@@ -1,9 +1,18 @@
-//! Lambda function `api-public`: answers `GET /openapi.json` and `GET /health`. Its role has no rights.
+//! Lambda function `api-public`: answers the routes without a token. Its role has no rights.
 
-use api::routes::{EXTRA_SCOPES, ROUTES};
-use api::{health, lambda, openapi};
+use api::routes::{EXTRA_SCOPES, ROUTES, dashboard_scopes};
+use api::{dashboard, health, lambda, openapi};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(async |_| vec![openapi::endpoint(ROUTES, EXTRA_SCOPES), health::endpoint()]).await
+    lambda::serve(async |start| {
+        let login = start.login();
+        vec![
+            dashboard::page(login.as_ref()),
+            dashboard::settings(login, dashboard_scopes()),
+            openapi::endpoint(ROUTES, EXTRA_SCOPES),
+            health::endpoint(),
+        ]
+    })
+    .await
 }

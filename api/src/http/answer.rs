@@ -15,6 +15,7 @@ pub struct Answer {
     pub(super) etag: String,
     pub(super) freshness: Freshness,
     pub(super) next: Option<String>,
+    pub(super) headers: Vec<(&'static str, String)>,
 }
 
 /// How long an answer may be cached.
@@ -59,6 +60,7 @@ impl Answer {
             etag: etag(&identity),
             freshness,
             next: None,
+            headers: Vec::new(),
         })
     }
 
@@ -70,6 +72,7 @@ impl Answer {
             body,
             freshness,
             next: None,
+            headers: Vec::new(),
         }
     }
 
@@ -91,6 +94,13 @@ impl Answer {
     #[must_use]
     pub fn with_next(mut self, query: Option<String>) -> Self {
         self.next = query;
+        self
+    }
+
+    /// Returns the answer with a further header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
         self
     }
 }

@@ -1,5 +1,6 @@
 //! An endpoint: a public description of its route, and a handler with its own ports.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -60,6 +61,8 @@ pub struct Call<'a> {
     pub now: DateTime<Utc>,
     /// The id that the gateway gave this request.
     pub request_id: &'a str,
+    /// Variables of the gateway's stage.
+    pub stage_variables: &'a BTreeMap<String, String>,
 }
 
 /// Answers authorised requests of one route.

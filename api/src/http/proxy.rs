@@ -57,6 +57,7 @@ pub fn decode(event: ApiGatewayProxyRequest) -> Request {
             .get("claims")
             .and_then(claims),
         id: event.request_context.request_id.unwrap_or_default(),
+        stage_variables: event.stage_variables.into_iter().collect(),
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Request {
     pub claims: Option<BTreeMap<String, String>>,
     /// The id that the gateway gave the request.
     pub id: String,
+    /// Variables of the gateway's stage.
+    pub stage_variables: BTreeMap<String, String>,
 }
 
 impl Request {

@@ -14,6 +14,8 @@ use crate::http::request::Request;
 
 /// Smallest body that is compressed: below it, gzip saves less than its header and the time cost.
 const GZIP_FROM_BYTES: usize = 1024;
+/// Keeps a browser that was here once from plain HTTP for a year. Not for subdomains, which are not ours.
+const HSTS: &str = "max-age=31536000";
 
 /// An HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,7 @@ impl Response {
         if let Some(query) = &answer.next {
             headers.insert("Link", format!("<?{query}>; rel=\"next\""));
         }
+        headers.extend(answer.headers);
         if request
             .header("if-none-match")
             .is_some_and(|list| is_match(list, &answer.etag))
@@ -137,14 +140,19 @@ impl Response {
 }
 
 fn common_headers(request: &Request) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
+    let mut headers = BTreeMap::from([
         (
             "Vary",
             "Accept, Accept-Encoding, Authorization, Origin".to_owned(),
         ),
         ("X-Content-Type-Options", "nosniff".to_owned()),
         ("X-Request-Id", request.id.clone()),
-    ])
+    ]);
+    // Browsers ignore it in plain HTTP, so it is not even sent there.
+    if request.header("x-forwarded-proto") == Some("https") {
+        headers.insert("Strict-Transport-Security", HSTS.to_owned());
+    }
+    headers
 }
 
 /// Returns `Cache-Control`, `Age` and `Last-Modified`.
@@ -224,6 +232,22 @@ mod tests {
             late["Cache-Control"], "private, max-age=7200",
             "no longer fresh: Age is as large"
         );
+    }
+
+    #[test]
+    fn only_a_request_over_tls_gets_strict_transport_security() {
+        let hsts = |scheme: &str| {
+            let request = Request {
+                headers: BTreeMap::from([("x-forwarded-proto".into(), scheme.to_owned())]),
+                ..Request::default()
+            };
+            let answer = Answer::json(&1, &1, Freshness::Live).unwrap();
+            let response = Response::from_answer(&request, answer, time("2026-01-01T00:00:00Z"));
+            response.headers.get("Strict-Transport-Security").cloned()
+        };
+
+        assert_eq!(hsts("https").as_deref(), Some("max-age=31536000"));
+        assert_eq!(hsts("http"), None);
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Server {
             parameters: &parameters,
             now: self.clock.now(),
             request_id: &request.id,
+            stage_variables: &request.stage_variables,
         };
         endpoint.handler.answer(call).await
     }

@@ -214,6 +214,12 @@ impl Ask {
         self
     }
 
+    /// Adds a variable of the gateway's stage.
+    pub(crate) fn stage_variable(mut self, name: &str, value: &str) -> Self {
+        self.event["stageVariables"][name] = value.into();
+        self
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.event["multiValueHeaders"][name] = json!([value]);
         self

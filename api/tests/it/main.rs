@@ -7,6 +7,7 @@
 )]
 
 mod constants;
+mod dashboard;
 mod harness;
 mod histories;
 mod leaks;

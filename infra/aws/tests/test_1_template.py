@@ -142,10 +142,10 @@ class Expanded(unittest.TestCase):
             arn = json.dumps(properties["SourceArn"])
             self.assertIn("${__ApiId__}/${__Stage__}/", arn, name)
             if properties["FunctionName"] == {"Ref": "ApiPublic"}:
-                self.assertRegex(arn, r"/(GET/(openapi.json|health)|\*/[a-z_.*]+)\"", name)
+                self.assertRegex(arn, r"/(GET/(openapi.json|dashboard.json|health)?|\*/[a-z_.*/]*)\"", name)
             else:
-                self.assertRegex(arn, r"/(GET|HEAD)/[a-z_.]+\"", name)
-        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 17)
+                self.assertRegex(arn, r"/(GET|HEAD)/[a-z_./]+\"", name)
+        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 27)
 
     def test_the_gateway_checks_parameters_and_repeats_no_header(self):
         body = self.resources["Api"]["Properties"]["Body"]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use api::dashboard::Login;
 use api::deployment_key::DeploymentKey;
 use api::http::server::Server;
 use api::routes::{self, Ports, ROUTES};
@@ -90,8 +91,8 @@ impl Backend {
         })
     }
 
-    /// Returns all endpoints behind one server.
-    pub(crate) fn server(&self, allowed_origins: Vec<String>) -> Server {
+    /// Returns all endpoints behind one server, with a dashboard that logs its readers in at `login`.
+    pub(crate) fn server(&self, allowed_origins: Vec<String>, login: Option<Login>) -> Server {
         let ports = Ports {
             fleet: Arc::clone(&self.fleet),
             snapshots: self.snapshots(),
@@ -100,6 +101,7 @@ impl Backend {
             aws: Arc::clone(&self.aws),
             deployment_key: self.deployment_key.clone(),
             users_cache: self.users_cache,
+            login,
         };
         Server::new(
             ROUTES,

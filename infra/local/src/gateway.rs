@@ -4,6 +4,8 @@
 //! only.
 
 mod event;
+mod login_page;
+mod oauth;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,9 +20,7 @@ use api::http::request::Request as ApiRequest;
 use api::http::response::Response as ApiResponse;
 use api::http::server::Server;
 use api::routes::ROUTES;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
 use hyper::service::service_fn;
@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::identity::{ClientCredentials, Identity, POOL};
+use crate::identity::{Identity, POOL};
 
 /// Longest time for one request: the integration time-out of API Gateway.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(29);
@@ -39,8 +39,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(29);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long open requests may continue after the stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Largest body of a token request.
-const FORM_LIMIT_BYTES: usize = 64 * 1024;
 /// Number of ports to try after the requested one.
 const PORTS_TRIED: u16 = 100;
 
@@ -146,14 +144,16 @@ impl Gateway {
             let path = request.uri().path().to_owned();
             let documents = format!("/{POOL}/.well-known/");
             match path.as_str() {
-                "/oauth2/token" => self.token(request).await,
                 path if path == format!("{documents}jwks.json") => {
-                    json(StatusCode::OK, &self.identity.key_set())
+                    json_response(StatusCode::OK, &self.identity.key_set())
                 }
                 path if path == format!("{documents}openid-configuration") => {
-                    json(StatusCode::OK, &self.identity.discovery(&self.url))
+                    json_response(StatusCode::OK, &self.identity.discovery(&self.url))
                 }
-                path => self.call(request.headers().clone(), &request, path).await,
+                path => match oauth::method_of(path) {
+                    Some(method) => self.oauth(path, method, request).await,
+                    None => self.call(&request, path).await,
+                },
             }
         };
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, answering).await;
@@ -164,13 +164,8 @@ impl Gateway {
     }
 
     /// Calls the handler of a request that its token allows.
-    async fn call(
-        &self,
-        headers: HeaderMap,
-        request: &Request<Incoming>,
-        path: &str,
-    ) -> Response<Full<Bytes>> {
-        let id = event::request_id();
+    async fn call(&self, request: &Request<Incoming>, path: &str) -> Response<Full<Bytes>> {
+        let (id, headers) = (event::request_id(), request.headers());
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
         let allowed_origin =
             origin.filter(|origin| self.allowed_origins.iter().any(|allowed| allowed == origin));
@@ -184,7 +179,7 @@ impl Gateway {
         let claims = if request.method() == Method::OPTIONS {
             None
         } else {
-            match self.authorize(route, &headers) {
+            match self.claims(route, headers) {
                 Ok(claims) => claims,
                 Err(problem) => {
                     return self.with_origin(problem_response(&id, &problem), allowed_origin);
@@ -204,7 +199,7 @@ impl Gateway {
     /// Returns the claims of a valid token.
     ///
     /// Like API Gateway's Cognito authorizer, answers 401 to a token without the route's scope.
-    fn authorize(
+    fn claims(
         &self,
         route: &Route,
         headers: &HeaderMap,
@@ -243,53 +238,9 @@ impl Gateway {
         }
         response
     }
-
-    async fn token(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        if request.method() != Method::POST {
-            return json(
-                StatusCode::METHOD_NOT_ALLOWED,
-                &serde_json::json!({"error": "invalid_request"}),
-            );
-        }
-        let basic = basic_credentials(request.headers());
-        let error_response = |reason: &str| {
-            let status = if reason == "invalid_client" {
-                StatusCode::UNAUTHORIZED
-            } else {
-                StatusCode::BAD_REQUEST
-            };
-            json(status, &serde_json::json!({"error": reason}))
-        };
-        let Ok(body) = Limited::new(request.into_body(), FORM_LIMIT_BYTES)
-            .collect()
-            .await
-        else {
-            return error_response("invalid_request");
-        };
-        let bytes = body.to_bytes();
-        let form: BTreeMap<String, String> =
-            url::form_urlencoded::parse(&bytes).into_owned().collect();
-        match self.identity.token(&form, basic) {
-            Ok(token) => json(StatusCode::OK, &token),
-            Err(error) => error_response(error.as_str()),
-        }
-    }
 }
 
-fn basic_credentials(headers: &HeaderMap) -> Option<ClientCredentials> {
-    let encoded = headers
-        .get(AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Basic ")?;
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    text.split_once(':').map(|(id, secret)| ClientCredentials {
-        id: id.to_owned(),
-        secret: secret.to_owned(),
-    })
-}
-
-fn json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let response = Response::builder()
         .status(status)
         .header(CONTENT_TYPE, "application/json")

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use api::dashboard::Login;
 use collector::{Collector, Source};
 use shared::config::{ALLOWED_ORIGINS, Reader};
 use tokio::net::TcpListener;
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::backend::Backend;
 use crate::demo::Demo;
 use crate::gateway::{self, Gateway};
-use crate::identity::Identity;
+use crate::identity::{self, BrowserClient, Identity};
 use crate::output;
 use crate::running_server::{self, AwsStandIn, RunningServer};
 use crate::scheduler::{self, Deliveries, Schedule};
@@ -127,7 +128,18 @@ async fn serve(
 
     let url = format!("http://{}", listener.local_addr()?);
     let scopes = api::routes::scopes();
-    let identity = Identity::load(&options.data, &url, scopes, Arc::clone(&backend.clock))?;
+    let browser_client = BrowserClient {
+        redirect_uris: redirect_uris(listener.local_addr()?, &origins),
+        scopes: api::routes::dashboard_scopes(),
+    };
+    let identity = Identity::load(
+        &options.data,
+        &url,
+        scopes,
+        browser_client,
+        identity::accounts_of(&targets),
+        Arc::clone(&backend.clock),
+    )?;
     let client = identity.client();
     let running = RunningServer {
         url: url.clone(),
@@ -153,7 +165,9 @@ async fn serve(
     }
 
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(backend.server(origins.clone()), identity, url, origins);
+    let login = Login::new(identity::issuer(&url), url.clone());
+    let server = backend.server(origins.clone(), Some(login));
+    let gateway = Gateway::new(server, identity, url, origins);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::new(gateway).serve(listener, stopped.clone()));
     start_collecting(&mut tasks, &backend, every, &stopped);
@@ -170,6 +184,15 @@ async fn serve(
     let ending = async { while tasks.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(STOP_TIMEOUT, ending).await;
     served
+}
+
+/// Returns the URLs that a login may return to: the page's own under both names of this machine, and `origins`.
+fn redirect_uris(address: SocketAddr, origins: &[String]) -> Vec<String> {
+    let own = [
+        format!("http://{address}/"),
+        format!("http://localhost:{}/", address.port()),
+    ];
+    own.into_iter().chain(origins.iter().cloned()).collect()
 }
 
 fn start_collecting(

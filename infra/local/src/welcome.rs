@@ -1,10 +1,11 @@
-//! The output of `mrt serve` after the start: its URL, a token and a command for each route.
+//! The output of `mrt serve` after the start: its URL, a token and a command for each route with data.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use api::http::endpoint::Route;
+use api::http::media_type::MediaType;
 use api::routes::ROUTES;
 use shared::fleet::Fleet;
 
@@ -31,11 +32,14 @@ pub(crate) fn text(identity: &Identity, welcome: &Welcome<'_>) -> anyhow::Result
     let token = token.map_err(|error| anyhow::anyhow!(error.as_str()))?;
     let token = token["access_token"].as_str().unwrap_or_default();
     let every = humantime::format_duration(welcome.every);
-    let mut lines = vec![format!(
-        "MRT API on {}  (collects every {every}, data in {}, stop with Ctrl-C)",
-        running.url,
-        data.display()
-    )];
+    let mut lines = vec![
+        format!(
+            "MRT API on {}  (collects every {every}, data in {}, stop with Ctrl-C)",
+            running.url,
+            data.display()
+        ),
+        format!("Open {}/ in a browser.", running.url),
+    ];
     if let Some(path) = welcome.buckets_path {
         lines.push(format!(
             "Drop a file into a folder of {} and see the numbers change.",
@@ -50,7 +54,10 @@ pub(crate) fn text(identity: &Identity, welcome: &Welcome<'_>) -> anyhow::Result
     }
     lines.push(format!("\nexport TOKEN={token}\n"));
     let environment = example_environment(welcome.fleet);
-    for route in ROUTES {
+    for route in ROUTES
+        .iter()
+        .filter(|route| route.media_types[0] != MediaType::Html)
+    {
         lines.push(curl(route, &running.url, environment));
     }
     lines.push(curl_users(&running.url, environment));

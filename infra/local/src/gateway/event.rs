@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use api::dashboard::CLIENT_ID_VARIABLE;
 use api::http::endpoint::Route;
 use api::http::server::Server;
 use base64::Engine;
@@ -11,6 +12,8 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
+
+use crate::identity::BrowserClient;
 
 /// Returns a new request id.
 pub(super) fn request_id() -> String {
@@ -61,7 +64,7 @@ pub(super) fn from_request<B>(
         "queryStringParameters": or_null(&last_values(&query)),
         "multiValueQueryStringParameters": or_null(&query),
         "pathParameters": null,
-        "stageVariables": null,
+        "stageVariables": {CLIENT_ID_VARIABLE: BrowserClient::ID},
         "requestContext": context,
         "body": null,
         "isBase64Encoded": false,
@@ -129,6 +132,7 @@ mod tests {
         assert_eq!(decoded.query["environment"], ["x", "y"]);
         assert_eq!(decoded.header("accept-encoding"), Some("gzip"));
         assert_eq!(decoded.claims, Some(claims));
+        assert_eq!(decoded.stage_variables["login_client_id"], "mrt-dashboard");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use api::routes::ROUTES;
+use api::dashboard::CLIENT_ID_VARIABLE;
+use api::routes::{ROUTES, dashboard_scopes};
 use serde_json::Value;
 
 use crate::agreement::binaries;
@@ -149,6 +150,14 @@ fn every_route_is_a_path_of_its_function_with_its_scope_and_the_rest_is_public()
     for scope in ROUTES.iter().filter_map(|route| route.scope) {
         assert!(scopes.contains(scope), "{scope}");
     }
+    let browser = &template["Resources"]["BrowserClient"]["Properties"]["AllowedOAuthScopes"];
+    for scope in dashboard_scopes() {
+        let allowed = browser.as_array().unwrap();
+        assert!(allowed.contains(&scope.into()), "{scope}");
+    }
+    // The dashboard's settings read this one.
+    let stage = &template["Resources"]["Api"]["Properties"]["Variables"];
+    assert_eq!(stage[CLIENT_ID_VARIABLE], "BrowserClient");
 }
 
 #[test]

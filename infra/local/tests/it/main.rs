@@ -13,5 +13,6 @@ mod docs;
 mod end_to_end;
 mod harness;
 mod infra_agrees;
+mod login;
 mod outputs;
 mod packaging;

@@ -1,0 +1,486 @@
+//! Tokens and logins: what is issued, and what is refused.
+
+use shared::clock::FixedClock;
+
+use super::token::TokenError;
+use super::*;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Map;
+use std::collections::BTreeSet;
+use url::Url;
+
+const URL: &str = "http://127.0.0.1:8080";
+const PAGE: &str = "http://127.0.0.1:8080/";
+const VERIFIER: &str = "NEVERLEAK-verifier-of-forty-three-characters-or-more";
+
+struct World {
+    folder: tempfile::TempDir,
+    clock: Arc<FixedClock>,
+    identity: Identity,
+}
+
+fn load(folder: &Path, url: &str, clock: Arc<FixedClock>) -> Identity {
+    let account = |name: &str| Account {
+        name: name.to_owned(),
+        description: String::new(),
+        environments: None,
+        denied_scopes: &[],
+    };
+    let limited = Account {
+        environments: Some(BTreeSet::from([
+            "acme-prod".to_owned(),
+            "acme-test".to_owned(),
+        ])),
+        denied_scopes: &["mrt/constants.read"],
+        ..account("limited")
+    };
+    let scopes = vec!["mrt/users.read", "mrt/constants.read"];
+    let browser_client = BrowserClient {
+        redirect_uris: vec![PAGE.to_owned(), "https://dashboard.example.com".to_owned()],
+        scopes: scopes.clone(),
+    };
+    let accounts = vec![account("all"), limited];
+    Identity::load(folder, url, scopes, browser_client, accounts, clock).unwrap()
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at("2026-01-12T11:00:00Z"));
+    let identity = load(folder.path(), URL, clock.clone());
+    World {
+        folder,
+        clock,
+        identity,
+    }
+}
+
+/// Returns `base` with `changes`: a pair with an empty value removes the field.
+fn form(base: &[(&str, &str)], changes: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pairs = base.iter().chain(changes);
+    let mut form: BTreeMap<String, String> = pairs
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    form.retain(|_, value| !value.is_empty());
+    form
+}
+
+fn challenge() -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()))
+}
+
+fn query_of(url: &str) -> BTreeMap<String, String> {
+    Url::parse(url)
+        .unwrap()
+        .query_pairs()
+        .into_owned()
+        .collect()
+}
+
+impl World {
+    fn token(&self, pairs: &[(&str, &str)]) -> Result<String, TokenError> {
+        let form = form(&[("grant_type", "client_credentials")], pairs);
+        let answer = self.identity.token(&form, Some(self.identity.client()))?;
+        Ok(answer["access_token"].as_str().unwrap().to_owned())
+    }
+
+    fn signed(&self, change: impl Fn(&mut Map<String, Value>)) -> String {
+        let mut claims = self.identity.machine_claims("mrt/users.read", None);
+        change(&mut claims);
+        self.identity.key.sign(&claims).unwrap()
+    }
+
+    fn start_login(&self, changes: &[(&str, &str)]) -> Result<String, LoginError> {
+        let challenge = challenge();
+        let base = [
+            ("response_type", "code"),
+            ("client_id", BrowserClient::ID),
+            ("redirect_uri", PAGE),
+            ("state", "s&t=ä"),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        let (login, redirect_uri) = self.identity.start_login(&form(&base, changes))?;
+        assert_eq!(redirect_uri, PAGE);
+        Ok(login)
+    }
+
+    /// Returns the code of a login as `account`.
+    fn code(&self, account: &str) -> String {
+        let login = self.start_login(&[]).unwrap();
+        let url = self.identity.log_in(&login, account).unwrap();
+        assert!(url.starts_with(&format!("{PAGE}?")), "{url}");
+        let mut query = query_of(&url);
+        assert_eq!(query["state"], "s&t=ä");
+        query.remove("code").unwrap()
+    }
+
+    fn exchange(&self, code: &str, changes: &[(&str, &str)]) -> Result<Value, TokenError> {
+        let base = [
+            ("grant_type", "authorization_code"),
+            ("client_id", BrowserClient::ID),
+            ("redirect_uri", PAGE),
+            ("code", code),
+            ("code_verifier", VERIFIER),
+        ];
+        self.identity.token(&form(&base, changes), None)
+    }
+
+    fn refresh(&self, token: &str) -> Result<Value, TokenError> {
+        let base = [
+            ("grant_type", "refresh_token"),
+            ("client_id", BrowserClient::ID),
+            ("refresh_token", token),
+        ];
+        self.identity.token(&form(&base, &[]), None)
+    }
+
+    /// Returns the claims of the access token in `answer`.
+    fn claims(&self, answer: &Value) -> BTreeMap<String, String> {
+        let token = answer["access_token"].as_str().unwrap();
+        self.identity.verify(token).unwrap()
+    }
+}
+
+#[test]
+fn a_token_has_the_requested_scopes_or_all() {
+    let world = world();
+    let scope = |pairs: &[(&str, &str)]| {
+        let token = world.token(pairs).unwrap();
+        world
+            .identity
+            .verify(&token)
+            .unwrap()
+            .remove("scope")
+            .unwrap()
+    };
+
+    assert_eq!(scope(&[("scope", "mrt/users.read")]), "mrt/users.read");
+    assert_eq!(scope(&[]), "mrt/users.read mrt/constants.read");
+    let limited = world
+        .token(&[("aws_client_metadata", "{\"environments\":\"acme-prod\"}")])
+        .unwrap();
+    assert_eq!(
+        world.identity.verify(&limited).unwrap()["mrt_environments"],
+        "acme-prod"
+    );
+}
+
+#[test]
+fn token_requests_are_refused_with_the_standards_codes() {
+    let world = world();
+
+    assert_eq!(
+        world.token(&[("scope", "mrt/everything")]),
+        Err(TokenError::InvalidScope)
+    );
+    assert_eq!(
+        world.token(&[("aws_client_metadata", "no json")]),
+        Err(TokenError::InvalidRequest)
+    );
+    let grant = form(&[("grant_type", "password")], &[]);
+    assert_eq!(
+        world.identity.token(&grant, Some(world.identity.client())),
+        Err(TokenError::UnsupportedGrantType)
+    );
+    let grant = form(&[("grant_type", "client_credentials")], &[]);
+    let stranger = ClientCredentials {
+        secret: "wrong".to_owned(),
+        ..world.identity.client()
+    };
+    assert_eq!(
+        world.identity.token(&grant, Some(stranger)),
+        Err(TokenError::InvalidClient)
+    );
+    assert_eq!(
+        world.identity.token(&grant, None),
+        Err(TokenError::InvalidClient)
+    );
+}
+
+#[test]
+fn each_client_has_its_own_grant_types() {
+    let world = world();
+    let client = world.identity.client();
+    let machine = [
+        ("client_id", client.id.as_str()),
+        ("client_secret", &client.secret),
+    ];
+
+    let by_page = form(
+        &[
+            ("grant_type", "client_credentials"),
+            ("client_id", BrowserClient::ID),
+        ],
+        &[],
+    );
+    assert_eq!(
+        world.identity.token(&by_page, None),
+        Err(TokenError::UnauthorizedClient)
+    );
+    let by_machine = world.exchange(&world.code("all"), &machine);
+    assert_eq!(by_machine, Err(TokenError::UnauthorizedClient));
+    let unknown = world.exchange(&world.code("all"), &[("client_id", "stranger")]);
+    assert_eq!(unknown, Err(TokenError::InvalidClient));
+    let with_secret = world.exchange(&world.code("all"), &[("client_secret", "any")]);
+    assert_eq!(with_secret, Err(TokenError::InvalidClient));
+}
+
+#[test]
+fn only_unchanged_access_tokens_of_this_issuer_are_valid() {
+    let world = world();
+    let good = world.signed(|_| {});
+    assert!(world.identity.verify(&good).is_some());
+
+    let parts: Vec<&str> = good.split('.').collect();
+    let forged = URL_SAFE_NO_PAD.encode(r#"{"iss":"x","token_use":"access"}"#);
+    let unsigned = URL_SAFE_NO_PAD.encode(format!(
+        r#"{{"alg":"none","kid":"{}"}}"#,
+        world.identity.key.id()
+    ));
+    let stranger = tempfile::tempdir().unwrap();
+    let other_key = load(stranger.path(), URL, world.clock.clone());
+    let mut foreign = other_key.machine_claims("mrt/users.read", None);
+    foreign.insert("jti".into(), json!("x"));
+    let other_issuer = load(
+        world.folder.path(),
+        "http://127.0.0.1:9",
+        world.clock.clone(),
+    );
+    let elsewhere = other_issuer.machine_claims("mrt/users.read", None);
+    let bad = [
+        String::new(),
+        "Bearer".into(),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{}.{forged}.{}", parts[0], parts[2]),
+        format!("{unsigned}.{}.", parts[1]),
+        format!("{}.{}.{}", parts[0], parts[1], "AAAA"),
+        other_key.key.sign(&foreign).unwrap(),
+        other_issuer.key.sign(&elsewhere).unwrap(),
+        world.signed(|claims| drop(claims.insert("token_use".into(), json!("id")))),
+        world.signed(|claims| drop(claims.insert("token_use".into(), json!("refresh")))),
+        world.signed(|claims| drop(claims.remove("token_use"))),
+        world.signed(|claims| drop(claims.insert("client_id".into(), json!("stranger")))),
+        world.signed(|claims| drop(claims.remove("client_id"))),
+        world.signed(|claims| drop(claims.remove("exp"))),
+        world.signed(|claims| drop(claims.insert("exp".into(), json!("never")))),
+        world.signed(|claims| drop(claims.remove("iss"))),
+    ];
+    for (number, token) in bad.iter().enumerate() {
+        assert_eq!(world.identity.verify(token), None, "token {number}");
+    }
+}
+
+#[test]
+fn a_token_expires_after_an_hour_and_survives_a_restart() {
+    let world = world();
+    let token = world.signed(|_| {});
+
+    world.clock.advance(TOKEN_LIFETIME - Duration::from_secs(1));
+    let restarted = load(world.folder.path(), URL, world.clock.clone());
+    assert!(restarted.verify(&token).is_some());
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(restarted.verify(&token), None);
+}
+
+#[test]
+fn a_login_gives_a_token_in_the_form_of_cognitos() {
+    let world = world();
+
+    let answer = world.exchange(&world.code("limited"), &[]).unwrap();
+
+    let fields: Vec<_> = answer
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        fields,
+        ["access_token", "expires_in", "refresh_token", "token_type"]
+    );
+    let claims = world.claims(&answer);
+    for (name, value) in [
+        ("username", "limited"),
+        ("client_id", BrowserClient::ID),
+        ("token_use", "access"),
+        ("scope", "mrt/users.read"),
+        ("iss", "http://127.0.0.1:8080/local_mrt"),
+        (
+            "cognito:groups",
+            r#"["mrt-environment-acme-prod","mrt-environment-acme-test"]"#,
+        ),
+    ] {
+        assert_eq!(claims[name], value);
+    }
+    let all = world.claims(&world.exchange(&world.code("all"), &[]).unwrap());
+    assert_eq!(all["scope"], "mrt/users.read mrt/constants.read");
+    assert!(!all.contains_key("cognito:groups"));
+}
+
+#[test]
+fn a_login_that_is_not_the_clients_is_refused_without_a_redirect() {
+    let world = world();
+    let refused = |name: &str, value: &str| {
+        let error = world.start_login(&[(name, value)]).unwrap_err();
+        matches!(error, LoginError::Refused(_))
+    };
+
+    assert!(refused("client_id", "stranger") && refused("client_id", ""));
+    for uri in [
+        "",
+        "http://127.0.0.1:8080",
+        "http://127.0.0.1:8080/?a=b",
+        "http://127.0.0.1:8080//",
+        "https://dashboard.example.com/",
+        "https://evil.example/",
+    ] {
+        assert!(refused("redirect_uri", uri), "{uri}");
+    }
+}
+
+#[test]
+fn an_error_in_a_login_goes_back_to_the_client_with_its_state() {
+    let world = world();
+    let plain = VERIFIER;
+    for (change, expected) in [
+        (("response_type", "token"), "unsupported_response_type"),
+        (("code_challenge_method", "plain"), "invalid_request"),
+        (("code_challenge_method", ""), "invalid_request"),
+        (("code_challenge", ""), "invalid_request"),
+        (("code_challenge", plain), "invalid_request"),
+        (("scope", "mrt/users.read mrt/everything"), "invalid_scope"),
+    ] {
+        let Err(LoginError::Redirect(url)) = world.start_login(&[change]) else {
+            panic!("{change:?}");
+        };
+        assert!(url.starts_with(&format!("{PAGE}?")), "{url}");
+        let expected = form(&[("error", expected), ("state", "s&t=ä")], &[]);
+        assert_eq!(query_of(&url), expected, "{change:?}");
+    }
+}
+
+#[test]
+fn a_login_page_works_once_and_for_five_minutes() {
+    let world = world();
+    let login = world.start_login(&[]).unwrap();
+    assert!(world.identity.log_in(&login, "all").is_some());
+    assert_eq!(world.identity.log_in(&login, "all"), None);
+
+    let late = world.start_login(&[]).unwrap();
+    world.clock.advance(CODE_LIFETIME);
+    assert_eq!(world.identity.log_in(&late, "all"), None);
+
+    let stranger = world.start_login(&[]).unwrap();
+    assert_eq!(world.identity.log_in(&stranger, "stranger"), None);
+    assert_eq!(world.identity.log_in("guessed", "all"), None);
+}
+
+#[test]
+fn a_code_works_once_for_its_own_login_and_for_five_minutes() {
+    let world = world();
+    let invalid = Err(TokenError::InvalidGrant);
+
+    let code = world.code("all");
+    assert!(world.exchange(&code, &[]).is_ok());
+    assert_eq!(world.exchange(&code, &[]), invalid, "used twice");
+
+    for change in [
+        ("code_verifier", "another-verifier"),
+        ("code_verifier", ""),
+        ("code_verifier", challenge().as_str()),
+        ("redirect_uri", "https://dashboard.example.com"),
+        ("redirect_uri", ""),
+        ("code", "guessed"),
+    ] {
+        assert_eq!(
+            world.exchange(&world.code("all"), &[change]),
+            invalid,
+            "{change:?}"
+        );
+    }
+
+    let code = world.code("all");
+    assert_eq!(
+        world.exchange(&code, &[("code_verifier", "wrong")]),
+        invalid
+    );
+    assert_eq!(
+        world.exchange(&code, &[]),
+        invalid,
+        "a failed attempt uses the code"
+    );
+
+    let code = world.code("all");
+    world.clock.advance(CODE_LIFETIME);
+    assert_eq!(world.exchange(&code, &[]), invalid, "expired");
+}
+
+#[test]
+fn a_refresh_token_gives_access_tokens_for_twelve_hours_and_is_not_replaced() {
+    let world = world();
+    let first = world.exchange(&world.code("limited"), &[]).unwrap();
+    let refresh_token = first["refresh_token"].as_str().unwrap();
+    let before = world.claims(&first);
+
+    world
+        .clock
+        .advance(REFRESH_LIFETIME - Duration::from_secs(1));
+    let restarted = World {
+        identity: load(world.folder.path(), URL, world.clock.clone()),
+        ..world
+    };
+    let answer = restarted.refresh(refresh_token).unwrap();
+
+    assert!(answer.get("refresh_token").is_none(), "{answer}");
+    let after = restarted.claims(&answer);
+    for name in [
+        "username",
+        "scope",
+        "cognito:groups",
+        "auth_time",
+        "client_id",
+    ] {
+        assert_eq!(before[name], after[name], "{name}");
+    }
+    assert_ne!(before["exp"], after["exp"]);
+
+    restarted.clock.advance(Duration::from_secs(1));
+    assert_eq!(
+        restarted.refresh(refresh_token),
+        Err(TokenError::InvalidGrant)
+    );
+}
+
+#[test]
+fn a_refresh_token_is_no_access_token_and_the_other_way_round() {
+    let world = world();
+    let answer = world.exchange(&world.code("all"), &[]).unwrap();
+    let token = |name: &str| answer[name].as_str().unwrap();
+
+    assert_eq!(world.identity.verify(token("refresh_token")), None);
+    for token in [token("access_token"), "", "guessed"] {
+        assert_eq!(world.refresh(token), Err(TokenError::InvalidGrant));
+    }
+}
+
+#[test]
+fn a_log_out_returns_to_registered_urls_only() {
+    let world = world();
+    let log_out = |client: &str, uri: &str| {
+        let form = form(&[("client_id", client), ("logout_uri", uri)], &[]);
+        world.identity.log_out(&form).map(str::to_owned)
+    };
+
+    assert_eq!(log_out(BrowserClient::ID, PAGE).as_deref(), Some(PAGE));
+    for (client, uri) in [
+        ("stranger", PAGE),
+        (BrowserClient::ID, "https://evil.example/"),
+        (BrowserClient::ID, ""),
+        ("", PAGE),
+    ] {
+        assert_eq!(log_out(client, uri), None, "{client} {uri}");
+    }
+}
