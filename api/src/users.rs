@@ -277,7 +277,7 @@ impl From<UsersError> for Problem {
             UsersError::GrantsMissing { statements } => Self::grants_missing(&statements),
             UsersError::NotAMendixDatabase => Self::not_a_mendix_database(),
             UsersError::Busy => Self::unavailable(error),
-            UsersError::Database(error) => match error {
+            UsersError::Database(error) => match &*error {
                 DatabaseError::Timeout(_) | DatabaseError::Locked(_) => Self::timeout(error),
                 DatabaseError::UnsupportedEngine(_) => {
                     Self::not_configured("database of a supported engine")

@@ -73,7 +73,7 @@ async fn item(
     deadline: Instant,
 ) -> EnvironmentUsers {
     let counting = timeout_at(deadline, users.counts(environment, call.now));
-    let late = || Err(UsersError::Database(DatabaseError::Timeout(None)));
+    let late = || Err(UsersError::from(DatabaseError::Timeout(None)));
     let (counts, problem) = match counting.await.unwrap_or_else(|_| late()) {
         Ok(counts) => (Some(counts), None),
         Err(error) => (None, Some(problem(environment, error, call.request_id))),

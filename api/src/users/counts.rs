@@ -102,7 +102,7 @@ pub(super) fn denied_later(
         DatabaseError::Denied(_) => UsersError::GrantsMissing {
             statements: grants::select_statements(target, schema.columns()),
         },
-        error => UsersError::Database(error),
+        error => error.into(),
     }
 }
 

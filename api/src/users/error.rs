@@ -1,5 +1,7 @@
 //! Errors of reading users. Knows no HTTP: the handler turns them into problems.
 
+use std::sync::Arc;
+
 use shared::database::DatabaseError;
 use shared::fleet::{DatabaseTarget, Engine};
 
@@ -9,7 +11,7 @@ use super::schema::columns;
 /// Why users could not be read.
 ///
 /// The texts contain no host, no SQL and no content of the app's tables.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum UsersError {
     /// The fleet file has no database for the environment.
     #[error("the environment has no database")]
@@ -23,17 +25,17 @@ pub enum UsersError {
     /// The database lacks tables or columns that every Mendix version has.
     #[error("the database does not belong to a Mendix app")]
     NotAMendixDatabase,
-    /// Too many other callers wait for the same database.
+    /// Too many others wait to ask the same database something else.
     #[error("too many callers wait for the database")]
     Busy,
     /// The database did not answer; it may be unreachable or too slow.
     #[error("users could not be read")]
-    Database(#[source] DatabaseError),
+    Database(#[source] Arc<DatabaseError>),
 }
 
 impl<E: Into<DatabaseError>> From<E> for UsersError {
     fn from(error: E) -> Self {
-        Self::Database(error.into())
+        Self::Database(Arc::new(error.into()))
     }
 }
 
@@ -48,7 +50,7 @@ impl UsersError {
             (DatabaseError::Denied(_), Engine::Mysql) => Self::GrantsMissing {
                 statements: grants::select_statements(target, columns::required()),
             },
-            (error, _) => Self::Database(error),
+            (error, _) => error.into(),
         }
     }
 }

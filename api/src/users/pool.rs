@@ -1,7 +1,7 @@
 //! One idle connection per database, one reader at a time, and the last counts for a few seconds.
 //!
-//! A production database must not notice a dashboard that asks every second: a caller that arrives during a read waits
-//! for it and then usually gets its counts. Cached counts belong to a database, never to a caller. Names are never
+//! A production database must not notice a dashboard that asks every second: whoever asks a question that is being
+//! answered waits for that answer. Cached counts belong to a database, never to a caller. Names are never
 //! cached.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
 use shared::database::Databases;
 use shared::fleet::{DatabaseTarget, TargetId};
 use tokio::sync::OwnedMutexGuard;
@@ -27,13 +29,20 @@ pub const PING_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_AGE: Duration = Duration::from_secs(600);
 /// Maximum number of idle connections per function instance.
 pub const MAX_IDLE: usize = 64;
-/// Most callers that wait for one database; the next one is asked to try again later.
+/// Most readings that wait for one database; the next one is asked to try again later. Callers that share a reading do
+/// not count.
 pub const MAX_WAITING: usize = 16;
 
-/// Idle connections and cached counts, by database.
+/// Counts and when they were made.
+pub(super) type TimedCounts = (DateTime<Utc>, DatabaseCounts);
+/// A reading of counts that several callers can await.
+type Reading = BoxFuture<'static, Result<TimedCounts, UsersError>>;
+
+/// Idle connections and cached counts, by database. Clones share them.
+#[derive(Clone)]
 pub(super) struct Pool {
     databases: Databases,
-    slots: Mutex<BTreeMap<TargetId, Arc<Slot>>>,
+    slots: Arc<Mutex<BTreeMap<TargetId, Arc<Slot>>>>,
     idle_count: Arc<AtomicUsize>,
 }
 
@@ -42,6 +51,8 @@ struct Slot {
     target: DatabaseTarget,
     state: Arc<tokio::sync::Mutex<State>>,
     waiting: AtomicUsize,
+    /// Readings under way, as long as somebody awaits them.
+    readings: Mutex<Vec<(Question, WeakShared<Reading>)>>,
 }
 
 #[derive(Default)]
@@ -85,16 +96,46 @@ impl Pool {
     pub(super) fn new(databases: Databases) -> Self {
         Self {
             databases,
-            slots: Mutex::default(),
+            slots: Arc::default(),
             idle_count: Arc::default(),
         }
     }
 
-    /// Waits until no other caller reads the database of `target`.
+    /// Returns the reading that answers `question` about `target`: the one under way, or a new one from `start`.
+    pub(super) fn shared<F>(
+        &self,
+        target: &DatabaseTarget,
+        question: &Question,
+        start: impl FnOnce() -> F,
+    ) -> Shared<Reading>
+    where
+        F: Future<Output = Result<TimedCounts, UsersError>> + Send + 'static,
+    {
+        let slot = self.slot(target);
+        let readings = slot.readings.lock();
+        let mut readings = readings.unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = None;
+        readings.retain(|(of, reading)| {
+            let reading = reading.upgrade().filter(|reading| reading.peek().is_none());
+            let is_under_way = reading.is_some();
+            if of == question {
+                under_way = reading.or(under_way.take());
+            }
+            is_under_way
+        });
+        under_way.unwrap_or_else(|| {
+            let reading = start().boxed().shared();
+            let weak = reading.downgrade();
+            readings.extend(weak.map(|weak| (question.clone(), weak)));
+            reading
+        })
+    }
+
+    /// Waits until nobody else reads the database of `target`.
     ///
     /// # Errors
     ///
-    /// [`UsersError::Busy`] if [`MAX_WAITING`] callers are already waiting.
+    /// [`UsersError::Busy`] if [`MAX_WAITING`] readings are already waiting.
     pub(super) async fn lease(&self, target: &DatabaseTarget) -> Result<Lease, UsersError> {
         let slot = self.slot(target);
         if slot.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
@@ -133,6 +174,7 @@ fn new_slot(target: &DatabaseTarget) -> Arc<Slot> {
         target: target.clone(),
         state: Arc::default(),
         waiting: AtomicUsize::new(0),
+        readings: Mutex::default(),
     })
 }
 
@@ -151,7 +193,7 @@ impl Lease {
         question: &Question,
         now: DateTime<Utc>,
         keep_for: Duration,
-    ) -> Option<(DateTime<Utc>, DatabaseCounts)> {
+    ) -> Option<TimedCounts> {
         let counted = self.state.counted.as_ref()?;
         // A caller that waited may have started before these counts were made.
         let age = (now - counted.at).to_std().unwrap_or_default();

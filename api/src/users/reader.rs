@@ -10,7 +10,7 @@ use shared::fleet::{DatabaseTarget, Environment};
 use super::counts::{self, DatabaseCounts};
 use super::error::UsersError;
 use super::list::{self, ListQuery, Page};
-use super::pool::Pool;
+use super::pool::{Pool, TimedCounts};
 use super::question::Question;
 use super::view::{
     ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
@@ -19,7 +19,7 @@ use super::view::{
 
 /// Time limit for one environment.
 ///
-/// Covers the wait for other callers, connecting (at most 5 s), and a few statements, which take milliseconds unless the
+/// Covers the wait for others, connecting (at most 5 s), and a few statements, which take milliseconds unless the
 /// database is in trouble. API Gateway gives up after 29 s.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -40,7 +40,8 @@ impl Users {
 
     /// Counts the users of `environment` in its database as of `now`, or returns cached counts.
     ///
-    /// A session counts if it was active within the environment's session time-out before `now`. Values that the
+    /// Callers that ask the same question while it is being answered share that answer, also an error: they cost the
+    /// database nothing. A session counts if it was active within the environment's session time-out before `now`. Values that the
     /// app's Mendix version does not store are `None`, with a warning.
     ///
     /// # Errors
@@ -53,29 +54,21 @@ impl Users {
     ) -> Result<UserCounts, UsersError> {
         let target = environment.database.as_ref();
         let target = target.ok_or(UsersError::NoDatabase)?;
-        let (at, counts) = in_time(self.read_counts(target, environment, now)).await?;
-        Ok(view_of(environment, target, at, now, counts))
-    }
-
-    async fn read_counts(
-        &self,
-        target: &DatabaseTarget,
-        environment: &Environment,
-        now: DateTime<Utc>,
-    ) -> Result<(DateTime<Utc>, DatabaseCounts), UsersError> {
         let question = Question {
             administrator: environment.administrator.clone(),
             session_timeout: environment.session_timeout,
         };
-        let mut lease = self.pool.lease(target).await?;
-        if let Some(counted) = lease.counted(&question, now, self.keep_for) {
-            return Ok(counted);
-        }
-        let mut open = lease.connection().await?;
-        let counts = counts::read(&mut open.connection, target, &question, now).await?;
-        lease.give_back(open).await;
-        lease.keep(question, now, counts.clone());
-        Ok((now, counts))
+        let reading = || {
+            read_counts(
+                self.pool.clone(),
+                target.clone(),
+                question.clone(),
+                now,
+                self.keep_for,
+            )
+        };
+        let (at, counts) = self.pool.shared(target, &question, reading).await?;
+        Ok(view_of(environment, target, at, now, counts))
     }
 
     /// Lists the users of `environment` that match `query`. Nothing is cached.
@@ -102,11 +95,33 @@ impl Users {
     }
 }
 
+/// Counts, or returns cached counts; with their time.
+async fn read_counts(
+    pool: Pool,
+    target: DatabaseTarget,
+    question: Question,
+    now: DateTime<Utc>,
+    keep_for: Duration,
+) -> Result<TimedCounts, UsersError> {
+    in_time(async {
+        let mut lease = pool.lease(&target).await?;
+        if let Some(counted) = lease.counted(&question, now, keep_for) {
+            return Ok(counted);
+        }
+        let mut open = lease.connection().await?;
+        let counts = counts::read(&mut open.connection, &target, &question, now).await?;
+        lease.give_back(open).await;
+        lease.keep(question, now, counts.clone());
+        Ok((now, counts))
+    })
+    .await
+}
+
 async fn in_time<T>(reading: impl Future<Output = Result<T, UsersError>>) -> Result<T, UsersError> {
     // Boxed, because connecting is a large future.
     tokio::time::timeout(READ_TIMEOUT, Box::pin(reading))
         .await
-        .unwrap_or(Err(UsersError::Database(DatabaseError::Timeout(None))))
+        .unwrap_or(Err(UsersError::from(DatabaseError::Timeout(None))))
 }
 
 /// Describes the database that the users of `target` were read from.

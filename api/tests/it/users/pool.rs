@@ -1,8 +1,10 @@
 //! Idle connections and cached counts: what they save, and what they must never do.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use api::users::Users;
+use api::users::{Users, UsersError};
+use shared::clock;
 use shared::fleet::Engine;
 use sqlx::Row;
 
@@ -69,22 +71,93 @@ async fn many_callers_share_one_connection() {
 }
 
 #[tokio::test]
-async fn too_many_concurrent_callers_are_told_to_retry() {
-    let Some(database) = TestDatabase::new("busy", SEED).await else {
+async fn callers_with_the_same_question_share_one_answer_without_a_limit() {
+    let Some(database) = TestDatabase::new("crowd", SEED).await else {
+        return;
+    };
+    // Nothing is cached: what they share is the reading.
+    let users = Users::new(databases(), Duration::ZERO);
+    let environment = database.environment();
+    let later = |number| now() + chrono::Duration::milliseconds(number);
+
+    let counting = (0..500).map(|number| users.counts(&environment, later(number)));
+    let counts = futures::future::join_all(counting).await;
+
+    let times = counts.iter().map(|counts| counts.as_ref().unwrap().as_of);
+    assert_eq!(times.collect::<BTreeSet<_>>().len(), 1);
+    assert_eq!(connections(&database).await, 1);
+    let next = users.counts(&environment, later(60_000)).await.unwrap();
+    assert_eq!(
+        next.as_of,
+        clock::whole_second(later(60_000)),
+        "and it is not kept"
+    );
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn callers_with_the_same_question_share_its_error() {
+    let Some(database) = TestDatabase::new("crowd_error", SEED).await else {
+        return;
+    };
+    let (users, mut environment) = (users(), database.environment());
+    let target = environment.database.as_mut().unwrap();
+    target.name = "nowhere".to_owned();
+
+    let counting = (0..100).map(|_| users.counts(&environment, now()));
+    let counts = futures::future::join_all(counting).await;
+
+    let codes = counts.iter().map(|counts| match counts {
+        Err(UsersError::Database(error)) => error.code(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        codes.collect::<BTreeSet<_>>(),
+        BTreeSet::from(["database_missing"])
+    );
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_reading_goes_on_when_the_caller_that_started_it_leaves() {
+    let Some(database) = TestDatabase::new("left", SEED).await else {
         return;
     };
     let (users, environment) = (users(), database.environment());
+    let mut first = Box::pin(users.counts(&environment, now()));
+    assert!(futures::poll!(first.as_mut()).is_pending());
+    let mut second = Box::pin(users.counts(&environment, now()));
+    assert!(futures::poll!(second.as_mut()).is_pending());
 
-    let counting = (0..30).map(|_| users.counts(&environment, now()));
+    drop(first);
+
+    assert!(second.await.is_ok());
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn too_many_different_questions_are_told_to_retry() {
+    let Some(database) = TestDatabase::new("busy", SEED).await else {
+        return;
+    };
+    let users = users();
+    let environments = (0..30).map(|number| {
+        let mut environment = database.environment();
+        environment.administrator = format!("admin{number}");
+        environment
+    });
+    let environments: Vec<_> = environments.collect();
+
+    let counting = environments
+        .iter()
+        .map(|environment| users.counts(environment, now()));
     let counts = futures::future::join_all(counting).await;
 
     let busy = counts.iter().filter(|counts| counts.is_err()).count();
     // One reads and sixteen wait.
     assert_eq!(busy, 30 - 17, "{counts:?}");
-    assert!(
-        users.counts(&environment, now()).await.is_ok(),
-        "the pool recovers"
-    );
+    let after = users.counts(&environments[0], now()).await;
+    assert!(after.is_ok(), "the pool recovers");
     database.remove().await;
 }
 
