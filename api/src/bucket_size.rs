@@ -1,5 +1,6 @@
 //! `GET /bucket_size`: the latest size of each storage target.
 
+pub mod changes;
 mod cost;
 pub mod history;
 mod reconciliation;
@@ -12,10 +13,12 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{BucketTarget, Fleet, FleetSource, StorageKind, TargetId};
+use shared::snapshot::bucket_size::Definition;
 use shared::snapshot::{BucketSize, Latest, Run, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 
+use crate::history::trended;
 use crate::http::answer::Answer;
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
@@ -51,6 +54,11 @@ pub const ROUTE: Route = Route {
             "Only targets in this bucket, or other storage with this id.",
         ),
         Parameter::text("prefix", "Only targets with exactly this prefix."),
+        Parameter::words(
+            "include",
+            "`trend`: daily totals and growth of each target.",
+            &["trend"],
+        ),
         Parameter::number("limit", "Maximum number of items on one page.", 1000, 100),
         Parameter::text("cursor", "The `next` of the previous page."),
     ],
@@ -86,6 +94,7 @@ impl Handler for GetBucketSize {
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let (sizes, metrics) = self.latest_of(&page.targets, call.now).await?;
 
+        let has_trend = call.parameters.has_word("include", "trend");
         let (mut items, mut pending) = (Vec::new(), Vec::new());
         let (mut identity, mut runs) = (Vec::new(), Vec::new());
         for ((id, target), latest) in page.targets.iter().zip(sizes) {
@@ -96,8 +105,8 @@ impl Handler for GetBucketSize {
                 readable.map_or(0, |metrics| metrics.version),
                 metrics.is_some(),
             );
-            let (good, failure) = latest
-                .map(|latest| (latest.good, latest.last_failure))
+            let (good, failure, trend) = latest
+                .map(|latest| (latest.good, latest.last_failure, latest.trend))
                 .unwrap_or_default();
             let is_stale = if let Some(mut good) = good {
                 match metrics {
@@ -112,7 +121,15 @@ impl Handler for GetBucketSize {
                     None => {}
                 }
                 runs.push(good.run);
-                let item = BucketItem::of(target, good, failure, fleet.prices(), call.now);
+                let mut item = BucketItem::of(target, good, failure, fleet.prices(), call.now);
+                if has_trend {
+                    let trend = match item.definition {
+                        Definition::WholeBucket => readable.and_then(|each| each.trend.as_ref()),
+                        _ => trend.as_ref(),
+                    };
+                    let (totals, growth) = trended(trend, call.now);
+                    (item.trend, item.growth) = (Some(totals), Some(growth));
+                }
                 let is_stale = item.stale;
                 items.push(item);
                 is_stale
@@ -141,6 +158,8 @@ impl Handler for GetBucketSize {
             call.parameters.canonical(),
             identity,
             fleet.prices().fingerprint(),
+            // A trend ends with the day before.
+            has_trend.then(|| call.now.date_naive()),
             // Later targets may come and go while the page stays the same.
             &view.next,
         );

@@ -1,8 +1,12 @@
 //! What the histories of storage and of databases have in common: ranges of time, reading, columns.
 
+mod changes;
 mod columns;
+mod ends;
+mod page;
 mod range;
 mod read;
+mod trend;
 mod view;
 mod window;
 
@@ -14,9 +18,14 @@ use crate::http::endpoint::Call;
 use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
 
+pub use changes::{ChangesReason, Explained};
 pub(crate) use columns::{Grouped, Line, Readings, Source, hide_gaps};
+pub(crate) use ends::{Ends, ends};
+pub(crate) use page::Page;
 pub(crate) use range::{AGGREGATE, FROM, Range, STEP, TO};
 pub(crate) use read::{ReadPage, Selection, Wanted, read_page};
+pub use trend::DailyTotals;
+pub(crate) use trend::trended;
 pub use view::{
     Columns, GapReasonView, GapScopeView, GapView, SeriesBreak, SeriesName, SeriesView, Unit,
     UnsizedTableView,

@@ -193,15 +193,23 @@ fn parameter(parameter: &Parameter) -> Value {
             json!({"type": "integer", "minimum": 1, "maximum": max})
         }
         ParameterKind::Choice(words) => json!({"type": "string", "enum": words}),
+        ParameterKind::Words(words) => {
+            json!({"type": "array", "items": {"type": "string", "enum": words}})
+        }
         ParameterKind::Number { min, max, default } => {
             json!({"type": "integer", "minimum": min, "maximum": max, "default": default})
         }
     };
-    json!({
+    let mut document = json!({
         "name": parameter.name,
         "in": "query",
         "required": parameter.is_required,
         "description": parameter.description,
         "schema": schema,
-    })
+    });
+    if matches!(parameter.kind, ParameterKind::Words(_)) {
+        document["style"] = "form".into();
+        document["explode"] = false.into();
+    }
+    document
 }

@@ -19,8 +19,10 @@ use crate::{bucket_size, constants, dashboard, health, openapi, table_size, user
 pub const ROUTES: &[Route] = &[
     bucket_size::ROUTE,
     bucket_size::history::ROUTE,
+    bucket_size::changes::ROUTE,
     table_size::ROUTE,
     table_size::history::ROUTE,
+    table_size::changes::ROUTE,
     users::ROUTE,
     constants::ROUTE,
     dashboard::PAGE_ROUTE,
@@ -79,8 +81,18 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
             ports.snapshots.clone(),
             ports.history.clone(),
         ),
+        bucket_size::changes::endpoint(
+            Arc::clone(&ports.fleet),
+            ports.snapshots.clone(),
+            ports.history.clone(),
+        ),
         table_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
         table_size::history::endpoint(
+            Arc::clone(&ports.fleet),
+            ports.snapshots.clone(),
+            ports.history.clone(),
+        ),
+        table_size::changes::endpoint(
             Arc::clone(&ports.fleet),
             ports.snapshots.clone(),
             ports.history.clone(),

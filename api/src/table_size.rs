@@ -1,5 +1,6 @@
 //! `GET /table_size`: the latest sizes of each database and its tables.
 
+pub mod changes;
 mod filter;
 pub mod history;
 mod modules;
@@ -60,10 +61,11 @@ pub const ROUTE: Route = Route {
             "`module`: sums for each Mendix module in `modules`, instead of single tables.",
             &["module"],
         ),
-        Parameter::choice(
+        Parameter::words(
             "include",
-            "`partitions`: each partition too, whose bytes its table's numbers already include.",
-            &["partitions"],
+            "`partitions`: each partition too, whose bytes its table's numbers already include. `trend`: daily totals \
+             and growth of each database, and when its storage is full.",
+            &["partitions", "trend"],
         ),
         Parameter::number(
             "limit",
@@ -202,6 +204,8 @@ fn answer(
         ROUTE.path,
         call.parameters.canonical(),
         page.identity,
+        // A trend ends with the day before.
+        filter.has_trend.then(|| call.now.date_naive()),
         &view.next,
     );
     let freshness = targets::freshness(page.runs.into_iter());

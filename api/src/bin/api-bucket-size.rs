@@ -11,7 +11,8 @@ async fn main() -> Result<(), lambda::Error> {
         let (snapshots, history) = start.snapshots().await;
         vec![
             bucket_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
-            bucket_size::history::endpoint(fleet, snapshots, history),
+            bucket_size::history::endpoint(Arc::clone(&fleet), snapshots.clone(), history.clone()),
+            bucket_size::changes::endpoint(fleet, snapshots, history),
         ]
     })
     .await

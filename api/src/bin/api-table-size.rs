@@ -11,7 +11,8 @@ async fn main() -> Result<(), lambda::Error> {
         let (snapshots, history) = start.snapshots().await;
         vec![
             table_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
-            table_size::history::endpoint(fleet, snapshots, history),
+            table_size::history::endpoint(Arc::clone(&fleet), snapshots.clone(), history.clone()),
+            table_size::changes::endpoint(fleet, snapshots, history),
         ]
     })
     .await

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use shared::clock;
 use shared::fleet::{BucketTarget, Prices, StorageKind};
+use shared::history::growth::Growth;
 use shared::snapshot::bucket_size::{Definition, Refresh, ResourceSize, Unmeasured, Uploads};
 use shared::snapshot::{
     BucketSize, ClassSize, Completeness, Failure, Good, Method, Objects, StorageMetrics,
@@ -14,6 +15,7 @@ use shared::snapshot::{
 
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
+use crate::history::DailyTotals;
 
 /// Size of one storage target.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -74,6 +76,10 @@ pub struct BucketItem {
     pub refresh: Option<RefreshView>,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<Failure>,
+    /// Daily totals; null unless `include=trend`. Where `definition` is `whole_bucket`, those of CloudWatch's metrics.
+    pub trend: Option<DailyTotals>,
+    /// Growth of the daily totals; null unless `include=trend`.
+    pub growth: Option<Growth>,
 }
 
 /// Delete markers: keys without bytes.
@@ -183,6 +189,8 @@ impl BucketItem {
             unmeasured: size.unmeasured,
             refresh: size.refresh.map(RefreshView::of),
             last_failure,
+            trend: None,
+            growth: None,
         }
     }
 }

@@ -19,7 +19,7 @@ const FIRSTS_AT_ONCE: usize = 8;
 /// Targets without tables whose histories are read concurrently.
 const READS_AT_ONCE: usize = 4;
 /// Most readings of tables for one target, which take 8 bytes each: 40 MB of a function's 256 MB.
-const READINGS_LIMIT: usize = 5_000_000;
+pub(super) const READINGS_LIMIT: usize = 5_000_000;
 /// The same with the parts of tables, which are four further series for each.
 const READINGS_LIMIT_WITH_PARTS: usize = 1_000_000;
 
@@ -101,7 +101,8 @@ pub(crate) async fn read_page(
     Ok(ReadPage { window, columns })
 }
 
-async fn available(
+/// Returns when the history of a target begins.
+pub(super) async fn available(
     reader: &HistoryReader,
     kind: Kind,
     id: &TargetId,

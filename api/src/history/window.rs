@@ -17,6 +17,15 @@ pub(super) struct Available {
 }
 
 impl Available {
+    /// Returns when the history begins: at the first run, or at the start of a day before it.
+    pub(super) fn first(&self) -> Option<DateTime<Utc>> {
+        let is_earlier = |day: &DateTime<Utc>| {
+            self.runs
+                .is_none_or(|run| day.date_naive() < run.date_naive())
+        };
+        self.days.filter(is_earlier).or(self.runs)
+    }
+
     /// Returns when the history of the first of all targets begins.
     pub(super) fn of_all(all: &[Self]) -> Self {
         Self {
@@ -58,8 +67,7 @@ impl Window {
             let later = available_from.filter(|first| *first < range.to);
             later.map_or(range.from, |first| first.max(range.from))
         };
-        let first = available.runs.into_iter().chain(available.days).min();
-        let start = cut(first);
+        let start = cut(available.first());
         let hours_from = match available {
             Available {
                 runs: Some(runs), ..

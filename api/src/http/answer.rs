@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
 
+/// Most bytes of the items of one answer before compression: Lambda rejects responses above 6 MB.
+pub(crate) const ANSWER_LIMIT_BYTES: usize = 4_000_000;
+
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {

@@ -20,6 +20,8 @@ pub enum ParameterKind {
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Some of these words, with commas between them.
+    Words(&'static [&'static str]),
     /// A whole number from 1, without a default.
     OptionalNumber {
         /// Largest allowed value.
@@ -67,6 +69,20 @@ impl Parameter {
             name,
             description,
             kind: ParameterKind::Choice(words),
+            is_required: false,
+        }
+    }
+
+    /// Returns an optional parameter that is some of `words`, with commas between them.
+    pub const fn words(
+        name: &'static str,
+        description: &'static str,
+        words: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            description,
+            kind: ParameterKind::Words(words),
             is_required: false,
         }
     }

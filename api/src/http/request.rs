@@ -87,9 +87,20 @@ impl Parameters {
         };
         match (parameter.kind, value) {
             (_, None) if parameter.is_required => return reject("is missing".to_owned()),
-            (ParameterKind::Text | ParameterKind::Choice(_), None) => {}
+            (ParameterKind::Text | ParameterKind::Choice(_) | ParameterKind::Words(_), None) => {}
             (ParameterKind::Choice(words), Some(text)) if words.contains(&text.as_str()) => {
                 self.texts.insert(name, text.clone());
+            }
+            (ParameterKind::Words(words), Some(text))
+                if text.split(',').all(|word| words.contains(&word)) =>
+            {
+                self.texts.insert(name, text.clone());
+            }
+            (ParameterKind::Words(words), Some(text)) => {
+                let words = words.join(" and ");
+                return reject(format!(
+                    "is {text:?}, allowed is {words}, with a comma between words"
+                ));
             }
             (ParameterKind::Choice(words), Some(text)) => {
                 return reject(format!("is {text:?}, allowed is {}", words.join(" or ")));
@@ -126,6 +137,12 @@ impl Parameters {
     /// Returns the text parameter `name`; `None` if it is absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
+    }
+
+    /// Returns whether the list of words in the parameter `name` has `word`.
+    pub fn has_word(&self, name: &str, word: &str) -> bool {
+        let words = self.text(name);
+        words.is_some_and(|words| words.split(',').any(|each| each == word))
     }
 
     /// Returns the number parameter `name`, or its default if it is absent.
@@ -184,7 +201,8 @@ fn whole_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
 mod tests {
     use super::*;
 
-    static ALLOWED: [Parameter; 4] = [
+    static ALLOWED: [Parameter; 5] = [
+        Parameter::words("include", "", &["size", "trend"]),
         Parameter::choice("sort", "", &["name", "size"]),
         Parameter::required_text("environment", ""),
         Parameter::text("prefix", ""),
@@ -204,10 +222,13 @@ mod tests {
 
     #[test]
     fn valid_values_and_defaults_are_returned() {
-        let parameters = check(&[("environment", "acme-prod"), ("limit", "100")]).unwrap();
+        let include = ("include", "size,trend");
+        let parameters = check(&[("environment", "acme-prod"), ("limit", "100"), include]).unwrap();
 
         assert_eq!(parameters.text("environment"), Some("acme-prod"));
         assert_eq!(parameters.text("prefix"), None);
+        assert!(parameters.has_word("include", "trend"));
+        assert!(!parameters.has_word("include", "tren"));
         assert_eq!(parameters.number("limit"), 100);
         assert_eq!(check(&[("environment", "a")]).unwrap().number("limit"), 20);
     }
@@ -215,14 +236,18 @@ mod tests {
     #[test]
     fn every_rejection_names_the_parameter_and_what_is_allowed() {
         let long = "x".repeat(TEXT_LIMIT_BYTES + 1);
-        let cases: [(&[(&str, &str)], &str); 8] = [
+        let cases: [(&[(&str, &str)], &str); 9] = [
+            (
+                &[("environment", "a"), ("include", "trend,")],
+                "\"include\" is \"trend,\", allowed is size and trend, with a comma between words",
+            ),
             (
                 &[("environment", "a"), ("sort", "colour")],
                 "\"sort\" is \"colour\", allowed is name or size",
             ),
             (
                 &[("colour", "blue")],
-                "\"colour\" is unknown, allowed are: sort, environment, prefix, limit",
+                "\"colour\" is unknown, allowed are: include, sort, environment, prefix, limit",
             ),
             (&[], "\"environment\" is missing"),
             (

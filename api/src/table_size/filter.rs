@@ -17,6 +17,8 @@ pub struct TableFilter<'a> {
     pub is_grouped: bool,
     /// Whether partitions are shown in addition to their tables.
     pub has_partitions: bool,
+    /// Whether daily totals and growth are shown.
+    pub has_trend: bool,
 }
 
 impl<'a> TableFilter<'a> {
@@ -27,7 +29,8 @@ impl<'a> TableFilter<'a> {
             table: call.parameters.text("table"),
             limit: usize::try_from(call.parameters.number("tables")).unwrap_or(usize::MAX),
             is_grouped: call.parameters.text("group").is_some(),
-            has_partitions: call.parameters.text("include").is_some(),
+            has_partitions: call.parameters.has_word("include", "partitions"),
+            has_trend: call.parameters.has_word("include", "trend"),
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use shared::fleet::{DatabaseTarget, TargetId};
+use shared::history::Trend;
 use shared::snapshot::{DatabaseSize, DatabaseSummary, Failure, Good, Latest, Run, Snapshot};
 
 use super::{DatabaseItem, PendingDatabase, TableFilter};
+use crate::http::answer::ANSWER_LIMIT_BYTES;
 use crate::http::problem::Problem;
-
-/// Most bytes of one answer before compression: Lambda rejects responses above 6 MB.
-const ANSWER_LIMIT_BYTES: usize = 4_000_000;
 
 /// A database of the fleet and its latest state.
 pub(super) struct Found<'f> {
@@ -20,6 +19,10 @@ pub(super) struct Found<'f> {
 impl Found<'_> {
     pub(super) fn good(&self) -> Option<&Good<DatabaseSummary>> {
         self.latest.as_ref().and_then(|latest| latest.good.as_ref())
+    }
+
+    fn trend(&self) -> Option<&Trend> {
+        self.latest.as_ref()?.trend.as_ref()
     }
 
     fn failure(&self) -> Option<Failure> {
@@ -66,7 +69,11 @@ impl<'f> Page<'f> {
         for (found, snapshot) in found.iter().zip(snapshots) {
             let is_stale = if let (Some(good), Some(snapshot)) = (found.good(), snapshot) {
                 let environment = &found.target.environment;
-                let item = DatabaseItem::of(environment, snapshot, found.failure(), filter, now);
+                let mut item =
+                    DatabaseItem::of(environment, snapshot, found.failure(), filter, now);
+                if filter.has_trend {
+                    item = item.with_trend(found.trend(), now);
+                }
                 size_bytes += serde_json::to_vec(&item).map_err(Problem::internal)?.len();
                 if size_bytes > ANSWER_LIMIT_BYTES {
                     page.is_cut = true;

@@ -4,12 +4,15 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::Engine;
+use shared::history::Trend;
+use shared::history::growth::{Full, Growth};
 use shared::snapshot::{
     Completeness, DatabaseSize, Failure, Measurement, MendixCatalogue, Quality, ServerStorage,
     Snapshot, TableSize, UnsizedTable,
 };
 
 use super::{ModuleView, TableFilter};
+use crate::history::{DailyTotals, trended};
 
 /// Sizes of one database.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -50,6 +53,12 @@ pub struct DatabaseItem {
     pub stale: bool,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<Failure>,
+    /// Daily totals; null unless `include=trend`.
+    pub trend: Option<DailyTotals>,
+    /// Growth of the daily totals; null unless `include=trend`.
+    pub growth: Option<Growth>,
+    /// When the server's storage is full at that growth, by its own free bytes; null unless `include=trend`.
+    pub full: Option<Full>,
     /// Sums of the selected tables for each Mendix module, largest first; null unless `group=module`.
     pub modules: Option<Vec<ModuleView>>,
     /// Selected tables, largest first, at most `tables` of them; none when they are grouped. Partitions appear only with
@@ -129,6 +138,9 @@ impl DatabaseItem {
             age_seconds: run.age_seconds(now),
             stale: run.is_stale(now),
             last_failure,
+            trend: None,
+            growth: None,
+            full: None,
             modules: filter.is_grouped.then(|| ModuleView::of_tables(counted())),
             tables_omitted: OmittedView::of(counted()),
             storage: StorageView::of(measurement.storage),
@@ -142,6 +154,15 @@ impl DatabaseItem {
         item.unsized_tables
             .retain(|table| filter.selects(&table.schema, &table.table));
         item
+    }
+
+    /// Adds daily totals and growth from the trend of the database's latest, and when its storage is full.
+    #[must_use]
+    pub(super) fn with_trend(mut self, trend: Option<&Trend>, now: DateTime<Utc>) -> Self {
+        let (totals, growth) = trended(trend, now);
+        self.full = Some(Full::of(&growth, &self.storage.storage));
+        (self.trend, self.growth) = (Some(totals), Some(growth));
+        self
     }
 
     /// Returns whether it has any selected table.

@@ -1,6 +1,8 @@
 //! Answers of `/bucket_size/history` and `/table_size/history` from what a collector wrote.
 
+mod changes;
 mod http;
+mod trend;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -57,8 +57,18 @@ pub(crate) fn server(world: &World) -> TestServer {
             world.reader(),
             world.history(),
         ),
+        api::bucket_size::changes::endpoint(
+            Arc::clone(&world.fleet),
+            world.reader(),
+            world.history(),
+        ),
         api::table_size::endpoint(Arc::clone(&world.fleet), world.reader()),
         api::table_size::history::endpoint(
+            Arc::clone(&world.fleet),
+            world.reader(),
+            world.history(),
+        ),
+        api::table_size::changes::endpoint(
             Arc::clone(&world.fleet),
             world.reader(),
             world.history(),

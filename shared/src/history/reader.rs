@@ -2,6 +2,7 @@
 
 mod assemble;
 mod fill;
+mod point;
 mod table;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,9 @@
 
 use super::*;
 
-const PATHS: [(&str, &str); 2] = [
+const PATHS: [(&str, &str); 4] = [
+    ("/bucket_size/changes", BUCKET_SCOPE),
+    ("/table_size/changes", TABLE_SCOPE),
     ("/bucket_size/history", BUCKET_SCOPE),
     ("/table_size/history", TABLE_SCOPE),
 ];

@@ -106,11 +106,19 @@ async fn bad_requests_are_answered_with_what_is_allowed() {
     assert!(
         unknown
             .problem(400, "bad_parameter")
-            .contains("environment, kind, bucket, prefix, limit, cursor")
+            .contains("environment, kind, bucket, prefix, include, limit, cursor")
     );
     assert_eq!(
         unknown.json()["allowed"],
-        json!(["environment", "kind", "bucket", "prefix", "limit", "cursor"])
+        json!([
+            "environment",
+            "kind",
+            "bucket",
+            "prefix",
+            "include",
+            "limit",
+            "cursor"
+        ])
     );
     server
         .ask(get("/nowhere").scopes(BUCKET_SCOPE))

@@ -9,7 +9,7 @@ use shared::fleet::Kind;
 use shared::history::model::Random;
 use shared::history::{
     Gap, GapReason, GapScope, History, HistoryError, HistoryQuery, HistoryReader, Measure,
-    OwnSeries, Reading, Resolution, TableKey, TableMeasure,
+    OwnSeries, Point, Reading, Resolution, TableKey, TableMeasure,
 };
 use shared::snapshot::{DatabaseSize, Run, Snapshot};
 use shared::store::ItemStore;
@@ -125,6 +125,9 @@ async fn every_answer_is_what_the_snapshots_say() {
             let by_day = history(&store, Resolution::Days, range).await;
 
             assert_is_of_snapshots(&by_run, &within, &case);
+            let points: Vec<_> = (0..=within.len()).map(|at| by_run.point(at)).collect();
+            let expected = within.iter().map(|run| Some(Point::of(run)));
+            assert_eq!(points, expected.chain([None]).collect::<Vec<_>>(), "{case}");
             // A day is its last run, whether or not the others are in the range.
             let mut days = BTreeMap::new();
             for run in &runs {

@@ -1,0 +1,63 @@
+//! One page of an answer: as many items as fit.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use shared::fleet::TargetId;
+
+use crate::http::answer::ANSWER_LIMIT_BYTES;
+use crate::http::problem::Problem;
+use crate::targets;
+
+/// Items of the first targets of a page, in their order.
+#[derive(Debug)]
+pub(crate) struct Page<I> {
+    /// The items.
+    pub(crate) items: Vec<I>,
+    /// When the history of the first of them begins; `None` without any.
+    pub(crate) available_from: Option<DateTime<Utc>>,
+    size_bytes: usize,
+}
+
+impl<I> Default for Page<I> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            available_from: None,
+            size_bytes: 0,
+        }
+    }
+}
+
+impl<I: Serialize> Page<I> {
+    /// Adds the item of the next target, whose history begins at `first`; returns whether it fits.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TooLarge`](crate::http::problem::Code::TooLarge) when the first item alone does not fit.
+    pub(crate) fn add(&mut self, item: I, first: Option<DateTime<Utc>>) -> Result<bool, Problem> {
+        let json = serde_json::to_vec(&item).map_err(Problem::internal)?;
+        self.size_bytes += json.len();
+        if self.size_bytes > ANSWER_LIMIT_BYTES {
+            if self.items.is_empty() {
+                return Err(Problem::too_large(
+                    "request fewer parts with the parameter \"top\"",
+                ));
+            }
+            return Ok(false);
+        }
+        let firsts = self.available_from.into_iter().chain(first);
+        self.available_from = firsts.min();
+        self.items.push(item);
+        Ok(true)
+    }
+
+    /// Returns the last target of the page when more follow.
+    pub(crate) fn last_of<'t, 'f, T>(
+        &self,
+        targets: &'t targets::Page<'f, T>,
+    ) -> Option<&'t (TargetId, &'f T)> {
+        let has_more = targets.has_more || self.items.len() < targets.targets.len();
+        let last = self.items.len().checked_sub(1)?;
+        targets.targets.get(last).filter(|_| has_more)
+    }
+}
