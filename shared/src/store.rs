@@ -20,7 +20,6 @@ pub mod dynamodb;
 #[cfg(any(test, feature = "testing"))]
 pub mod failing;
 mod item;
-#[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod snapshots;
 

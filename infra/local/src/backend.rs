@@ -19,7 +19,7 @@ use shared::fleet::FleetSource;
 use shared::history::{HistoryReader, HistoryRetention};
 use shared::location::Location;
 use shared::secrets::Secrets;
-use shared::store::SnapshotReader;
+use shared::store::{ItemStore, SnapshotReader};
 use shared::telemetry::Metrics;
 
 use crate::running_server::AwsStandIn;
@@ -119,7 +119,12 @@ impl Backend {
 
     /// Returns the writers of the snapshot store.
     pub(crate) fn writers(&self) -> Writers {
-        Writers::new(self.store.clone(), self.retention, self.history_retention)
+        self.writers_to(self.store.clone())
+    }
+
+    /// Returns writers to another store that keep everything as long as in the snapshot store.
+    pub(crate) fn writers_to(&self, items: Arc<dyn ItemStore>) -> Writers {
+        Writers::new(items, self.retention, self.history_retention)
     }
 
     /// Returns the dependencies of collectors.

@@ -2,13 +2,15 @@
 //!
 //! `mrt serve --demo` starts it, reads its fleet file and stops it. All files are in `<data>/demo/`: `buckets/` (a
 //! folder for each bucket), `postgres/`, `postgres.log` and `fleet.toml`. The production code reads them as it reads
-//! AWS; the demo knows nothing about collectors or endpoints.
+//! AWS; the demo knows nothing about collectors or endpoints, except for its past (`demo/past.rs`), which stands for
+//! collections that never were.
 
 mod activity;
 mod buckets;
 mod environments;
 mod fleet;
 mod objects;
+pub(crate) mod past;
 mod postgres;
 mod random;
 mod reader;

@@ -71,6 +71,10 @@ Examples:
         /// Time between collections, from 1s to 1day [default: 1m for the demo, otherwise 1h]
         #[arg(long, value_name = "DURATION", value_parser = parse_every)]
         every: Option<Duration>,
+        /// Days of history that a new demo starts with, from 0 to 60
+        #[arg(long, value_name = "N", conflicts_with = "fleet", default_value_t = demo::past::MAX_DAYS,
+            value_parser = clap::value_parser!(u16).range(0..=i64::from(demo::past::MAX_DAYS)))]
+        past_days: u16,
         /// Folder for all data
         #[arg(long, value_name = "DIR", default_value = DATA)]
         data: PathBuf,
@@ -225,12 +229,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             fleet,
             listen,
             every,
+            past_days,
             data,
         } => {
             serve::run(serve::Options {
                 fleet,
                 listen,
                 every,
+                past_days,
                 data,
             })
             .await?;

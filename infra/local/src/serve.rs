@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
-use crate::demo::Demo;
+use crate::demo::{Demo, past};
 use crate::gateway::{self, Gateway};
 use crate::identity::{self, BrowserClient, Identity};
 use crate::output;
@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) listen: Option<SocketAddr>,
     /// Time between collections.
     pub(crate) every: Option<Duration>,
+    /// Days of history that a new demo starts with.
+    pub(crate) past_days: u16,
     /// Folder for all data.
     pub(crate) data: PathBuf,
 }
@@ -92,7 +94,7 @@ async fn serve(
     options: &Options,
     demo: Option<&Demo>,
     listener: TcpListener,
-    stopping: impl Future<Output = ()>,
+    mut stopping: impl Future<Output = ()> + Unpin,
 ) -> anyhow::Result<()> {
     let (fleet, stand_in, variables) = match demo {
         Some(demo) => {
@@ -170,6 +172,13 @@ async fn serve(
     let gateway = Gateway::new(server, identity, url, origins);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::new(gateway).serve(listener, stopped.clone()));
+    if demo.is_some() {
+        // The page is there meanwhile. Collections would leave a store that is not fresh any more.
+        tokio::select! {
+            written = past::write(&backend, &targets, options.past_days) => written?,
+            () = &mut stopping => return Ok(()),
+        }
+    }
     start_collecting(&mut tasks, &backend, every, &stopped);
 
     let served = tokio::select! {

@@ -152,7 +152,7 @@ pub struct Query {
 }
 
 /// Part of a query's items.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// Items in the query's order.
     pub items: Vec<Item>,

@@ -1,4 +1,5 @@
-//! An item store in memory: the reference for what the port means, for tests.
+//! An item store in memory: the reference for what the port means, for tests, and for what is
+//! written before it enters another store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,20 +77,24 @@ impl ItemStore for MemoryStore {
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
         let now = self.clock.now();
         let items = self.items();
-        let in_range = |item: &&Item| {
+        if query.from > query.to {
+            return Ok(Page::default());
+        }
+        let key = |sort: &String| Key {
+            partition: query.partition.clone(),
+            sort: sort.clone(),
+        };
+        let is_ahead = |item: &&Item| {
             let sort = &item.key.sort;
-            let is_ahead = query.after.as_ref().is_none_or(|after| match query.order {
+            query.after.as_ref().is_none_or(|after| match query.order {
                 Order::Ascending => sort > after,
                 Order::Descending => sort < after,
-            });
-            item.key.partition == query.partition
-                && *sort >= query.from
-                && *sort <= query.to
-                && is_ahead
+            })
         };
         let mut found: Vec<Item> = items
-            .values()
-            .filter(in_range)
+            .range(key(&query.from)..=key(&query.to))
+            .map(|(_, item)| item)
+            .filter(is_ahead)
             .filter(|item| !item.is_expired(now))
             .cloned()
             .collect();

@@ -84,6 +84,29 @@ async fn changes_of_buckets_and_tables_appear_in_responses() {
 }
 
 #[tokio::test]
+async fn a_new_demo_has_a_past_that_a_second_start_leaves_alone() {
+    if !has_postgres() {
+        return;
+    }
+    let data = data_folder();
+    let path = "/bucket_size/history?environment=globex-prod&from=-2d&step=1h";
+    let all_hours = |item: &Value| {
+        let values = item["series"][0]["values"].as_array();
+        let known = values.iter().flat_map(|values| values.iter());
+        known.filter(|value| value.is_u64()).count() >= 47
+    };
+    for _ in 0..2 {
+        let server = Server::start_with_past(data.path(), "10m", 3).await;
+        let token = server.token(&[]);
+
+        server.item(path, &token, all_hours).await;
+
+        assert!(!server.output().contains("no past"), "{}", server.output());
+        assert!(server.stop("INT").await.success());
+    }
+}
+
+#[tokio::test]
 async fn every_route_accepts_valid_tokens_only() {
     if !has_postgres() {
         return;

@@ -84,8 +84,13 @@ impl Reply {
 }
 
 impl Server {
-    /// Starts the demo on a free port and waits for its first response.
+    /// Starts the demo without a past on a free port and waits for its first response.
     pub(crate) async fn start(data: &Path, every: &str) -> Self {
+        Self::start_with_past(data, every, 0).await
+    }
+
+    /// Starts the demo with a past of so many days.
+    pub(crate) async fn start_with_past(data: &Path, every: &str, past_days: u16) -> Self {
         let mut child = Command::new(MRT)
             .args([
                 "serve",
@@ -94,6 +99,8 @@ impl Server {
                 "127.0.0.1:0",
                 "--every",
                 every,
+                "--past-days",
+                &past_days.to_string(),
                 "--data",
             ])
             .arg(data)
