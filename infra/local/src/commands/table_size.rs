@@ -128,6 +128,7 @@ fn item(
         limit: usize::MAX,
         is_grouped: false,
         has_partitions: true,
+        has_trend: false,
     };
     DatabaseItem::of(ENVIRONMENT, snapshot, None, filter, now)
 }
