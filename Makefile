@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test test-infra lint deny bench bench-listing bench-tables package deploy reset
+.PHONY: help run dashboard test test-infra lint deny bench bench-listing bench-tables bench-masking package deploy reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -44,6 +44,9 @@ bench-listing: ## Measures listings of synthetic buckets next to s5cmd, rclone a
 bench-tables: ## Measures the sizing of 10,000 tables next to the queries of other programs
 	cargo build --release --locked --package collector --example measure-database
 	@exec infra/bench/tables.sh $(ARGS)
+
+bench-masking: ## Measures which share of generated secrets and of harmless constants is shown; MRT_BENCH_SEED repeats a run
+	@MRT_BENCH_SEED=$${MRT_BENCH_SEED:-$$(date +%s)} cargo test --quiet --locked --package api --test it -- masking_bench --ignored --nocapture
 
 package: ## Builds the functions' zips within their size budget: ARCH=arm64 or x86_64, RDS_CA_BUNDLE=file
 	@exec infra/aws/package.sh

@@ -34,7 +34,7 @@ pub use layers::document::{LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
 pub use layers::error::{LayerError, Position};
 pub use layers::layer::{MAX_LAYER_CONSTANTS, PendingReason};
 pub use layers::source::{LAYER_TIMEOUT, PARSE_TIMEOUT, Sources};
-pub use mask::{MaskReason, SHOWN_LIMIT_BYTES};
+pub use mask::{MaskReason, Proof, SHOWN_LIMIT_BYTES};
 pub use overlay::Status;
 pub use read::{ConstantsError, MAX_CONSTANTS, Reading, read_constants};
 pub use view::comparison::{Comparison, ComparisonCounts, Difference, DifferenceView, SideView};

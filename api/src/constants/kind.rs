@@ -11,7 +11,7 @@ pub(super) fn fits(kind: Option<&str>, setting: &Setting) -> Option<bool> {
     match setting {
         Setting::Null | Setting::Unread => None,
         Setting::Opaque => is_known(kind).then_some(false),
-        Setting::Text(text) => fits_text(kind, text.reveal()),
+        Setting::Text(text) => fits_text(Some(kind), text.reveal()),
     }
 }
 
@@ -22,8 +22,9 @@ fn is_known(kind: &str) -> bool {
     .contains(&kind)
 }
 
-fn fits_text(kind: &str, text: &str) -> Option<bool> {
-    Some(match kind {
+/// Returns whether `text` fits a constant of type `kind`; `None` if the type is unknown.
+pub(super) fn fits_text(kind: Option<&str>, text: &str) -> Option<bool> {
+    Some(match kind? {
         "String" => true,
         "Boolean" => text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"),
         "Integer" | "Long" => text.trim().parse::<i64>().is_ok(),

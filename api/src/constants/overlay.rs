@@ -71,6 +71,8 @@ pub(super) struct Constant {
     pub(super) chain: Vec<Link>,
     /// Its value.
     pub(super) setting: Setting,
+    /// Whether the value is the model's default, whatever sets it.
+    pub(super) is_default: bool,
     /// Whether the value comes from a secret store.
     pub(super) is_secret: bool,
     /// Whether the value changes at the next start; `None` if unknown.
@@ -131,6 +133,7 @@ fn constant(
         kind: definition.and_then(|definition| definition.kind.clone()),
         status,
         chain,
+        is_default: setting.is_some() && setting == default,
         setting: setting.cloned().unwrap_or(Setting::Null),
         is_secret: winner.is_some_and(|(_, entry)| entry.is_secret),
         is_pending: match pending_reason {

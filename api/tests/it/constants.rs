@@ -4,6 +4,7 @@ mod compare;
 mod errors;
 mod http;
 pub(crate) mod layers;
+mod masking;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -8,37 +8,85 @@ use api::deployment_key::DeploymentKey;
 use shared::aws::Aws;
 
 use crate::constants::layers::Deployment;
+use crate::families::{FAMILIES, Random, marked};
 use crate::harness::{World, get};
 use crate::logs::Logs;
 use crate::users::database::{ENGINES, SEED, TestDatabase, users};
 
-/// Returns the fleet entry of an environment with secrets in every layer.
+/// Returns the fleet entry of an environment with secrets of every family in every layer, under names that say nothing.
 async fn constants_entry(deployment: &Deployment) -> String {
     let secret = "NEVERLEAK";
-    let variables = [
+    let mut random = Random::new(14);
+    let mut planted = |layer: &str| -> Vec<(String, String)> {
+        let families = FAMILIES.into_iter().enumerate();
+        families
+            .map(|(number, family)| {
+                (
+                    format!("{layer}_Setting{number}"),
+                    marked(family, &mut random, secret),
+                )
+            })
+            .collect()
+    };
+    let defaults = planted("Model");
+    let listed = planted("Listed");
+    let mut variables = planted("MX_Variable");
+    let listed: serde_json::Map<String, serde_json::Value> = listed
+        .into_iter()
+        .map(|(name, value)| (name.replacen('_', ".", 1), value.into()))
+        .chain([("Sales.Region".to_owned(), "https://u:NEVERLEAK@h".into())])
+        .collect();
+    let listed = serde_json::Value::from(listed).to_string();
+    for (name, value) in [
         ("ADMIN_PASSWORD", secret),
-        (
-            "CONSTANTS",
-            r#"{"Sales.Region": "https://u:NEVERLEAK@h", "Gone.X": "NEVERLEAK"}"#,
-        ),
+        ("CONSTANTS", &listed),
         ("MX_Encryption_EncryptionKey", secret),
         ("MX_Unknown", secret),
-    ];
+    ] {
+        variables.push((name.to_owned(), value.to_owned()));
+    }
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     deployment
         .service(&variables, &[("CONSTANTS", secret)], &[])
         .await;
-    let package = Box::pin(deployment.package()).await;
+    let package = Box::pin(deployment.package_of(&model(&defaults))).await;
     deployment
         .secret(r#"{"mx-admin-password": "NEVERLEAK", "mx-const-Sales.UploadTo": "NEVERLEAK"}"#)
         .await;
+    let parameters = planted("Parameter");
+    let parameters: Vec<(String, &str)> = parameters
+        .iter()
+        .map(|(name, value)| (name.replacen('_', ".", 1), value.as_str()))
+        .collect();
+    let mut plain: Vec<(&str, &str)> = parameters
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    plain.push(("Sales.HashSalt", secret));
     deployment
-        .parameters(
-            &[("Sales.HashSalt", secret)],
-            &[("Sales.Greeting", secret)],
-            true,
-        )
+        .parameters(&plain, &[("Sales.Greeting", secret)], true)
         .await;
     deployment.entry("leaky", &package)
+}
+
+/// Returns the fixture's model with more constants: those with these defaults, and those that the layers set.
+fn model(defaults: &[(String, String)]) -> String {
+    let mut model: serde_json::Value =
+        serde_json::from_str(include_str!("../fixtures/metadata.json")).unwrap();
+    let constants = model["Constants"].as_array_mut().unwrap();
+    for (number, (name, default)) in defaults.iter().enumerate() {
+        let name = name.replacen('_', ".", 1);
+        constants
+            .push(serde_json::json!({"Name": name, "Type": "String", "DefaultValue": default}));
+        for module in ["Listed", "Variable", "Parameter"] {
+            let name = format!("{module}.Setting{number}");
+            constants.push(serde_json::json!({"Name": name, "Type": "String", "DefaultValue": ""}));
+        }
+    }
+    model.to_string()
 }
 
 #[tokio::test]

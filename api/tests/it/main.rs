@@ -8,6 +8,7 @@
 
 mod constants;
 mod dashboard;
+mod families;
 mod harness;
 mod histories;
 mod leaks;

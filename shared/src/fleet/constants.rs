@@ -11,7 +11,7 @@ pub struct ConstantLayers {
     pub scope: AwsScope,
     /// Layers that set values. Later layers override earlier ones.
     pub layers: Vec<ConstantLayer>,
-    /// Patterns of names whose values are shown even if they look like secrets.
+    /// Patterns of names whose values are shown although nothing proves them harmless.
     pub show: Vec<String>,
     /// Patterns of names whose values are never shown.
     pub hide: Vec<String>,

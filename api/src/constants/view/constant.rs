@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::constants::kind;
 use crate::constants::layers::layer::PendingReason;
 use crate::constants::layers::setting::Setting;
-use crate::constants::mask::{Lists, MaskReason, mask_reason};
+use crate::constants::mask::{Candidate, Lists, MaskReason, Proof, judge};
 use crate::constants::overlay::{Constant, Link, Status};
 
 /// Versions of the model that defines the constants.
@@ -61,6 +61,8 @@ pub struct ConstantView {
     pub masked: bool,
     /// Why the value is masked; null if it is not.
     pub mask_reason: Option<MaskReason>,
+    /// Why the value is harmless and therefore shown; null if it is masked or there is none.
+    pub proof: Option<Proof>,
     /// Whether there is a value, possibly an empty one. Also false if a layer removes the default.
     pub is_set: bool,
     /// Whether the value is empty, also if it is masked: an empty key is an accident. Null if the value was not
@@ -77,7 +79,8 @@ pub struct ConstantView {
 impl ConstantView {
     /// Returns the view of `constant`, with its value masked if a rule requires it.
     pub(in crate::constants) fn of(constant: &Constant, lists: Lists<'_>) -> Self {
-        let mask_reason = reason(constant, lists);
+        let verdict = verdict(constant, lists);
+        let mask_reason = verdict.err();
         let text = match &constant.setting {
             Setting::Text(text) => Some(text.reveal()),
             Setting::Null | Setting::Opaque | Setting::Unread => None,
@@ -93,6 +96,7 @@ impl ConstantView {
             value: text.filter(|_| mask_reason.is_none()).map(str::to_owned),
             masked: mask_reason.is_some(),
             mask_reason,
+            proof: verdict.ok().flatten(),
             is_set: constant.setting != Setting::Null,
             is_empty: match constant.setting {
                 Setting::Unread => None,
@@ -106,7 +110,7 @@ impl ConstantView {
 
     /// Returns the approximate size of its JSON in bytes.
     pub(in crate::constants) fn estimated_bytes(&self) -> usize {
-        const FIELDS: usize = 350;
+        const FIELDS: usize = 370;
         let link =
             |link: &LinkView| link.layer.len() + link.key.as_ref().map_or(4, String::len) + 24;
         let chain: usize = self.chain.iter().chain([&self.source]).map(link).sum();
@@ -116,16 +120,22 @@ impl ConstantView {
     }
 }
 
-fn reason(constant: &Constant, lists: Lists<'_>) -> Option<MaskReason> {
+/// Returns why the value of `constant` may be shown, `None` if there is none, or else why it is masked.
+fn verdict(constant: &Constant, lists: Lists<'_>) -> Result<Option<Proof>, MaskReason> {
     match &constant.setting {
-        Setting::Null => None,
-        _ if constant.status == Status::Obsolete => Some(MaskReason::UnknownConstant),
-        Setting::Unread => Some(MaskReason::SecretSource),
-        _ if constant.is_secret => Some(MaskReason::SecretSource),
-        Setting::Opaque => Some(MaskReason::NotText),
+        Setting::Null => Ok(None),
+        _ if constant.status == Status::Obsolete => Err(MaskReason::UnknownConstant),
+        Setting::Unread => Err(MaskReason::SecretSource),
+        _ if constant.is_secret => Err(MaskReason::SecretSource),
+        Setting::Opaque => Err(MaskReason::NotText),
         Setting::Text(text) => {
-            let kind = constant.kind.as_deref();
-            mask_reason(&constant.name, kind, text.reveal(), lists)
+            let candidate = Candidate {
+                name: &constant.name,
+                kind: constant.kind.as_deref(),
+                value: text.reveal(),
+                is_default: constant.is_default,
+            };
+            judge(candidate, lists).map(Some)
         }
     }
 }
@@ -145,6 +155,7 @@ mod tests {
                 key: None,
             }],
             setting,
+            is_default: false,
             is_secret: false,
             is_pending: None,
             pending_reason: None,

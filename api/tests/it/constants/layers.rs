@@ -51,13 +51,18 @@ impl Deployment {
 
     /// Uploads a package with the fixture's model among larger files, and returns its location.
     pub(crate) async fn package(&self) -> Location {
+        self.package_of(MODEL).await
+    }
+
+    /// Uploads a package with this model among larger files, and returns its location.
+    pub(crate) async fn package_of(&self, model: &str) -> Location {
         let mut archive = ZipWriter::new(std::io::Cursor::new(Vec::new()));
         let stored =
             SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         let packed = SimpleFileOptions::default();
         for (name, content, options) in [
             ("web/index.html", vec![b'x'; 3_000_000], stored),
-            ("model/metadata.json", MODEL.as_bytes().to_vec(), packed),
+            ("model/metadata.json", model.as_bytes().to_vec(), packed),
             ("web/NEVERLEAK.js", vec![b'y'; 3_000_000], stored),
         ] {
             archive.start_file(name, options).unwrap();

@@ -1,0 +1,238 @@
+//! Numbers, dates, times and versions.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+
+use super::Context;
+use crate::constants::mask::language;
+use crate::constants::mask::names::Head;
+
+/// Numbers that are shown under any name: long enough that their being a code is unlikely.
+const USUAL_NUMBERS: [&str; 7] = [
+    "27017", "86400", "65535", "65536", "604800", "1048576", "10485760",
+];
+/// Maximum length of a number whose name states a quantity.
+const MAX_QUANTITY_DIGITS: usize = 12;
+/// Units of time, size and share.
+const UNITS: &str = "ms s sec secs m min mins h hr hrs d w y b k kb mb gb tb ki mi gi kib mib gib px em rem pt vh vw %";
+const DATES: [&str; 7] = [
+    "%Y-%m-%d",
+    "%d-%m-%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%Y%m%dT%H%M%SZ",
+];
+const DATE_TIMES: [&str; 3] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%d-%m-%Y %H:%M",
+];
+
+pub(super) fn is_boolean(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
+}
+
+/// Whether `text` is too short for a secret: two characters, or three letters.
+pub(super) fn is_short(text: &str) -> bool {
+    let count = text.chars().count();
+    count <= 2 || (count == 3 && text.chars().all(char::is_alphabetic))
+}
+
+/// Whether `text` is a number that is no code.
+///
+/// Without a unit and under a name that states no quantity, a number of three or more digits may be a PIN: it is shown
+/// only if it is round and has at least five digits, or is one of a few usual numbers.
+pub(super) fn is_harmless_number(text: &str, context: Context<'_>) -> bool {
+    if let Some((latitude, longitude)) = text.split_once(',') {
+        return [latitude, longitude]
+            .iter()
+            .all(|degrees| is_decimal(degrees.trim()));
+    }
+    if is_decimal(text) {
+        return true;
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !is_digits(unsigned) {
+        return has_unit(unsigned);
+    }
+    let is_round = unsigned.len() >= 5 && unsigned[1..].bytes().all(|byte| byte == b'0');
+    unsigned.len() <= 2
+        || (is_round && unsigned.len() <= MAX_QUANTITY_DIGITS)
+        || USUAL_NUMBERS.contains(&unsigned)
+        || (context.heads.contains(&Head::Quantity) && unsigned.len() <= MAX_QUANTITY_DIGITS)
+}
+
+/// Digits with a decimal point.
+fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    unsigned.split_once('.').is_some_and(|(whole, fraction)| {
+        whole.len() <= 6 && fraction.len() <= 8 && is_digits(whole) && is_digits(fraction)
+    })
+}
+
+/// `30s`, `512 MB`, `75%`, and durations of ISO 8601 such as `PT15M`.
+fn has_unit(text: &str) -> bool {
+    let digits = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let is_duration = text.len() <= 10
+        && text.starts_with('P')
+        && text.ends_with(['D', 'H', 'M', 'S', 'W', 'Y'])
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"PTDHMSWY".contains(&byte));
+    ((1..=3).contains(&number.len()) && language::is_listed(UNITS, &unit)) || is_duration
+}
+
+/// `3.17.0`, `v2`, `1.0.0-beta.1`, `2.3.0-SNAPSHOT`.
+pub(super) fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    let (numbers, suffix) = match text.find(['-', '+']) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let groups: Vec<&str> = numbers.split('.').collect();
+    let is_group = |group: &&str| (1..=5).contains(&group.len()) && is_digits(group);
+    let has_good_suffix = suffix.is_none_or(|suffix| {
+        suffix.split(['.', '-']).all(|part| {
+            let lower = part.to_ascii_lowercase();
+            let letters = lower.trim_end_matches(|character: char| character.is_ascii_digit());
+            (1..=12).contains(&part.len())
+                && lower.len() - letters.len() <= 3
+                && (letters.is_empty()
+                    || language::is_known(letters)
+                    || ["rc", "snapshot"].contains(&letters))
+        })
+    });
+    (3..=5).contains(&groups.len())
+        && groups.iter().all(is_group)
+        && numbers.len() <= 18
+        // Three groups of many digits are an account or a telephone number.
+        && groups.iter().filter(|group| group.len() > 2).count() <= 1
+        && has_good_suffix
+}
+
+pub(super) fn is_date_or_time(text: &str) -> bool {
+    let is_time = |text: &str| {
+        let parts: Vec<&str> = text.split(':').collect();
+        (2..=3).contains(&parts.len())
+            && parts.iter().all(|part| part.len() == 2 && is_digits(part))
+    };
+    text.len() <= 40
+        && (DATES
+            .iter()
+            .any(|pattern| NaiveDate::parse_from_str(text, pattern).is_ok())
+            || DATE_TIMES
+                .iter()
+                .any(|pattern| NaiveDateTime::parse_from_str(text, pattern).is_ok())
+            || DateTime::parse_from_rfc3339(text).is_ok()
+            || is_time(text))
+}
+
+/// `+31 20 123 4567`: a plus, and digits with usual signs between them.
+pub(super) fn is_telephone(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('+') else {
+        return false;
+    };
+    let digit_count = rest.bytes().filter(u8::is_ascii_digit).count();
+    (8..=15).contains(&digit_count)
+        && rest.len() <= 22
+        && rest
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b" -()".contains(&byte))
+}
+
+pub(super) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_number(text: &str, heads: &[Head]) -> bool {
+        let context = Context {
+            name: "App.Value",
+            heads,
+            is_marketplace_default: false,
+        };
+        is_harmless_number(text, context)
+    }
+
+    #[test]
+    fn numbers_that_may_be_codes_need_a_name_that_states_a_quantity() {
+        for text in [
+            "0",
+            "42",
+            "-5",
+            "30000",
+            "3.14",
+            "52.370216",
+            "30s",
+            "512 MB",
+            "75%",
+            "PT15M",
+        ] {
+            assert!(is_number(text, &[]), "{text}");
+        }
+        for text in [
+            "483920", "4839", "123", "0000", "1000", "8080", "12345678", "11111", "1e3", "4839s",
+            "PASSWORD",
+        ] {
+            assert!(!is_number(text, &[]), "{text}");
+        }
+        assert!(is_number("483920", &[Head::Quantity]));
+        assert!(!is_number("1234567890123", &[Head::Quantity]));
+    }
+
+    #[test]
+    fn versions_have_three_to_five_short_groups() {
+        for text in [
+            "3.17.0",
+            "10.24.4.77222",
+            "v1.2.3",
+            "1.0.0-beta.1",
+            "2.3.0-SNAPSHOT",
+            "1.2.3+build5",
+        ] {
+            assert!(is_version(text), "{text}");
+        }
+        for text in [
+            "123.456.789",
+            "1.2.3-x8Fk2",
+            "2",
+            "1..2",
+            "123456.1.1",
+            "a.b.c",
+            "1.2.3-",
+        ] {
+            assert!(!is_version(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_times_and_telephone_numbers_have_their_usual_forms() {
+        for text in [
+            "2026-01-12",
+            "31-12-2025",
+            "2013-12-20T16:02:32",
+            "2026-01-12T11:10:00Z",
+            "08:00",
+            "23:59:59",
+        ] {
+            assert!(is_date_or_time(text), "{text}");
+        }
+        for text in ["483920", "8:5", "99-99-9999", "48:39:20:11"] {
+            assert!(!is_date_or_time(text), "{text}");
+        }
+        assert!(
+            is_telephone("+31 (0)20 123 4567")
+                && !is_telephone("0201234567")
+                && !is_telephone("+4839")
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Paths, file names and queries that consist of words.
+
+use percent_encoding::percent_decode_str;
+
+use super::number::{is_boolean, is_date_or_time, is_digits, is_version};
+use crate::constants::mask::language::{Style, is_listed, words};
+use crate::constants::mask::names::is_suspicious_field;
+
+/// Words in URLs and paths are often names, which no vocabulary has.
+const SEGMENT: Style = Style {
+    accepts_strange: true,
+    rare_groups: 0,
+    abbreviation: 3,
+    glued_digits: 3,
+    free_digits: 4,
+};
+/// Maximum length of a segment, in bytes.
+const MAX_SEGMENT: usize = 64;
+/// Maximum number of segments.
+const MAX_SEGMENTS: usize = 16;
+/// Maximum number of names in one segment.
+const MAX_STRANGE: usize = 2;
+/// Signs inside a segment.
+const SIGNS: &str = "-_.~ +,()";
+const EXTENSIONS: &str = "html htm xhtml jsp php asp aspx js mjs css scss json xml xsd xsl xslt wsdl yaml yml properties conf cfg ini toml \
+    txt md csv tsv log pdf doc docx xls xlsx ppt pptx zip gz tar jar mda mpk png jpg jpeg gif svg ico webp ttf woff \
+    sql sh bat jks pfx crt cer";
+
+/// Whether `text` is a path or a file name, possibly with a query.
+pub(super) fn is_path(text: &str) -> bool {
+    let windows = text.replace('\\', "/");
+    let (path, query) = split(&windows);
+    let drive =
+        path.get(1..3) == Some(":/") && path.starts_with(|drive: char| drive.is_ascii_alphabetic());
+    let path = if drive { &path[2..] } else { path };
+    let is_absolute = ["/", "./", "../", "~/"]
+        .iter()
+        .any(|start| path.starts_with(start));
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let is_file = is_file_name(last);
+    // Two words with a slash between them may be a user and a password.
+    let is_form = is_absolute || is_file || path.ends_with('/');
+    is_form && are_harmless_segments(path) && query.is_none_or(is_harmless_query)
+}
+
+/// Splits a path from its query and fragment.
+pub(super) fn split(text: &str) -> (&str, Option<&str>) {
+    match text.find(['?', '#']) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+fn is_file_name(text: &str) -> bool {
+    text.rsplit_once('.').is_some_and(|(stem, extension)| {
+        !stem.is_empty() && is_listed(EXTENSIONS, &extension.to_ascii_lowercase())
+    })
+}
+
+/// Whether every part of a path is a word or a few of them, a short number, a version or a placeholder.
+pub(super) fn are_harmless_segments(path: &str) -> bool {
+    path.split('/').count() <= MAX_SEGMENTS && path.split('/').all(is_harmless_segment)
+}
+
+fn is_harmless_segment(segment: &str) -> bool {
+    let Ok(decoded) = percent_decode_str(segment).decode_utf8() else {
+        return false;
+    };
+    let segment: &str = &decoded;
+    let bare = segment
+        .trim_start_matches(['$', ':', '{', '<', '!'])
+        .trim_end_matches(['}', '>']);
+    if matches!(bare, "" | "." | ".." | "*" | "**") || is_version(bare) || is_date_or_time(bare) {
+        return true;
+    }
+    let stem = if is_file_name(bare) {
+        bare.rsplit_once('.').map_or(bare, |(stem, _)| stem)
+    } else {
+        bare
+    };
+    stem.len() <= MAX_SEGMENT
+        && stem
+            .chars()
+            .all(|character| character.is_alphanumeric() || SIGNS.contains(character))
+        && words(stem, SEGMENT)
+            .is_some_and(|words| words.strange.len() <= MAX_STRANGE && words.numbers.len() <= 3)
+}
+
+/// Whether a query has no field that may carry a secret, and its values are words, dates or short numbers.
+///
+/// The same holds for the fields after a semicolon in a JDBC URL, and for a fragment.
+pub(super) fn is_harmless_query(query: &str) -> bool {
+    query.len() <= 512 && query.split(['&', ';', '#', '?']).all(is_harmless_pair)
+}
+
+fn is_harmless_pair(pair: &str) -> bool {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let Ok(value) = percent_decode_str(value).decode_utf8() else {
+        return false;
+    };
+    let is_word = |text: &str| {
+        let is_sign = |character: char| "-_.,/ $*+".contains(character);
+        text.len() <= MAX_SEGMENT
+            && text
+                .chars()
+                .all(|character| character.is_alphanumeric() || is_sign(character))
+            && words(text, Style::PLAIN).is_some()
+    };
+    let is_sign = |character: char| "_-.$[]/".contains(character);
+    let is_name = name.len() <= MAX_SEGMENT
+        && name
+            .chars()
+            .all(|character| character.is_alphanumeric() || is_sign(character))
+        && words(name, SEGMENT).is_some();
+    let is_number = value.len() <= 4 && is_digits(&value);
+    let is_harmless = is_number || is_version(&value) || is_date_or_time(&value) || is_word(&value);
+    let is_shown =
+        value.is_empty() || is_boolean(&value) || (is_harmless && !is_suspicious_field(name));
+    is_name && is_shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_files_of_words_are_harmless() {
+        for text in [
+            "/opt/mendix/data/files/Archive",
+            "index.html",
+            "C:\\Mendix\\data\\import.csv",
+            "../config/app-v2.json",
+            "/SSO/login?f=true&cont=",
+            "/rest/v1/orders/{id}",
+            "index.html?profile=Responsive",
+            "/",
+            "exports/",
+            "/odata/$metadata",
+            "customer-import_template.xlsx",
+            "\\\\server\\share\\export",
+        ] {
+            assert!(is_path(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn random_parts_users_and_secret_fields_are_not() {
+        for text in [
+            "/hooks/a8Xk2Lq9",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzz",
+            "scott/tiger",
+            "scott/tiger@orcl",
+            "sales/orders",
+            "/x?code=orders",
+            "/x?token=orders",
+            "/x?q=kqzvxw",
+            "kqzvxw.html",
+            "/services/T0000000/B0000000/xxabxx",
+            "9f8d7c6b5a4e3f2d.json",
+            "/a@b",
+            "word",
+        ] {
+            assert!(!is_path(text), "{text}");
+        }
+    }
+}
