@@ -2,6 +2,7 @@
 
 pub mod changes;
 mod cost;
+mod csv;
 pub mod history;
 mod reconciliation;
 mod view;
@@ -45,7 +46,7 @@ pub const ROUTE: Route = Route {
                   versions, delete markers, incomplete uploads, CloudWatch's metrics) are each measured or null; for \
                   other storage `resource` has the numbers of its service. Large buckets are listed less often, as \
                   `refresh` states. Ordered by environment, kind, bucket, prefix and suffix.",
-    media_types: &[MediaType::Json],
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice("kind", "Only storage of this kind.", &StorageKind::NAMES),
@@ -164,7 +165,12 @@ impl Handler for GetBucketSize {
             &view.next,
         );
         let freshness = targets::freshness(runs.into_iter());
-        Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))
+        let body = match call.media_type {
+            MediaType::Csv => csv::body(&view),
+            _ => serde_json::to_vec(&view).map_err(Problem::internal)?,
+        };
+        let answer = Answer::new(call.media_type, body, &identity, freshness)?;
+        Ok(answer.with_next(next_query))
     }
 }
 

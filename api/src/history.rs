@@ -2,6 +2,7 @@
 
 mod changes;
 mod columns;
+pub(crate) mod csv;
 mod ends;
 mod page;
 mod range;
@@ -32,7 +33,7 @@ pub use view::{
 };
 pub(crate) use window::Window;
 
-/// Returns the answer with `view`, whose next page is at the cursor `next`.
+/// Returns the answer with `view`, or with its lines of CSV, whose next page is at the cursor `next`.
 ///
 /// Its ETag is that of the body: a run becomes a part of history a moment after it became the latest.
 ///
@@ -42,10 +43,17 @@ pub(crate) use window::Window;
 pub(crate) fn answer(
     call: &Call<'_>,
     view: &impl Serialize,
+    csv: Option<Vec<u8>>,
     next: Option<&str>,
     freshness: Freshness,
 ) -> Result<Answer, Problem> {
-    let body = serde_json::to_vec(view).map_err(Problem::internal)?;
+    let (media_type, body) = match csv {
+        Some(csv) => (MediaType::Csv, csv),
+        None => (
+            MediaType::Json,
+            serde_json::to_vec(view).map_err(Problem::internal)?,
+        ),
+    };
     let next_query = next.map(|cursor| cursor::next_query(call, cursor));
-    Ok(Answer::of_body(MediaType::Json, body, freshness).with_next(next_query))
+    Ok(Answer::of_body(media_type, body, freshness).with_next(next_query))
 }

@@ -1,6 +1,7 @@
 //! `GET /table_size`: the latest sizes of each database and its tables.
 
 pub mod changes;
+mod csv;
 mod filter;
 pub mod history;
 mod modules;
@@ -45,7 +46,7 @@ pub const ROUTE: Route = Route {
                   environment; tables largest first. `tables_omitted` counts the tables beyond `tables`. A partitioned \
                   table has the sums of its partitions, which are shown only on request. `storage` covers the whole \
                   server, used and allocated, by CloudWatch.",
-    media_types: &[MediaType::Json],
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::text("schema", "Only tables in this schema."),
@@ -209,5 +210,10 @@ fn answer(
         &view.next,
     );
     let freshness = targets::freshness(page.runs.into_iter());
-    Ok(Answer::json(&view, &identity, freshness)?.with_next(next_query))
+    let body = match call.media_type {
+        MediaType::Csv => csv::body(&view),
+        _ => serde_json::to_vec(&view).map_err(Problem::internal)?,
+    };
+    let answer = Answer::new(call.media_type, body, &identity, freshness)?;
+    Ok(answer.with_next(next_query))
 }

@@ -14,8 +14,10 @@ use shared::snapshot::BucketSize;
 use shared::store::SnapshotReader;
 
 use super::selected;
+use crate::history::csv::{CHANGES, lines, put_changes};
 use crate::history::{self, ChangesReason, Ends, Explained, Page, Range};
 use crate::http::answer::Answer;
+use crate::http::csv::{Cell, Csv};
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
@@ -37,7 +39,7 @@ pub const ROUTE: Route = Route {
     description: "The first and the last measurement of a range, compared by measured part and storage class. The \
                   changes of all `parts` and `other_bytes` add up to `change_bytes`. Where only CloudWatch measures a \
                   bucket, its storage types are the parts. Ordered as `/bucket_size`.",
-    media_types: &[MediaType::Json],
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice("kind", "Only storage of this kind.", &StorageKind::NAMES),
@@ -55,6 +57,9 @@ pub const ROUTE: Route = Route {
     problems: &[Code::NotFound],
     schema: |generator| generator.subschema_for::<BucketChangesPage>(),
 };
+
+/// Columns that identify a target in CSV.
+const IDENTITY: [&str; 5] = ["environment", "kind", "bucket", "prefix", "suffix"];
 
 /// Changes of storage targets, one page.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -141,7 +146,12 @@ impl Handler for GetBucketChanges {
             items: page.items,
             next: last,
         };
-        history::answer(&call, &view, view.next.as_deref(), freshness)
+        let header: Vec<_> = IDENTITY.into_iter().chain(CHANGES).collect();
+        let csv = (call.media_type == MediaType::Csv)
+            .then(|| lines(&header, &view.items, |csv, item| item.put_csv(csv)))
+            .transpose()?;
+        let csv = csv.map(|lines| lines.body);
+        history::answer(&call, &view, csv, view.next.as_deref(), freshness)
     }
 }
 
@@ -178,6 +188,17 @@ impl GetBucketChanges {
 }
 
 impl BucketChanges {
+    fn put_csv(&self, csv: &mut Csv) {
+        let identity: [Cell<'_>; 5] = [
+            (&self.environment).into(),
+            (&self.kind).into(),
+            (&self.bucket).into(),
+            (&self.prefix).into(),
+            (&self.suffix).into(),
+        ];
+        put_changes(csv, &identity, &self.explained);
+    }
+
     fn of(target: &BucketTarget, explained: Explained) -> Self {
         Self {
             environment: target.environment.clone(),

@@ -13,11 +13,13 @@ use shared::snapshot::{BucketSize, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 
 use super::selected;
+use crate::history::csv::{lines, put_columns};
 use crate::history::{
     self, Columns, Grouped, Line, Range, ReadPage, Readings, Selection, SeriesName, Source, Unit,
     Wanted, Window,
 };
 use crate::http::answer::{Answer, Freshness};
+use crate::http::csv::{Cell, Csv};
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
@@ -35,7 +37,7 @@ pub const ROUTE: Route = Route {
                   measured. A measurement belongs to the cell of its scheduled time. `from` and `to` are those of the \
                   cells: moved outwards to hours or days of UTC, and `from` not before `available_from`. Ordered as \
                   `/bucket_size`.",
-    media_types: &[MediaType::Json],
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice("kind", "Only storage of this kind.", &StorageKind::NAMES),
@@ -73,6 +75,20 @@ pub const ROUTE: Route = Route {
 };
 
 const PARTS: [&str; 5] = ["total", "current", "noncurrent", "multipart", "cloudwatch"];
+
+/// Columns of the answer in CSV.
+const CSV_HEADER: [&str; 10] = [
+    "environment",
+    "kind",
+    "bucket",
+    "prefix",
+    "suffix",
+    "name",
+    "storage_class",
+    "unit",
+    "time",
+    "value",
+];
 
 /// Sizes of storage targets over time, one page.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -147,24 +163,33 @@ impl Handler for GetBucketHistory {
             tokio::join!(reading, self.freshness(series.kind(), &page.targets));
         let ReadPage { window, columns } = found?;
 
-        let is_cut = columns.len() < page.targets.len();
-        let last = columns
-            .len()
-            .checked_sub(1)
-            .and_then(|last| page.targets.get(last));
+        let step_seconds = window.grid.step_seconds;
+        let targets = page.targets.iter().zip(columns);
+        let mut items: Vec<_> = targets
+            .map(|((_, target), columns)| BucketHistory::of(target, columns))
+            .collect();
+        let csv = (call.media_type == MediaType::Csv)
+            .then(|| {
+                lines(&CSV_HEADER, &items, |csv, item| {
+                    item.put_csv(csv, step_seconds)
+                })
+            })
+            .transpose()?;
+        items.truncate(csv.as_ref().map_or(usize::MAX, |lines| lines.count));
+        let is_cut = items.len() < page.targets.len();
+        let last = items.len().checked_sub(1);
+        let last = last.and_then(|last| page.targets.get(last));
         let last = last.filter(|_| page.has_more || is_cut);
-        let items = page.targets.iter().zip(columns);
         let view = BucketHistories {
             from: window.grid.from,
             to: window.grid.to,
-            step_seconds: window.grid.step_seconds,
+            step_seconds,
             available_from: window.available_from,
-            items: items
-                .map(|((_, target), columns)| BucketHistory::of(target, columns))
-                .collect(),
+            items,
             next: last.map(|(id, _)| cursor::encode(id.as_str())),
         };
-        history::answer(&call, &view, view.next.as_deref(), freshness?)
+        let csv = csv.map(|lines| lines.body);
+        history::answer(&call, &view, csv, view.next.as_deref(), freshness?)
     }
 }
 
@@ -187,6 +212,19 @@ impl GetBucketHistory {
 }
 
 impl BucketHistory {
+    fn put_csv(&self, csv: &mut Csv, step_seconds: Option<i64>) {
+        let identity: [Cell<'_>; 5] = [
+            (&self.environment).into(),
+            (&self.kind).into(),
+            (&self.bucket).into(),
+            (&self.prefix).into(),
+            (&self.suffix).into(),
+        ];
+        put_columns(csv, &identity, &self.columns, step_seconds, |name| {
+            vec![name.storage_class.as_ref().into()]
+        });
+    }
+
     fn of(target: &BucketTarget, columns: Columns) -> Self {
         Self {
             environment: target.environment.clone(),

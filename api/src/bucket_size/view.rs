@@ -93,7 +93,7 @@ pub struct DeleteMarkersView {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MetricsView {
     #[serde(flatten)]
-    metrics: StorageMetrics,
+    pub(super) metrics: StorageMetrics,
     /// Seconds since `taken_at`.
     age_seconds: u64,
 }
@@ -102,7 +102,7 @@ pub struct MetricsView {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ResourceView {
     #[serde(flatten)]
-    resource: ResourceSize,
+    pub(super) resource: ResourceSize,
     /// Who states `provisioned_bytes`: the `service`, or the `fleet_file` for an RDS instance, where nothing measures
     /// them: once its storage has grown, `used_bytes` is too small until the fleet file follows. Null without
     /// `provisioned_bytes`.

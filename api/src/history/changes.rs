@@ -32,6 +32,17 @@ pub enum ChangesReason {
     OutOfRange,
 }
 
+impl ChangesReason {
+    /// Returns the word for it in answers.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::NoMeasurement => "no_measurement",
+            Self::NothingInCommon => "nothing_in_common",
+            Self::OutOfRange => "out_of_range",
+        }
+    }
+}
+
 impl Explained {
     /// Returns what `compare` says about the measurements at both ends.
     pub(crate) fn of(

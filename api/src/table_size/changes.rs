@@ -13,8 +13,10 @@ use shared::snapshot::DatabaseSize;
 use shared::store::SnapshotReader;
 
 use super::selected;
+use crate::history::csv::{CHANGES, lines, put_changes};
 use crate::history::{self, Explained, Page, Range};
 use crate::http::answer::Answer;
+use crate::http::csv::{Cell, Csv};
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
@@ -31,7 +33,7 @@ pub const ROUTE: Route = Route {
     description: "The first and the last measurement of a range, compared by table or by Mendix module. The changes of \
                   all `parts` and `other_bytes` add up to `change_bytes`, the change of the whole database: what no \
                   table has is the parts `system` and `unattributed`. Ordered by environment.",
-    media_types: &[MediaType::Json],
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::choice(
@@ -58,6 +60,9 @@ pub const ROUTE: Route = Route {
     problems: &[Code::NotFound, Code::TooLarge],
     schema: |generator| generator.subschema_for::<DatabaseChangesPage>(),
 };
+
+/// Columns that identify a target in CSV.
+const IDENTITY: [&str; 2] = ["environment", "database"];
 
 /// Changes of databases, one page.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -141,11 +146,21 @@ impl Handler for GetTableChanges {
             items: page.items,
             next: last,
         };
-        history::answer(&call, &view, view.next.as_deref(), freshness)
+        let header: Vec<_> = IDENTITY.into_iter().chain(CHANGES).collect();
+        let csv = (call.media_type == MediaType::Csv)
+            .then(|| lines(&header, &view.items, |csv, item| item.put_csv(csv)))
+            .transpose()?;
+        let csv = csv.map(|lines| lines.body);
+        history::answer(&call, &view, csv, view.next.as_deref(), freshness)
     }
 }
 
 impl DatabaseChanges {
+    fn put_csv(&self, csv: &mut Csv) {
+        let identity: [Cell<'_>; 2] = [(&self.environment).into(), (&self.database).into()];
+        put_changes(csv, &identity, &self.explained);
+    }
+
     fn of(target: &DatabaseTarget, explained: Explained) -> Self {
         Self {
             environment: target.environment.clone(),

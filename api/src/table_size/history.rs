@@ -15,8 +15,10 @@ use shared::store::SnapshotReader;
 
 use self::groups::TableSeries;
 use super::selected;
+use crate::history::csv::{lines, put_columns};
 use crate::history::{self, Columns, Range, ReadPage, Wanted};
 use crate::http::answer::Answer;
+use crate::http::csv::{Cell, Csv};
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
@@ -35,7 +37,7 @@ pub const ROUTE: Route = Route {
                   cells: moved outwards to hours or days of UTC, and `from` not before `available_from`. Sums leave \
                   partitions out: their bytes are their table's. A sum is null where one of its tables is known to \
                   exist without a known size. Ordered by environment.",
-    media_types: &[MediaType::Json],
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
         Parameter::text("schema", "Only tables in this schema."),
@@ -73,6 +75,19 @@ pub const ROUTE: Route = Route {
     problems: &[Code::NotFound, Code::TooLarge],
     schema: |generator| generator.subschema_for::<DatabaseHistories>(),
 };
+
+/// Columns of the answer in CSV.
+const CSV_HEADER: [&str; 9] = [
+    "environment",
+    "database",
+    "name",
+    "module",
+    "schema",
+    "table",
+    "unit",
+    "time",
+    "value",
+];
 
 /// Sizes of databases over time, one page.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -142,33 +157,53 @@ impl Handler for GetTableHistory {
         let (found, freshness) = tokio::join!(reading, freshness);
         let ReadPage { window, columns } = found?;
 
-        let is_cut = columns.len() < page.targets.len();
-        let last = columns
-            .len()
-            .checked_sub(1)
-            .and_then(|last| page.targets.get(last));
+        let step_seconds = window.grid.step_seconds;
+        let targets = page.targets.iter().zip(columns);
+        let mut items: Vec<_> = targets
+            .map(|((_, target), columns)| DatabaseHistory::of(target, columns))
+            .collect();
+        let csv = (call.media_type == MediaType::Csv)
+            .then(|| {
+                lines(&CSV_HEADER, &items, |csv, item| {
+                    item.put_csv(csv, step_seconds)
+                })
+            })
+            .transpose()?;
+        items.truncate(csv.as_ref().map_or(usize::MAX, |lines| lines.count));
+        let is_cut = items.len() < page.targets.len();
+        let last = items.len().checked_sub(1);
+        let last = last.and_then(|last| page.targets.get(last));
         let last = last.filter(|_| page.has_more || is_cut);
         let is_whole = cursor::is_first_page(&call) && last.is_none();
-        let items = page.targets.iter().zip(columns);
-        let items = items.filter(|(_, columns)| !series.is_narrow() || !columns.series.is_empty());
+        items.retain(|item| !series.is_narrow() || !item.columns.series.is_empty());
+        if is_whole && items.is_empty() && series.is_narrow() {
+            return Err(Problem::not_found("such table in this range"));
+        }
         let view = DatabaseHistories {
             from: window.grid.from,
             to: window.grid.to,
-            step_seconds: window.grid.step_seconds,
+            step_seconds,
             available_from: window.available_from,
-            items: items
-                .map(|((_, target), columns)| DatabaseHistory::of(target, columns))
-                .collect(),
+            items,
             next: last.map(|(id, _)| cursor::encode(id.as_str())),
         };
-        if is_whole && view.items.is_empty() && series.is_narrow() {
-            return Err(Problem::not_found("such table in this range"));
-        }
-        history::answer(&call, &view, view.next.as_deref(), freshness?)
+        let csv = csv.map(|lines| lines.body);
+        history::answer(&call, &view, csv, view.next.as_deref(), freshness?)
     }
 }
 
 impl DatabaseHistory {
+    fn put_csv(&self, csv: &mut Csv, step_seconds: Option<i64>) {
+        let identity: [Cell<'_>; 2] = [(&self.environment).into(), (&self.database).into()];
+        put_columns(csv, &identity, &self.columns, step_seconds, |name| {
+            vec![
+                name.module.as_ref().into(),
+                name.schema.as_ref().into(),
+                name.table.as_ref().into(),
+            ]
+        });
+    }
+
     fn of(target: &DatabaseTarget, columns: Columns) -> Self {
         Self {
             environment: target.environment.clone(),

@@ -1,7 +1,10 @@
 //! Answers of `/bucket_size/history` and `/table_size/history` from what a collector wrote.
 
 mod changes;
+mod csv;
+mod gaps;
 mod http;
+mod steps;
 mod trend;
 
 use chrono::{DateTime, TimeDelta, Utc};

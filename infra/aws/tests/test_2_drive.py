@@ -11,7 +11,11 @@ from world import DATABASE, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",
+    "/bucket_size/history": "mrt/bucket_size.read",
+    "/bucket_size/changes": "mrt/bucket_size.read",
     "/table_size": "mrt/table_size.read",
+    "/table_size/history": "mrt/table_size.read",
+    "/table_size/changes": "mrt/table_size.read",
     "/users?environment=acme-prod": "mrt/users.read",
     "/micro_flow_constants?environment=acme-prod": "mrt/constants.read",
 }
@@ -75,7 +79,7 @@ class Drive(unittest.TestCase):
             for name, bad in cases.items():
                 with self.subTest(path=path, token=name):
                     self.problem(self.world.call(path, bad), 401, "unauthorized")
-            others = " ".join(other for other in SCOPES.values() if other != scope)
+            others = " ".join(sorted({*SCOPES.values()} - {scope}))
             with self.subTest(path=path, token="without the scope"):
                 self.problem(self.world.call(path, self.world.token(others)), 401, "unauthorized")
 
@@ -187,6 +191,23 @@ class Drive(unittest.TestCase):
             return item if item["total_bytes"] == 5_003_345 else None
 
         self.assertEqual(until("the grown bucket", grown)["object_count"], 3)
+
+        def history():
+            path = "/bucket_size/history?environment=acme-prod&bucket=acme-prod-files&step=raw&from=-1h"
+            reply = self.world.call(path, token)
+            self.assertEqual(reply.status, 200, reply.body)
+            values = reply.json["items"][0]["series"][0]["values"]
+            return values if values[-1:] == [5_003_345] else None
+
+        self.assertIn(3345, until("the history of the grown bucket", history))
+        path = "/bucket_size/changes?environment=acme-prod&bucket=acme-prod-files&from=-1h"
+        changes = self.world.call(path, token).json["items"][0]["changes"]
+        self.assertEqual(sum(part["change_bytes"] for part in changes["parts"]), 5_000_000)
+        self.assertEqual((changes["change_bytes"], changes["other_bytes"]), (5_000_000, 0))
+        path = "/table_size/history?environment=acme-prod&group=table&table=system%24user&from=-1h"
+        tables = self.world.call(path, token)
+        self.assertEqual(tables.status, 200, tables.body)
+        self.assertEqual([each["name"] for each in tables.json["items"][0]["series"]], ["system$user"])
 
     def test_09_a_poisoned_message_ends_in_the_dead_letter_queue_and_the_others_succeed(self):
         sqs = self.world.client("sqs")

@@ -105,6 +105,19 @@ pub enum Change {
     Renamed,
 }
 
+impl Change {
+    /// Returns the word for it in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grown => "grown",
+            Self::Shrunk => "shrunk",
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Renamed => "renamed",
+        }
+    }
+}
+
 /// A part without a known size at one of the two times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnsizedPart {

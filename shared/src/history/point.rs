@@ -136,8 +136,8 @@ impl Historic for BucketSize {
         let parts: Vec<_> = parts.map(Part::as_str).collect();
         let (_, definition) = self.total();
         Basis::new(&[
-            ("method", method_word(self.method)),
-            ("definition", definition_word(definition)),
+            ("method", self.method.as_str()),
+            ("definition", definition.as_str()),
             ("measure", &parts.join(",")),
         ])
     }
@@ -180,25 +180,6 @@ impl Historic for BucketSize {
     }
 }
 
-/// Returns the word for a method in a basis. Blocks keep it for ever, so it never changes.
-fn method_word(method: Method) -> &'static str {
-    match method {
-        Method::Listing => "listing",
-        Method::CloudWatch => "cloudwatch",
-        Method::Service => "service",
-    }
-}
-
-/// Returns the word for a definition in a basis, which never changes either.
-fn definition_word(definition: Definition) -> &'static str {
-    match definition {
-        Definition::CurrentObjects => "current_objects",
-        Definition::WholeBucket => "whole_bucket",
-        Definition::Used => "used",
-        Definition::Provisioned => "provisioned",
-    }
-}
-
 impl BucketSize {
     fn has_failed(&self, part: Part) -> bool {
         self.unmeasured.iter().any(|each| each.part == part)
@@ -219,8 +200,8 @@ impl Historic for StorageMetrics {
 
     fn basis(&self) -> Basis {
         Basis::new(&[
-            ("method", method_word(Method::CloudWatch)),
-            ("definition", definition_word(Definition::WholeBucket)),
+            ("method", Method::CloudWatch.as_str()),
+            ("definition", Definition::WholeBucket.as_str()),
         ])
     }
 

@@ -54,6 +54,17 @@ pub enum Method {
     Service,
 }
 
+impl Method {
+    /// Returns the word for it in answers. History keeps it for ever, so it never changes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::CloudWatch => "cloudwatch",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// What [`BucketSize::total_bytes`] adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +77,18 @@ pub enum Definition {
     Used,
     /// Bytes allocated, used or not.
     Provisioned,
+}
+
+impl Definition {
+    /// Returns the word for it in answers. History keeps it for ever, so it never changes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CurrentObjects => "current_objects",
+            Self::WholeBucket => "whole_bucket",
+            Self::Used => "used",
+            Self::Provisioned => "provisioned",
+        }
+    }
 }
 
 impl BucketSize {
