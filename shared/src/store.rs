@@ -10,8 +10,13 @@
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
 //! | unreadable latest, kept aside | `UNREADABLE#LATEST#<kind>` | `<target id>#<digest>` |
+//! | history: one run | `POINT#<owner>`, `POINT_PARTS#<owner>` | scheduled time, as above |
+//! | history: the runs of a UTC day | `HOURS#<owner>`, `HOURS_PARTS#<owner>` | `2026-11-28` |
+//! | history: the days of a month | `DAYS#<owner>`, `DAYS_PARTS#<owner>` | `2026-11` |
+//! | history: names of tables | `NAMES#<owner>` | digest of the list |
 //!
-//! The partitions of history are in `history/keys.rs`.
+//! The owner of history is a target id, or `storage_metrics#<target id>` for a bucket's metrics. `_PARTS` are the parts of
+//! tables' totals. A block above the item limit continues under its sort key with `#01` and so on.
 
 mod checkpoints;
 #[cfg(any(test, feature = "testing"))]

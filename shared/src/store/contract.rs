@@ -1,4 +1,4 @@
-//! The exam that every item store passes: one case for each sentence of the port, then the snapshot store.
+//! The exam that every item store passes: one case for each sentence of the port, then the snapshot store and history.
 //!
 //! An adapter's test makes a [`Candidate`] for each case and calls [`exam`]. Cases use partitions of their
 //! own, so that one table can serve them all.
@@ -8,6 +8,7 @@
     reason = "test support: a case that cannot go on has failed"
 )]
 
+mod history;
 mod metrics;
 mod snapshots;
 mod world;
@@ -67,7 +68,7 @@ pub async fn exam(make: impl Fn(Arc<FixedClock>) -> Arc<dyn ItemStore>) {
         }),
     ];
     let all = cases.into_iter().chain(snapshots::CASES);
-    let all = all.chain(metrics::CASES);
+    let all = all.chain(metrics::CASES).chain(history::CASES);
     for (number, (_, case)) in all.enumerate() {
         let clock = Arc::new(FixedClock::at(NOW));
         case(Candidate {
