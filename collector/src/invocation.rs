@@ -4,6 +4,7 @@ use shared::fleet::FleetError;
 use shared::store::StoreError;
 
 use crate::queue::QueueError;
+use crate::rebuild::RebuildError;
 
 /// What stops a whole invocation.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum CollectError {
     /// Without a fleet there are no targets.
     #[error("the targets are not known")]
     FleetUnreadable(#[source] FleetError),
+    /// The event is neither a tick nor a request.
+    #[error("the event is not valid: {0}")]
+    EventInvalid(String),
     /// The event's time is the scheduled time of its runs.
     #[error("the scheduled event has no time")]
     EventWithoutTime,
@@ -20,6 +24,9 @@ pub enum CollectError {
     /// Metrics that CloudWatch returned were lost.
     #[error("not all storage metrics were stored")]
     MetricsNotStored(#[source] StoreError),
+    /// Nothing was rebuilt.
+    #[error(transparent)]
+    NotRebuilt(#[from] RebuildError),
     /// Some targets are not measured at this tick unless the event is delivered again.
     #[error("not all targets were queued")]
     QueueFailed(#[source] QueueError),
@@ -30,9 +37,11 @@ impl CollectError {
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::FleetUnreadable(_) => "FleetUnreadable",
+            Self::EventInvalid(_) => "EventInvalid",
             Self::EventWithoutTime => "EventWithoutTime",
             Self::SnapshotsUnreadable(_) => "SnapshotsUnreadable",
             Self::MetricsNotStored(_) => "MetricsNotStored",
+            Self::NotRebuilt(_) => "NotRebuilt",
             Self::QueueFailed(_) => "QueueFailed",
         }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
 use futures::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::config::{ConfigError, ProcessVariables, Variables};
@@ -19,7 +19,7 @@ use shared::warm_up::warm_up;
 use crate::collect::{Collector, CollectorPorts};
 use crate::config::{CollectorConfig, PlanConfig};
 use crate::invocation::CollectError;
-use crate::plan::{PlanPorts, plan};
+use crate::plan::{self, PlanPorts};
 use crate::queue::{JobQueue, SqsQueue};
 use crate::run::Source;
 use crate::writers::Writers;
@@ -47,7 +47,7 @@ fn log_failure(error: &CollectError) {
     );
 }
 
-/// Serves the function `plan`: ticks of the schedule in, jobs out.
+/// Serves the function `plan`: ticks of the schedule in, jobs out. Also makes history anew for a person who asks.
 ///
 /// # Errors
 ///
@@ -80,10 +80,11 @@ pub async fn serve_plan() -> Result<(), Error> {
         metrics: &metrics,
     };
     let queue = &queue;
-    let handler = service_fn(|event: LambdaEvent<EventBridgeEvent>| {
+    let handler = service_fn(|event: LambdaEvent<Value>| {
         async move {
-            let planned = plan(&event.payload, ports, queue).await;
-            planned.map(drop).inspect_err(log_failure)
+            let time_left = time_left(event.context.deadline, &SystemClock);
+            let handled = plan::handle(event.payload, ports, queue, time_left).await;
+            handled.inspect_err(log_failure)
         }
         .boxed_local()
     });

@@ -8,6 +8,7 @@ pub mod invocation;
 pub mod lambda;
 pub mod plan;
 pub mod queue;
+pub mod rebuild;
 pub mod run;
 pub mod storage_size;
 pub mod table_size;

@@ -7,6 +7,7 @@
 pub mod budget;
 mod decide;
 pub mod due;
+mod event;
 mod known;
 mod limits;
 mod metrics;
@@ -27,6 +28,7 @@ use due::Due;
 use known::{Known, Storage};
 use limits::CONCURRENT_WRITES;
 
+pub use event::handle;
 pub use limits::{
     CLOUDWATCH_TIMEOUT, HISTORY_TIMEOUT, PLAN_TIMEOUT, QUEUE_RESERVE, READ_TIMEOUT, WRITE_TIMEOUT,
 };

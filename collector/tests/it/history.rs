@@ -1,5 +1,6 @@
 //! Collectors write history in the run that measures: what is read back is what the snapshots say.
 
+mod rebuilding;
 mod world;
 
 use std::sync::Arc;

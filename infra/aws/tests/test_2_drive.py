@@ -264,6 +264,21 @@ class Drive(unittest.TestCase):
         self.assertGreater(everything["Count"], len(snapshots) + len(databases))
         self.assertNotIn("NEVERLEAK", json.dumps(everything))
 
+    def test_10_history_is_made_anew_on_request(self):
+        invoke = self.world.client("lambda").invoke
+        answer = invoke(FunctionName="mrt-plan", Payload=json.dumps({"rebuild": {"environment": "acme-prod"}}))
+        report = json.loads(answer["Payload"].read())
+        self.assertIsNone(report["next"])
+        found = {(each["kind"], each["target"]): each for each in report["targets"]}
+        self.assertIn(("database", f"acme-prod/db/{DATABASE}"), found)
+        self.assertIn(("storage_metrics", "acme-prod/s3/acme-prod-files//"), found)
+        # What was measured today is not closed yet, and there was nothing before.
+        self.assertEqual({(each["days"], each["error"]) for each in found.values()} - {(0, None), (1, None)}, set())
+        wrong = invoke(FunctionName="mrt-plan", Payload=json.dumps({"rebuild": {"enviroment": "acme-prod"}}))
+        failure = json.loads(wrong["Payload"].read())
+        self.assertEqual(failure["errorType"], "EventInvalid")
+        self.assertIn("unknown field `enviroment`", failure["errorMessage"])
+
     def test_11_a_limited_client_finds_only_its_environments(self):
         # Last of the reads, because the update limits the client for all later tests.
         self.world.deploy(MachineEnvironments="acme-test")

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use api::dashboard::Login;
 use api::deployment_key::DeploymentKey;
 use api::http::server::Server;
@@ -27,6 +27,30 @@ use crate::sqlite::SqliteStore;
 
 /// File of the snapshot store in the data folder.
 const STORE_FILE: &str = "mrt.db";
+
+/// Opens the store of a server that has run on `data`.
+///
+/// # Errors
+///
+/// If there is none, or it cannot be opened.
+pub(crate) async fn existing_store(
+    data: &Path,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<SqliteStore> {
+    let path = data.join(STORE_FILE);
+    if !path.exists() {
+        bail!(
+            "there is no store in {}: start mrt serve, or use --data",
+            data.display()
+        );
+    }
+    open_store(&path, clock).await
+}
+
+async fn open_store(path: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteStore> {
+    let store = SqliteStore::open(path, Arc::clone(clock)).await;
+    store.with_context(|| format!("could not open {}", path.display()))
+}
 
 /// Everything behind the gateway and the schedule.
 pub(crate) struct Backend {
@@ -70,9 +94,7 @@ impl Backend {
         reader.finish(())?;
         let location = Location::parse(fleet)
             .map_err(|reason| anyhow::anyhow!("--fleet {fleet}: {reason}"))?;
-        let store = SqliteStore::open(&data.join(STORE_FILE), Arc::clone(&clock)).await;
-        let store =
-            store.with_context(|| format!("could not open {}", data.join(STORE_FILE).display()))?;
+        let store = open_store(&data.join(STORE_FILE), &clock).await?;
         Ok(Self {
             fleet: Arc::new(FleetSource::new(
                 Arc::clone(&aws),

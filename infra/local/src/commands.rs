@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 mod fleet;
 mod format;
 pub(crate) mod grants;
+pub(crate) mod history;
 pub(crate) mod invoke;
 mod progress;
 pub(crate) mod table_size;

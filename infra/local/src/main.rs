@@ -160,6 +160,9 @@ Examples:
         #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
+    /// Repairs the history of sizes in the store of a server
+    #[command(subcommand)]
+    History(commands::history::HistoryCommand),
     /// Prints a development token of the running server
     #[command(after_help = "\
 Examples:
@@ -274,6 +277,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             json,
             data,
         } => commands::doctor::run(fleet, environment.as_deref(), json, &data).await,
+        Command::History(command) => commands::history::run(command).await,
         Command::Token {
             scope,
             environments,

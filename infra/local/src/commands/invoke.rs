@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::routes::ROUTES;
 use async_trait::async_trait;
+use collector::plan::{self, PLAN_TIMEOUT};
 use collector::{Collector, Job, JobKind, JobQueue, PlanPorts, QueueError};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
@@ -83,7 +84,6 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
     Ok(match function {
         PLAN => {
             let queue = PrintedQueue::default();
-            let event = serde_json::from_value(event).with_context(not_its_event)?;
             let (snapshots, writers) = (backend.snapshots(), backend.writers());
             let ports = PlanPorts {
                 fleet: &backend.fleet,
@@ -94,7 +94,9 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
                 every: backend.every,
                 metrics: &Metrics::Off,
             };
-            collector::plan(&event, ports, &queue).await?;
+            if let Some(report) = plan::handle(event, ports, &queue, PLAN_TIMEOUT).await? {
+                return Ok(serde_json::to_value(report)?);
+            }
             let messages = queue.0.into_inner().unwrap_or_else(PoisonError::into_inner);
             json!({"messages": messages})
         }

@@ -243,6 +243,10 @@ fn failures_exit_with_one_and_name_the_cause() {
         (vec!["token", "--data", data], "no server is running"),
         (vec!["doctor", "--data", data], "no fleet file"),
         (
+            vec!["history", "rebuild", "--data", data],
+            "there is no store",
+        ),
+        (
             vec!["doctor", "--fleet", fleet],
             "fleet.toml:2: environment[0].name",
         ),

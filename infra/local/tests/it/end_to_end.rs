@@ -79,6 +79,19 @@ async fn changes_of_buckets_and_tables_appear_in_responses() {
     assert!(number(&large, "total_bytes") > number(&small, "total_bytes"));
     close(connection).await;
 
+    // Beside the running server, whose first day is not over.
+    let folder = data.path().to_str().unwrap();
+    let arguments = ["--environment", "globex-test", "--json", "--data", folder];
+    let rebuilt = server.mrt(&[["history", "rebuild"].as_slice(), &arguments].concat());
+    assert!(rebuilt.status.success(), "{rebuilt:?}");
+    let rebuilt: Value = serde_json::from_slice(&rebuilt.stdout).unwrap();
+    let targets = rebuilt["targets"].as_array().unwrap().iter();
+    let kinds: Vec<_> = targets.filter_map(|each| each["kind"].as_str()).collect();
+    assert!(
+        kinds.contains(&"bucket") && kinds.contains(&"database"),
+        "{rebuilt}"
+    );
+
     assert!(server.stop("INT").await.success());
     assert_eq!(processes_on(data.path()), Vec::<String>::new());
 }

@@ -9,7 +9,6 @@ use super::lists::Lists;
 use super::{ATTEMPTS, HistoryWriter, MAX_DAYS_PER_RUN};
 use crate::fleet::TargetId;
 use crate::history::blocks::Unreadable;
-use crate::history::keys;
 use crate::history::point::Historic;
 use crate::snapshot::Latest;
 use crate::store::{Key, StoreError, Written, replace_latest};
@@ -21,6 +20,8 @@ pub struct Rebuilt {
     pub days: usize,
     /// Runs in them.
     pub runs: usize,
+    /// Closed days of the range that no run is known of, in order.
+    pub days_without_runs: Vec<NaiveDate>,
     /// Blocks that stay unreadable.
     pub left: Vec<LeftBlock>,
 }
@@ -35,11 +36,11 @@ pub struct LeftBlock {
 }
 
 impl HistoryWriter {
-    /// Computes the blocks of all days of a target in `days`, and writes those that differ or
-    /// are damaged.
+    /// Computes the blocks of all days of a target in `days`, and writes those that differ or are damaged.
     ///
-    /// The day of the newest run is not closed yet and left out, with all after it. A day whose snapshots have expired
-    /// is taken from its block of hours, where that is there; nothing is ever removed. Costs at least five reads a day.
+    /// `today` is not closed yet and left out, with all days after it. A day whose snapshots have expired is taken from
+    /// its block of hours, where that is there; nothing is ever removed. The day before may be closed here ahead of the
+    /// run that would do it: so a target that is no longer measured keeps its last day. Costs at least five reads a day.
     ///
     /// # Errors
     ///
@@ -48,10 +49,12 @@ impl HistoryWriter {
         &self,
         target: &TargetId,
         days: RangeInclusive<NaiveDate>,
+        today: NaiveDate,
     ) -> Result<Rebuilt, StoreError> {
         let mut rebuilt = Rebuilt::default();
         let (first, last) = days.into_inner();
-        let mut days = first.iter_days().take_while(|day| *day <= last).peekable();
+        let days = first.iter_days().take_while(|day| *day <= last);
+        let mut days = days.take_while(|day| *day < today).peekable();
         while days.peek().is_some() {
             let chunk: Vec<_> = days.by_ref().take(MAX_DAYS_PER_RUN).collect();
             self.rebuild_days::<M>(target, &chunk, &mut rebuilt).await?;
@@ -67,16 +70,16 @@ impl HistoryWriter {
     ) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
             let latest = self.snapshots.latest::<M>(target).await?;
-            let newest = latest.as_ref().and_then(|latest| latest.good.as_ref());
-            let newest = newest.map(|good| keys::day_of(good.run.scheduled_at));
             let mut trend = latest.as_ref().and_then(|latest| latest.trend.clone());
             let mut lists = Lists::default();
             let mut found = Rebuilt::default();
-            let is_closed = |day: &&NaiveDate| newest.is_none_or(|newest| **day < newest);
-            for day in days.iter().filter(is_closed) {
+            for day in days {
                 let folded = self.fold_day::<M>(target, *day, &mut lists, OnDamage::Replace);
                 let folded = folded.await?;
-                found.days += usize::from(folded.runs > 0);
+                match folded.runs {
+                    0 => found.days_without_runs.push(*day),
+                    _ => found.days += 1,
+                }
                 found.runs += folded.runs;
                 let left = folded.left.into_iter();
                 found
@@ -101,6 +104,7 @@ impl HistoryWriter {
             if written == Written::Done {
                 rebuilt.days += found.days;
                 rebuilt.runs += found.runs;
+                rebuilt.days_without_runs.extend(found.days_without_runs);
                 rebuilt.left.extend(found.left);
                 return Ok(());
             }

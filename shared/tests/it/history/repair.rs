@@ -13,7 +13,9 @@ use shared::store::memory::MemoryStore;
 use shared::store::{Item, ItemStore, Key};
 use shared::testing::time::at;
 
-use super::world::{collect, history, keep, memory, put, random_runs, run, target, trend, writer};
+use super::world::{
+    collect, history, keep, memory, newest_day, put, random_runs, run, target, trend, writer,
+};
 
 const ALL: (&str, &str) = ("2028-02-01T00:00:00Z", "2028-04-01T00:00:00Z");
 const DAY: &str = "2028-02-24";
@@ -69,7 +71,7 @@ fn of_newer_form() -> Vec<u8> {
 async fn rebuild(store: &Arc<dyn ItemStore>) -> shared::history::Rebuilt {
     let days = "2028-02-01".parse().unwrap()..="2028-03-31".parse().unwrap();
     writer(store)
-        .rebuild::<DatabaseSize>(&target(), days)
+        .rebuild::<DatabaseSize>(&target(), days, newest_day(store).await)
         .await
         .unwrap()
 }
@@ -273,6 +275,37 @@ async fn a_damaged_trend_is_made_anew_and_hides_no_latest() {
             .all(|(day, closing)| after.closings.get(day) == Some(closing))
     );
     assert_eq!(after.folded_through.to_string(), "2028-03-03");
+}
+
+/// Nothing measures a target that has left the fleet, so no run closes its last day.
+#[tokio::test]
+async fn a_rebuild_closes_the_last_day_of_a_target_that_is_no_longer_measured() {
+    let (memory, store) = collected(&runs()).await;
+    let whole = both(&store).await;
+    let next_day = newest_day(&store).await.succ_opt().unwrap();
+    let days = "2028-02-01".parse().unwrap()..=next_day;
+    let points = |item: &Item| item.key.partition.starts_with("POINT");
+
+    let rebuilt = writer(&store)
+        .rebuild::<DatabaseSize>(&target(), days, next_day)
+        .await
+        .unwrap();
+    for item in memory.dump().into_iter().filter(points) {
+        lose(&store, item).await;
+    }
+
+    assert_eq!(rebuilt.runs, whole[0].moments.len());
+    for (found, whole) in both(&store).await.into_iter().zip(whole) {
+        assert_eq!(found.open_from, None);
+        assert_eq!(found.moments, whole.moments);
+        assert_eq!((found.own, found.tables), (whole.own, whole.tables));
+    }
+    let february = rebuilt.days_without_runs.iter();
+    let february: Vec<_> = february.map(ToString::to_string).collect();
+    assert_eq!(
+        (february.first().unwrap().as_str(), february.len()),
+        ("2028-02-01", 21)
+    );
 }
 
 /// Names that do not pack: lists and blocks of so many tables are above the limit of an item.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use shared::clock::FixedClock;
 use shared::fleet::{Engine, Kind, TargetId};
 use shared::history::model::Random;
@@ -144,6 +144,14 @@ pub(super) async fn trend(store: &Arc<dyn ItemStore>) -> Trend {
     let reader = SnapshotReader::new(Arc::clone(store));
     let latest = reader.latest::<DatabaseSize>(&target()).await.unwrap();
     latest.unwrap().trend.unwrap()
+}
+
+/// Returns the day of the newest run, which is not closed.
+pub(super) async fn newest_day(store: &Arc<dyn ItemStore>) -> NaiveDate {
+    let reader = SnapshotReader::new(Arc::clone(store));
+    let latest = reader.latest::<DatabaseSize>(&target()).await.unwrap();
+    let newest = latest.unwrap().good.unwrap();
+    newest.run.scheduled_at.date_naive()
 }
 
 /// Reads everything that there is of a range.
