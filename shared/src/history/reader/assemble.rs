@@ -99,8 +99,8 @@ impl<'a> Assembly<'a> {
                 let list = block.list.map(|digest| self.lists.get(&digest));
                 let filled = match list {
                     Some(None) => Err(Unreadable::ListMissing),
-                    Some(Some(list)) => filler.fill_tables(block, Some(list))?,
-                    None => filler.fill_tables(block, None)?,
+                    Some(Some(list)) => filler.add_tables(block, Some(list))?,
+                    None => filler.add_tables(block, None)?,
                 };
                 let scope = match part.content {
                     Content::Totals => GapScope::Tables,

@@ -1,6 +1,10 @@
 //! Fills the columns of an answer from blocks. No I/O.
+//!
+//! The target's own series are filled as blocks come. Tables are filled one after the other at the end, each from all
+//! blocks: then only one table's columns are in use at a time, which the processor's caches hold.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -24,14 +28,36 @@ pub(super) struct Filler<'a> {
     /// Position of each moment on the time axis.
     positions: HashMap<DateTime<Utc>, usize>,
     own: BTreeMap<OwnSeries, Column>,
-    tables: Vec<TableHistory>,
+    /// Schema and name of each table, by its number.
+    names: Vec<(String, String)>,
     /// Number of each name.
     numbers: HashMap<(String, String), usize>,
     /// Numbers of the tables of each list.
     lists: HashMap<ListDigest, Vec<Number>>,
-    /// The list, and the number in it, that each table was seen as first.
-    seen_as: Vec<Option<(ListDigest, usize)>>,
+    /// Tables of the blocks, in the order of the blocks.
+    sources: Vec<Source>,
 }
+
+/// The tables of one block.
+struct Source {
+    axis: Axis,
+    list: Option<Arc<TableList>>,
+    /// Tables that the list does not name.
+    others: Vec<TableKey>,
+    measures: Vec<(TableMeasure, Changes)>,
+    /// Number of each wanted table with its place among the block's series, in the order of the numbers.
+    order: Vec<(usize, usize)>,
+}
+
+/// Where the moments of a block are on the time axis; `None` for those that are not on it.
+struct Axis {
+    positions: Vec<Option<usize>>,
+    /// Position of the first moment, when the others follow it one by one.
+    start: Option<usize>,
+}
+
+/// What a table was seen as first: the list and its place there; `None` for a table that a block names itself.
+type SeenAs = Option<(ListDigest, usize)>;
 
 impl<'a> Filler<'a> {
     pub(super) fn new(query: &'a HistoryQuery<'a>, moments: &[Moment]) -> Self {
@@ -43,18 +69,27 @@ impl<'a> Filler<'a> {
                 .map(|(index, time)| (time, index))
                 .collect(),
             own: BTreeMap::new(),
-            tables: Vec::new(),
+            names: Vec::new(),
             numbers: HashMap::new(),
             lists: HashMap::new(),
-            seen_as: Vec::new(),
+            sources: Vec::new(),
         }
     }
 
-    /// Returns where the moments of a block are on the time axis.
-    fn axis(&self, block: &Block) -> Vec<Option<usize>> {
+    fn axis(&self, block: &Block) -> Axis {
         let moments = block.moments.iter();
         let position = |moment: &Moment| self.positions.get(&moment.scheduled_at).copied();
-        moments.map(position).collect()
+        let positions: Vec<_> = moments.map(position).collect();
+        let start = positions.first().copied().flatten();
+        let follow = |start: &usize| {
+            (*start..)
+                .zip(&positions)
+                .all(|(at, found)| Some(at) == *found)
+        };
+        Axis {
+            start: start.filter(follow),
+            positions,
+        }
     }
 
     /// Fills in the series of the target itself.
@@ -64,87 +99,44 @@ impl<'a> Filler<'a> {
         for (series, changes) in &block.own {
             let column = self.own.entry(series.clone());
             let column = column.or_insert_with(|| vec![Reading::ABSENT; length]);
-            copy(changes, 0, &axis, column, &mut Vec::new());
+            copy(changes.of(0), &axis, column, &mut Vec::new());
         }
     }
 
-    /// Fills in the tables of a block, for which `list` is the one that it refers to.
+    /// Takes in the tables of a block, for which `list` is the one that it refers to.
     ///
     /// # Errors
     ///
-    /// [`HistoryError::TooMany`]; inside of it why the block's tables are unreadable: nothing was filled in then.
-    pub(super) fn fill_tables(
+    /// [`HistoryError::TooMany`]; inside of it why the block's tables are unreadable: nothing was taken in then.
+    pub(super) fn add_tables(
         &mut self,
         block: &Block,
-        list: Option<&TableList>,
+        list: Option<&Arc<TableList>>,
     ) -> Result<Result<(), Unreadable>, HistoryError> {
-        let tables = match block.tables(list) {
+        let tables = match block.tables(list.map(|list| &**list)) {
             Ok(tables) => tables,
             Err(error) => return Ok(Err(error.into())),
         };
-        let axis = self.axis(block);
         let mut numbers = match list {
             Some(list) => self.numbers_of(list)?,
             None => Vec::new(),
         };
-        let listed = numbers.len();
         for key in &tables.others {
             numbers.push(self.number(key)?);
         }
-        let names = list.map(TableList::tables).unwrap_or_default();
-        let first = axis.iter().flatten().next().copied();
-        let mut appearances = Vec::new();
-        for (measure, changes) in &tables.measures {
-            let keys = names.iter().chain(&tables.others);
-            for (index, (number, key)) in numbers.iter().zip(keys).enumerate() {
-                let Some(number) = *number else { continue };
-                let Some(table) = self.tables.get_mut(number) else {
-                    continue;
-                };
-                let column = match (measure, table.part_mut(*measure)) {
-                    (TableMeasure::TotalBytes, _) => &mut table.total_bytes,
-                    (_, Some(column)) => column,
-                    (_, None) => continue,
-                };
-                appearances.clear();
-                copy(changes, index, &axis, column, &mut appearances);
-                if *measure == TableMeasure::TotalBytes {
-                    let source = block.list.filter(|_| index < listed);
-                    let source = source.map(|list| (list, index));
-                    self.identify(number, key, source, first, &appearances);
-                }
-            }
-        }
+        let places = numbers.into_iter().zip(0..);
+        let mut order: Vec<_> = places
+            .filter_map(|(number, place)| Some((number?, place)))
+            .collect();
+        order.sort_unstable();
+        self.sources.push(Source {
+            axis: self.axis(block),
+            list: list.cloned(),
+            others: tables.others,
+            measures: tables.measures,
+            order,
+        });
         Ok(Ok(()))
-    }
-
-    /// Notes the positions from which on a table's name is that of `key`, in a block that starts at `first`.
-    fn identify(
-        &mut self,
-        number: usize,
-        key: &TableKey,
-        source: Option<(ListDigest, usize)>,
-        first: Option<usize>,
-        appearances: &[usize],
-    ) {
-        let (Some(table), Some(seen_as)) =
-            (self.tables.get_mut(number), self.seen_as.get_mut(number))
-        else {
-            return;
-        };
-        for position in appearances {
-            if table.identities.is_empty() {
-                *seen_as = source;
-            } else if table.identities.len() == 1
-                && Some(*position) == first
-                && *seen_as == source
-                && source.is_some()
-            {
-                // The only one that has had the name so far goes on from the block before.
-                continue;
-            }
-            table.identities.push((*position, key.clone()));
-        }
     }
 
     /// Fills in the least and the greatest total of days that are not closed, from all of their runs.
@@ -186,16 +178,40 @@ impl<'a> Filler<'a> {
     pub(super) fn finish(mut self) -> (BTreeMap<OwnSeries, Column>, Vec<TableHistory>) {
         let exists = |column: &Column| column.iter().any(|reading| !reading.is_absent());
         self.own.retain(|_, column| exists(column));
-        self.tables.retain(|table| exists(&table.total_bytes));
-        for table in &mut self.tables {
-            table.identities.sort_by_key(|(position, _)| *position);
-            table
-                .identities
-                .dedup_by(|(_, next), (_, known)| next == known);
+        let length = self.positions.len();
+        let parts = TableMeasure::PARTS.iter().filter(|_| self.query.with_parts);
+        let mut tables = Vec::with_capacity(self.names.len());
+        // How far each source has been filled in.
+        let mut filled = vec![0; self.sources.len()];
+        for (number, (schema, table)) in self.names.into_iter().enumerate() {
+            let column = || vec![Reading::ABSENT; length];
+            let mut table = TableHistory {
+                schema,
+                table,
+                identities: Vec::new(),
+                parts: parts.clone().map(|measure| (*measure, column())).collect(),
+                total_bytes: column(),
+            };
+            let mut seen_as = None;
+            for (source, filled) in self.sources.iter().zip(&mut filled) {
+                let left = source.order.get(*filled..).unwrap_or_default();
+                for (_, place) in left.iter().take_while(|(of, _)| *of == number) {
+                    source.fill(*place, &mut table, &mut seen_as);
+                    *filled += 1;
+                }
+            }
+            if exists(&table.total_bytes) {
+                table.identities.sort_by_key(|(position, _)| *position);
+                let is_same = |(_, next): &mut (usize, TableKey),
+                               (_, known): &mut (usize, TableKey)| {
+                    next == known
+                };
+                table.identities.dedup_by(is_same);
+                tables.push(table);
+            }
         }
-        self.tables
-            .sort_by(|one, other| (&one.schema, &one.table).cmp(&(&other.schema, &other.table)));
-        (self.own, self.tables)
+        tables.sort_by(|one, other| (&one.schema, &one.table).cmp(&(&other.schema, &other.table)));
+        (self.own, tables)
     }
 
     fn numbers_of(&mut self, list: &TableList) -> Result<Vec<Number>, HistoryError> {
@@ -210,7 +226,7 @@ impl<'a> Filler<'a> {
         Ok(numbers)
     }
 
-    /// Returns the number of a table's name, after making its columns where it is new.
+    /// Returns the number of a table's name.
     fn number(&mut self, key: &TableKey) -> Result<Number, HistoryError> {
         if !self.query.tables.is_some_and(|is_wanted| is_wanted(key)) {
             return Ok(None);
@@ -219,27 +235,77 @@ impl<'a> Filler<'a> {
         if let Some(number) = self.numbers.get(&name) {
             return Ok(Some(*number));
         }
-        let length = self.positions.len();
-        let number = self.tables.len();
+        let points = self.positions.len();
+        let number = self.names.len();
         let limit = self.query.limit;
-        if length.saturating_mul(number + 1) > limit {
-            return Err(HistoryError::TooMany {
-                points: length,
-                limit,
-            });
+        if points.saturating_mul(number + 1) > limit {
+            return Err(HistoryError::TooMany { points, limit });
         }
-        let column = vec![Reading::ABSENT; length];
-        let parts = TableMeasure::PARTS.iter().filter(|_| self.query.with_parts);
-        self.tables.push(TableHistory {
-            schema: key.schema.clone(),
-            table: key.table.clone(),
-            identities: Vec::new(),
-            parts: parts.map(|measure| (*measure, column.clone())).collect(),
-            total_bytes: column,
-        });
-        self.seen_as.push(None);
+        self.names.push(name.clone());
         self.numbers.insert(name, number);
         Ok(Some(number))
+    }
+}
+
+impl Source {
+    /// Returns the key of a series, and what it is seen as.
+    fn key(&self, place: usize) -> Option<(&TableKey, SeenAs)> {
+        let listed = self
+            .list
+            .as_ref()
+            .map(|list| (list.digest(), list.tables()));
+        let (digest, listed) = listed.unzip();
+        let listed = listed.unwrap_or_default();
+        match listed.get(place) {
+            Some(key) => Some((key, digest.map(|digest| (digest, place)))),
+            None => Some((self.others.get(place - listed.len())?, None)),
+        }
+    }
+
+    /// Fills in one series of the block.
+    fn fill(&self, place: usize, table: &mut TableHistory, seen_as: &mut SeenAs) {
+        for (measure, changes) in &self.measures {
+            let changes = changes.of(place);
+            if *measure == TableMeasure::TotalBytes {
+                let mut appearances = Vec::new();
+                copy(
+                    changes,
+                    &self.axis,
+                    &mut table.total_bytes,
+                    &mut appearances,
+                );
+                self.identify(place, table, seen_as, &appearances);
+            } else if let Some(column) = table.part_mut(*measure) {
+                copy(changes, &self.axis, column, &mut Vec::new());
+            }
+        }
+    }
+
+    /// Notes the positions from which on a table's name is that of this block's series.
+    fn identify(
+        &self,
+        place: usize,
+        table: &mut TableHistory,
+        seen_as: &mut SeenAs,
+        appearances: &[usize],
+    ) {
+        let Some((key, source)) = self.key(place) else {
+            return;
+        };
+        let first = self.axis.positions.iter().flatten().next();
+        for position in appearances {
+            if table.identities.is_empty() {
+                *seen_as = source;
+            } else if table.identities.len() == 1
+                && Some(position) == first
+                && *seen_as == source
+                && source.is_some()
+            {
+                // The only one that has had the name so far goes on from the block before.
+                continue;
+            }
+            table.identities.push((*position, key.clone()));
+        }
     }
 }
 
@@ -247,28 +313,40 @@ impl<'a> Filler<'a> {
 ///
 /// What is absent is left as it is: another table may have the name then.
 fn copy(
-    changes: &Changes,
-    series: usize,
-    axis: &[Option<usize>],
+    changes: &[(u32, Reading)],
+    axis: &Axis,
     column: &mut [Reading],
     appearances: &mut Vec<usize>,
 ) {
-    let changes = changes.of(series);
     let nexts = changes.iter().skip(1).map(|(next, _)| *next as usize);
+    let ends = nexts.chain([axis.positions.len()]);
     let mut is_there = false;
-    for ((start, reading), end) in changes.iter().zip(nexts.chain([axis.len()])) {
+    for ((start, reading), end) in changes.iter().zip(ends) {
         if reading.is_absent() {
             is_there = false;
             continue;
         }
-        let run = axis.get(*start as usize..end).unwrap_or_default();
-        for position in run.iter().flatten() {
-            if !is_there {
-                appearances.push(*position);
-                is_there = true;
+        let start = *start as usize;
+        let run = axis.positions.get(start..end).unwrap_or_default();
+        if let Some(first) = run.iter().flatten().next()
+            && !is_there
+        {
+            appearances.push(*first);
+            is_there = true;
+        }
+        match axis.start {
+            Some(offset) => {
+                let targets = column.get_mut(offset + start..offset + end);
+                targets
+                    .into_iter()
+                    .for_each(|targets| targets.fill(*reading));
             }
-            if let Some(target) = column.get_mut(*position) {
-                *target = *reading;
+            None => {
+                for position in run.iter().flatten() {
+                    if let Some(target) = column.get_mut(*position) {
+                        *target = *reading;
+                    }
+                }
             }
         }
     }
