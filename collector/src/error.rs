@@ -15,6 +15,8 @@ pub struct MeasureError {
     pub reason: String,
     /// Whether the same attempt may succeed a little later without manual action.
     pub is_transient: bool,
+    /// More for the person who runs the command: a host, or the words of the service. Never stored or logged.
+    pub detail: Option<String>,
     /// The library's own error.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -27,6 +29,7 @@ impl MeasureError {
             code,
             reason: reason.into(),
             is_transient: false,
+            detail: None,
             source: None,
         }
     }
@@ -45,6 +48,7 @@ impl MeasureError {
             code: self.code,
             reason: self.reason.clone(),
             is_transient: self.is_transient,
+            detail: None,
             source: None,
         }
     }
@@ -55,6 +59,13 @@ impl MeasureError {
             "timeout",
             format!("measuring was stopped after {seconds} seconds"),
         )
+    }
+
+    /// Returns the same error with a detail.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
     }
 
     /// Returns the same error with its source.
@@ -79,6 +90,7 @@ impl From<DatabaseError> for MeasureError {
             code: error.code(),
             reason,
             is_transient: error.is_transient(),
+            detail: None,
             source: Some(error.into()),
         }
     }

@@ -5,9 +5,14 @@ mod lambda;
 mod role;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use aws_config::SdkConfig;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::imds;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -30,6 +35,8 @@ use crate::telemetry::error_chain;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for one attempt, including the body. A page of 1,000 keys takes well under a second.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the metadata of an instance, which answers within a millisecond if it exists.
+const METADATA_TIMEOUT: Duration = Duration::from_millis(300);
 /// Attempts for one call, including the first.
 pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
@@ -45,6 +52,8 @@ pub struct Aws {
     /// Custom endpoint of S3, with a slash at its end. It is one host for all buckets, so the bucket name is in the path.
     s3_endpoint: Option<String>,
     http: Http,
+    /// Whether the custom endpoint wants the bucket name in the host.
+    uses_virtual_hosts: AtomicBool,
     /// Regions of buckets that are in another one than their scope says, by the bucket's name and that scope.
     regions: Mutex<BTreeMap<(String, AwsScope), String>>,
     s3: Mutex<BTreeMap<AwsScope, aws_sdk_s3::Client>>,
@@ -74,6 +83,7 @@ impl Aws {
         let http = Http::through_proxy(authorities.map_err(LoadError)?);
         let base = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.client())
+            .region(region_provider())
             .timeout_config(timeouts())
             .retry_config(retries())
             .load()
@@ -115,6 +125,7 @@ impl Aws {
             s3_endpoint: s3_endpoint(&base),
             base,
             http,
+            uses_virtual_hosts: AtomicBool::new(false),
             regions: Mutex::default(),
             s3: Mutex::default(),
             configs: Mutex::default(),
@@ -126,14 +137,19 @@ impl Aws {
         &self.base
     }
 
-    /// Returns a connector for requests without the SDK, with the proxy, the certificate authorities and the time-outs of
-    /// the SDK's clients.
-    pub fn connector(&self, config: &SdkConfig) -> Connector {
+    /// Returns a connector for requests without the SDK, with the proxy and the certificate authorities of the SDK's
+    /// clients, that waits `first_byte` for a response to begin.
+    pub fn connector(&self, config: &SdkConfig, first_byte: Duration) -> Connector {
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(ATTEMPT_TIMEOUT)
+            .read_timeout(first_byte)
             .build();
         self.http.connector(Some(settings), config.sleep_impl())
+    }
+
+    /// Returns the custom endpoint of S3, if there is one.
+    pub fn s3_endpoint(&self) -> Option<&str> {
+        self.s3_endpoint.as_deref()
     }
 
     /// Returns the S3 client for `scope`.
@@ -152,7 +168,8 @@ impl Aws {
         let config = self.config_for(scope).await;
         let mut s3 = aws_sdk_s3::config::Builder::from(&config);
         if let Some(endpoint) = &self.s3_endpoint {
-            s3 = s3.endpoint_url(endpoint).force_path_style(true);
+            let is_path_style = !self.uses_virtual_hosts.load(Ordering::Relaxed);
+            s3 = s3.endpoint_url(endpoint).force_path_style(is_path_style);
             if config.region().is_none() {
                 s3 = s3.region(Region::from_static(OTHER_PROVIDERS_REGION));
             }
@@ -174,6 +191,16 @@ impl Aws {
     pub async fn learn_region(&self, bucket: &str, scope: &AwsScope, region: &str) {
         let mut regions = self.regions.lock().await;
         regions.insert((bucket.to_owned(), scope.clone()), region.to_owned());
+    }
+
+    /// Remembers that the custom endpoint wants the bucket name in the host; returns whether that is new.
+    pub async fn learn_virtual_hosts(&self) -> bool {
+        let is_new =
+            self.s3_endpoint.is_some() && !self.uses_virtual_hosts.swap(true, Ordering::Relaxed);
+        if is_new {
+            self.s3.lock().await.clear();
+        }
+        is_new
     }
 
     /// Creates a CloudWatch client for `scope`.
@@ -242,6 +269,20 @@ fn s3_endpoint(base: &SdkConfig) -> Option<String> {
     let url = url.trim();
     // Without the last slash the SDK's rules drop the last part of a path.
     (!url.is_empty()).then(|| format!("{}/", url.trim_end_matches('/')))
+}
+
+/// Returns where [`Aws::load`] looks for a region: variables, the profile, and shortly the metadata of an instance, which
+/// exist in AWS only.
+fn region_provider() -> RegionProviderChain {
+    let metadata = imds::Client::builder()
+        .max_attempts(1)
+        .connect_timeout(METADATA_TIMEOUT)
+        .read_timeout(METADATA_TIMEOUT)
+        .build();
+    let instance = imds::region::ImdsRegionProvider::builder().imds_client(metadata);
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(instance.build())
 }
 
 fn is_url(text: &str) -> bool {

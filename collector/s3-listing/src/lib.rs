@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod concurrency;
+mod document;
 mod key_space;
 mod ranges;
 mod scan;
@@ -9,10 +10,11 @@ mod seen;
 mod totals;
 
 pub use concurrency::ConcurrencyLimit;
+pub use document::normalized;
 pub use ranges::{
     Completion, Cursor, Key, LastVersion, MAX_RANGES, OpenRange, PageKeys, PageRequest, Plan,
     PlanCounts, RangeId, Sample, Seam,
 };
-pub use scan::{ErrorResponse, Listing, Order, Page, PageError, Scanner, Scope};
+pub use scan::{ErrorResponse, Foreign, Listing, Order, Page, PageError, Scanner, Scope};
 pub use seen::{EntryHash, SeenEntries};
 pub use totals::{ClassTotals, ListingTotals, Totals};

@@ -7,10 +7,12 @@
 //! This file frames the page: what is before its first entry, its complete entries, what is after the last one.
 //! `entries` reads the entries, `order` compares keys, `position` finds where the next page starts.
 //!
-//! The scanner relies on one property of XML: a `<` always starts a tag, because S3 escapes it in text.
+//! The scanner relies on one property of XML: a `<` always starts a tag, because S3 escapes it in text. A page that is
+//! not written as S3 writes it is [`PageError::Unfamiliar`].
 
 mod entries;
 mod error_response;
+mod foreign;
 mod order;
 mod position;
 mod text;
@@ -21,6 +23,8 @@ use memchr::memmem;
 
 use self::entries::{Entries, Tags};
 pub use self::error_response::ErrorResponse;
+pub use self::foreign::Foreign;
+pub(crate) use self::text::unescaped;
 use self::text::{decoded, field, number};
 use crate::ranges::{OpenRange, PageKeys};
 use crate::seen::{EntryHash, SeenEntries};
@@ -28,6 +32,9 @@ use crate::totals::ListingTotals;
 
 /// Longest accepted page: 1,000 keys of 1,024 bytes, each byte as three characters, are 3 MB.
 const MAX_PAGE_BYTES: usize = 16 << 20;
+
+/// Most entries of a page, if it does not say.
+const PAGE_ENTRIES: u64 = 1_000;
 
 /// Kind of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,10 @@ pub enum PageError {
     Truncated(&'static str),
     /// It contradicts itself or is not S3's XML. The text completes the sentence "the listing has …".
     Malformed(&'static str),
+    /// It is not written as S3 writes it. [`normalized`](crate::normalized) reads it, if it is a page at all.
+    Unfamiliar(&'static str),
+    /// It is something else than a listing.
+    NotAListing(Foreign),
     /// Its keys do not follow the requested position, are not in the order of their bytes, or cannot be decoded.
     Unordered,
 }
@@ -74,6 +85,8 @@ impl fmt::Display for PageError {
         match self {
             Self::Truncated(reason) => write!(formatter, "the page is truncated: {reason}"),
             Self::Malformed(what) => write!(formatter, "the listing has {what}"),
+            Self::Unfamiliar(what) => write!(formatter, "the page has {what}"),
+            Self::NotAListing(foreign) => write!(formatter, "the response is {foreign}"),
             Self::Unordered => formatter.write_str("the keys are not in the order of their bytes"),
         }
     }
@@ -187,21 +200,37 @@ impl<'a> Scanner<'a> {
         } else {
             self.head.as_slice()
         };
+        if !self.has_entries && !self.is_empty_page()? {
+            return Err(PageError::Unfamiliar("entries in a form of its own"));
+        }
         if memmem::rfind(last, self.tags.page_end).is_none() {
-            return Err(PageError::Truncated("a page has no end"));
+            let name = self.tags.page_end.get(2..).unwrap_or_default();
+            let name = name.strip_suffix(b">").unwrap_or(name);
+            return Err(match memmem::find(last, name) {
+                Some(_) if self.has_entries => PageError::Unfamiliar("an end in a form of its own"),
+                _ => PageError::Truncated("a page has no end"),
+            });
+        }
+        check_plain(&self.head)?;
+        check_plain(trailer)?;
+        if memmem::find(trailer, b"Key>").is_some() {
+            return Err(PageError::Unfamiliar("entries in a form of its own"));
         }
         // An encoding that is announced after the keys is too late to decode them, unless no key was needed.
         let is_late = self.has_entries && !self.entries.is_encoded;
         if is_late && self.entries.needs_keys() && field(trailer, "EncodingType").is_some() {
-            return Err(PageError::Unordered);
+            return Err(PageError::Unfamiliar("its encoding after its keys"));
         }
         let metadata = |name: &str| field(&self.head, name).or_else(|| field(trailer, name));
         self.check_count(&metadata)?;
         self.check_prefix(&metadata)?;
         let next = match metadata("IsTruncated") {
-            Some(b"false") => None,
-            Some(b"true") => Some(position::next(&self.entries, self.range, &metadata)?),
-            _ => return Err(PageError::Truncated("a page has no `IsTruncated`")),
+            Some(text) if text.eq_ignore_ascii_case(b"false") => None,
+            Some(text) if text.eq_ignore_ascii_case(b"true") => {
+                Some(position::next(&self.entries, self.range, &metadata)?)
+            }
+            Some(_) => return Err(PageError::Unfamiliar("another word for `IsTruncated`")),
+            None => return Err(PageError::Truncated("a page has no `IsTruncated`")),
         };
         let Entries {
             totals,
@@ -240,20 +269,40 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Returns whether the whole page, which the scanner found no entry in, has none.
+    fn is_empty_page(&self) -> Result<bool, PageError> {
+        let page = crate::document::normalized(&self.head, self.entries.listing())?;
+        Ok(self.tags.first_start(&page).is_none())
+    }
+
     /// Checks that a page of objects has as many as it announces.
+    ///
+    /// Some providers announce nothing, or all objects of the bucket, which is more than a page may have. One more than
+    /// there are is rather a lost key.
     fn check_count<'t>(
         &self,
         metadata: &impl Fn(&str) -> Option<&'t [u8]>,
     ) -> Result<(), PageError> {
-        if self.entries.listing() == Listing::Versions {
-            return Ok(());
-        }
-        let announced = metadata("KeyCount").and_then(number);
-        if announced.map(|(count, _)| count) == Some(self.entries.count()) {
+        let value = |name| Some(metadata(name).and_then(number)?.0);
+        let limit = value("MaxKeys").unwrap_or(PAGE_ENTRIES);
+        let count = self.entries.count();
+        let can_be_right = |announced: &u64| *announced <= limit || *announced == count + 1;
+        let announced = value("KeyCount").filter(can_be_right);
+        if self.entries.listing() == Listing::Versions
+            || announced.is_none_or(|announced| announced == count)
+        {
             Ok(())
         } else {
             Err(PageError::Truncated("a page lacks some of its keys"))
         }
+    }
+}
+
+/// Checks that `text` has no comment, CDATA section or document type, in which a tag is no tag.
+fn check_plain(text: &[u8]) -> Result<(), PageError> {
+    match memmem::find(text, b"<!") {
+        Some(_) => Err(PageError::Unfamiliar("comments or CDATA sections")),
+        None => Ok(()),
     }
 }
 

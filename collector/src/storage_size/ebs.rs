@@ -45,7 +45,7 @@ pub(super) async fn measure(
 ) -> Result<ResourceSize, MeasureError> {
     let config = aws.config_for(&target.scope).await;
     let endpoint = Endpoint::of(&config).await?;
-    let connector = aws.connector(&config);
+    let connector = aws.connector(&config, ATTEMPT_TIMEOUT);
     let mut attempts = 0;
     loop {
         attempts += 1;

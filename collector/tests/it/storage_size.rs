@@ -4,6 +4,7 @@
 mod content;
 mod emulator;
 mod parts;
+mod providers;
 mod resource;
 mod stand_in;
 mod synthetic;

@@ -32,6 +32,9 @@ fn exit_code(completeness: Completeness) -> ExitCode {
 /// Reports a failed measurement and returns its exit code, 1.
 fn report_failure(what: &str, error: &MeasureError) -> ExitCode {
     output::print_error(&format!("mrt: {what}: {} ({})", error.reason, error.code));
+    if let Some(detail) = &error.detail {
+        output::print_error(&format!("mrt: {detail}"));
+    }
     if let Some(source) = std::error::Error::source(error) {
         tracing::debug!(error = %shared::telemetry::error_chain(source), "cause of the failure");
     }

@@ -27,8 +27,9 @@ const MAX_VERSIONS: usize = 2_000;
 static SIZE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<Size>"));
 static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<Key>"));
 
-const NO_KEY: PageError = PageError::Malformed("an entry without a key");
-const NO_SIZE: PageError = PageError::Malformed("an object without a valid size");
+const NO_KEY: PageError = PageError::Unfamiliar("an entry without a key");
+const NO_SIZE: PageError = PageError::Unfamiliar("an object without a valid size");
+const OTHER_FORM: PageError = PageError::Unfamiliar("entries in a form of its own");
 const OVERFLOW: PageError = PageError::Malformed("more bytes than 64 bits hold");
 const OUTSIDE_PREFIX: PageError =
     PageError::Malformed("keys that do not begin with the requested prefix");
@@ -69,6 +70,13 @@ impl Tags {
         let ends = self.ends.iter();
         ends.filter_map(|end| Some(memmem::find(text, end)? + end.len()))
             .min()
+    }
+
+    /// Returns the number of entries that end in `text`.
+    fn count_ends(self, text: &[u8]) -> u64 {
+        let ends = self.ends.iter();
+        let count = |end: &&[u8]| memmem::find_iter(text, end).count() as u64;
+        ends.map(count).sum()
     }
 
     /// Returns where the last entry that ends in `text` ends.
@@ -163,7 +171,11 @@ impl<'a> Entries<'a> {
         if entries.is_empty() {
             return Ok(());
         }
+        super::check_plain(entries)?;
         let block = self.read_keys(entries)?;
+        if block.count != self.tags.count_ends(entries) {
+            return Err(OTHER_FORM);
+        }
         let first = decoded(block.first, self.is_encoded);
         let last = decoded(block.last, self.is_encoded);
         // Where keys are in order, all keys between two with a prefix have it.
@@ -272,7 +284,7 @@ impl<'a> Entries<'a> {
             rest = after;
         }
         if sizes != count {
-            return Err(PageError::Truncated("a page lacks some of its sizes"));
+            return Err(NO_SIZE);
         }
         self.count += count;
         self.keys.counted += count;
@@ -283,7 +295,11 @@ impl<'a> Entries<'a> {
     fn add_each(&mut self, entries: &[u8]) -> Result<(), PageError> {
         let mut rest = entries;
         while let Some(start) = self.tags.first_start(rest) {
-            rest = rest.get(start..).unwrap_or_default();
+            let (between, from) = rest.split_at(start);
+            if !between.trim_ascii().is_empty() {
+                return Err(OTHER_FORM);
+            }
+            rest = from;
             let end = self
                 .tags
                 .first_end(rest)
@@ -312,7 +328,11 @@ impl<'a> Entries<'a> {
                 self.add_entry(entry)?;
             }
         }
-        Ok(())
+        if rest.trim_ascii().is_empty() {
+            Ok(())
+        } else {
+            Err(OTHER_FORM)
+        }
     }
 
     /// Keeps the first key after the start of the range.

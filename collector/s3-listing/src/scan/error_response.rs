@@ -9,6 +9,8 @@ pub struct ErrorResponse<'t> {
     pub code: Option<&'t str>,
     /// Content of `<Message>`.
     pub message: Option<&'t str>,
+    /// Content of `<ServerTime>`: the time of the server, where it refuses that of the request.
+    pub server_time: Option<&'t str>,
 }
 
 impl<'t> ErrorResponse<'t> {
@@ -18,6 +20,7 @@ impl<'t> ErrorResponse<'t> {
         Self {
             code: text("Code"),
             message: text("Message"),
+            server_time: text("ServerTime"),
         }
     }
 }

@@ -1,13 +1,23 @@
-//! Maps S3's errors to [`MeasureError`].
+//! Maps S3's errors to [`MeasureError`]: its error responses here, what happened without one in `no_response`.
+
+mod no_response;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use chrono::{DateTime, Utc};
+use s3_listing::ErrorResponse;
+use shared::clock::{Clock, SystemClock};
 
+pub(super) use self::no_response::{error_from_credentials, no_credentials, unreachable};
 use crate::error::MeasureError;
 
 /// Longest accepted name of a region.
 const REGION_LIMIT: usize = 32;
+/// Longest error code that is repeated; those of S3 have up to 50 characters.
+const CODE_LIMIT: usize = 64;
+/// Characters of S3's own words that are shown at the command line.
+const WORDS_LIMIT: usize = 300;
 
 /// Returns the error for a truncated response; `reason` is the evidence.
 pub(super) fn truncated(reason: &str) -> MeasureError {
@@ -22,9 +32,48 @@ pub(in crate::storage_size) fn unexpected(what: &str) -> MeasureError {
     MeasureError::permanent("unexpected_answer", format!("the listing has {what}"))
 }
 
-/// Returns the error for an unreachable S3.
-pub(super) fn unreachable() -> MeasureError {
-    MeasureError::transient("unreachable", "S3 could not be reached")
+/// Returns the error for an answer that is `what` in place of a listing.
+pub(super) fn not_a_listing(what: &str) -> MeasureError {
+    let reason = format!("S3 answered with {what}, and not with a listing");
+    MeasureError::permanent("unexpected_answer", reason)
+}
+
+/// Returns the error for an error response with a status of success.
+pub(super) fn error_with_success(response: &ErrorResponse<'_>) -> MeasureError {
+    let code = response.code.and_then(clean_code);
+    let what = format!(
+        "the error {} and status 200",
+        code.unwrap_or("without a code")
+    );
+    with_words(not_a_listing(&what), response)
+}
+
+/// Returns the error for a redirect to `url`, which is no place of the same provider.
+pub(super) fn redirected(url: &str) -> MeasureError {
+    let reason = if url.starts_with("https://") {
+        "the endpoint redirects to another address with https; set that as the endpoint"
+    } else {
+        "the endpoint redirects to another address; set that as the endpoint"
+    };
+    let address = url.split('?').next().unwrap_or_default();
+    MeasureError::permanent("unexpected_answer", reason)
+        .with_detail(format!("redirected to {}", clean_text(address)))
+}
+
+/// Returns the error for an endpoint that is no URL.
+pub(super) fn no_url() -> MeasureError {
+    MeasureError::permanent(
+        "bucket_failed",
+        "the endpoint of S3 (AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL) must start with http:// or https://",
+    )
+}
+
+/// Returns the error for a request without a region.
+pub(super) fn no_region() -> MeasureError {
+    MeasureError::permanent(
+        "region_missing",
+        "there is no region: set AWS_REGION, a profile with a region, or the region of the bucket",
+    )
 }
 
 /// Returns the error for a bucket without an endpoint.
@@ -48,23 +97,6 @@ pub(super) fn build_error() -> MeasureError {
     )
 }
 
-/// Returns the error for missing credentials.
-pub(super) fn no_credentials() -> MeasureError {
-    MeasureError::permanent(
-        "credentials_missing",
-        "there are no AWS credentials for the bucket, or its role_arn could not be assumed",
-    )
-}
-
-/// Maps an error of the credentials provider.
-pub(super) fn error_from_credentials(error: CredentialsError) -> MeasureError {
-    let mapped = match &error {
-        CredentialsError::ProviderTimedOut(_) => timeout(),
-        _ => no_credentials(),
-    };
-    mapped.caused_by(error)
-}
-
 /// Maps an error of the SDK's client.
 pub(super) fn error_from_sdk<E>(error: SdkError<E>) -> MeasureError
 where
@@ -83,16 +115,20 @@ where
                 raw.headers().get("x-amz-bucket-region"),
                 response.err().message(),
             );
-            error_from_response(raw.status().as_u16(), response.err().code(), region)
+            let response = ErrorResponse {
+                code: response.err().code(),
+                message: response.err().message(),
+                server_time: None,
+            };
+            error_from_body(raw.status().as_u16(), &response, region)
         }
         SdkError::ResponseError(response) => error_from_unreadable(response.raw()),
         SdkError::TimeoutError(_) => timeout(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(),
         other => match credentials_error(other) {
-            Some(CredentialsError::ProviderTimedOut(_)) => timeout(),
-            Some(_) => no_credentials(),
+            Some(error) => no_response::credentials(error),
             None if matches!(other, SdkError::ConstructionFailure(_)) => build_error(),
-            None => unreachable(),
+            None => no_response::unreachable_for(other),
         },
     };
     mapped.caused_by(error)
@@ -111,6 +147,43 @@ fn error_from_unreadable(response: &HttpResponse) -> MeasureError {
     }
 }
 
+/// Maps an error response, with S3's own words as the detail.
+pub(super) fn error_from_body(
+    status: u16,
+    response: &ErrorResponse<'_>,
+    region: Option<&str>,
+) -> MeasureError {
+    let error = match (response.code, response.server_time) {
+        (Some("RequestTimeTooSkewed"), Some(server_time)) => clock_wrong(Some(server_time)),
+        (code, _) => error_from_response(status, code, region),
+    };
+    with_words(error, response)
+}
+
+/// Adds what S3 said, for the person at the command line.
+fn with_words(error: MeasureError, response: &ErrorResponse<'_>) -> MeasureError {
+    let words = [response.code, response.message].map(|text| text.map(clean_text));
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    if words.is_empty() {
+        error
+    } else {
+        error.with_detail(format!("S3 says: {}", words.join(": ")))
+    }
+}
+
+/// Returns a code of S3 if it has the form of one.
+fn clean_code(code: &str) -> Option<&str> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_code = !code.is_empty() && code.len() <= CODE_LIMIT && code.bytes().all(is_allowed);
+    is_code.then_some(code)
+}
+
+/// Returns a text of S3 in one line of limited length, for a terminal.
+fn clean_text(text: &str) -> String {
+    let printable = text.chars().filter(|symbol| !symbol.is_control());
+    printable.take(WORDS_LIMIT).collect()
+}
+
 /// Maps an error response.
 ///
 /// Codes are those of <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>; the status decides if there
@@ -121,6 +194,27 @@ pub(super) fn error_from_response(
     region: Option<&str>,
 ) -> MeasureError {
     match (code.unwrap_or_default(), status) {
+        ("RequestTimeTooSkewed", _) => clock_wrong(None),
+        (code, _) if code.starts_with("KMS.") => MeasureError::permanent(
+            "key_unusable",
+            format!(
+                "the KMS key of the bucket cannot be used: {}",
+                clean_code(code).unwrap_or("KMS")
+            ),
+        ),
+        ("SecondLevelDomainForbidden", _) => MeasureError::permanent(
+            "bucket_failed",
+            "the provider wants the bucket's name in the host (SecondLevelDomainForbidden)",
+        ),
+        ("ExpiredToken" | "RequestExpired" | "TokenRefreshRequired", _) => MeasureError::permanent(
+            "credentials_refused",
+            "the AWS credentials have expired, and new ones were not better: renew the role's session or the profile \
+             (single sign-on: aws sso login)",
+        ),
+        ("AllAccessDisabled" | "AccountProblem", _) => MeasureError::permanent(
+            "access_denied",
+            "S3 has disabled all access to the bucket or the account; its owner must ask AWS",
+        ),
         ("NoSuchBucket" | "InvalidBucketName", _) => {
             MeasureError::permanent("bucket_missing", "the bucket does not exist")
         }
@@ -132,18 +226,12 @@ pub(super) fn error_from_response(
             _,
         )
         | (_, 301 | 307) => wrong_region(region),
-        (
-            "InvalidAccessKeyId"
-            | "SignatureDoesNotMatch"
-            | "InvalidToken"
-            | "ExpiredToken"
-            | "RequestExpired"
-            | "TokenRefreshRequired",
-            _,
-        ) => MeasureError::permanent(
-            "credentials_refused",
-            "S3 rejected the AWS credentials for the bucket",
-        ),
+        ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken", _) => {
+            MeasureError::permanent(
+                "credentials_refused",
+                "S3 rejected the AWS credentials for the bucket",
+            )
+        }
         (
             "SlowDown"
             | "Throttling"
@@ -161,17 +249,43 @@ pub(super) fn error_from_response(
         ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => {
             MeasureError::permanent("unsupported", "this storage does not support the request")
         }
-        (_, 401 | 403) => MeasureError::permanent(
-            "access_denied",
-            "listing the bucket was denied; the collector needs s3:ListBucket on it",
-        ),
-        (_, 404) => MeasureError::permanent("bucket_missing", "the bucket does not exist"),
         (_, 500..) => MeasureError::transient("unavailable", "S3 returned an internal error"),
-        _ => MeasureError::permanent(
-            "bucket_failed",
-            "S3 rejected the request to list the bucket",
+        ("AccessDenied" | "Forbidden", _) => MeasureError::permanent(
+            "access_denied",
+            "listing the bucket was denied; the collector needs s3:ListBucket on it. If it has that right, a bucket policy, \
+             a policy of a VPC endpoint or of the organisation denies it, or the requester must pay",
         ),
+        ("", 401 | 403) => MeasureError::permanent(
+            "access_denied",
+            "listing the bucket was denied without a reason; the collector needs s3:ListBucket on it. Other causes: a \
+             policy of the bucket, of a VPC endpoint or of the organisation, a proxy, or the requester must pay",
+        ),
+        ("", 404) => MeasureError::permanent("bucket_missing", "the bucket does not exist"),
+        (code, status) => {
+            let words = clean_code(code).unwrap_or("an error without a code");
+            let reason =
+                format!("S3 rejected the request to list the bucket: {words} (status {status})");
+            match status {
+                401 | 403 => MeasureError::permanent("access_denied", reason),
+                _ => MeasureError::permanent("bucket_failed", reason),
+            }
+        }
     }
+}
+
+/// Returns the error for a clock that differs from S3's, whose time is `server_time` if it is known.
+fn clock_wrong(server_time: Option<&str>) -> MeasureError {
+    let server_time = server_time.and_then(|time| time.parse::<DateTime<Utc>>().ok());
+    let by = server_time.map(|time| {
+        let seconds = (SystemClock.now() - time).num_seconds();
+        let direction = if seconds > 0 { "ahead of" } else { "behind" };
+        format!("{} seconds {direction} that of S3", seconds.unsigned_abs())
+    });
+    let by = by.unwrap_or_else(|| "more than 15 minutes away from that of S3".to_owned());
+    MeasureError::permanent(
+        "clock_wrong",
+        format!("the clock of this machine is {by}; set it"),
+    )
 }
 
 fn wrong_region(region: Option<&str>) -> MeasureError {
@@ -242,6 +356,11 @@ mod tests {
             (502, None, "unavailable", true),
             (501, Some("NotImplemented"), "unsupported", false),
             (400, Some("InvalidRequest"), "bucket_failed", false),
+            (400, Some("RequestTimeTooSkewed"), "clock_wrong", false),
+            (400, Some("KMS.DisabledException"), "key_unusable", false),
+            (403, Some("NotSignedUp"), "access_denied", false),
+            (403, Some("AllAccessDisabled"), "access_denied", false),
+            (404, Some("NoSuchAccessPoint"), "bucket_failed", false),
         ];
 
         for (status, code, expected, is_transient) in cases {
@@ -252,6 +371,55 @@ mod tests {
                 "{status} {code:?}"
             );
         }
+    }
+
+    #[test]
+    fn s3s_own_code_is_in_the_reason_and_its_words_are_not() {
+        let response = ErrorResponse {
+            code: Some("NotSignedUp"),
+            message: Some("Your account NEVERLEAK\u{1b}[2J is not signed up"),
+            server_time: None,
+        };
+
+        let error = error_from_body(403, &response, None);
+
+        assert!(
+            error.reason.contains("NotSignedUp (status 403)"),
+            "{}",
+            error.reason
+        );
+        assert!(!format!("{error:?}").is_empty() && !error.reason.contains("NEVERLEAK"));
+        let detail = error.detail.unwrap();
+        assert_eq!(
+            detail,
+            "S3 says: NotSignedUp: Your account NEVERLEAK[2J is not signed up"
+        );
+        let odd = error_from_response(400, Some("<b>NEVERLEAK</b>"), None);
+        assert!(!odd.reason.contains("NEVERLEAK"), "{}", odd.reason);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_by_how_much() {
+        let server_time = (SystemClock.now() + chrono::TimeDelta::hours(2)).to_rfc3339();
+        let response = ErrorResponse {
+            code: Some("RequestTimeTooSkewed"),
+            message: None,
+            server_time: Some(&server_time),
+        };
+
+        let error = error_from_body(403, &response, None);
+
+        assert_eq!(error.code, "clock_wrong");
+        assert!(
+            error.reason.contains("behind that of S3"),
+            "{}",
+            error.reason
+        );
+        assert!(
+            error.reason.contains(" 72") || error.reason.contains(" 71"),
+            "{}",
+            error.reason
+        );
     }
 
     #[test]

@@ -228,22 +228,20 @@ async fn a_role_that_cannot_be_assumed_is_reported_as_missing_credentials() {
 /// A sequential listing cannot pause. A retry would run into the same time limit.
 #[tokio::test]
 async fn a_sequential_listing_that_exceeds_its_time_is_a_permanent_error() {
-    // A suffix requires decoded keys, but the encoding is announced after them: only the SDK's client reads such pages.
-    let s3 = StandIn::start(|number, _| {
-        Response::new(
-            200,
-            format!(
-                "<ListBucketResult><Contents><Key>{number}.pdf</Key><Size>1</Size></Contents><KeyCount>1</KeyCount>\
-                 <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
-                 <NextContinuationToken>{number}</NextContinuationToken></ListBucketResult>"
-            ),
-        )
+    // Only the SDK's client can sign requests for directory buckets.
+    let s3 = StandIn::start(|number, request| {
+        if request.path.contains("session") {
+            return Response::new(
+                200,
+                "<CreateSessionResult><Credentials><AccessKeyId>one</AccessKeyId><SecretAccessKey>two</SecretAccessKey>\
+                 <SessionToken>three</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
+                 </CreateSessionResult>",
+            );
+        }
+        page(&[(&number.to_string(), 1)], Some(&number.to_string()))
     })
     .await;
-    let target = BucketTarget {
-        suffix: ".pdf".to_owned(),
-        ..bucket("files")
-    };
+    let target = bucket("files--euw1-az1--x-s3");
     let source = BucketSource::new(Arc::clone(&s3.aws), Arc::new(SystemClock));
     let pause_at = Instant::now() + Duration::from_millis(300);
 

@@ -5,10 +5,11 @@
 //! arrives. Transient errors are retried, expired credentials are replaced, and a bucket in another region is followed
 //! there; [`retry`] limits all three.
 
+mod body;
 mod request;
 mod retry;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -16,13 +17,11 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
-use http_body_util::BodyExt;
-use s3_listing::{Listing, OpenRange, Order, Page, PageError, Scanner, Scope};
-use shared::aws::{ATTEMPT_TIMEOUT, Aws};
+use s3_listing::{Listing, OpenRange, Order, Page, Scanner, Scope};
+use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::BucketTarget;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use self::request::Endpoint;
 use self::retry::{AttemptError, Attempts};
@@ -32,8 +31,10 @@ use crate::storage_size::s3::error as s3_error;
 
 /// Minimum remaining lifetime of credentials; others are replaced before they are used.
 const CREDENTIALS_RESERVE: Duration = Duration::from_secs(120);
+/// Longest wait for a page to begin. S3 looks for a thousand objects, and needs long where many were deleted.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest error response that is read.
-const MAX_ERROR_BYTES: usize = 64 << 10;
+const MAX_ERROR_BYTES: usize = 16 << 10;
 
 /// Why a page could not be fetched.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub(crate) struct PageClient<'a> {
     endpoint: Mutex<Endpoint>,
     provider: Option<SharedCredentialsProvider>,
     credentials: Mutex<Option<Credentials>>,
+    /// Whether pages are written as S3 writes them. Others are read whole, as any XML.
+    is_familiar: AtomicBool,
     requests: AtomicU64,
     throttled: AtomicU64,
 }
@@ -78,7 +81,8 @@ impl<'a> PageClient<'a> {
             aws,
             target,
             listing,
-            connector: aws.connector(&config),
+            connector: aws.connector(&config, FIRST_BYTE_TIMEOUT),
+            is_familiar: AtomicBool::new(true),
             endpoint: Mutex::new(endpoint),
             provider: config.credentials_provider(),
             credentials: Mutex::default(),
@@ -115,20 +119,16 @@ impl<'a> PageClient<'a> {
                 .await
                 .map_err(FetchError::Failed)?;
             let attempt = self.attempt(range, order, &endpoint, &credentials);
-            let error = match timeout(ATTEMPT_TIMEOUT, attempt).await {
-                Ok(Ok(page)) => return Ok(page),
-                Ok(Err(AttemptError::Unordered)) => return Err(FetchError::Unordered),
-                Ok(Err(error)) => error,
-                Err(_) => AttemptError::Transient(s3_error::timeout()),
+            let error = match attempt.await {
+                Ok(page) => return Ok(page),
+                Err(AttemptError::Unordered) => return Err(FetchError::Unordered),
+                Err(error) => error,
             };
             if matches!(error, AttemptError::Throttled(_)) {
                 self.throttled.fetch_add(1, Ordering::Relaxed);
             }
-            if let AttemptError::WrongRegion { region, .. } = &error {
-                self.redirect(&endpoint, region)
-                    .await
-                    .map_err(FetchError::Failed)?;
-            }
+            let corrected = self.correct(&endpoint, &error).await;
+            corrected.map_err(FetchError::Failed)?;
             let key = credentials.access_key_id().to_owned();
             let pause = attempts
                 .pause_after(error, key)
@@ -137,15 +137,47 @@ impl<'a> PageClient<'a> {
         }
     }
 
+    /// Changes what later requests need, by what `error` says.
+    async fn correct(&self, endpoint: &Endpoint, error: &AttemptError) -> Result<(), MeasureError> {
+        match error {
+            AttemptError::WrongRegion { region, .. } => self.redirect(endpoint, region).await,
+            AttemptError::Redirected { url, .. } => {
+                let redirected = endpoint.redirected(url);
+                *self.endpoint.lock().await =
+                    redirected.ok_or_else(|| s3_error::redirected(url))?;
+                Ok(())
+            }
+            AttemptError::NeedsVirtualHost(_) if self.aws.learn_virtual_hosts().await => {
+                self.resolve_again().await
+            }
+            AttemptError::Unfamiliar(what) => {
+                if self.is_familiar.swap(false, Ordering::Relaxed) {
+                    tracing::info!(
+                        bucket.name = self.target.bucket,
+                        "pages are read as any XML, which is slower: the listing has {what}"
+                    );
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn resolve_again(&self) -> Result<(), MeasureError> {
+        let BucketTarget { bucket, scope, .. } = self.target;
+        let scope = self.aws.scope_of(bucket, scope).await;
+        let endpoint = Endpoint::resolve(self.aws, bucket, &scope).await?;
+        *self.endpoint.lock().await = endpoint.ok_or_else(s3_error::no_endpoint)?;
+        Ok(())
+    }
+
     /// Sends later requests for the bucket to `region`, unless another one has already left `endpoint`'s region.
     async fn redirect(&self, endpoint: &Endpoint, region: &str) -> Result<(), MeasureError> {
-        let mut current = self.endpoint.lock().await;
-        if current.region() == endpoint.region() {
+        let is_current = self.endpoint.lock().await.region() == endpoint.region();
+        if is_current {
             let BucketTarget { bucket, scope, .. } = self.target;
             self.aws.learn_region(bucket, scope, region).await;
-            let scope = self.aws.scope_of(bucket, scope).await;
-            let endpoint = Endpoint::resolve(self.aws, bucket, &scope).await?;
-            *current = endpoint.ok_or_else(s3_error::no_endpoint)?;
+            self.resolve_again().await?;
         }
         Ok(())
     }
@@ -171,7 +203,9 @@ impl<'a> PageClient<'a> {
         let mut response = response.map_err(|error| {
             AttemptError::Transient(match error {
                 SendError::Timeout(error) => s3_error::timeout().caused_by(error),
-                SendError::Unreachable(error) => s3_error::unreachable().caused_by(error),
+                SendError::Unreachable(error) => {
+                    s3_error::unreachable(&error, endpoint.host()).caused_by(error)
+                }
             })
         })?;
         if !response.status().is_success() {
@@ -183,16 +217,29 @@ impl<'a> PageClient<'a> {
             suffix: &self.target.suffix,
         };
         let mut scanner = Scanner::new(scope, range, order);
-        while let Some(frame) = response.body_mut().frame().await {
-            let frame = frame.map_err(|error| {
-                let cut = s3_error::truncated("the connection ended early");
-                AttemptError::Transient(cut.caused_by(error))
-            })?;
-            if let Some(chunk) = frame.data_ref() {
-                scanner.feed(chunk)?;
-            }
+        let is_packed = body::is_packed(&response)?;
+        if is_packed || !self.is_familiar.load(Ordering::Relaxed) {
+            let page = body::whole(&mut response, is_packed).await?;
+            let page = if self.is_familiar.load(Ordering::Relaxed) {
+                page
+            } else {
+                let normalized = s3_listing::normalized(&page, self.listing);
+                normalized.map_err(|error| body::error(error, &page))?
+            };
+            let scanned = scanner.feed(&page).and_then(|()| scanner.finish());
+            return scanned.map_err(|error| body::error(error, &page));
         }
-        Ok(scanner.finish()?)
+        let mut start = Vec::new();
+        while let Some(chunk) = body::next(&mut response).await? {
+            if start.len() < MAX_ERROR_BYTES {
+                let room = MAX_ERROR_BYTES - start.len();
+                start.extend(chunk.as_ref().iter().take(room));
+            }
+            scanner
+                .feed(chunk.as_ref())
+                .map_err(|error| body::error(error, &start))?;
+        }
+        scanner.finish().map_err(|error| body::error(error, &start))
     }
 
     /// Returns credentials that do not expire soon and do not have the `rejected` access key.
@@ -225,15 +272,6 @@ async fn error_response(mut response: HttpResponse) -> AttemptError {
     // A body that ends early may still have the code, and the status is enough.
     let _ = signed_request::read_body(&mut response, MAX_ERROR_BYTES, &mut body).await;
     let region = response.headers().get("x-amz-bucket-region");
-    AttemptError::from_response(status, &body, region)
-}
-
-impl From<PageError> for AttemptError {
-    fn from(error: PageError) -> Self {
-        match error {
-            PageError::Truncated(reason) => Self::Transient(s3_error::truncated(reason)),
-            PageError::Malformed(what) => Self::Permanent(s3_error::unexpected(what)),
-            PageError::Unordered => Self::Unordered,
-        }
-    }
+    let location = response.headers().get("location");
+    AttemptError::from_response(status, &body, region, location)
 }

@@ -41,6 +41,15 @@ impl Endpoint {
         bucket: &str,
         scope: &AwsScope,
     ) -> Result<Option<Self>, MeasureError> {
+        if let Some(endpoint) = aws.s3_endpoint()
+            && !is_url(endpoint)
+        {
+            return Err(s3_error::no_url());
+        }
+        let has_region = aws.config_for(scope).await.region().is_some();
+        if !has_region && aws.s3_endpoint().is_none() && !bucket.starts_with("arn:") {
+            return Err(s3_error::no_region());
+        }
         let params = asked_of_rules(aws, bucket, scope).await?;
         let rules = DefaultResolver::new();
         let endpoint = ResolveEndpoint::resolve_endpoint(&rules, &params);
@@ -62,6 +71,28 @@ impl Endpoint {
             region,
             service: service.to_owned(),
         }))
+    }
+
+    /// Returns the same bucket at `url`, to which S3 redirects; `None` if that is not a place of the same provider.
+    pub(super) fn redirected(&self, url: &str) -> Option<Self> {
+        let (scheme, host) = origin(url)?;
+        let (old_scheme, old_host) = origin(&self.url)?;
+        let domain = |host: &str| {
+            let name = host.split(':').next().unwrap_or_default().to_owned();
+            let labels: Vec<_> = name.rsplit('.').take(2).collect();
+            labels.join(".")
+        };
+        let is_same_provider = scheme == old_scheme && domain(host) == domain(old_host);
+        let url = url.split('?').next()?.to_owned();
+        is_same_provider.then(|| Self {
+            url,
+            ..self.clone()
+        })
+    }
+
+    /// Returns the host that requests are sent to.
+    pub(super) fn host(&self) -> &str {
+        origin(&self.url).map_or("", |(_, host)| host)
     }
 
     /// Returns the region that requests are signed for.
@@ -94,6 +125,16 @@ impl Endpoint {
         let signed = request.sign(scope, credentials, now);
         signed.map_err(|error| s3_error::build_error().caused_by(error))
     }
+}
+
+/// Returns scheme and host of a URL.
+fn origin(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    Some((scheme, rest.split(['/', '?']).next()?))
+}
+
+fn is_url(text: &str) -> bool {
+    matches!(origin(text), Some(("http" | "https", host)) if !host.is_empty())
 }
 
 /// Returns what the SDK's client asks its endpoint rules for, from all its settings.

@@ -30,6 +30,12 @@ pub(super) enum AttemptError {
     Expired(MeasureError),
     /// The bucket is in another region.
     WrongRegion { region: String, error: MeasureError },
+    /// The bucket is at another URL for now.
+    Redirected { url: String, error: MeasureError },
+    /// The provider wants the bucket's name in the host.
+    NeedsVirtualHost(MeasureError),
+    /// The page is not written as S3 writes it.
+    Unfamiliar(&'static str),
     /// The provider does not list in S3's order.
     Unordered,
     /// Another attempt would fail as well.
@@ -37,12 +43,27 @@ pub(super) enum AttemptError {
 }
 
 impl AttemptError {
-    /// Classifies an error response with `body`; `region` is the one in its headers.
-    pub(super) fn from_response(status: u16, body: &[u8], region: Option<&str>) -> Self {
-        let ErrorResponse { code, message } = ErrorResponse::parse(body);
-        let region = s3_error::region(region, message);
-        let error = s3_error::error_from_response(status, code, region);
+    /// Classifies an error response with `body`; `region` and `location` are those in its headers.
+    pub(super) fn from_response(
+        status: u16,
+        body: &[u8],
+        region: Option<&str>,
+        location: Option<&str>,
+    ) -> Self {
+        let response = ErrorResponse::parse(body);
+        let code = response.code;
+        let region = s3_error::region(region, response.message);
+        let error = s3_error::error_from_body(status, &response, region);
+        if let (Some(url), None | Some("TemporaryRedirect")) = (location, code)
+            && matches!(status, 301 | 302 | 307 | 308)
+            && region.is_none()
+        {
+            let url = url.to_owned();
+            let error = s3_error::redirected(&url);
+            return Self::Redirected { url, error };
+        }
         match (error.code, code, region) {
+            (_, Some("SecondLevelDomainForbidden"), _) => Self::NeedsVirtualHost(error),
             (
                 "credentials_refused",
                 Some("ExpiredToken" | "TokenRefreshRequired" | "RequestExpired"),
@@ -66,6 +87,7 @@ pub(super) struct Attempts {
     transient: u32,
     redirects: u32,
     expired: u32,
+    unfamiliar: u32,
     rejected_key: Option<String>,
 }
 
@@ -92,9 +114,13 @@ impl Attempts {
                 self.rejected_key = Some(key);
                 (error, &mut self.expired, CORRECTIONS + 1)
             }
-            AttemptError::WrongRegion { error, .. } => {
+            AttemptError::WrongRegion { error, .. }
+            | AttemptError::Redirected { error, .. }
+            | AttemptError::NeedsVirtualHost(error) => {
                 (error, &mut self.redirects, CORRECTIONS + 1)
             }
+            // The second attempt reads it as any XML.
+            AttemptError::Unfamiliar(what) => (s3_error::unexpected(what), &mut self.unfamiliar, 2),
             AttemptError::Permanent(error) => return Err(error),
             AttemptError::Unordered => return Err(s3_error::unexpected("keys in another order")),
         };
@@ -125,7 +151,7 @@ mod tests {
     use super::*;
 
     fn slow_down() -> AttemptError {
-        AttemptError::from_response(503, b"<Error><Code>SlowDown</Code></Error>", None)
+        AttemptError::from_response(503, b"<Error><Code>SlowDown</Code></Error>", None, None)
     }
 
     #[test]
@@ -148,7 +174,7 @@ mod tests {
     fn responses_are_classified_by_code_status_and_region() {
         let of = |status, code: &str, region| {
             let text = format!("<Error><Code>{code}</Code><Message>NEVERLEAK</Message></Error>");
-            AttemptError::from_response(status, text.as_bytes(), region)
+            AttemptError::from_response(status, text.as_bytes(), region, None)
         };
 
         assert!(matches!(
@@ -183,6 +209,7 @@ mod tests {
             400,
             b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'a' is wrong; expecting 'eu-west-1'</Message></Error>",
             None,
+            None,
         );
         assert!(
             matches!(by_message, AttemptError::WrongRegion { region, .. } if region == "eu-west-1")
@@ -192,8 +219,14 @@ mod tests {
     #[test]
     fn an_expired_key_is_not_used_again() {
         let mut attempts = Attempts::default();
-        let expired =
-            || AttemptError::from_response(400, b"<Error><Code>ExpiredToken</Code></Error>", None);
+        let expired = || {
+            AttemptError::from_response(
+                400,
+                b"<Error><Code>ExpiredToken</Code></Error>",
+                None,
+                None,
+            )
+        };
 
         assert_eq!(
             attempts.pause_after(expired(), "old".into()).unwrap(),
