@@ -48,14 +48,19 @@ impl DeploymentKey {
 
     /// Returns the key from the configuration, which contains the ARN of a secret or the key itself. Reads no secret
     /// yet.
-    pub fn from_config(reader: &Reader<'_>, secrets: impl FnOnce() -> Secrets) -> Self {
+    pub fn from_config(reader: &mut Reader<'_>, secrets: impl FnOnce() -> Secrets) -> Self {
         let source = match reader.optional(DEPLOYMENT_KEY) {
             None => Source::None,
             Some(arn) if arn.starts_with("arn:") => Source::Secret {
                 arn: arn.into(),
                 secrets: secrets(),
             },
-            Some(value) => Source::Value(value.into()),
+            Some(value) => {
+                if value.len() < MIN_BYTES {
+                    reader.reject(DEPLOYMENT_KEY, "is shorter than 16 bytes");
+                }
+                Source::Value(value.into())
+            }
         };
         Self { source }
     }

@@ -71,7 +71,7 @@ impl Start {
 
     /// Returns the apps' databases.
     pub async fn databases(&mut self) -> Databases {
-        let ca_file = self.reader.optional(DATABASE_CA_FILE).map(Into::into);
+        let ca_file = self.reader.readable_file(DATABASE_CA_FILE);
         let variables = Arc::new(ProcessVariables);
         Databases::new(self.aws().await, variables, Arc::new(SystemClock), ca_file)
     }
@@ -79,7 +79,7 @@ impl Start {
     /// Returns the deployment's key, which may be absent from the configuration.
     pub async fn deployment_key(&mut self) -> DeploymentKey {
         let aws = self.aws().await;
-        DeploymentKey::from_config(&self.reader, || Secrets::new(aws))
+        DeploymentKey::from_config(&mut self.reader, || Secrets::new(aws))
     }
 
     /// Returns the reader of users in the apps' databases.
@@ -119,8 +119,8 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
         warm_ups: Vec::new(),
     };
     let endpoints = endpoints(&mut start).await;
-    let origins = start.reader.list(ALLOWED_ORIGINS);
-    let limits = start.reader.client_environments();
+    let origins = start.reader.origins(ALLOWED_ORIGINS);
+    let access = start.reader.environment_access();
     start.reader.finish(()).map_err(log_config_errors)?;
     join_all(start.warm_ups).await;
     let server = Server::new(
@@ -130,7 +130,7 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
         Arc::new(SystemClock),
         Metrics::of_function(&ProcessVariables),
     )
-    .with_client_limits(limits);
+    .with_access(access);
     lambda_runtime::run(service_fn(
         async |event: LambdaEvent<ApiGatewayProxyRequest>| {
             Ok::<_, std::convert::Infallible>(server.handle(event.payload).await)

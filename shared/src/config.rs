@@ -2,13 +2,18 @@
 //!
 //! All errors are reported at once, each with its variable and the allowed values.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod access;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::history::HistoryRetention;
 use crate::location::Location;
+
+pub use access::{EVERY_ENVIRONMENT, EnvironmentAccess, Environments};
 
 /// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
 pub const FLEET: &str = "MRT_FLEET";
@@ -34,11 +39,13 @@ pub const ALLOWED_ORIGINS: &str = "MRT_ALLOWED_ORIGINS";
 pub const LOGIN_ISSUER: &str = "MRT_LOGIN_ISSUER";
 /// Origin of the user pool's login pages, for the dashboard. Default none: then the dashboard has no login.
 pub const LOGIN_URL: &str = "MRT_LOGIN_URL";
-/// Environments that clients are limited to: `CLIENT_ID=NAME NAME;CLIENT_ID=NAME`. Default none.
+/// Environments that clients are limited to: `CLIENT_ID=NAME NAME;CLIENT_ID=NAME`; `*` for all. Default none.
 ///
 /// Clients that are not listed have no limit from here; a client without names may read nothing. For machine clients,
 /// whose tokens have no groups and no claim with environments: unlike a scope, they cannot omit this limit.
 pub const CLIENT_ENVIRONMENTS: &str = "MRT_CLIENT_ENVIRONMENTS";
+/// Environments that a caller may read whose token and client name none: `none` or `all`. Default `none`.
+pub const ENVIRONMENTS_DEFAULT: &str = "MRT_ENVIRONMENTS_DEFAULT";
 /// PEM file with the certificate authorities of the databases: the RDS bundle. No other authority is trusted; without
 /// the file only databases on this machine are reachable. Read for each connection.
 pub const DATABASE_CA_FILE: &str = "MRT_DATABASE_CA_FILE";
@@ -160,11 +167,22 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    /// Returns the origins in `name`, separated by commas; empty if it is not set.
+    pub fn origins(&mut self, name: &str) -> Vec<String> {
+        let origins = self.list(name).into_iter();
+        origins
+            .filter_map(|text| self.checked_origin(name, text))
+            .collect()
+    }
+
     /// Returns the origin in `name`, without a path; `None` if it is not set.
-    ///
-    /// Plain HTTP is for this machine only.
     pub fn origin(&mut self, name: &str) -> Option<String> {
         let text = self.optional(name)?;
+        self.checked_origin(name, text)
+    }
+
+    /// Returns `text` if it is an origin. Plain HTTP is for this machine only.
+    fn checked_origin(&mut self, name: &str, text: String) -> Option<String> {
         let host = text.strip_prefix("https://").or_else(|| {
             let host = text.strip_prefix("http://")?;
             let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -178,36 +196,27 @@ impl<'a> Reader<'a> {
             return Some(text);
         }
         self.faults.push(format!(
-            "{name} is {text:?}, must be an origin such as https://login.example.com"
+            "{name} is {text:?}, must be an origin such as https://mrt.example.com"
         ));
         None
     }
 
-    /// Returns the environments that each client of [`CLIENT_ENVIRONMENTS`] is limited to.
-    pub fn client_environments(&mut self) -> BTreeMap<String, BTreeSet<String>> {
-        let text = self.optional(CLIENT_ENVIRONMENTS).unwrap_or_default();
-        let mut limits = BTreeMap::new();
-        for entry in text
-            .split(';')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty())
-        {
-            let names = |names: &str| names.split_whitespace().map(str::to_owned).collect();
-            let fault = match entry
-                .split_once('=')
-                .map(|(client, list)| (client.trim(), list))
-            {
-                None | Some(("", _)) => "is not CLIENT_ID=NAME NAME",
-                Some((client, list)) => match limits.insert(client.to_owned(), names(list)) {
-                    None => continue,
-                    Some(_) => "repeats its client",
-                },
-            };
-            self.faults.push(format!(
-                "{CLIENT_ENVIRONMENTS}: the entry {entry:?} {fault}"
-            ));
+    /// Returns the path in `name` of a file that can be read; `None` if it is not set.
+    pub fn readable_file(&mut self, name: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.optional(name)?);
+        if let Err(error) = std::fs::File::open(&path) {
+            let fault = format!(
+                "{name} is {}, which cannot be read: {error}",
+                path.display()
+            );
+            self.faults.push(fault);
         }
-        limits
+        Some(path)
+    }
+
+    /// Adds a fault of the value of `name`.
+    pub fn reject(&mut self, name: &str, why: &str) {
+        self.faults.push(format!("{name} {why}"));
     }
 
     /// Returns the location in `name`. It is an error if it is not set, or neither an S3 URL nor a path.
@@ -381,30 +390,6 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn limits_of_clients_are_read_completely_or_not_at_all() {
-        let good = variables(&[(CLIENT_ENVIRONMENTS, "ci=acme-prod acme-test; none= ;")]);
-        let bad = variables(&[(CLIENT_ENVIRONMENTS, "acme-prod;=x;ci=a;ci=b")]);
-
-        let limits = Reader::new(&good).client_environments();
-        let mut reader = Reader::new(&bad);
-        reader.client_environments();
-
-        let ci = BTreeSet::from(["acme-prod".to_owned(), "acme-test".to_owned()]);
-        assert_eq!(
-            limits,
-            BTreeMap::from([("ci".to_owned(), ci), ("none".to_owned(), BTreeSet::new())])
-        );
-        assert_eq!(
-            reader.finish(()).unwrap_err().faults,
-            [
-                "MRT_CLIENT_ENVIRONMENTS: the entry \"acme-prod\" is not CLIENT_ID=NAME NAME",
-                "MRT_CLIENT_ENVIRONMENTS: the entry \"=x\" is not CLIENT_ID=NAME NAME",
-                "MRT_CLIENT_ENVIRONMENTS: the entry \"ci=b\" repeats its client",
-            ]
-        );
     }
 
     #[test]

@@ -5,12 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use shared::config::{EVERY_ENVIRONMENT, EnvironmentAccess, Environments};
+
 use crate::http::problem::Problem;
 
 /// Claim that limits a token to some environments, as names separated by spaces.
 pub const ENVIRONMENTS_CLAIM: &str = "mrt_environments";
-/// Prefix of the user pool groups that limit their members to an environment: its name follows.
+/// Prefix of the user pool groups whose members may read an environment: its name follows, or [`ALL`].
 pub const ENVIRONMENT_GROUP_PREFIX: &str = "mrt-environment-";
+/// What follows the prefix in the group whose members may read all environments. No environment has this name.
+pub const ALL: &str = shared::fleet::RESERVED_NAME;
 
 /// A caller with a verified token, or an anonymous one on a route without a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,17 +25,12 @@ pub struct Caller {
     environments: Environments,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Environments {
-    All,
-    Only(BTreeSet<String>),
-}
-
 impl Caller {
     /// Returns the caller that the gateway's claims identify, provided that it has `scope`.
     ///
-    /// A token with [`ENVIRONMENTS_CLAIM`] or with groups of [`ENVIRONMENT_GROUP_PREFIX`] may read those
-    /// environments only. With both, it may read those that both allow; with neither, all.
+    /// Three things may name environments: the token's [`ENVIRONMENTS_CLAIM`], its groups of
+    /// [`ENVIRONMENT_GROUP_PREFIX`], and its client in `access`. The caller may read what all of them that do so allow.
+    /// If none does, `access` has a default.
     ///
     /// # Errors
     ///
@@ -39,6 +38,7 @@ impl Caller {
     pub fn authorize(
         claims: Option<&BTreeMap<String, String>>,
         scope: &'static str,
+        access: &EnvironmentAccess,
     ) -> Result<Self, Problem> {
         let claims = claims.ok_or_else(Problem::unauthorized)?;
         if claims.get("token_use").map(String::as_str) != Some("access") {
@@ -49,27 +49,15 @@ impl Caller {
             return Err(Problem::scope_missing(scope));
         }
         let client_id = claims.get("client_id").cloned().unwrap_or_default();
+        let of_client = access.clients.get(&client_id).cloned();
+        let named = [claimed(claims), grouped(claims), of_client];
+        let environments = named.into_iter().flatten().reduce(Environments::and);
         Ok(Self {
             client_id,
             subject: claims.get("sub").cloned().unwrap_or_default(),
             scopes,
-            environments: environments(claims),
+            environments: environments.unwrap_or_else(|| access.default.clone()),
         })
-    }
-
-    /// Returns the caller limited to the environments that `limits` allow its client.
-    ///
-    /// A client that is not in `limits` is unchanged. Limits of the token itself still apply.
-    #[must_use]
-    pub fn limited_by(mut self, limits: &BTreeMap<String, BTreeSet<String>>) -> Self {
-        if let Some(allowed) = limits.get(&self.client_id) {
-            let readable = match &self.environments {
-                Environments::All => allowed.clone(),
-                Environments::Only(names) => names.intersection(allowed).cloned().collect(),
-            };
-            self.environments = Environments::Only(readable);
-        }
-        self
     }
 
     /// Returns the caller of a route without a scope, which may read no environment.
@@ -78,16 +66,13 @@ impl Caller {
             client_id: String::new(),
             subject: String::new(),
             scopes: BTreeSet::new(),
-            environments: Environments::Only(BTreeSet::new()),
+            environments: Environments::none(),
         }
     }
 
     /// Returns whether the caller may read `environment`. For the caller, any other environment does not exist.
     pub fn may_read(&self, environment: &str) -> bool {
-        match &self.environments {
-            Environments::All => true,
-            Environments::Only(names) => names.contains(environment),
-        }
+        self.environments.contains(environment)
     }
 
     /// Returns whether the token has `scope`.
@@ -106,24 +91,41 @@ impl Caller {
     }
 }
 
-fn environments(claims: &BTreeMap<String, String>) -> Environments {
-    let claimed = claims.get(ENVIRONMENTS_CLAIM).map(|text| words(text));
-    let groups = claims.get("cognito:groups").map_or("", String::as_str);
-    // Membership in such a group limits the caller, even if the group names cannot be parsed.
-    let is_grouped = groups.contains(ENVIRONMENT_GROUP_PREFIX);
-    let grouped: BTreeSet<String> = words(groups)
+fn claimed(claims: &BTreeMap<String, String>) -> Option<Environments> {
+    let names = claims.get(ENVIRONMENTS_CLAIM)?;
+    Some(Environments::named(words(names)))
+}
+
+/// Returns the environments of the groups; none if there are such groups and their names cannot be parsed.
+fn grouped(claims: &BTreeMap<String, String>) -> Option<Environments> {
+    let text = claims.get("cognito:groups")?;
+    let groups = words(text);
+    let is_similar =
+        |group: &&String| !group.starts_with(ENVIRONMENT_GROUP_PREFIX) && is_similar(group);
+    if let Some(group) = groups.iter().find(is_similar) {
+        tracing::warn!(
+            group,
+            "a group looks like one for an environment and is none: its name must begin with mrt-environment-"
+        );
+    }
+    let names = groups
         .iter()
-        .filter_map(|group| group.strip_prefix(ENVIRONMENT_GROUP_PREFIX))
+        .filter_map(|group| group.strip_prefix(ENVIRONMENT_GROUP_PREFIX));
+    let names: BTreeSet<String> = names
+        .map(|name| if name == ALL { EVERY_ENVIRONMENT } else { name })
         .map(str::to_owned)
         .collect();
-    match (claimed, is_grouped) {
-        (None, false) => Environments::All,
-        (None, true) => Environments::Only(grouped),
-        (Some(claimed), false) => Environments::Only(claimed),
-        (Some(claimed), true) => {
-            Environments::Only(claimed.intersection(&grouped).cloned().collect())
-        }
-    }
+    text.contains(ENVIRONMENT_GROUP_PREFIX)
+        .then(|| Environments::named(names))
+}
+
+/// Returns whether `group` differs from a group for an environment only in letter case or separators.
+fn is_similar(group: &str) -> bool {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|character| character.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    letters(group).starts_with(&letters(ENVIRONMENT_GROUP_PREFIX))
 }
 
 /// Returns the words of a claim. Gateways convert a list to text as `a,b`, `a b`, `[a, b]` or `["a","b"]`.
@@ -153,13 +155,51 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn a_token_without_limits_may_read_every_environment() {
-        let caller = Caller::authorize(Some(&claims(&[])), SCOPE).unwrap();
+    /// Returns which of three environments a token with `pairs` may read.
+    fn readable(pairs: &[(&str, &str)], access: &EnvironmentAccess) -> Vec<&'static str> {
+        let caller = Caller::authorize(Some(&claims(pairs)), SCOPE, access).unwrap();
+        let mut names = vec!["acme-prod", "acme-test", "other"];
+        names.retain(|name| caller.may_read(name));
+        names
+    }
 
-        assert!(caller.may_read("acme-prod"));
+    fn default(default: Environments) -> EnvironmentAccess {
+        let clients = BTreeMap::new();
+        EnvironmentAccess { clients, default }
+    }
+
+    #[test]
+    fn a_token_has_the_scopes_that_it_names() {
+        let access = EnvironmentAccess::default();
+        let caller = Caller::authorize(Some(&claims(&[])), SCOPE, &access).unwrap();
+
         assert!(caller.has_scope("mrt/users.read"));
         assert!(!caller.has_scope("mrt/users.pii"));
+    }
+
+    #[test]
+    fn a_token_that_names_no_environment_has_the_default() {
+        let none: [&str; 0] = [];
+        assert_eq!(readable(&[], &EnvironmentAccess::default()), none);
+        assert_eq!(readable(&[], &default(Environments::none())), none);
+        let all = readable(&[], &default(Environments::All));
+        assert_eq!(all, ["acme-prod", "acme-test", "other"]);
+    }
+
+    #[test]
+    fn a_group_that_only_looks_like_one_of_ours_opens_nothing() {
+        let access = EnvironmentAccess::default();
+        for group in [
+            "Mrt-Environment-acme-prod",
+            "mrt_environment_acme-prod",
+            "mrt-environments-acme-prod",
+            "MRT-ENVIRONMENT-ALL",
+        ] {
+            let none: [&str; 0] = [];
+            assert_eq!(readable(&[("cognito:groups", group)], &access), none);
+            assert!(is_similar(group), "{group}");
+        }
+        assert!(!is_similar("readers") && !is_similar("mrt-admins"));
     }
 
     #[test]
@@ -185,9 +225,21 @@ mod tests {
                 vec![("cognito:groups", "{readers;mrt-environment-acme-test}")],
                 vec![],
             ),
+            (vec![("cognito:groups", "readers")], vec![]),
             (
-                vec![("cognito:groups", "readers")],
+                vec![("cognito:groups", "[readers, mrt-environment-all]")],
                 vec!["acme-prod", "acme-test", "other"],
+            ),
+            (
+                vec![(ENVIRONMENTS_CLAIM, "*")],
+                vec!["acme-prod", "acme-test", "other"],
+            ),
+            (
+                vec![
+                    (ENVIRONMENTS_CLAIM, "other"),
+                    ("cognito:groups", "mrt-environment-all"),
+                ],
+                vec!["other"],
             ),
             (
                 vec![
@@ -198,67 +250,58 @@ mod tests {
             ),
         ];
         for (pairs, expected) in cases {
-            let caller = Caller::authorize(Some(&claims(&pairs)), SCOPE).unwrap();
+            let readable = readable(&pairs, &EnvironmentAccess::default());
 
-            let readable: Vec<_> = ["acme-prod", "acme-test", "other"]
-                .into_iter()
-                .filter(|name| caller.may_read(name))
-                .collect();
             assert_eq!(readable, expected, "{pairs:?}");
         }
     }
 
     #[test]
     fn a_limited_client_stays_limited_whatever_its_token_allows() {
-        let allowed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let limits = BTreeMap::from([
-            ("ci".to_owned(), allowed(&["acme-prod", "other"])),
-            ("closed".to_owned(), allowed(&[])),
-        ]);
+        let allowed = |names: &[&str]| {
+            Environments::named(names.iter().map(|name| (*name).to_owned()).collect())
+        };
+        let access = EnvironmentAccess {
+            clients: BTreeMap::from([
+                ("ci".to_owned(), allowed(&["acme-prod", "other"])),
+                ("closed".to_owned(), allowed(&[])),
+                ("open".to_owned(), allowed(&["*"])),
+            ]),
+            default: Environments::none(),
+        };
         let cases = [
             ("ci", None, vec!["acme-prod", "other"]),
             ("ci", Some("acme-prod acme-test"), vec!["acme-prod"]),
             ("closed", None, vec![]),
             ("closed", Some("acme-prod"), vec![]),
+            ("open", None, vec!["acme-prod", "acme-test", "other"]),
+            ("open", Some("acme-test"), vec!["acme-test"]),
             ("someone", Some("acme-test"), vec!["acme-test"]),
-            ("someone", None, vec!["acme-prod", "acme-test", "other"]),
+            ("someone", None, vec![]),
         ];
         for (client, claim, expected) in cases {
             let mut pairs = vec![("client_id", client)];
             pairs.extend(claim.map(|names| (ENVIRONMENTS_CLAIM, names)));
-            let caller = Caller::authorize(Some(&claims(&pairs)), SCOPE)
-                .unwrap()
-                .limited_by(&limits);
+            let readable = readable(&pairs, &access);
 
-            let readable: Vec<_> = ["acme-prod", "acme-test", "other"]
-                .into_iter()
-                .filter(|name| caller.may_read(name))
-                .collect();
             assert_eq!(readable, expected, "{client} {claim:?}");
         }
     }
 
     #[test]
     fn nothing_is_allowed_without_proof() {
-        assert_eq!(Caller::authorize(None, SCOPE).unwrap_err().status(), 401);
-        assert_eq!(
-            Caller::authorize(Some(&claims(&[("token_use", "id")])), SCOPE)
+        let access = default(Environments::All);
+        let refused = |pairs: Option<&[(&str, &str)]>| {
+            let claims = pairs.map(claims);
+            Caller::authorize(claims.as_ref(), SCOPE, &access)
                 .unwrap_err()
-                .status(),
-            401
-        );
-        assert_eq!(
-            Caller::authorize(Some(&claims(&[("scope", "")])), SCOPE)
-                .unwrap_err()
-                .status(),
-            403
-        );
-        assert_eq!(
-            Caller::authorize(Some(&claims(&[("scope", "mrt/bucket_size")])), SCOPE)
-                .unwrap_err()
-                .status(),
-            403
-        );
+                .status()
+        };
+
+        assert_eq!(refused(None), 401);
+        assert_eq!(refused(Some(&[("token_use", "id")])), 401);
+        assert_eq!(refused(Some(&[("scope", "")])), 403);
+        assert_eq!(refused(Some(&[("scope", "mrt/bucket_size")])), 403);
         assert!(!Caller::anonymous().may_read("acme-prod"));
     }
 }

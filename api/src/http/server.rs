@@ -1,11 +1,11 @@
 //! The path of every request: route, caller, parameters, handler, response. It is the same for all endpoints.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use shared::clock::Clock;
+use shared::config::EnvironmentAccess;
 use shared::telemetry::{Metric, Metrics, error_chain};
 
 use crate::http::answer::Answer;
@@ -25,7 +25,7 @@ pub struct Server {
     routes: &'static [Route],
     endpoints: Vec<Endpoint>,
     allowed_origins: Vec<String>,
-    client_limits: BTreeMap<String, BTreeSet<String>>,
+    access: EnvironmentAccess,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
@@ -46,16 +46,17 @@ impl Server {
             routes,
             endpoints,
             allowed_origins,
-            client_limits: BTreeMap::new(),
+            access: EnvironmentAccess::default(),
             clock,
             metrics,
         }
     }
 
-    /// Returns the server with clients limited to environments: see [`Caller::limited_by`].
+    /// Returns the server with what the configuration says about environments: see [`Caller::authorize`]. Without it,
+    /// a token that names no environment may read none.
     #[must_use]
-    pub fn with_client_limits(mut self, limits: BTreeMap<String, BTreeSet<String>>) -> Self {
-        self.client_limits = limits;
+    pub fn with_access(mut self, access: EnvironmentAccess) -> Self {
+        self.access = access;
         self
     }
 
@@ -104,9 +105,7 @@ impl Server {
             .find(|endpoint| endpoint.route.path == request.path);
         let endpoint = endpoint.ok_or_else(|| Problem::not_found("such path"))?;
         let caller = match endpoint.route.scope {
-            Some(scope) => {
-                Caller::authorize(request.claims.as_ref(), scope)?.limited_by(&self.client_limits)
-            }
+            Some(scope) => Caller::authorize(request.claims.as_ref(), scope, &self.access)?,
             None => Caller::anonymous(),
         };
         let parameters = Parameters::check(&request.query, endpoint.route.parameters)?;

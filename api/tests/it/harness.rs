@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::clock::FixedClock;
+use shared::config::{EnvironmentAccess, Environments};
 use shared::fleet::{FleetSource, TargetId};
 use shared::history::{Historic, HistoryReader, HistoryRetention, HistoryWriter};
 use shared::location::Location;
@@ -124,7 +125,11 @@ impl World {
             vec![ORIGIN.to_owned()],
             self.clock.clone(),
             Metrics::Off,
-        );
+        )
+        .with_access(EnvironmentAccess {
+            clients: BTreeMap::new(),
+            default: Environments::All,
+        });
         // The world owns the folder and outlives the server.
         assert!(self.folder.path().exists());
         TestServer { server }

@@ -330,7 +330,7 @@ name = "no-login"
             "ConstantTasks": ",".join(f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}"
                                       for kind in ("task/acme/*", "service/acme/*", "cluster/acme")),
             "TargetRoles": self.target_role_arn, "AllowedOrigins": "https://a.example,https://b.example",
-            "ReaderEnvironment": "acme-test", "AlarmEmail": "ops@example.com", **changes,
+            "MachineEnvironments": "*", "ReaderEnvironment": "acme-test", "AlarmEmail": "ops@example.com", **changes,
         }
         return [f"{name}={value}" for name, value in values.items()]
 

@@ -13,7 +13,7 @@ use collector::Writers;
 use collector::collect::CollectorPorts;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
-use shared::config::{DATABASE_CA_FILE, Reader, Variables};
+use shared::config::{ALLOWED_ORIGINS, DATABASE_CA_FILE, EnvironmentAccess, Reader, Variables};
 use shared::database::Databases;
 use shared::fleet::FleetSource;
 use shared::history::{HistoryReader, HistoryRetention};
@@ -60,6 +60,9 @@ pub(crate) struct Backend {
     pub(crate) databases: Databases,
     pub(crate) aws: Arc<Aws>,
     deployment_key: DeploymentKey,
+    access: EnvironmentAccess,
+    /// Origins that browsers may call from.
+    pub(crate) allowed_origins: Vec<String>,
     users_cache: Duration,
     pub(crate) every: Duration,
     retention: Duration,
@@ -79,7 +82,7 @@ impl Backend {
         let retention = reader.retention();
         let history_retention = reader.history_retention();
         let users_cache = reader.users_cache();
-        let ca_file = reader.optional(DATABASE_CA_FILE).map(Into::into);
+        let ca_file = reader.readable_file(DATABASE_CA_FILE);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aws = Arc::new(match stand_in {
             Some(stand_in) => Aws::at(
@@ -90,7 +93,9 @@ impl Backend {
             None => Aws::load().await?,
         });
         let secrets = || Secrets::new(Arc::clone(&aws));
-        let deployment_key = DeploymentKey::from_config(&reader, secrets);
+        let deployment_key = DeploymentKey::from_config(&mut reader, secrets);
+        let access = reader.environment_access();
+        let allowed_origins = reader.origins(ALLOWED_ORIGINS);
         reader.finish(())?;
         let location = Location::parse(fleet)
             .map_err(|reason| anyhow::anyhow!("--fleet {fleet}: {reason}"))?;
@@ -106,6 +111,8 @@ impl Backend {
             clock,
             aws,
             deployment_key,
+            access,
+            allowed_origins,
             users_cache,
             every,
             retention,
@@ -114,7 +121,7 @@ impl Backend {
     }
 
     /// Returns all endpoints behind one server, with a dashboard that logs its readers in at `login`.
-    pub(crate) fn server(&self, allowed_origins: Vec<String>, login: Option<Login>) -> Server {
+    pub(crate) fn server(&self, login: Option<Login>) -> Server {
         let ports = Ports {
             fleet: Arc::clone(&self.fleet),
             snapshots: self.snapshots(),
@@ -128,10 +135,11 @@ impl Backend {
         Server::new(
             ROUTES,
             routes::all(&ports),
-            allowed_origins,
+            self.allowed_origins.clone(),
             Arc::clone(&self.clock),
             Metrics::Off,
         )
+        .with_access(self.access.clone())
     }
 
     /// Returns the reader of the snapshot store.

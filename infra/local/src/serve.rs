@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::Context;
 use api::dashboard::Login;
 use collector::{Collector, Source};
-use shared::config::{ALLOWED_ORIGINS, Reader};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -121,8 +120,8 @@ async fn serve(
         FLEET_EVERY
     });
     let overrides = Arc::new(VariableOverrides(variables.clone()));
-    let origins = Reader::new(&*overrides).list(ALLOWED_ORIGINS);
     let backend = Backend::open(&options.data, &fleet, stand_in.as_ref(), overrides, every).await?;
+    let origins = backend.allowed_origins.clone();
     // An unreadable fleet file fails here instead of at the first collection.
     let targets = backend.fleet.current().await;
     let targets =
@@ -168,7 +167,7 @@ async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let login = Login::new(identity::issuer(&url), url.clone());
-    let server = backend.server(origins.clone(), Some(login));
+    let server = backend.server(Some(login));
     let gateway = Gateway::new(server, identity, url, origins);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::new(gateway).serve(listener, stopped.clone()));

@@ -161,10 +161,16 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
     })
 }
 
+/// The only name of this form that no environment may have: groups of users mean all environments by it.
+pub const RESERVED_NAME: &str = "all";
+
 fn environment_name(text: &str) -> Result<(), &'static str> {
     let characters = text
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if text == RESERVED_NAME {
+        return Err("is the name of the group for all environments: choose another name");
+    }
     if characters && text.len() <= 63 && !text.starts_with('-') {
         return Ok(());
     }

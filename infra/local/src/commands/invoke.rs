@@ -114,7 +114,7 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
         }
         _ => {
             let event = serde_json::from_value(event).with_context(not_its_event)?;
-            serde_json::to_value(backend.server(Vec::new(), None).handle(event).await)?
+            serde_json::to_value(backend.server(None).handle(event).await)?
         }
     })
 }

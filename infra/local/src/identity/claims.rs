@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::http::caller::{ENVIRONMENT_GROUP_PREFIX, ENVIRONMENTS_CLAIM};
+use api::http::caller::{ALL, ENVIRONMENT_GROUP_PREFIX, ENVIRONMENTS_CLAIM};
 use serde_json::{Map, Value, json};
+use shared::config::EVERY_ENVIRONMENT;
 
 use super::account::Account;
 use super::login::BrowserClient;
 use super::{Identity, MACHINE_CLIENT_ID, REFRESH_LIFETIME, TOKEN_LIFETIME};
 
 impl Identity {
-    /// Returns the claims of an access token for the machine client, limited to `environments`.
+    /// Returns the claims of an access token for the machine client, limited to `environments`; all without them.
     ///
     /// A deployment's pre-token function adds the claim that limits it.
     pub(super) fn machine_claims(
@@ -27,9 +28,8 @@ impl Identity {
         );
         claims.insert("scope".to_owned(), json!(scope));
         claims.insert("auth_time".to_owned(), claims["iat"].clone());
-        if let Some(environments) = environments {
-            claims.insert(ENVIRONMENTS_CLAIM.to_owned(), environments.into());
-        }
+        let environments = environments.unwrap_or_else(|| EVERY_ENVIRONMENT.to_owned());
+        claims.insert(ENVIRONMENTS_CLAIM.to_owned(), environments.into());
         claims
     }
 
@@ -45,13 +45,13 @@ impl Identity {
         claims.insert("scope".to_owned(), json!(scope));
         claims.insert("auth_time".to_owned(), json!(auth_time));
         claims.insert("username".to_owned(), json!(account.name));
-        if let Some(environments) = &account.environments {
-            let groups = environments.iter();
-            let groups: Vec<String> = groups
-                .map(|name| format!("{ENVIRONMENT_GROUP_PREFIX}{name}"))
-                .collect();
-            claims.insert("cognito:groups".to_owned(), json!(groups));
-        }
+        let names: Vec<&str> = match &account.environments {
+            Some(environments) => environments.iter().map(String::as_str).collect(),
+            None => vec![ALL],
+        };
+        let groups = names.iter();
+        let groups = groups.map(|name| format!("{ENVIRONMENT_GROUP_PREFIX}{name}"));
+        claims.insert("cognito:groups".to_owned(), groups.collect());
         claims
     }
 

@@ -317,7 +317,7 @@ fn a_login_gives_a_token_in_the_form_of_cognitos() {
     }
     let all = world.claims(&world.exchange(&world.code("all"), &[]).unwrap());
     assert_eq!(all["scope"], "mrt/users.read mrt/constants.read");
-    assert!(!all.contains_key("cognito:groups"));
+    assert_eq!(all["cognito:groups"], r#"["mrt-environment-all"]"#);
 }
 
 #[test]
