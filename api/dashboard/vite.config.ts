@@ -1,5 +1,6 @@
 // Builds one HTML document with script and style inlined. The server hashes both for its content policy.
-import { defineConfig, type Plugin } from 'vite';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 /** Replaces the document's links to script and style by their text. */
 function oneDocument(): Plugin {
@@ -41,4 +42,4 @@ export default defineConfig({
   // `npx vite` serves the sources; the API is that of a running `make run`.
   server: { proxy: { '^/(?!src|node_modules|@)[a-z_]+.*': 'http://127.0.0.1:8080' } },
   test: { include: ['test/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 },
-} as Parameters<typeof defineConfig>[0]);
+});

@@ -41,8 +41,8 @@ export class RequestFailure extends Error {
   }
 }
 
-/** Address of a route with its query. */
-export function address(path: string, query: Record<string, string | number | undefined>): string {
+/** Address of a route with its query; several words of one parameter are separated by commas. */
+export function address(path: string, query: Record<string, string | number | string[] | undefined>): string {
   const url = new URL(path.slice(1), BASE);
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== '') url.searchParams.set(name, String(value));
@@ -66,7 +66,7 @@ export class Api {
 
   /** One answer. Addresses that were asked are added to `asked`. */
   async get<P extends DataPath>(path: P, query: Query<P>, asked: string[] = []): Promise<Body<P>> {
-    const url = address(path, query as Record<string, string | number | undefined>);
+    const url = address(path, query as Record<string, string | number | string[] | undefined>);
     asked.push(url);
     const missing = this.missingScope(path);
     if (missing) throw forbidden(missing);

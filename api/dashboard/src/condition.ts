@@ -19,21 +19,24 @@ interface Measured {
   completeness: Schemas['Completeness'];
 }
 
-/** Condition of one measured target; `name` begins its sentences. */
-export function ofMeasured(name: string, item: Measured, missing: string[]): Condition {
+/** Begins a sentence about a target that has to be named. */
+const about = (name: string | null, text: string) => (name ? `${name}: ${text}` : text);
+
+/** Condition of one measured target; `name` begins its sentences, if it has to be named. */
+export function ofMeasured(name: string | null, item: Measured, missing: string[]): Condition {
   const found: [State, string][] = [];
   const { last_failure: failure } = item;
-  if (failure) found.push(['failing', `${name}: ${failure.reason}`]);
-  if (item.stale) found.push(['stale', `${name}: last measured ${duration(item.age_seconds)} ago, a measurement was missed`]);
-  if (item.completeness === 'partial') found.push(['partial', `${name}: ${missing.join('; ') || 'not everything could be measured'}`]);
+  if (failure) found.push(['failing', about(name, failure.reason)]);
+  if (item.stale) found.push(['stale', about(name, `last measured ${duration(item.age_seconds)} ago, a measurement was missed`)]);
+  if (item.completeness === 'partial') found.push(['partial', about(name, missing.join('; ') || 'not everything could be measured')]);
   return worst(found);
 }
 
 /** Condition of a target without any number. */
-export function ofPending(name: string, failure: Schemas['Failure'] | null): Condition {
+export function ofPending(name: string | null, failure: Schemas['Failure'] | null): Condition {
   return failure
-    ? { state: 'failing', reasons: [`${name}: ${failure.reason}`] }
-    : { state: 'pending', reasons: [`${name}: not measured yet`] };
+    ? { state: 'failing', reasons: [about(name, failure.reason)] }
+    : { state: 'pending', reasons: [about(name, 'not measured yet')] };
 }
 
 /** Parts of storage that were not measured, in words. */

@@ -54,10 +54,10 @@ export function replace(parent: Element, ...children: Node[]): void {
   if (id) document.getElementById(id)?.focus({ preventScroll: true });
 }
 
-const announcer = h('div', { class: 'hidden', role: 'status' });
+let announcer: HTMLElement | null = null;
 
 /** Has screen readers say a text. */
 export function announce(text: string): void {
-  if (!announcer.isConnected) document.body.append(announcer);
+  if (!announcer) document.body.append((announcer = h('div', { class: 'hidden', role: 'status' })));
   announcer.textContent = text;
 }

@@ -1,10 +1,13 @@
 // The fleet as one row for each environment, joined from the answers about storage, databases and users.
 import type { Api, Schemas } from './api';
 import { type Condition, ofMeasured, ofPending, together, unmeasured, unsized } from './condition';
-import { addDaily, addGrowth, type Daily, type Full, type Trended } from './trend';
+import { addDaily, addGrowth, type Daily, type Full } from './trend';
 
 /** Kinds of storage that hold files; the others hold databases. */
 const FILES = new Set(['s3', 'efs', 'ebs']);
+
+/** Whether storage holds files. */
+export const holdsFiles = ({ kind }: { kind: string }): boolean => FILES.has(kind);
 /** Environments on a page of users: as many as the API gives. */
 const USERS_LIMIT = 100;
 
@@ -38,7 +41,7 @@ export interface Environment {
   condition: Condition;
 }
 
-export type Database = Schemas['DatabaseItem'] & Trended;
+export type Database = Schemas['DatabaseItem'];
 
 /** Storage and databases of a fleet, or of one environment; null is what the token may not read. */
 export interface Fleet {
@@ -47,19 +50,19 @@ export interface Fleet {
 }
 
 /** Loads the sizes of the fleet, or of one environment. */
-export async function loadFleet(api: Api, environment: string | undefined, asked: string[]): Promise<Fleet> {
+export async function loadFleet(api: Api, environment: string | undefined, asked: string[], what: 'all' | 'tables' = 'all'): Promise<Fleet> {
   const only = environment === undefined ? {} : { environment };
   const storage: Schemas['BucketSizes'] = { items: [], pending: [], next: null };
   const tables: Schemas['TableSizes'] = { items: [], pending: [], next: null };
-  const mayStorage = !api.missingScope('/bucket_size');
+  const mayStorage = what === 'all' && !api.missingScope('/bucket_size');
   const mayTables = !api.missingScope('/table_size');
   // Without any scope, the refusal of the first is the answer.
   const wanted = [
-    (mayStorage || !mayTables) && api.pages('/bucket_size', { ...only, limit: 1000 }, (page) => {
+    (mayStorage || (what === 'all' && !mayTables)) && api.pages('/bucket_size', { ...only, include: ['trend'], limit: 1000 }, (page) => {
       storage.items.push(...page.items);
       storage.pending.push(...page.pending);
     }, asked),
-    mayTables && api.pages('/table_size', { ...only, tables: 1, limit: 100 }, (page) => {
+    (mayTables || what === 'tables') && api.pages('/table_size', { ...only, include: ['trend'], tables: 1, limit: 100 }, (page) => {
       tables.items.push(...page.items);
       tables.pending.push(...page.pending);
     }, asked),
@@ -101,8 +104,8 @@ function join(
   databases: Database[],
   pendingDatabases: Schemas['PendingDatabase'][],
 ): Environment {
-  const files = buckets.filter(({ kind }) => FILES.has(kind));
-  const isMissing = pendingBuckets.some(({ kind }) => FILES.has(kind));
+  const files = buckets.filter(holdsFiles);
+  const isMissing = pendingBuckets.some(holdsFiles);
   const condition = together([
     ...buckets.map((item) => ofMeasured(label(item), item, unmeasured(item))),
     ...pendingBuckets.map((item) => ofPending(label(item), item.last_failure)),
@@ -127,7 +130,7 @@ export function label({ kind, bucket, prefix, suffix }: { kind: string; bucket: 
   return `${kind === 's3' ? 'bucket' : kind} ${bucket}${part}`;
 }
 
-type Sized = Pick<Schemas['BucketItem'], 'total_bytes' | 'completeness' | 'taken_at'> & Trended;
+type Sized = Pick<Schemas['BucketItem'], 'total_bytes' | 'completeness' | 'taken_at' | 'trend' | 'growth'>;
 
 function size(items: Sized[], isMissing: boolean): Size {
   const taken = items.map(({ taken_at }) => taken_at).sort();
@@ -135,7 +138,7 @@ function size(items: Sized[], isMissing: boolean): Size {
     bytes: items.length ? items.reduce((sum, { total_bytes }) => sum + total_bytes, 0) : null,
     isPartial: items.length > 0 && (isMissing || items.some(({ completeness }) => completeness === 'partial')),
     takenAt: taken[0] ?? null,
-    daily: addDaily(items.map(({ trend }) => trend ?? { from: null, totals: [] })),
+    daily: addDaily(items.map(({ trend }) => trend ?? { from: null, totals: [], breaks: [] })),
     growth: isMissing ? null : addGrowth(items.map(({ growth }) => growth ?? null)),
   };
 }

@@ -41,17 +41,16 @@ export function exact(value: Maybe<number>): string {
 /** A share of `whole` in per cent; unknown when there is no whole. */
 export function share(part: Maybe<number>, whole: Maybe<number>): string {
   if (part === null || part === undefined || !whole) return UNKNOWN;
-  const percent = (100 * part) / whole;
-  if (percent > 0 && percent < 0.1) return '< 0.1 %';
-  return `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+  const percent = Math.abs((100 * part) / whole);
+  const text = percent > 0 && percent < 0.1 ? '< 0.1 %' : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+  return part / whole < 0 ? `${MINUS}${text}` : text;
 }
 
 /** Money with its currency: cents below 100, fractions of a cent said as such. */
 export function money(value: Maybe<number>, currency: string): string {
   if (value === null || value === undefined) return UNKNOWN;
   if (value > 0 && value < 0.01) return `< 0.01 ${currency}`;
-  const [whole = '0', cents = '00'] = value.toFixed(2).split('.');
-  return `${count(Number(whole))}${value < 100 ? `.${cents}` : ''} ${currency}`;
+  return `${value < 100 ? value.toFixed(2) : count(value)} ${currency}`;
 }
 
 /** Number of seconds as a length of time, in its largest unit. */

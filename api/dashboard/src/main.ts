@@ -7,7 +7,13 @@ import { Frame } from './frame';
 import type { Refreshable } from './panel';
 import { current, parse } from './route';
 import type { Context, Screen } from './screen';
+import { collectionScreen } from './screens/collection';
+import { constantsScreen } from './screens/constants';
+import { environmentScreen } from './screens/environment';
 import { fleetScreen } from './screens/fleet';
+import { grewScreen } from './screens/grew';
+import { tableScreen, tablesScreen } from './screens/tables';
+import { usersScreen } from './screens/users';
 import { Session } from './session';
 import { loadSettings } from './settings';
 
@@ -103,10 +109,21 @@ async function open(api: Api): Promise<void> {
 }
 
 function find(context: Context): Screen {
-  const { path } = current();
-  switch (path[0]) {
+  const [kind, name, screen, schema, table] = current().path;
+  if (kind !== 'environment' || !name) return fleetScreen(context);
+  switch (screen) {
+    case 'grew':
+      return grewScreen(context, name);
+    case 'tables':
+      return schema && table ? tableScreen(context, name, schema, table) : tablesScreen(context, name);
+    case 'users':
+      return usersScreen(context, name);
+    case 'constants':
+      return constantsScreen(context, name);
+    case 'collection':
+      return collectionScreen(context, name);
     default:
-      return fleetScreen(context);
+      return environmentScreen(context, name);
   }
 }
 

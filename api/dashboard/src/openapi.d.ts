@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The dashboard
+         * @description One HTML document for a browser, without data: it logs its reader in and calls the other routes.
+         */
+        get: operations["dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bucket_size": {
         parameters: {
             query?: never;
@@ -16,6 +36,66 @@ export interface paths {
          * @description The latest snapshot of each bucket or part of a bucket, and of each file system, volume, database server and table, that the fleet file names. `definition` states what `total_bytes` adds up. The other parts (current objects, noncurrent versions, delete markers, incomplete uploads, CloudWatch's metrics) are each measured or null; for other storage `resource` has the numbers of its service. Large buckets are listed less often, as `refresh` states. Ordered by environment, kind, bucket, prefix and suffix.
          */
         get: operations["bucket_size"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bucket_size/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What explains the change of each environment's file storage
+         * @description The first and the last measurement of a range, compared by measured part and storage class. The changes of all `parts` and `other_bytes` add up to `change_bytes`. Where only CloudWatch measures a bucket, its storage types are the parts. Ordered as `/bucket_size`.
+         */
+        get: operations["bucket_size_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bucket_size/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Size of each environment's file storage over time
+         * @description Series of each storage target in columns, one value for each cell of time; null where nothing was measured. A measurement belongs to the cell of its scheduled time. `from` and `to` are those of the cells: moved outwards to hours or days of UTC, and `from` not before `available_from`. Ordered as `/bucket_size`.
+         */
+        get: operations["bucket_size_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dashboard.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Settings of the dashboard
+         * @description Where the dashboard logs its readers in, in the words of OpenID Connect Discovery. Without secrets. 404 if the deployment has no login.
+         */
+        get: operations["dashboard_json"];
         put?: never;
         post?: never;
         delete?: never;
@@ -104,6 +184,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/table_size/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What explains the change of each environment's database
+         * @description The first and the last measurement of a range, compared by table or by Mendix module. The changes of all `parts` and `other_bytes` add up to `change_bytes`, the change of the whole database: what no table has is the parts `system` and `unattributed`. Ordered by environment.
+         */
+        get: operations["table_size_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/table_size/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sizes of each environment's database and its tables over time
+         * @description Series of each database in columns, one value for each cell of time; null where nothing was measured. A measurement belongs to the cell of its scheduled time. `from` and `to` are those of the cells: moved outwards to hours or days of UTC, and `from` not before `available_from`. Sums leave partitions out: their bytes are their table's. A sum is null where one of its tables is known to exist without a known size. Ordered by environment.
+         */
+        get: operations["table_size_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -143,6 +263,129 @@ export interface components {
         };
         /** @description Bytes that a cost is estimated for. */
         Basis: "listing" | "cloudwatch" | "used" | "provisioned";
+        /** @description A time from which on a series is not comparable with before. */
+        Break: {
+            /**
+             * Format: date-time
+             * @description When measuring started in the first run after it, RFC 3339 UTC.
+             */
+            at: string;
+            /** @description What changed: words such as `method`, `definition` or `measure`, with `, ` between them. */
+            reason: string;
+        };
+        /** @description What explains the change of one storage target. */
+        BucketChanges: {
+            /** @description Bucket name; for other storage its id. */
+            bucket: string;
+            /** @description What changed between the first and the last measurement of the range; null with a `reason`. */
+            changes: components["schemas"]["Changes"] | null;
+            /** @description Environment that the storage belongs to. */
+            environment: string;
+            /**
+             * @description Stretches of time at the ends of the range that could not be read: the measurements after and before them were
+             *     taken instead.
+             */
+            gaps: components["schemas"]["GapView"][];
+            /** @description Kind of storage: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`. */
+            kind: string;
+            /** @description Prefix of all counted keys; empty for all keys. */
+            prefix: string;
+            /** @description Why nothing can be explained; null when it can. */
+            reason: components["schemas"]["ChangesReason"] | null;
+            /** @description Suffix of all counted keys; empty for all keys. */
+            suffix: string;
+        };
+        /** @description Changes of storage targets, one page. */
+        BucketChangesPage: {
+            /**
+             * Format: date-time
+             * @description When the history of the first of these targets begins; null without any.
+             */
+            available_from: string | null;
+            /**
+             * Format: date-time
+             * @description Start of the range, inclusive, RFC 3339 UTC.
+             */
+            from: string;
+            /** @description Targets by environment, kind, bucket, prefix and suffix. */
+            items: components["schemas"]["BucketChanges"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+            /**
+             * Format: date-time
+             * @description End of the range, exclusive, RFC 3339 UTC.
+             */
+            to: string;
+        };
+        /** @description Sizes of storage targets over time, one page. */
+        BucketHistories: {
+            /**
+             * Format: date-time
+             * @description When the history of the first of these targets begins, for this step and aggregate; null without any.
+             */
+            available_from: string | null;
+            /**
+             * Format: date-time
+             * @description Start of the first cell, inclusive, RFC 3339 UTC.
+             */
+            from: string;
+            /** @description Targets by environment, kind, bucket, prefix and suffix. */
+            items: components["schemas"]["BucketHistory"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description Length of a cell in seconds; null with `step=raw`.
+             */
+            step_seconds: number | null;
+            /**
+             * Format: date-time
+             * @description End of the last cell, exclusive, RFC 3339 UTC.
+             */
+            to: string;
+        };
+        /** @description Size of one storage target over time. */
+        BucketHistory: {
+            /** @description When the way of measuring changed: no series is comparable with before. */
+            breaks: components["schemas"]["Break"][];
+            /** @description Bucket name; for other storage its id. */
+            bucket: string;
+            /** @description Environment that the storage belongs to. */
+            environment: string;
+            /** @description Stretches of time of which something is missing, oldest first. Their values are null. */
+            gaps: components["schemas"]["GapView"][];
+            /** @description Growth of all series together over the last 35 closed UTC days before `to`; null for rows. */
+            growth: components["schemas"]["Growth"] | null;
+            /** @description Kind of storage: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`. */
+            kind: string;
+            /** @description Positions of the cells in which a measurement could not measure everything, from 0. */
+            partial: number[];
+            /** @description Prefix of all counted keys; empty for all keys. */
+            prefix: string;
+            /** @description The series, largest first at the last measurement, `other` at the end. */
+            series: components["schemas"]["SeriesView"][];
+            /**
+             * Format: date-time
+             * @description Start of the first cell, RFC 3339 UTC.
+             */
+            start: string;
+            /** @description Suffix of all counted keys; empty for all keys. */
+            suffix: string;
+            /**
+             * @description With `step=raw`, when measuring started for each value, RFC 3339 UTC; else null: cells follow each other from
+             *     `start` on, `step_seconds` apart. CloudWatch's metrics of a bucket have the start of the day that they belong to.
+             */
+            times: string[] | null;
+            /** @description What `values` count: `bytes`, or `rows`. */
+            unit: components["schemas"]["Unit"];
+            /** @description Tables that exist in this range without a known value at any time, at most 100 by name: they are in no series. */
+            unsized: components["schemas"]["UnsizedTableView"][];
+            /**
+             * Format: uint
+             * @description Number of such tables.
+             */
+            unsized_count: number;
+        };
         /** @description Size of one storage target. */
         BucketItem: {
             /**
@@ -178,6 +421,8 @@ export interface components {
              * @description When measuring ended, RFC 3339 UTC.
              */
             finished_at: string;
+            /** @description Growth of the daily totals; null unless `include=trend`. */
+            growth: components["schemas"]["Growth"] | null;
             /** @description Kind of storage: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`. */
             kind: string;
             /** @description The newest failed run since this snapshot; null when the newest run was good. */
@@ -220,6 +465,8 @@ export interface components {
              * @description The size, in bytes: `definition` states what it adds up.
              */
             total_bytes: number;
+            /** @description Daily totals; null unless `include=trend`. Where `definition` is `whole_bucket`, those of CloudWatch's metrics. */
+            trend: components["schemas"]["DailyTotals"] | null;
             /**
              * @description Parts that could not be measured; they are null above and in no sum. `cloudwatch` may still have an earlier day's
              *     values: its `as_of` names the day.
@@ -235,6 +482,60 @@ export interface components {
             /** @description Targets of this page that have no snapshot; they are in no sum. */
             pending: components["schemas"]["PendingBucket"][];
         };
+        /** @description What happened to a part. */
+        Change: "grown" | "shrunk" | "new" | "gone" | "renamed";
+        /** @description What explains the change of a size between two measurements. */
+        Changes: {
+            /** @description What changed in how the sizes are measured, such as `method`; the two totals are then not comparable. */
+            breaks: string[];
+            /**
+             * Format: int64
+             * @description `to_bytes` minus `from_bytes`: the sum of `change_bytes` of all `parts` and of `other_bytes`.
+             */
+            change_bytes: number;
+            /**
+             * Format: uint64
+             * @description Bytes in total at the first time: of the whole database; of storage the parts that were measured both times.
+             */
+            from_bytes: number;
+            /**
+             * Format: date-time
+             * @description When the first measurement started, RFC 3339 UTC.
+             */
+            from_taken_at: string;
+            /**
+             * Format: int64
+             * @description Sum of the changes of the parts that are not shown, in bytes.
+             */
+            other_bytes: number;
+            /**
+             * Format: uint64
+             * @description Number of changed parts that are not shown.
+             */
+            other_count: number;
+            /**
+             * @description Parts that changed, the largest change first, equals by name. At most as many tables, modules or classes as were
+             *     asked for; `system` and `unattributed` are always shown when they changed.
+             */
+            parts: components["schemas"]["PartChange"][];
+            /**
+             * Format: uint64
+             * @description Bytes in total at the second time, likewise.
+             */
+            to_bytes: number;
+            /**
+             * Format: date-time
+             * @description When the second measurement started, RFC 3339 UTC.
+             */
+            to_taken_at: string;
+            /**
+             * @description Parts that exist at one of the two times without a known size, by name. They are not in `parts`: of a database
+             *     their bytes are in `unattributed` both times, of storage they are in no total.
+             */
+            unsized: components["schemas"]["UnsizedPart"][];
+        };
+        /** @description Why nothing can be explained. */
+        ChangesReason: "no_measurement" | "nothing_in_common" | "out_of_range";
         /** @description Cost of one storage class for a month. */
         ClassCost: {
             /**
@@ -311,6 +612,8 @@ export interface components {
         };
         /** @description Whether a measurement has everything. */
         Completeness: "complete" | "partial";
+        /** @description How far a rate can be trusted. */
+        Confidence: "tentative" | "steady";
         /** @description Number of constants. `default`, `overridden`, `obsolete` and `missing` add up to `total`. */
         ConstantCounts: {
             /**
@@ -545,6 +848,139 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description Total of each of the last UTC days that are closed. */
+        DailyTotals: {
+            /** @description Days whose total came about in another way than the one before: not comparable. */
+            breaks: string[];
+            /**
+             * Format: date
+             * @description UTC day of the first total; null without any.
+             */
+            from: string | null;
+            /** @description Total at the last measurement of each day in bytes, at most 35 days; null for a day without one. */
+            totals: (number | null)[];
+        };
+        /** @description Where the dashboard logs its readers in. */
+        DashboardSettings: {
+            /** @description URL that a login starts at: authorization code with PKCE (S256). */
+            authorization_endpoint: string;
+            /** @description Id of the page's client, which has no secret. */
+            client_id: string;
+            /** @description URL that ends the login. As Cognito's, it takes `client_id` and `logout_uri`. */
+            end_session_endpoint: string;
+            /** @description Issuer of the access tokens. */
+            issuer: string;
+            /**
+             * @description Where a login and a log-out return to, relative to the page's URL. The URL that results is registered with the
+             *     client, to the letter.
+             */
+            redirect_path: string;
+            /** @description Scopes to request. */
+            scopes: string[];
+            /** @description URL for tokens, by code and by refresh token. */
+            token_endpoint: string;
+        };
+        /** @description What explains the change of one database. */
+        DatabaseChanges: {
+            /** @description What changed between the first and the last measurement of the range; null with a `reason`. */
+            changes: components["schemas"]["Changes"] | null;
+            /** @description Database name on its server. */
+            database: string;
+            /** @description Environment that the database belongs to. */
+            environment: string;
+            /**
+             * @description Stretches of time at the ends of the range that could not be read: the measurements after and before them were
+             *     taken instead.
+             */
+            gaps: components["schemas"]["GapView"][];
+            /** @description Why nothing can be explained; null when it can. */
+            reason: components["schemas"]["ChangesReason"] | null;
+        };
+        /** @description Changes of databases, one page. */
+        DatabaseChangesPage: {
+            /**
+             * Format: date-time
+             * @description When the history of the first of these databases begins; null without any.
+             */
+            available_from: string | null;
+            /**
+             * Format: date-time
+             * @description Start of the range, inclusive, RFC 3339 UTC.
+             */
+            from: string;
+            /** @description Databases by environment. */
+            items: components["schemas"]["DatabaseChanges"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+            /**
+             * Format: date-time
+             * @description End of the range, exclusive, RFC 3339 UTC.
+             */
+            to: string;
+        };
+        /** @description Sizes of databases over time, one page. */
+        DatabaseHistories: {
+            /**
+             * Format: date-time
+             * @description When the history of the first of these databases begins, for this step and aggregate; null without any.
+             */
+            available_from: string | null;
+            /**
+             * Format: date-time
+             * @description Start of the first cell, inclusive, RFC 3339 UTC.
+             */
+            from: string;
+            /** @description Databases by environment. With `schema`, `table` or `module`, only those with such tables in this range. */
+            items: components["schemas"]["DatabaseHistory"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description Length of a cell in seconds; null with `step=raw`.
+             */
+            step_seconds: number | null;
+            /**
+             * Format: date-time
+             * @description End of the last cell, exclusive, RFC 3339 UTC.
+             */
+            to: string;
+        };
+        /** @description Size of one database, or of tables in it, over time. */
+        DatabaseHistory: {
+            /** @description When the way of measuring changed: no series is comparable with before. */
+            breaks: components["schemas"]["Break"][];
+            /** @description Database name on its server. */
+            database: string;
+            /** @description Environment that the database belongs to. */
+            environment: string;
+            /** @description Stretches of time of which something is missing, oldest first. Their values are null. */
+            gaps: components["schemas"]["GapView"][];
+            /** @description Growth of all series together over the last 35 closed UTC days before `to`; null for rows. */
+            growth: components["schemas"]["Growth"] | null;
+            /** @description Positions of the cells in which a measurement could not measure everything, from 0. */
+            partial: number[];
+            /** @description The series, largest first at the last measurement, `other` at the end. */
+            series: components["schemas"]["SeriesView"][];
+            /**
+             * Format: date-time
+             * @description Start of the first cell, RFC 3339 UTC.
+             */
+            start: string;
+            /**
+             * @description With `step=raw`, when measuring started for each value, RFC 3339 UTC; else null: cells follow each other from
+             *     `start` on, `step_seconds` apart. CloudWatch's metrics of a bucket have the start of the day that they belong to.
+             */
+            times: string[] | null;
+            /** @description What `values` count: `bytes`, or `rows`. */
+            unit: components["schemas"]["Unit"];
+            /** @description Tables that exist in this range without a known value at any time, at most 100 by name: they are in no series. */
+            unsized: components["schemas"]["UnsizedTableView"][];
+            /**
+             * Format: uint
+             * @description Number of such tables.
+             */
+            unsized_count: number;
+        };
         /** @description Sizes of one database. */
         DatabaseItem: {
             /**
@@ -565,6 +1001,10 @@ export interface components {
              * @description Number of all sized tables whose bytes are an estimate.
              */
             estimated_table_count: number;
+            /** @description When the server's storage is full at that growth, by its own free bytes; null unless `include=trend`. */
+            full: components["schemas"]["Full"] | null;
+            /** @description Growth of the daily totals; null unless `include=trend`. */
+            growth: components["schemas"]["Growth"] | null;
             /** @description The newest failed run since this snapshot; null when the newest run was good. */
             last_failure: components["schemas"]["Failure"] | null;
             /**
@@ -621,6 +1061,8 @@ export interface components {
              * @description Bytes of the whole database on disk, system catalogues included.
              */
             total_bytes: number;
+            /** @description Daily totals; null unless `include=trend`. */
+            trend: components["schemas"]["DailyTotals"] | null;
             /** @description Tables that exist but could not be sized; no sum of tables includes them. */
             unsized_tables: components["schemas"]["UnsizedTable"][];
         };
@@ -684,6 +1126,104 @@ export interface components {
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
+        /** @description When the storage is full if growth goes on as it is. */
+        Full: {
+            /**
+             * Format: date
+             * @description UTC day on which it is full at `bytes_per_day` of the growth; null with a `reason`.
+             */
+            at: string | null;
+            /**
+             * Format: date
+             * @description The same at the growth's `high`; null with a `reason`.
+             */
+            at_earliest: string | null;
+            /**
+             * Format: date
+             * @description The same at the growth's `low`; null with a `reason`, and when it is not full within ten years at that rate.
+             */
+            at_latest: string | null;
+            /**
+             * Format: uint64
+             * @description Bytes that the storage holds; null where only its free bytes are known. Storage that is enlarged, by hand or by
+             *     autoscaling, moves the date.
+             */
+            limit_bytes: number | null;
+            /** @description Where the limit comes from; null without free bytes. */
+            limit_source: components["schemas"]["LimitSource"] | null;
+            /** @description Why there is no date; null when there is one. */
+            reason: components["schemas"]["FullReason"] | null;
+        };
+        /** @description Why there is no date. */
+        FullReason: "no_points" | "under_a_week" | "too_few_points" | "ended" | "out_of_range" | "flat" | "shrinking" | "limit_unknown" | "no_limit" | "beyond_ten_years";
+        /** @description Why something is missing. */
+        GapReasonView: "no_runs" | "damaged" | "newer";
+        /** @description What is missing in a gap. */
+        GapScopeView: "everything" | "tables" | "parts";
+        /** @description A stretch of time of which something is missing. */
+        GapView: {
+            /**
+             * Format: date-time
+             * @description Start, inclusive, RFC 3339 UTC.
+             */
+            from: string;
+            /** @description Why it is. */
+            reason: components["schemas"]["GapReasonView"];
+            /** @description What is missing. */
+            scope: components["schemas"]["GapScopeView"];
+            /**
+             * Format: date-time
+             * @description End, exclusive, RFC 3339 UTC.
+             */
+            to: string;
+        };
+        /** @description How fast a size grows. */
+        Growth: {
+            /**
+             * Format: int64
+             * @description Bytes per day now, one-off steps left out; null with a `reason`.
+             */
+            bytes_per_day: number | null;
+            /** @description How far the rate can be trusted; null with a `reason`. */
+            confidence: components["schemas"]["Confidence"] | null;
+            /**
+             * Format: int64
+             * @description Greatest plausible rate in bytes per day, likewise; null with a `reason`.
+             */
+            high: number | null;
+            /**
+             * Format: int64
+             * @description Least plausible rate in bytes per day: the least of `bytes_per_day` minus what weeks differ by, the last seven
+             *     days with and without one-off steps, and the net change of the window. Null with a `reason`.
+             */
+            low: number | null;
+            /**
+             * Format: int64
+             * @description Last closing point minus the first one, in bytes; null with fewer than two points.
+             */
+            net_change_bytes: number | null;
+            /**
+             * Format: uint32
+             * @description Number of closing points that count: one per UTC day with a measurement, since the last break.
+             */
+            points: number;
+            /** @description Why there is no rate; null when there is one. */
+            reason: components["schemas"]["GrowthReason"] | null;
+            /**
+             * @description One-off steps in the window, oldest first, at most two: a deletion or an import. More are the series' pattern
+             *     and part of the rate.
+             */
+            steps: components["schemas"]["Step"][];
+            /** @description Whether the size grows; null with a `reason`. */
+            trend: components["schemas"]["Trend"] | null;
+            /**
+             * Format: uint32
+             * @description Days from the first to the last closing point that counts.
+             */
+            window_days: number;
+        };
+        /** @description Why there is no rate. */
+        GrowthReason: "no_points" | "under_a_week" | "too_few_points" | "ended" | "out_of_range";
         /** @description Health of the API. */
         Health: {
             /** @description Always `ok`. */
@@ -731,6 +1271,8 @@ export interface components {
             /** @description Which accounts count. The administrator's name comes from the fleet file. */
             rule: string;
         };
+        /** @description Where a limit comes from. */
+        LimitSource: "fleet_file" | "cloudwatch";
         /** @description Why a value is not shown. */
         MaskReason: "unknown_constant" | "secret_name" | "secret_value" | "too_long" | "not_text" | "secret_source" | "hidden";
         /** @description Whether Mendix' own list of entities and associations could be read. */
@@ -905,6 +1447,60 @@ export interface components {
         };
         /** @description A part of what is billed, or the second opinion on the sum. */
         Part: "current" | "noncurrent" | "delete_markers" | "multipart" | "cloudwatch";
+        /** @description A part that changed. */
+        PartChange: {
+            /** @description What happened to it. */
+            change: components["schemas"]["Change"];
+            /**
+             * Format: int64
+             * @description Bytes that it adds to the change of the total; negative when it shrank or is gone.
+             */
+            change_bytes: number;
+            /**
+             * Format: uint64
+             * @description Bytes at the first time; null for a new part, and for `unattributed` when the parts are more than the total.
+             */
+            from_bytes: number | null;
+            /**
+             * @description Whether it is only probably the same table under a new name: no number of the table is known, but the module and
+             *     the size are equal. False for all other changes.
+             */
+            is_probable: boolean;
+            /** @description Mendix module; left out for tables that belong to none. */
+            module?: string | null;
+            /** @description Name to show: the table's, the module's or the storage class's own name, or the word of `part`. */
+            name: string;
+            /** @description What the part is. */
+            part: components["schemas"]["PartKind"];
+            /** @description Its name at the first time; null unless it was renamed. */
+            renamed_from: components["schemas"]["PartName"] | null;
+            /** @description Schema name of a table; the database's own name on MySQL. */
+            schema?: string | null;
+            /** @description Storage class, volume type or storage type; left out for a part that is not divided by class. */
+            storage_class?: string | null;
+            /** @description Table name. */
+            table?: string | null;
+            /**
+             * Format: uint64
+             * @description Bytes at the second time; null for a part that is gone, and for `unattributed` as above.
+             */
+            to_bytes: number | null;
+        };
+        /** @description What a part is. */
+        PartKind: "table" | "module" | "system" | "unattributed" | "current" | "noncurrent" | "multipart" | "used" | "provisioned" | "whole";
+        /** @description Name of a part. Fields that do not apply to its kind are left out. */
+        PartName: {
+            /** @description Mendix module; left out for tables that belong to none. */
+            module?: string | null;
+            /** @description What the part is. */
+            part: components["schemas"]["PartKind"];
+            /** @description Schema name of a table; the database's own name on MySQL. */
+            schema?: string | null;
+            /** @description Storage class, volume type or storage type; left out for a part that is not divided by class. */
+            storage_class?: string | null;
+            /** @description Table name. */
+            table?: string | null;
+        };
         /** @description A storage target without any snapshot. */
         PendingBucket: {
             /** @description Bucket name; for other storage its id. */
@@ -1083,6 +1679,43 @@ export interface components {
              */
             list_requests: number | null;
         };
+        /** @description A time from which on a table's series is that of another table. */
+        SeriesBreak: {
+            /**
+             * Format: date-time
+             * @description When measuring started in the first run after it, RFC 3339 UTC.
+             */
+            at: string;
+            /** @description What changed: `table_id`, because a table was dropped and another one has its name. */
+            reason: string;
+        };
+        /** @description One series. */
+        SeriesView: {
+            /** @description When it became the series of another table under the same name: not comparable with before. */
+            breaks: components["schemas"]["SeriesBreak"][];
+            /** @description Its growth over the last 35 closed UTC days before `to`; null for rows. */
+            growth: components["schemas"]["Growth"] | null;
+            /** @description Mendix module; left out for tables that belong to none. */
+            module?: string | null;
+            /**
+             * @description Name to show: a measure such as `total_bytes`, a module or `no_module`, a table, a storage class, or `other` for
+             *     the sum of what is not shown.
+             */
+            name: string;
+            /** @description Schema name of a table; the database's own name on MySQL. */
+            schema?: string | null;
+            /** @description Storage class, volume type or storage type. */
+            storage_class?: string | null;
+            /** @description Table name. */
+            table?: string | null;
+            /**
+             * Format: uint
+             * @description Number of tables in the sum of a module or of `other`.
+             */
+            table_count?: number | null;
+            /** @description One value for each cell; null where nothing was measured, where it does not exist or its size is not known. */
+            values: (number | null)[];
+        };
         /** @description Kinds of servers that have storage. */
         ServerKind: "instance" | "cluster";
         /** @description Sessions that were active within the time window. */
@@ -1127,6 +1760,19 @@ export interface components {
         };
         /** @description Origin of a constant's value. */
         Status: "default" | "overridden" | "obsolete" | "missing";
+        /** @description A one-off change of a size. */
+        Step: {
+            /**
+             * Format: date
+             * @description UTC day whose closing point is the first after the step.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Bytes beyond the ordinary change of that time; negative for a deletion.
+             */
+            bytes: number;
+        };
         /** @description Storage of the RDS instance or Aurora cluster of a database, shared with everything else there; no sum includes it. */
         StorageView: {
             /**
@@ -1259,6 +1905,10 @@ export interface components {
             /** @description Databases of this page that have no snapshot, or whose last one has expired; they are in no sum. */
             pending: components["schemas"]["PendingDatabase"][];
         };
+        /** @description Direction of a size. */
+        Trend: "growing" | "flat" | "shrinking" | "changed";
+        /** @description What values count. */
+        Unit: "bytes" | "rows";
         /** @description A part that could not be measured. */
         Unmeasured: {
             /** @description Stable word for the kind of failure, such as `access_denied`. */
@@ -1268,11 +1918,43 @@ export interface components {
             /** @description What was attempted, why it failed and what to do about it. */
             reason: string;
         };
+        /** @description A part without a known size at one of the two times. */
+        UnsizedPart: {
+            /**
+             * Format: uint64
+             * @description Bytes at the first time; null when it did not exist or its size was not known.
+             */
+            from_bytes: number | null;
+            /** @description Mendix module; left out for tables that belong to none. */
+            module?: string | null;
+            /** @description Name to show: the table's, the module's or the storage class's own name, or the word of `part`. */
+            name: string;
+            /** @description What the part is. */
+            part: components["schemas"]["PartKind"];
+            /** @description Schema name of a table; the database's own name on MySQL. */
+            schema?: string | null;
+            /** @description Storage class, volume type or storage type; left out for a part that is not divided by class. */
+            storage_class?: string | null;
+            /** @description Table name. */
+            table?: string | null;
+            /**
+             * Format: uint64
+             * @description Bytes at the second time; null when it does not exist or its size is not known.
+             */
+            to_bytes: number | null;
+        };
         /** @description A table that exists but has no size. */
         UnsizedTable: {
             /** @description Why it could not be sized. */
             reason: string;
             /** @description Schema name. */
+            schema: string;
+            /** @description Table name. */
+            table: string;
+        };
+        /** @description A table without a known value at any time of a range. */
+        UnsizedTableView: {
+            /** @description Schema name; the database's own name on MySQL. */
             schema: string;
             /** @description Table name. */
             table: string;
@@ -1522,6 +2204,54 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dashboard */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The answer still has the ETag in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem: bad_parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: internal. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     bucket_size: {
         parameters: {
             query?: {
@@ -1533,6 +2263,8 @@ export interface operations {
                 bucket?: string;
                 /** @description Only targets with exactly this prefix. */
                 prefix?: string;
+                /** @description `trend`: daily totals and growth of each target. */
+                include?: "trend"[];
                 /** @description Maximum number of items on one page. */
                 limit?: number;
                 /** @description The `next` of the previous page. */
@@ -1610,6 +2342,286 @@ export interface operations {
             };
             /** @description Problem: unavailable. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bucket_size_changes: {
+        parameters: {
+            query?: {
+                /** @description Only this environment. */
+                environment?: string;
+                /** @description Only storage of this kind. */
+                kind?: "s3" | "efs" | "ebs" | "rds" | "aurora" | "dynamodb";
+                /** @description Only targets in this bucket, or other storage with this id. */
+                bucket?: string;
+                /** @description Only targets with exactly this prefix. */
+                prefix?: string;
+                /** @description Only targets with exactly this suffix. */
+                suffix?: string;
+                /** @description Start, inclusive: RFC 3339, or before now such as `-7d`, `-12h` or `-1w`. 35 days before `to` by default. */
+                from?: string;
+                /** @description End, exclusive, likewise. Now by default; a later time is cut to it. At most 3,653 days after `from`. */
+                to?: string;
+                /** @description Maximum number of targets on one page. */
+                limit?: number;
+                /** @description The `next` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What explains the change of each environment's file storage */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BucketChangesPage"];
+                };
+            };
+            /** @description The answer still has the ETag in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem: bad_parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unauthorized. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: scope_missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: not_found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: internal. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unavailable. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bucket_size_history: {
+        parameters: {
+            query?: {
+                /** @description Only this environment. */
+                environment?: string;
+                /** @description Only storage of this kind. */
+                kind?: "s3" | "efs" | "ebs" | "rds" | "aurora" | "dynamodb";
+                /** @description Only targets in this bucket, or other storage with this id. */
+                bucket?: string;
+                /** @description Only targets with exactly this prefix. */
+                prefix?: string;
+                /** @description Only targets with exactly this suffix. */
+                suffix?: string;
+                /** @description Which bytes: the `total` of `/bucket_size` (default), one of its parts, or the whole bucket by `cloudwatch`. */
+                part?: "total" | "current" | "noncurrent" | "multipart" | "cloudwatch";
+                /** @description `total` (default): one series. `storage_class`: one for each class, and `other` for what has none. */
+                group?: "total" | "storage_class";
+                /** @description Start, inclusive: RFC 3339, or before now such as `-7d`, `-12h` or `-1w`. 35 days before `to` by default. */
+                from?: string;
+                /** @description End, exclusive, likewise. Now by default; a later time is cut to it. At most 3,653 days after `from`. */
+                to?: string;
+                /** @description Length of a cell: `1h` or `1d` of UTC; `raw`: one value for each measurement. `auto`, the default: an hour up to 35 days where hours are kept, else a day. */
+                step?: "auto" | "raw" | "1h" | "1d";
+                /** @description What the measurements in a cell become: the `last` one (default), their `min`, `max` or `mean`. */
+                aggregate?: "last" | "min" | "max" | "mean";
+                /** @description Maximum number of targets on one page; a page also ends at 200,000 values. */
+                limit?: number;
+                /** @description The `next` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Size of each environment's file storage over time */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BucketHistories"];
+                };
+            };
+            /** @description The answer still has the ETag in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem: bad_parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unauthorized. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: scope_missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: not_found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: too_large. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: internal. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unavailable. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dashboard_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings of the dashboard */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardSettings"];
+                };
+            };
+            /** @description The answer still has the ETag in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem: bad_parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: not_found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: internal. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1832,8 +2844,8 @@ export interface operations {
                 tables?: number;
                 /** @description `module`: sums for each Mendix module in `modules`, instead of single tables. */
                 group?: "module";
-                /** @description `partitions`: each partition too, whose bytes its table's numbers already include. */
-                include?: "partitions";
+                /** @description `partitions`: each partition too, whose bytes its table's numbers already include. `trend`: daily totals and growth of each database, and when its storage is full. */
+                include?: ("partitions" | "trend")[];
                 /** @description Maximum number of databases on one page; a page also ends at 4 MB. */
                 limit?: number;
                 /** @description The `next` of the previous page. */
@@ -1892,6 +2904,234 @@ export interface operations {
                 };
             };
             /** @description Problem: not_found, snapshot_pending. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: too_large. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: internal. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unavailable. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    table_size_changes: {
+        parameters: {
+            query?: {
+                /** @description Only this environment. */
+                environment?: string;
+                /** @description `table` (default) or `module`: what the parts are. */
+                group?: "table" | "module";
+                /** @description Number of tables or modules to show, those that changed most first; the rest is `other_bytes`. */
+                top?: number;
+                /** @description Start, inclusive: RFC 3339, or before now such as `-7d`, `-12h` or `-1w`. 35 days before `to` by default. */
+                from?: string;
+                /** @description End, exclusive, likewise. Now by default; a later time is cut to it. At most 3,653 days after `from`. */
+                to?: string;
+                /** @description Maximum number of databases on one page; a page also ends at 4 MB. */
+                limit?: number;
+                /** @description The `next` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What explains the change of each environment's database */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseChangesPage"];
+                };
+            };
+            /** @description The answer still has the ETag in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem: bad_parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unauthorized. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: scope_missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: not_found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: too_large. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: internal. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unavailable. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    table_size_history: {
+        parameters: {
+            query?: {
+                /** @description Only this environment. */
+                environment?: string;
+                /** @description Only tables in this schema. */
+                schema?: string;
+                /** @description Only tables with this name. */
+                table?: string;
+                /** @description Only tables of this Mendix module. */
+                module?: string;
+                /** @description `total` (default): one series, of the whole database or of the selected tables. `module`, `table`: one for each of the `top` largest, and `other`. */
+                group?: "total" | "module" | "table";
+                /** @description What of the tables: `total` (default), `heap`, `toast`, `index` or `rows`. */
+                measure?: "total" | "heap" | "toast" | "index" | "rows";
+                /** @description Number of modules or tables with a series of their own: the largest ones at the last measurement. */
+                top?: number;
+                /** @description Start, inclusive: RFC 3339, or before now such as `-7d`, `-12h` or `-1w`. 35 days before `to` by default. */
+                from?: string;
+                /** @description End, exclusive, likewise. Now by default; a later time is cut to it. At most 3,653 days after `from`. */
+                to?: string;
+                /** @description Length of a cell: `1h` or `1d` of UTC; `raw`: one value for each measurement. `auto`, the default: an hour up to 35 days where hours are kept, else a day. */
+                step?: "auto" | "raw" | "1h" | "1d";
+                /** @description What the measurements in a cell become: the `last` one (default), their `min`, `max` or `mean`. */
+                aggregate?: "last" | "min" | "max" | "mean";
+                /** @description Maximum number of databases on one page; a page also ends at 200,000 values. */
+                limit?: number;
+                /** @description The `next` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sizes of each environment's database and its tables over time */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseHistories"];
+                };
+            };
+            /** @description The answer still has the ETag in `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem: bad_parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: unauthorized. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: scope_missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem: not_found. */
             404: {
                 headers: {
                     [name: string]: unknown;

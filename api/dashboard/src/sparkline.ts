@@ -6,8 +6,8 @@ const WIDTH = 96;
 const HEIGHT = 24;
 const EDGE = 2;
 
-/** Path through all values; null lifts the pen, and a value between two gaps is a dot. */
-export function path(values: (number | null)[], width = WIDTH, height = HEIGHT): string {
+/** Path through all values; null and each position in `breaks` lift the pen, and a value between two gaps is a dot. */
+export function path(values: (number | null)[], breaks: number[] = [], width = WIDTH, height = HEIGHT): string {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return '';
   const low = Math.min(...known);
@@ -24,7 +24,8 @@ export function path(values: (number | null)[], width = WIDTH, height = HEIGHT):
     }
     const x = (EDGE + index * step).toFixed(1);
     const y = (isFlat ? height / 2 : height - EDGE - ((value - low) / range) * (height - 2 * EDGE)).toFixed(1);
-    const isAlone = !isDown && (values[index + 1] ?? null) === null;
+    if (breaks.includes(index)) isDown = false;
+    const isAlone = !isDown && ((values[index + 1] ?? null) === null || breaks.includes(index + 1));
     text += isAlone ? `M${x} ${y}h.1` : `${isDown ? 'L' : 'M'}${x} ${y}`;
     isDown = true;
   });
@@ -32,16 +33,16 @@ export function path(values: (number | null)[], width = WIDTH, height = HEIGHT):
 }
 
 /** Draws daily totals and says them in words; without any, says so. */
-export function sparkline(values: (number | null)[]): Element {
+export function sparkline(values: (number | null)[], breaks: number[] = []): Element {
   const known = values.filter((value) => value !== null);
   const [first] = known;
   const last = known.at(-1);
   if (first === undefined || last === undefined) return h('span', { class: 'faint' }, 'no history');
   const gaps = values.length - known.length;
-  const label = `${values.length} days: from ${bytes(first)} to ${bytes(last)}${gaps ? `, ${gaps} without a number` : ''}`;
+  const label = `${values.length} days: from ${bytes(first)} to ${bytes(last)}${gaps ? `, ${gaps} without a number` : ''}${breaks.length ? ', measured in another way since' : ''}`;
   return svg(
     'svg',
     { class: 'sparkline', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: 'img', 'aria-label': label },
-    svg('path', { d: path(values) }),
+    svg('path', { d: path(values, breaks) }),
   );
 }

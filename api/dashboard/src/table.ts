@@ -1,7 +1,7 @@
 // A table that sorts by any column, in chunks, so that 1,000 rows are quick: the first rows are on screen at once and
 // the rest follow while the browser is idle.
 import { type Cell, csv } from './csv';
-import { announce, type Child, h, replace } from './dom';
+import { announce, type Child, h } from './dom';
 import { UNKNOWN } from './format';
 
 /** Rows that are drawn before the browser may do anything else, and rows of each later chunk. */
@@ -145,18 +145,26 @@ export class Table<Row> {
     this.draw();
   }
 
-  /** Draws the first rows now and the others in chunks. */
+  /**
+   * Draws the first rows now and the others in chunks. Rows that are there already are moved: to remove and to insert
+   * 1,000 rows at once takes longer than people wait for.
+   */
   private draw(): void {
     cancelIdle(this.pending);
     const rows = this.shown;
-    replace(this.body, ...rows.slice(0, CHUNK).map((row) => this.row(row)));
-    let next = CHUNK;
+    const kept = new Set(rows.map(this.options.key));
+    for (const [key, element] of this.drawn) if (!kept.has(key)) element.remove();
+    let last: HTMLTableRowElement | null = null;
+    let next = 0;
     const more = () => {
-      this.body.append(...rows.slice(next, next + CHUNK).map((row) => this.row(row)));
+      const elements = rows.slice(next, next + CHUNK).map((row) => this.row(row));
+      if (last) last.after(...elements);
+      else this.body.prepend(...elements);
+      last = elements.at(-1) ?? last;
       next += CHUNK;
       if (next < rows.length) this.pending = whenIdle(more);
     };
-    if (next < rows.length) this.pending = whenIdle(more);
+    more();
   }
 
   private row(row: Row): HTMLTableRowElement {

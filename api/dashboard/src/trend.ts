@@ -1,39 +1,16 @@
 // Daily totals and growth, as `include=trend` gives them.
+import type { Schemas } from './api';
 
-export interface Growth {
-  window_days: number;
-  points: number;
-  bytes_per_day: number | null;
-  low: number | null;
-  high: number | null;
-  net_change_bytes: number | null;
-  steps: { at: string; bytes: number }[];
-  trend: string | null;
-  confidence: string | null;
-  reason: string | null;
-}
-
-export interface Full {
-  limit_bytes: number | null;
-  limit_source: string | null;
-  at: string | null;
-  at_earliest: string | null;
-  at_latest: string | null;
-  reason: string | null;
-}
-
-/** What `include=trend` adds to a measured target. */
-export interface Trended {
-  trend?: Daily | null;
-  growth?: Growth | null;
-  full?: Full | null;
-}
+export type Growth = Schemas['Growth'];
+export type Full = Schemas['Full'];
 
 /** Daily totals of several targets, added up by day. A day that one of them has no total of is a gap. */
 export interface Daily {
   /** First UTC day. */
   from: string | null;
   totals: (number | null)[];
+  /** Days whose total is not comparable with the one before. */
+  breaks: string[];
 }
 
 const DAY = 86_400_000;
@@ -41,7 +18,7 @@ const DAY = 86_400_000;
 /** Adds daily totals up; days that are not in every series are gaps. */
 export function addDaily(series: Daily[]): Daily {
   const starts = series.map(({ from }) => (from === null ? NaN : Date.parse(from)));
-  if (starts.length === 0 || starts.some(Number.isNaN)) return { from: null, totals: [] };
+  if (starts.length === 0 || starts.some(Number.isNaN)) return { from: null, totals: [], breaks: [] };
   const start = Math.min(...starts);
   const end = Math.max(...series.map(({ totals }, index) => starts[index]! + totals.length * DAY));
   const totals: (number | null)[] = [];
@@ -53,7 +30,7 @@ export function addDaily(series: Daily[]): Daily {
     });
     totals.push(sum);
   }
-  return { from: new Date(start).toISOString().slice(0, 10), totals };
+  return { from: new Date(start).toISOString().slice(0, 10), totals, breaks: [...new Set(series.flatMap(({ breaks }) => breaks))].sort() };
 }
 
 /** Growth of several targets together; null when the growth of one is not known. */

@@ -10,6 +10,7 @@ import { href, remember } from '../route';
 import type { Context, Screen } from '../screen';
 import { sparkline } from '../sparkline';
 import { type Column, type Sort, Table } from '../table';
+import type { Daily } from '../trend';
 
 const WEEK = 7;
 
@@ -96,10 +97,10 @@ function columns(users: Map<string, Schemas['EnvironmentUsers']>, hasStorage: bo
     {
       key: `${key}_35_days`, title: '35 days', isUnsortable: true, class: 'line',
       value: ({ [key]: { daily } }) => daily.totals.map((total) => total ?? '').join(' '),
-      cell: (row) => (isReadable ? sparkline(row[key].daily.totals) : null),
+      cell: (row) => (isReadable ? dailyLine(row[key].daily) : null),
     },
     {
-      key: `${key}_bytes_per_week`, title: 'a week', isNumber: true,
+      key: `${key}_bytes_per_week`, title: `${title} a week`, isNumber: true,
       help: 'Growth a week, one-off steps left out',
       value: ({ [key]: { growth } }) => (growth === null ? null : growth * WEEK),
       cell: ({ [key]: { growth } }) => (isReadable ? change(growth === null ? null : growth * WEEK) : null),
@@ -147,6 +148,12 @@ function columns(users: Map<string, Schemas['EnvironmentUsers']>, hasStorage: bo
         : [UNKNOWN, h('small', {}, full?.reason ? words(full.reason) : hasTables ? 'not known' : '')]),
     },
   ];
+}
+
+/** The small line of daily totals. */
+function dailyLine({ from, totals, breaks }: Daily): Element {
+  const start = Date.parse(from ?? '');
+  return sparkline(totals, breaks.map((day) => Math.round((Date.parse(day) - start) / 86_400_000)));
 }
 
 function sizeCell(size: Size): Node[] {

@@ -1,0 +1,92 @@
+// How an environment is measured: the last runs, what failed and what to do, what listing costs, and when it is next.
+import type { Schemas } from '../api';
+import { age } from '../clock';
+import { mark, ofMeasured, ofPending, type State, unmeasured, unsized } from '../condition';
+import { h } from '../dom';
+import { label, loadFleet } from '../fleet';
+import { count, duration, moment, money, UNKNOWN, words } from '../format';
+import { Panel } from '../panel';
+import type { Context, Screen } from '../screen';
+import { Table } from '../table';
+import { environmentHead } from './environment_head';
+
+interface Row {
+  target: string;
+  state: State;
+  reasons: string[];
+  takenAt: string | null;
+  scheduledAt: string | null;
+  failure: Schemas['Failure'] | null;
+  refresh: Schemas['RefreshView'] | null;
+  scan: Schemas['ScanCost'] | null;
+  currency: string;
+}
+
+export function collectionScreen({ api, query }: Context, name: string): Screen {
+  const panel = new Panel(api, {
+    id: 'collection', title: 'Collection',
+    note: 'One row for each target. After a failure the last good numbers stay, with their own time.',
+    load: (api, asked) => loadFleet(api, name, asked),
+    show: ({ storage, tables }) => {
+      const rows = [
+        ...(storage?.items ?? []).map((item): Row => ({
+          target: label(item), ...ofMeasured(null, item, unmeasured(item)), takenAt: item.taken_at, scheduledAt: item.scheduled_at,
+          failure: item.last_failure, refresh: item.refresh, scan: item.cost.scan, currency: item.cost.currency,
+        })),
+        ...(storage?.pending ?? []).map((item): Row => pending(label(item), item.last_failure)),
+        ...(tables?.items ?? []).map((item): Row => ({
+          target: `database ${item.database}`, ...ofMeasured(null, item, unsized(item)), takenAt: item.taken_at, scheduledAt: item.scheduled_at,
+          failure: item.last_failure, refresh: null, scan: null, currency: '',
+        })),
+        ...(tables?.pending ?? []).map((item): Row => pending(`database ${item.database}`, item.last_failure)),
+      ];
+      const table = tableOf(rows);
+      const hidden = [storage === null ? 'storage' : '', tables === null ? 'databases' : ''].filter(Boolean);
+      return {
+        body: [...(hidden.length ? [h('p', { class: 'notice' }, `Your token may not read ${hidden.join(' and ')}; they are not in this list.`)] : []), table.element],
+        csv: () => table.csv(),
+      };
+    },
+  });
+  return { title: `Collection of ${name}`, head: environmentHead(name, 'collection', query), panels: [panel] };
+}
+
+function pending(target: string, failure: Schemas['Failure'] | null): Row {
+  return { target, ...ofPending(null, failure), takenAt: null, scheduledAt: null, failure, refresh: null, scan: null, currency: '' };
+}
+
+/** LIST requests a day at the interval of the target. */
+function perDay({ scan, refresh }: Row): number | null {
+  if (scan?.list_requests === null || scan?.list_requests === undefined || !refresh?.interval_seconds) return null;
+  return (scan.list_requests * 86_400) / refresh.interval_seconds;
+}
+
+function tableOf(rows: Row[]): Table<Row> {
+  return new Table<Row>({
+    id: 'targets', class: 'cards', caption: 'Targets and their last runs', rows, key: ({ target }) => target, sort: null, empty: 'Nothing is measured here.',
+    columns: [
+      { key: 'target', title: 'Target', isHeader: true, value: ({ target }) => target },
+      { key: 'state', title: 'State', value: ({ state }) => state, cell: ({ state }) => mark(state) },
+      { key: 'taken_at', title: 'Last good run', value: ({ takenAt }) => takenAt, cell: ({ takenAt, scheduledAt }) => [age(takenAt) ?? 'none yet', scheduledAt ? h('small', {}, `of ${moment(scheduledAt)}`) : null] },
+      {
+        key: 'failure', title: 'Last failure and what to do', value: ({ failure, reasons }) => failure?.reason ?? (reasons.join('; ') || null),
+        cell: ({ failure, reasons }) => (failure
+          ? [h('span', {}, failure.reason), h('small', {}, `${words(failure.code)}, `, age(failure.failed_at))]
+          : reasons.length ? reasons.join('; ') : 'none'),
+      },
+      {
+        key: 'scan_amount', title: 'A listing costs', isNumber: true, value: ({ scan }) => scan?.amount ?? null,
+        cell: ({ scan, currency }) => (scan ? [money(scan.amount, currency), h('small', {}, scan.list_requests === null ? 'no listing' : `${count(scan.list_requests)} requests`)] : UNKNOWN),
+      },
+      {
+        key: 'requests_per_day', title: 'Requests a day', isNumber: true, help: 'At this interval; the budget of the fleet decides how often a large bucket is listed',
+        value: perDay, cell: (row) => count(perDay(row)),
+      },
+      {
+        key: 'interval_seconds', title: 'Measured every', isNumber: true, value: ({ refresh }) => refresh?.interval_seconds ?? null,
+        cell: ({ refresh }) => (refresh ? [duration(refresh.interval_seconds), h('small', {}, refresh.is_maximum ? `${words(refresh.reason)}, the longest allowed` : words(refresh.reason))] : UNKNOWN),
+      },
+      { key: 'next_at', title: 'Next', value: ({ refresh }) => refresh?.next_full_at ?? null, cell: ({ refresh }) => age(refresh?.next_full_at) ?? 'with the next schedule' },
+    ],
+  });
+}
