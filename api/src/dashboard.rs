@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::http::answer::{Answer, Freshness};
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
+use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
 
 pub use login::{CLIENT_ID_VARIABLE, Login};
@@ -30,7 +31,15 @@ pub const PAGE_ROUTE: Route = Route {
     summary: "The dashboard",
     description: "One HTML document for a browser, without data: it logs its reader in and calls the other routes.",
     media_types: &[MediaType::Html],
-    parameters: &[],
+    // A login returns to the page with these, which only its script reads.
+    parameters: &[
+        Parameter::text("code", "A login's code."),
+        Parameter::text("state", "The word of the login that returns."),
+        Parameter::text("iss", "The issuer of the code."),
+        Parameter::text("error", "Why a login failed."),
+        Parameter::text("error_description", "The same for people."),
+        Parameter::text("error_uri", "A document about it."),
+    ],
     problems: &[],
     schema: |generator| generator.subschema_for::<String>(),
 };

@@ -122,7 +122,17 @@ impl Response {
         if !accepts || self.body.len() < GZIP_FROM_BYTES {
             return self;
         }
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let is_page = self
+            .headers
+            .get("Content-Type")
+            .is_some_and(|media_type| media_type.starts_with("text/html"));
+        // The page is large and kept by browsers, so it is worth the time; data change with each collection.
+        let level = if is_page {
+            Compression::best()
+        } else {
+            Compression::fast()
+        };
+        let mut encoder = GzEncoder::new(Vec::new(), level);
         if let Ok(compressed) = encoder
             .write_all(&self.body)
             .and_then(|()| encoder.finish())

@@ -50,6 +50,21 @@ async fn the_page_has_a_policy_an_identity_and_a_compressed_form() {
     assert_eq!(same.header("content-security-policy"), policy);
 }
 
+/// A login that returned to the page was answered with `bad_parameter`.
+#[tokio::test]
+async fn a_login_returns_to_the_page_with_its_code_or_its_error() {
+    let server = server(Some(login()));
+
+    for query in [
+        "code=x&state=y&iss=z",
+        "error=access_denied&error_description=no&error_uri=u&state=y",
+    ] {
+        let reply = server.ask(get(&format!("/?{query}"))).await;
+        assert_eq!(reply.status, 200, "{query}: {reply:?}");
+    }
+    assert_eq!(server.ask(get("/?token=x")).await.status, 400);
+}
+
 #[tokio::test]
 async fn the_settings_name_the_login_in_the_words_of_discovery() {
     let server = server(Some(login()));
