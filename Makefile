@@ -2,11 +2,11 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test test-infra lint deny bench bench-listing bench-tables bench-masking package deploy reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-masking package deploy reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: ## Starts the demo on real, changing data, without an AWS account, and prints its URL (Ctrl-C stops it)
 	@infra/test/install.sh postgres
@@ -32,6 +32,17 @@ lint: ## Checks formatting, lints and documentation; a warning is an error
 deny: ## Checks the dependencies: banned crates and licences (.deny.toml)
 	@infra/test/install.sh cargo-deny
 	.mrt/tools/bin/cargo-deny --locked check bans licenses
+
+dashboard-types: ## Writes the dashboard's types of the API anew, from the OpenAPI document of this code
+	cargo build --workspace --locked --bins
+	@infra/test/install.sh node
+	cd api/dashboard && WRITE_TYPES=1 npm run --silent browser -- demo -t 'types of the OpenAPI'
+
+screenshots: ## Writes the pictures of the documents, docs/screenshots/, from the demo
+	cargo build --workspace --locked --bins
+	@infra/test/install.sh node
+	@infra/test/install.sh chromium
+	cd api/dashboard && npm run --silent screenshots
 
 bench: ## Measures the release binaries next to a Python peer: size, start, answers
 	cargo build --release --locked --package api --package collector --bins

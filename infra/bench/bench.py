@@ -8,6 +8,7 @@ the requests, runtime_api.py for running a function, tls.py for HTTPS, and repor
 
 import argparse
 import contextlib
+import gzip
 import io
 import os
 import shutil
@@ -87,6 +88,8 @@ def measure_sizes(binaries, record):
     for name in API + COLLECTOR:
         path = binaries / name
         record.add("size", function=name, binary_bytes=path.stat().st_size, zip_bytes=zip_bytes(path))
+    page = (REPOSITORY / "api" / "dashboard" / "dist" / "index.html").read_bytes()
+    record.add("page", bytes=len(page), gzip_bytes=len(gzip.compress(page, mtime=0)))
 
 
 def zip_bytes(path):

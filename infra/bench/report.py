@@ -11,6 +11,8 @@ BUDGETS = [
     {"binary_mb": 9.0, "zip_mb": 4.0, "start_ms": 10.0},
     {"binary_mb": 10.0, "zip_mb": 4.0, "start_ms": 10.0},
 ]
+# Of the dashboard, script and style included.
+PAGE_BUDGET_KB = 60.0
 
 
 def median(values):
@@ -128,6 +130,7 @@ def print_report(record, settings):
     if host["load_before"] > host["processors"] / 2:
         print("  The machine was busy: if it still is, wall times include waiting for other programs; CPU times hardly do.")
     _print_sizes(record)
+    _print_page(record)
     _print_starts(record, settings)
     _print_warm(record, settings)
     _print_warm_up(record)
@@ -139,6 +142,15 @@ def _print_sizes(record):
     rows = [[fact["function"], megabytes(fact["binary_bytes"]), megabytes(fact["zip_bytes"])]
             for fact in record.of("size")]
     table("Size", "MB of 10^6 bytes", ["function", "binary", "zip"], rows)
+
+
+def _print_page(record):
+    rows = []
+    for fact in record.of("page"):
+        kilobytes = fact["gzip_bytes"] / 1e3
+        mark = "" if kilobytes <= PAGE_BUDGET_KB else "  OVER"
+        rows.append(["dashboard", f"{fact['bytes'] / 1e3:.1f}", f"{kilobytes:.1f} of {PAGE_BUDGET_KB:.0f}{mark}"])
+    table("Page", "one document with script and style", ["page", "KB", "gzip KB"], rows)
 
 
 def _print_starts(record, settings):

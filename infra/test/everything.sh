@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Runs CMD, the workspace's tests, while the deployment's tests (infra/aws/tests) run in the background.
+# Runs CMD, the workspace's tests, and then the dashboard's (dashboard.sh), while the deployment's tests
+# (infra/aws/tests) run in the background.
 #
 #   infra/test/services.sh infra/test/everything.sh CMD [ARG...]
 #
-# The deployment's tests mostly wait, for a schedule that ticks once a minute and for sam; the workspace's tests use
-# the processor meanwhile. The two outputs never mix: the background writes to a log, of which only failed tests are
-# shown at once, in one line each. When CMD is done, the whole log follows, and then one line for each of the two.
-# Fails when either fails. Whatever ends this script ends both.
+# The deployment's tests mostly wait, for a schedule that ticks once a minute and for sam; the others use the
+# processor meanwhile. The two outputs never mix: the background writes to a log, of which only failed tests are
+# shown at once, in one line each. When the others are done, the whole log follows, and then one line for each.
+# Fails when any fails. Whatever ends this script ends all.
 set -euo pipefail
 
 (($#)) || { echo "usage: infra/test/services.sh infra/test/everything.sh CMD [ARG...]" >&2; exit 1; }
@@ -29,8 +30,12 @@ watcher=$!
 # The deployment's tests stop their emulator on TERM; the watcher ends when they do.
 trap 'kill "$deployment" 2>/dev/null || true' EXIT
 
-workspace_status=0 deployment_status=0
+workspace_status=0 dashboard_status=0 deployment_status=0
 "$@" || workspace_status=$?
+
+say ''
+say 'dashboard tests:'
+infra/test/dashboard.sh || dashboard_status=$?
 
 say ''
 say 'deployment tests:'
@@ -40,5 +45,6 @@ wait "$deployment" || deployment_status=$?
 
 say ''
 report 'workspace tests' "$workspace_status"
+report 'dashboard tests' "$dashboard_status"
 report 'deployment tests' "$deployment_status"
-exit "$((workspace_status || deployment_status))"
+exit "$((workspace_status || dashboard_status || deployment_status))"

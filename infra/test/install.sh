@@ -6,6 +6,7 @@
 #   infra/test/install.sh mariadb           MariaDB server binaries, without a service
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
+#   infra/test/install.sh chromium          the browser that tests the dashboard
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
 #
 # Prints nothing if there is nothing to do, and otherwise one line per installation. Database servers come from the
@@ -173,7 +174,8 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
             ensure_venv "$2"
             ;;
         1:node) ensure_node ;;
+        1:chromium) command -v chromium >/dev/null || apt_install chromium ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | node | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | node | chromium | cargo-deny" ;;
     esac
 fi

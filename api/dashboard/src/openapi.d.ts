@@ -691,6 +691,8 @@ export interface components {
             pending_reason: components["schemas"]["PendingReason"] | null;
             /** @description Whether the value changes at the next start; null if the running value is unknown. */
             pending_restart: boolean | null;
+            /** @description Why the value is harmless and therefore shown; null if it is masked or there is none. */
+            proof: components["schemas"]["Proof"] | null;
             /** @description Source of the value. */
             source: components["schemas"]["ConstantSource"];
             /** @description Origin of the value. */
@@ -728,6 +730,7 @@ export interface components {
          *           "name_exact": true,
          *           "pending_reason": null,
          *           "pending_restart": null,
+         *           "proof": null,
          *           "source": {
          *             "key": null,
          *             "layer": "m2ee.yaml"
@@ -753,6 +756,7 @@ export interface components {
          *           "name_exact": true,
          *           "pending_reason": null,
          *           "pending_restart": null,
+         *           "proof": "url",
          *           "source": {
          *             "key": null,
          *             "layer": "model_metadata"
@@ -1274,7 +1278,7 @@ export interface components {
         /** @description Where a limit comes from. */
         LimitSource: "fleet_file" | "cloudwatch";
         /** @description Why a value is not shown. */
-        MaskReason: "unknown_constant" | "secret_name" | "secret_value" | "too_long" | "not_text" | "secret_source" | "hidden";
+        MaskReason: "unknown_constant" | "secret_name" | "secret_value" | "unproven" | "too_long" | "not_text" | "secret_source" | "hidden";
         /** @description Whether Mendix' own list of entities and associations could be read. */
         MendixCatalogue: "read" | "denied" | "locked" | "absent";
         /** @description The number from user metering for accounts active now. A monthly report counts accounts active on any day. */
@@ -1547,6 +1551,8 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @description Why a value may be shown. */
+        Proof: "listed" | "empty" | "type" | "boolean" | "short" | "number" | "date_time" | "version" | "url" | "host" | "email" | "telephone" | "path" | "media_type" | "locale" | "time_zone" | "schedule" | "colour" | "pattern" | "words" | "own_name" | "title" | "marketplace_default" | "list" | "fields";
         /** @description The parts compared with CloudWatch's metrics: `cloudwatch_bytes` = `measured_bytes` + `difference_bytes`. */
         Reconciliation: {
             /**
@@ -2206,7 +2212,20 @@ export type $defs = Record<string, never>;
 export interface operations {
     dashboard: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description A login's code. */
+                code?: string;
+                /** @description The word of the login that returns. */
+                state?: string;
+                /** @description The issuer of the code. */
+                iss?: string;
+                /** @description Why a login failed. */
+                error?: string;
+                /** @description The same for people. */
+                error_description?: string;
+                /** @description A document about it. */
+                error_uri?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2286,6 +2305,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BucketSizes"];
+                    "text/csv": string;
                 };
             };
             /** @description The answer still has the ETag in `If-None-Match`. */
@@ -2389,6 +2409,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BucketChangesPage"];
+                    "text/csv": string;
                 };
             };
             /** @description The answer still has the ETag in `If-None-Match`. */
@@ -2500,6 +2521,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BucketHistories"];
+                    "text/csv": string;
                 };
             };
             /** @description The answer still has the ETag in `If-None-Match`. */
@@ -2867,6 +2889,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TableSizes"];
+                    "text/csv": string;
                 };
             };
             /** @description The answer still has the ETag in `If-None-Match`. */
@@ -2975,6 +2998,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatabaseChangesPage"];
+                    "text/csv": string;
                 };
             };
             /** @description The answer still has the ETag in `If-None-Match`. */
@@ -3095,6 +3119,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatabaseHistories"];
+                    "text/csv": string;
                 };
             };
             /** @description The answer still has the ETag in `If-None-Match`. */

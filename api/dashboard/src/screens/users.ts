@@ -73,7 +73,7 @@ function roles({ by_role: list }: Schemas['UserCounts']): Table<Schemas['RoleCou
 
 function accountTable({ users }: Schemas['UserList']): Table<Schemas['User']> {
   return new Table<Schemas['User']>({
-    id: 'account-list', class: 'cards', caption: 'Accounts', rows: users, key: ({ id }) => id, sort: { key: 'last_login', direction: 'descending' }, empty: 'There are no accounts.',
+    id: 'account-list', class: 'cards', caption: 'Accounts and their last logins', rows: users, key: ({ id }) => id, sort: { key: 'last_login', direction: 'descending' }, empty: 'There are no accounts.',
     columns: [
       { key: 'user', title: 'Account', isHeader: true, value: ({ name, user, id }) => name ?? user ?? id },
       { key: 'active', title: 'State', value: ({ active, blocked }) => `${active ? 'active' : 'inactive'}${blocked ? ', blocked' : ''}` },
