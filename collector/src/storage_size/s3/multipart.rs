@@ -1,9 +1,11 @@
 //! Sizes incomplete multipart uploads: `ListMultipartUploads`, and `ListParts` of each.
 //!
 //! An upload that is completed or aborted meanwhile is no longer incomplete, so it is left out with all its parts. A
-//! page without a valid next page is an error, never the end.
+//! page without a valid next page is an error, never the end. An upload or a part that a page repeats counts once, and a
+//! page that brings nothing new, though it is not the last, is an error.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -11,6 +13,7 @@ use aws_sdk_s3::types::{EncodingType, MultipartUpload, RequestPayer};
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use percent_encoding::percent_decode_str;
+use s3_listing::EntryHash;
 use shared::fleet::BucketTarget;
 use shared::snapshot::bucket_size::Uploads;
 
@@ -19,7 +22,11 @@ use crate::error::MeasureError;
 
 /// Uploads whose parts are listed at a time: each is a request of some milliseconds to a service that handles thousands
 /// a second.
-const CONCURRENT_UPLOADS: usize = 16;
+const CONCURRENT_UPLOADS: usize = 64;
+/// Most uploads that are sized. Each takes a request, and all of these about a minute.
+const MAX_UPLOADS: usize = 100_000;
+/// Pages without a new upload, one after another, that are accepted.
+const MAX_EMPTY_PAGES: u32 = 100;
 /// Class of uploads without one in the listing.
 const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
 
@@ -38,6 +45,13 @@ struct Upload {
     id: String,
     storage_class: String,
     initiated_at: Option<DateTime<Utc>>,
+}
+
+impl Upload {
+    /// Returns a hash of what identifies it.
+    fn hash(&self) -> EntryHash {
+        EntryHash::of(self.key.as_bytes(), self.id.as_bytes())
+    }
 }
 
 /// The parts of one upload.
@@ -60,6 +74,8 @@ struct Parts {
 pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Found, MeasureError> {
     let mut found = Found::default();
     let mut marker: Option<(String, String)> = None;
+    let mut seen = HashSet::new();
+    let mut empty_pages = 0;
     loop {
         let request = client
             .list_multipart_uploads()
@@ -77,7 +93,17 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
         found.requests += 1;
         let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
         let uploads = page.uploads().iter().map(|upload| read(upload, is_encoded));
-        let uploads: Vec<Upload> = uploads.collect::<Result<_, _>>()?;
+        let mut uploads: Vec<Upload> = uploads.collect::<Result<_, _>>()?;
+        uploads.retain(|upload| seen.insert(upload.hash()));
+        if seen.len() > MAX_UPLOADS {
+            return Err(too_many());
+        }
+        let is_repeated = uploads.is_empty() && !page.uploads().is_empty();
+        empty_pages = if uploads.is_empty() {
+            empty_pages + 1
+        } else {
+            0
+        };
         add_page(client, target, &mut found, uploads).await?;
         let key = page
             .next_key_marker()
@@ -96,9 +122,23 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
             (Some(true), next) if next == marker => {
                 return Err(unexpected("a page that names itself as the next"));
             }
+            (Some(true), _) if is_repeated || empty_pages > MAX_EMPTY_PAGES => {
+                return Err(unexpected("a page of uploads that brings nothing new"));
+            }
             (Some(true), next) => next,
         };
     }
+}
+
+/// Builds the error for more uploads than are sized.
+fn too_many() -> MeasureError {
+    MeasureError::permanent(
+        "unsupported",
+        format!(
+            "the bucket has more than {MAX_UPLOADS} incomplete uploads, each of which takes a request; a lifecycle rule \
+             with AbortIncompleteMultipartUpload removes old ones"
+        ),
+    )
 }
 
 /// Adds the uploads of one page that belong to `target`, several at a time.
@@ -150,6 +190,7 @@ async fn parts_of(
 ) -> Result<Parts, MeasureError> {
     let mut parts = Parts::default();
     let mut marker: Option<String> = None;
+    let mut seen = HashSet::new();
     loop {
         let request = client
             .list_parts()
@@ -167,7 +208,11 @@ async fn parts_of(
             Err(error) => return Err(listing_error(error, "s3:ListMultipartUploadParts")),
         };
         parts.requests += 1;
+        let seen_before = seen.len();
         for part in page.parts() {
+            if !seen.insert((part.part_number(), part.size())) {
+                continue;
+            }
             let bytes = part.size().and_then(|bytes| u64::try_from(bytes).ok());
             let sum = bytes.and_then(|bytes| parts.bytes.checked_add(bytes));
             parts.bytes = sum.ok_or_else(|| unexpected("a part without a valid size"))?;
@@ -185,6 +230,9 @@ async fn parts_of(
             }
             (Some(true), next) if next == marker => {
                 return Err(unexpected("a page that names itself as the next"));
+            }
+            (Some(true), _) if seen.len() == seen_before && !page.parts().is_empty() => {
+                return Err(unexpected("a page of parts that brings nothing new"));
             }
             (Some(true), next) => next,
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use collector::{Progress, measure_bucket};
+use shared::aws::Aws;
 use shared::fleet::Measured;
 use shared::snapshot::bucket_size::Part;
 use shared::snapshot::{BucketSize, Completeness, Measurement, Objects};
@@ -98,6 +99,91 @@ async fn all_pages_of_uploads_and_parts_are_listed() {
     );
     // One listing of objects, two of uploads, four of parts.
     assert_eq!(size.listing.unwrap().request_count, 7);
+}
+
+#[tokio::test]
+async fn uploads_and_parts_that_a_page_repeats_count_once() {
+    let s3 = with_uploads(|id, marker| match (id, marker) {
+        ("", None) => uploads(&["one", "two"], Some("two")),
+        ("", Some("two")) => uploads(&["two", "three"], None),
+        ("one", None) => parts(&[1, 2], Some("2")),
+        ("one", Some("2")) => parts(&[2, 4], None),
+        (_, None) => parts(&[8], None),
+        other => panic!("request for {other:?}"),
+    })
+    .await;
+
+    let found = measured(&s3).await.multipart.unwrap();
+
+    assert_eq!(
+        (found.upload_count, found.part_count, found.total_bytes),
+        (3, 5, 23)
+    );
+}
+
+#[tokio::test]
+async fn pages_of_uploads_that_lead_back_are_an_error() {
+    let s3 = with_uploads(|id, marker| match (id, marker) {
+        ("", None) => uploads(&["one"], Some("1")),
+        ("", Some(marker)) => uploads(&["one"], Some(&format!("{marker}1"))),
+        _ => parts(&[8], None),
+    })
+    .await;
+
+    let size = measured(&s3).await;
+
+    assert_eq!(size.multipart, None);
+    assert_eq!(size.unmeasured[0].code, "unexpected_answer");
+    assert!(s3.requests().len() < 10, "{}", s3.requests().len());
+}
+
+/// The listing and the SDK's calls for uploads go to the same place, whatever the endpoint looks like.
+#[tokio::test]
+async fn a_base_path_is_used_for_objects_and_uploads() {
+    for path in ["", "/", "/storage/v1/s3", "/storage/v1/s3/"] {
+        let s3 = with_uploads(|_, _| uploads(&[], None)).await;
+        let base = s3.aws.s3_endpoint().unwrap();
+        let endpoint = format!("{}{path}", base.trim_end_matches('/'));
+        let aws = Arc::new(Aws::at(&endpoint, "test", "test"));
+
+        let size = measure_bucket(aws, &bucket("files"), &Progress::default()).await;
+
+        assert_eq!(size.unwrap().completeness(), Completeness::Complete);
+        let requests = s3.requests();
+        assert_eq!(requests.len(), 2, "{path}");
+        let expected = format!("{}/files", path.trim_end_matches('/'));
+        for request in requests {
+            let place = request.path.split('?').next().unwrap();
+            assert_eq!(place.trim_end_matches('/'), expected, "{path}: {request:?}");
+        }
+    }
+}
+
+/// The listing is told the bucket's region; uploads are asked for there.
+#[tokio::test]
+async fn the_uploads_of_a_bucket_in_another_region_are_listed_there() {
+    let s3 = StandIn::start(|_, request| {
+        if !request.head.contains("/eu-north-1/s3/") {
+            let mut redirect = Response::error(301, "PermanentRedirect");
+            redirect.headers = vec![("x-amz-bucket-region", "eu-north-1".to_owned())];
+            return redirect;
+        }
+        let is_uploads = request
+            .path
+            .split(['?', '&'])
+            .any(|word| word.starts_with("uploads"));
+        match request.query("uploadId") {
+            Some(_) => parts(&[5], None),
+            None if is_uploads => uploads(&["one"], None),
+            None => objects(),
+        }
+    })
+    .await;
+
+    let size = measured(&s3).await;
+
+    assert_eq!(size.completeness(), Completeness::Complete);
+    assert_eq!(size.multipart.unwrap().total_bytes, 5);
 }
 
 #[tokio::test]

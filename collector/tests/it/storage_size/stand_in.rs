@@ -94,6 +94,112 @@ async fn a_page_that_names_itself_as_the_next_is_an_error_and_not_the_end() {
     assert_eq!(s3.requests().len(), 2);
 }
 
+/// Some providers include the entry that a token names.
+#[tokio::test]
+async fn a_page_that_begins_with_the_last_key_of_the_page_before_counts_it_once() {
+    let s3 = StandIn::start(|_, request| match request.query("continuation-token") {
+        None => page(&[("a", 1), ("b", 2)], Some("two")),
+        Some("two") => page(&[("b", 2), ("c", 4)], Some("three")),
+        _ => page(&[("c", 4)], None),
+    })
+    .await;
+
+    let size = measured(&s3).await.unwrap();
+
+    assert_eq!((size.object_count(), size.total_bytes()), (Some(3), 7));
+    assert_eq!(s3.requests().len(), 3);
+}
+
+/// Without an order, entries of earlier pages are recognised wherever a page repeats them.
+#[tokio::test]
+async fn entries_that_are_repeated_without_an_order_count_once() {
+    let s3 = StandIn::start(|_, request| match request.query("continuation-token") {
+        None => page(&[("c", 1), ("a", 2)], Some("two")),
+        Some("two") => page(&[("a", 2), ("c", 1), ("b", 4)], Some("three")),
+        _ => page(&[("d", 8), ("c", 1)], None),
+    })
+    .await;
+
+    let size = measured(&s3).await.unwrap();
+
+    assert_eq!((size.object_count(), size.total_bytes()), (Some(4), 15));
+}
+
+#[tokio::test]
+async fn tokens_that_lead_back_end_the_run() {
+    let s3 = StandIn::start(
+        |number, request| match request.query("continuation-token") {
+            Some("two") => page(&[("c", 4), ("d", 8)], Some("back")),
+            Some("back") => page(&[("a", 1), ("b", 2)], Some(&format!("two-{number}"))),
+            _ => page(&[("a", 1), ("b", 2)], Some("two")),
+        },
+    )
+    .await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!(error.code, "unexpected_answer");
+    assert!(error.reason.contains("begins like"), "{}", error.reason);
+    assert_eq!(s3.requests().len(), 6);
+}
+
+/// Such a listing would never end.
+#[tokio::test]
+async fn a_server_that_ignores_the_token_is_asked_four_times() {
+    let s3 =
+        StandIn::start(|number, _| page(&[("a", 1), ("b", 2)], Some(&format!("t{number}")))).await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!(
+        (error.code, error.is_transient),
+        ("unexpected_answer", false)
+    );
+    assert_eq!(s3.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn empty_pages_without_end_are_an_error() {
+    let s3 = StandIn::start(|number, _| page(&[], Some(&format!("t{number}")))).await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!(error.code, "unexpected_answer");
+    assert_eq!(s3.requests().len(), 1001);
+}
+
+/// A server that ignores the prefix, folds its case or removes its first slash lists other keys than were asked for.
+#[tokio::test]
+async fn keys_of_another_prefix_are_never_counted() {
+    for (prefix, keys) in [
+        ("tenant/", &["tenant/a", "tenant2/b"][..]),
+        ("tenant/", &["Tenant/a", "tenant/a"][..]),
+        ("/tenant/", &["tenant/a"][..]),
+        // Without an order, each key is looked at.
+        ("tenant/", &["tenant/z", "other/b", "tenant/a"][..]),
+    ] {
+        let keys: Vec<_> = keys.iter().map(|key| (*key, 1)).collect();
+        let s3 = StandIn::start(move |_, _| page(&keys, None)).await;
+        let target = BucketTarget {
+            prefix: prefix.to_owned(),
+            ..bucket("files")
+        };
+
+        let measured = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default()).await;
+
+        let error = measured.unwrap_err();
+        assert_eq!(
+            (error.code, error.is_transient),
+            ("unexpected_answer", false)
+        );
+        assert!(
+            error.reason.contains("requested prefix"),
+            "{}",
+            error.reason
+        );
+    }
+}
+
 #[tokio::test]
 async fn more_pages_without_a_token_are_an_error_and_not_the_end() {
     let s3 = StandIn::start(|_, _| {
