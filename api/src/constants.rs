@@ -131,6 +131,10 @@ impl From<ConstantsError> for Problem {
         match error {
             ConstantsError::NotConfigured => Self::not_configured("constants"),
             ConstantsError::Model(LayerError::Unavailable(_)) => Self::unavailable(error),
+            ConstantsError::Model(ref cause @ LayerError::NoMember(_)) => {
+                let what = format!("the model's metadata.json {cause}");
+                Self::document_unreadable(&what, cause.code()).caused_by(error)
+            }
             ConstantsError::Model(ref cause) => {
                 let cause = cause.code();
                 Self::document_unreadable("the model's metadata.json", cause).caused_by(error)

@@ -659,6 +659,8 @@ export interface components {
         };
         /** @description A source that sets a constant's value. */
         ConstantSource: {
+            /** @description Whether it only has a null, with which the value of the source before it stays. */
+            is_null: boolean;
             /** @description Name of the constant in the layer: a variable, a key, a parameter; null if it is the constant's own name. */
             key: string | null;
             /** @description `model_metadata` or the `source` of a layer. */
@@ -712,10 +714,12 @@ export interface components {
          *         {
          *           "chain": [
          *             {
+         *               "is_null": false,
          *               "key": null,
          *               "layer": "model_metadata"
          *             },
          *             {
+         *               "is_null": false,
          *               "key": null,
          *               "layer": "m2ee.yaml"
          *             }
@@ -732,6 +736,7 @@ export interface components {
          *           "pending_restart": null,
          *           "proof": null,
          *           "source": {
+         *             "is_null": false,
          *             "key": null,
          *             "layer": "m2ee.yaml"
          *           },
@@ -742,6 +747,7 @@ export interface components {
          *         {
          *           "chain": [
          *             {
+         *               "is_null": false,
          *               "key": null,
          *               "layer": "model_metadata"
          *             }
@@ -758,6 +764,7 @@ export interface components {
          *           "pending_restart": null,
          *           "proof": "url",
          *           "source": {
+         *             "is_null": false,
          *             "key": null,
          *             "layer": "model_metadata"
          *           },

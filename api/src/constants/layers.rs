@@ -4,6 +4,7 @@ pub(super) mod document;
 mod ecs;
 pub(super) mod error;
 mod forms;
+pub(super) mod hocon;
 pub(super) mod layer;
 mod node;
 mod parameters;

@@ -265,6 +265,7 @@ mod tests {
             ("App.KeystorePath", "String", "/opt/mendix/keystore.jks"),
             ("App.TokenScope", "String", "orders"),
             ("App.SeedVersion", "Integer", "3"),
+            ("App.TokenType", "String", "Bearer"),
             ("App.JdbcDriver", "String", "org.postgresql.Driver"),
             ("App.EncryptionLogNode", "String", "Encryption"),
         ] {
@@ -353,6 +354,31 @@ mod tests {
         let words = "plain words ".repeat(100);
 
         assert_eq!(judge("App.Text", None, &words), Err(MaskReason::TooLong));
+    }
+
+    #[test]
+    fn any_text_is_judged_without_a_panic() {
+        let characters: Vec<char> = "aZ9 =:;,\"'@/.-_%#?&{}[]()<>\\*+~\u{e4}\u{1f511}\u{df}\n"
+            .chars()
+            .collect();
+        let mut state: u64 = 1;
+        let mut below = |bound: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % bound
+        };
+        for _ in 0..5_000 {
+            let length = below(40);
+            let mut text = || {
+                (0..length)
+                    .map(|_| characters[below(characters.len())])
+                    .collect::<String>()
+            };
+            let (name, value) = (text(), text());
+
+            judge(&name, Some("String"), &value).ok();
+        }
     }
 
     /// A credential is never shown, whatever surrounds it, whatever the constant's name and type, and even if the fleet

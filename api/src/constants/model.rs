@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::layers::error::Position;
+use super::layers::error::{LayerError, Position};
 use super::layers::setting::Setting;
 
 /// Constants as the model defines them.
@@ -18,6 +18,8 @@ pub(super) struct Model {
     pub(super) runtime: Option<String>,
     /// Constants by full name, `Module.Constant`.
     pub(super) constants: BTreeMap<String, Definition>,
+    /// The variables that override each constant, as a portable app's package names them; empty for other apps.
+    pub(super) variables: BTreeMap<String, Vec<String>>,
 }
 
 /// One constant as the model defines it.
@@ -34,7 +36,7 @@ pub(super) struct Definition {
 struct Metadata {
     model_version: Option<String>,
     runtime_version: Option<String>,
-    constants: Vec<Constant>,
+    constants: Option<Vec<Constant>>,
 }
 
 #[derive(Deserialize)]
@@ -56,11 +58,14 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// The position of the first error; never any of the text.
-    pub(super) fn parse(text: &str) -> Result<Self, Position> {
-        let metadata: Metadata =
-            serde_json::from_str(text).map_err(|error| Position::from_json(&error))?;
-        let constants = metadata.constants.into_iter().map(|constant| {
+    /// The position of the first error, or that it is no model's metadata; never any of the text.
+    pub(super) fn parse(text: &str) -> Result<Self, LayerError> {
+        let metadata: Metadata = serde_json::from_str(text)
+            .map_err(|error| LayerError::Malformed(Position::from_json(&error)))?;
+        let constants = metadata
+            .constants
+            .ok_or(LayerError::NoMember("Constants"))?;
+        let constants = constants.into_iter().map(|constant| {
             let definition = Definition {
                 kind: constant.kind,
                 default: constant.default_value,
@@ -71,6 +76,7 @@ impl Model {
             version: metadata.model_version,
             runtime: metadata.runtime_version,
             constants: constants.collect(),
+            variables: BTreeMap::new(),
         })
     }
 }
@@ -120,9 +126,16 @@ mod tests {
     fn an_error_has_a_position_and_none_of_the_text() {
         let broken = "{\n  \"Constants\": \"NEVERLEAK\"\n}";
 
-        let position = Model::parse(broken).unwrap_err();
+        let error = Model::parse(broken).unwrap_err();
 
-        assert_eq!((position.line, position.column), (2, 26));
-        assert!(Model::parse("{}").is_err(), "not a model's metadata");
+        let position = Position {
+            line: 2,
+            column: 26,
+        };
+        assert_eq!(error, LayerError::Malformed(position));
+        assert_eq!(
+            Model::parse("{}").unwrap_err().to_string(),
+            "has no Constants"
+        );
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Link {
     pub(super) source: String,
     /// Name of the constant in the layer, if it is not the constant's own name.
     pub(super) key: Option<String>,
+    /// Whether it is a null with which the value of the source before it stays.
+    pub(super) is_null: bool,
 }
 
 /// One constant with its value.
@@ -107,15 +109,19 @@ fn constant(
     let model_link = || Link {
         source: MODEL_SOURCE.to_owned(),
         key: None,
+        is_null: false,
     };
     let mut chain: Vec<Link> = default.iter().map(|_| model_link()).collect();
     let mut winner: Option<(usize, &Entry)> = None;
     for (index, layer) in layers.iter().enumerate() {
         for entry in layer.values.entries.get(name).into_iter().flatten() {
-            winner = Some((index, entry));
+            if !entry.is_ignored {
+                winner = Some((index, entry));
+            }
             chain.push(Link {
                 source: layer.source.clone(),
                 key: entry.key.clone(),
+                is_null: entry.is_ignored,
             });
         }
     }
@@ -191,9 +197,11 @@ fn is_known_to_stay(
 impl Constant {
     /// Returns the source of the value; the model for a constant without a value.
     pub(super) fn source(&self) -> Link {
-        self.chain.last().cloned().unwrap_or_else(|| Link {
+        let mut setting = self.chain.iter().rev().filter(|link| !link.is_null);
+        setting.next().cloned().unwrap_or_else(|| Link {
             source: MODEL_SOURCE.to_owned(),
             key: None,
+            is_null: false,
         })
     }
 
@@ -259,6 +267,23 @@ mod tests {
         assert_eq!(stays(Setting::Unread, None), None);
         let before_the_start = Some("2026-01-12T10:00:00Z");
         assert_eq!(stays(Setting::Unread, before_the_start), Some(false));
+    }
+
+    #[test]
+    fn a_null_that_leaves_the_default_is_in_the_chain_only() {
+        let mut list = layer("list", &[("A.A", Setting::Null)]);
+        for entry in list.values.entries.values_mut().flatten() {
+            entry.is_ignored = true;
+        }
+
+        let constants = overlay(&model(&[("A.A", Setting::text("0"))]), &[list]);
+
+        let constant = &constants[0];
+        assert_eq!(constant.status, Status::Default);
+        assert_eq!(constant.setting, Setting::text("0"));
+        assert_eq!(constant.source().source, MODEL_SOURCE);
+        let nulls: Vec<bool> = constant.chain.iter().map(|link| link.is_null).collect();
+        assert_eq!(nulls, [false, true]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
 use shared::clock;
-use shared::fleet::Environment;
+use shared::fleet::{Environment, LayerKind};
 
 use super::filter::Filter;
 use super::kind;
@@ -67,7 +67,15 @@ pub async fn read_constants(
         .ok_or(ConstantsError::NotConfigured)?;
     let layers = join_all(constants.layers.iter().map(|layer| sources.layer(layer)));
     let (model, layers) = join(sources.model(constants), layers).await;
-    let model = model.map_err(ConstantsError::Model)?;
+    let mut model = model.map_err(ConstantsError::Model)?;
+    let has_tasks = constants
+        .layers
+        .iter()
+        .any(|layer| matches!(layer.kind, LayerKind::EcsTask { .. }));
+    // Documents may name the variables of the tasks, whose layers are interpreted below.
+    for read in layers.iter().flatten() {
+        model.variables.extend(read.variables());
+    }
 
     let mut warnings = Vec::new();
     let mut views = Vec::new();
@@ -84,6 +92,14 @@ pub async fn read_constants(
         match read.map(|read| read.for_model(&model)) {
             Ok(values) => {
                 is_complete &= !values.is_partial;
+                if !has_tasks && !values.variables.is_empty() {
+                    is_complete = false;
+                    warnings.push(format!(
+                        "{source} takes {} constants from variables of the app's machine, which are not read: add its \
+                         tasks as a layer in the fleet file",
+                        values.variables.len()
+                    ));
+                }
                 let sentences = values.warnings.iter();
                 warnings.extend(sentences.map(|sentence| format!("{source} {sentence}")));
                 let count = u64::try_from(values.entries.len()).ok();
@@ -98,6 +114,13 @@ pub async fn read_constants(
                 ));
                 views.push(view(error.code(), None));
             }
+        }
+    }
+    for layer in &good {
+        let sources: Vec<&str> = views.iter().map(|view| view.source.as_str()).collect();
+        if let Some(warning) = missing_includes(layer, &sources) {
+            is_complete = false;
+            warnings.push(warning);
         }
     }
     let constants_found = overlay(&model, &good);
@@ -116,6 +139,33 @@ pub async fn read_constants(
         warnings,
         show: constants.show.clone(),
         hide: constants.hide.clone(),
+    })
+}
+
+/// Returns a sentence if `layer` includes files that are not among the layers with these sources.
+fn missing_includes(layer: &Layer, sources: &[&str]) -> Option<String> {
+    let is_read = |file: &&String| {
+        let names = sources
+            .iter()
+            .map(|source| source.rsplit('/').next().unwrap_or(source));
+        names.into_iter().any(|name| name == file.as_str())
+    };
+    let missing = layer
+        .values
+        .includes
+        .iter()
+        .filter(|file| !is_read(file))
+        .count();
+    let files = if missing == 1 {
+        "file that is"
+    } else {
+        "files that are"
+    };
+    (missing > 0).then(|| {
+        format!(
+            "{} includes {missing} {files} not read: add each as a layer in the fleet file",
+            layer.source
+        )
     })
 }
 

@@ -70,6 +70,14 @@ fn position_after(bytes: impl Iterator<Item = u8>) -> Position {
     })
 }
 
+/// Returns whether the document at `location` is HOCON, by its name.
+pub(in crate::constants) fn is_hocon(location: &Location) -> bool {
+    let name = location.to_string().to_ascii_lowercase();
+    [".conf", ".hocon"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
 /// Returns the public name of a document: the URL of an object, or the name of a file without its folder.
 pub(in crate::constants) fn label(location: &Location) -> String {
     match location {

@@ -1,7 +1,7 @@
 //! The variables with which the running tasks of an ECS service were started.
 //!
-//! A task definition also contains passwords, so only variables that may contain constants are kept, by name; the
-//! values of all others are never read.
+//! A task definition also contains passwords. All variables are kept as text that is never printed until the model
+//! names those of constants; no other becomes a value.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, try_join_all};
 
 use super::error::LayerError;
-use super::variables::{ServiceVariables, Value, Variables, is_wanted};
+use super::variables::{ServiceVariables, Value, Variables};
 
 /// Maximum number of tasks that are read: the limit of one call.
 pub(in crate::constants) const MAX_TASKS: i32 = 100;
@@ -159,10 +159,8 @@ fn variables_of(
     let mut variables = Variables::new();
     add(&mut variables, container.environment());
     for secret in container.secrets() {
-        if is_wanted(secret.name()) {
-            let reference = Value::Secret(secret.value_from().to_owned());
-            variables.insert(secret.name().to_owned(), reference);
-        }
+        let reference = Value::Secret(secret.value_from().to_owned());
+        variables.insert(secret.name().to_owned(), reference);
     }
     Ok(variables)
 }
@@ -197,7 +195,7 @@ fn apply_overrides(task: &Task, service: &Service<'_>, variables: &mut Variables
 
 fn add(variables: &mut Variables, pairs: &[KeyValuePair]) {
     for pair in pairs {
-        if let Some(name) = pair.name().filter(|name| is_wanted(name)) {
+        if let Some(name) = pair.name() {
             let value = Value::Plain(pair.value().unwrap_or_default().into());
             variables.insert(name.to_owned(), value);
         }

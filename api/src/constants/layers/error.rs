@@ -52,11 +52,14 @@ pub enum LayerError {
     /// Its content is not in the expected format.
     #[error("is malformed{}", at(.0))]
     Malformed(Position),
+    /// It is JSON, but not what it should be: it has no member of this name.
+    #[error("has no {0}")]
+    NoMember(&'static str),
     /// Parsing it took too long.
     #[error("takes too long to parse")]
     TooSlow,
     /// It is a package without the model's metadata.
-    #[error("contains no model/metadata.json")]
+    #[error("contains no model/metadata.json and no app/model/metadata.json")]
     NoMetadata,
     /// A task has several containers, or none with the configured name.
     #[error("has no container that is known to be the app's: set its name in the fleet file")]
@@ -79,7 +82,7 @@ impl LayerError {
             Self::TooLarge { .. } => "too_large",
             Self::TooMany { .. } => "too_many",
             Self::Unavailable(_) => "unavailable",
-            Self::Malformed(_) => "malformed",
+            Self::Malformed(_) | Self::NoMember(_) => "malformed",
             Self::TooSlow => "too_slow",
             Self::NoMetadata => "no_metadata",
             Self::ContainerUnknown => "container_unknown",

@@ -1,72 +1,21 @@
 //! Documents that set constants, in any of the platforms' formats.
 //!
 //! The same documents contain the passwords of the admin port and the database, so all other parts are skipped
-//! without reading them. HOCON is not supported: see the README.
+//! without keeping them. HOCON has its own file.
+
+mod parts;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::error::{LayerError, Position};
 use super::layer::{Entry, LayerValues, MAX_LAYER_CONSTANTS, PendingReason};
 use super::node::{self, Node};
 use super::setting::Setting;
-
-/// The parts of all formats that contain constants. `V` is a value in JSON or YAML.
-#[derive(Deserialize)]
-#[serde(bound = "V: Deserialize<'de>")]
-struct Document<V> {
-    /// `m2ee.yaml` of a virtual machine.
-    mxruntime: Option<Runtime<V>>,
-    /// A `MendixApp` of Mendix on Kubernetes.
-    spec: Option<Spec<V>>,
-    /// The Deploy API's answer with an environment's settings.
-    #[serde(rename = "Constants")]
-    deployed: Option<Vec<Deployed<V>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound = "V: Deserialize<'de>")]
-struct Runtime<V> {
-    #[serde(rename = "MicroflowConstants")]
-    constants: Option<BTreeMap<String, V>>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound = "V: Deserialize<'de>")]
-struct Spec<V> {
-    runtime: Option<SpecRuntime<V>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "V: Deserialize<'de>")]
-struct SpecRuntime<V> {
-    microflow_constants: Option<BTreeMap<String, V>>,
-    /// JSON as text, which in turn contains the constants as JSON text: the older form.
-    custom_configuration: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", bound = "V: Deserialize<'de>")]
-struct Deployed<V> {
-    name: String,
-    /// The configured value.
-    value: Option<V>,
-    /// The value with which the running app was started: null if it does not have the constant yet, absent on
-    /// platforms that do not report it.
-    #[serde(default, deserialize_with = "present")]
-    deployed_value: Option<Option<V>>,
-}
-
-/// Returns a value that is present, which may be null.
-fn present<'de, V, D>(deserializer: D) -> Result<Option<Option<V>>, D::Error>
-where
-    V: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
+use super::yaml11::Resolved;
+use parts::{Deployed, Parts, Section};
 
 #[derive(Deserialize)]
 struct CustomConfiguration {
@@ -81,7 +30,7 @@ enum Constants {
     Plain(BTreeMap<String, Setting>),
 }
 
-/// Returns the values that `text` sets; `None` if it is in none of the formats.
+/// Returns the values that `text` sets. A text that sets none is partial: it may have a form that is not known.
 ///
 /// The second of two equal keys wins, as on the platforms. Aliases and nesting are allowed within limits that no
 /// configuration written by hand comes near.
@@ -89,113 +38,145 @@ enum Constants {
 /// # Errors
 ///
 /// The position of the first error; never any of the text.
-pub(in crate::constants) fn parse(text: &str) -> Result<Option<LayerValues>, LayerError> {
+pub(in crate::constants) fn parse(text: &str) -> Result<LayerValues, LayerError> {
     let values = if text.trim_start().starts_with('{') {
-        let document: Document<Setting> = serde_json::from_str(text)
+        let parts: Parts<Setting> = serde_json::from_str(text)
             .map_err(|error| LayerError::Malformed(Position::from_json(&error)))?;
-        values(document, |setting| setting)?
+        values(parts, Resolved::Setting)?
     } else {
-        let document: Option<Document<Spanned<Node>>> =
-            serde_saphyr::from_str_with_options(text, node::options()).map_err(|error| {
+        let documents: Vec<Parts<Spanned<Node>>> =
+            serde_saphyr::from_multiple_with_options(text, node::options()).map_err(|error| {
                 let location = error.location();
                 LayerError::Malformed(Position {
                     line: location.map_or(0, |location| location.line()),
                     column: location.map_or(0, |location| location.column()),
                 })
             })?;
-        match document {
-            Some(document) => values(document, |node| node::setting(text, node))?,
-            None => None,
-        }
+        let parts = documents.into_iter().fold(Parts::default(), Parts::and);
+        values(parts, |node| node::resolve(text, node))?
     };
-    match values {
-        Some(values) if values.entries.len() > MAX_LAYER_CONSTANTS => Err(LayerError::TooMany {
+    if values.entries.len() > MAX_LAYER_CONSTANTS {
+        return Err(LayerError::TooMany {
             limit: MAX_LAYER_CONSTANTS,
-        }),
-        values => Ok(values),
+        });
     }
+    Ok(values)
 }
 
-fn values<V>(
-    document: Document<V>,
-    read: impl Fn(V) -> Setting,
-) -> Result<Option<LayerValues>, LayerError> {
-    if let Some(constants) = document.mxruntime.and_then(|runtime| runtime.constants) {
-        return Ok(Some(LayerValues::from_settings(all(constants, read))));
-    }
-    if let Some(runtime) = document.spec.and_then(|spec| spec.runtime) {
-        return resource(runtime, read);
-    }
-    Ok(document.deployed.map(|list| deployed(list, read)))
-}
-
-fn all<V>(
-    constants: BTreeMap<String, V>,
-    read: impl Fn(V) -> Setting,
-) -> BTreeMap<String, Setting> {
-    constants
-        .into_iter()
-        .map(|(name, value)| (name, read(value)))
-        .collect()
-}
-
-/// Returns the constants of a resource. Its newer key wins over the older one.
-fn resource<V>(
-    runtime: SpecRuntime<V>,
-    read: impl Fn(V) -> Setting,
-) -> Result<Option<LayerValues>, LayerError> {
-    let older = match &runtime.custom_configuration {
-        Some(text) => custom_configuration(text)?,
-        None => None,
+fn values<V>(parts: Parts<V>, read: impl Fn(V) -> Resolved) -> Result<LayerValues, LayerError> {
+    let mut values = LayerValues {
+        includes: parts.includes,
+        ..LayerValues::default()
     };
-    let newer = runtime.microflow_constants;
-    if older.is_none() && newer.is_none() {
-        return Ok(None);
+    if parts.sections.is_empty() && values.includes.is_empty() {
+        values.is_partial = true;
+        values.warnings.push(format!(
+            "sets no constants: it has {}, but no Constants, no mxruntime.MicroflowConstants and no \
+             runtime.microflowConstants",
+            listed(&parts.names)
+        ));
     }
-    let mut settings = older.unwrap_or_default();
-    settings.extend(all(newer.unwrap_or_default(), read));
-    Ok(Some(LayerValues::from_settings(settings)))
+    if parts.sections.len() > 1 {
+        values.is_partial = true;
+        values.warnings.push(format!(
+            "sets constants in {} places, of which the last one wins: each app needs a file of its own",
+            parts.sections.len()
+        ));
+    }
+    for section in parts.sections {
+        match section {
+            Section::Runtime(constants) => {
+                for (name, value) in constants {
+                    let setting = match read(value) {
+                        Resolved::Setting(setting) => setting,
+                        Resolved::Date(_) => {
+                            values.warnings.push(format!(
+                                "sets {name} to an unquoted date, with which m2ee-tools does not start the app"
+                            ));
+                            Setting::Opaque
+                        }
+                    };
+                    values.entries.insert(name, vec![Entry::of(setting)]);
+                }
+            }
+            Section::Resource { older, newer } => {
+                let older = match older.as_deref().map(str::trim) {
+                    None | Some("") => None,
+                    Some(text) => custom_configuration(text)?,
+                };
+                let newer = newer.into_iter().flatten();
+                let newer = newer.map(|(name, value)| (name, text_of(read(value))));
+                // The newer key wins over the older one.
+                let settings = older.into_iter().flatten().chain(newer);
+                let entries = settings.map(|(name, setting)| (name, vec![Entry::of(setting)]));
+                values.entries.extend(entries);
+            }
+            Section::Deployed(list) => deployed(list, &read, &mut values),
+        }
+    }
+    Ok(values)
 }
 
+/// Returns the names as a list in a sentence.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none of the usual parts".to_owned(),
+        names => names.join(", "),
+    }
+}
+
+/// Returns a value on platforms that take an unquoted date as text.
+fn text_of(resolved: Resolved) -> Setting {
+    match resolved {
+        Resolved::Setting(setting) => setting,
+        Resolved::Date(written) => Setting::text(&written),
+    }
+}
+
+/// Returns the constants in JSON as text, which in turn contains them as JSON text: the older form.
 fn custom_configuration(text: &str) -> Result<Option<BTreeMap<String, Setting>>, LayerError> {
     let malformed = |_| LayerError::Malformed(Position::UNKNOWN);
     let configuration: CustomConfiguration = serde_json::from_str(text).map_err(malformed)?;
     match configuration.constants {
         None => Ok(None),
         Some(Constants::Plain(settings)) => Ok(Some(settings)),
+        Some(Constants::Encoded(text)) if text.trim().is_empty() => Ok(None),
         Some(Constants::Encoded(text)) => serde_json::from_str(&text).map(Some).map_err(malformed),
     }
 }
 
-fn deployed<V>(list: Vec<Deployed<V>>, read: impl Fn(V) -> Setting) -> LayerValues {
-    let mut values = LayerValues {
-        is_running: true,
-        ..LayerValues::default()
-    };
+fn deployed<V>(list: Vec<Deployed<V>>, read: impl Fn(V) -> Resolved, values: &mut LayerValues) {
+    values.is_running = true;
     for constant in list {
-        let configured = constant.value.map_or(Setting::Null, &read);
+        let setting = |value: V| text_of(read(value));
+        let configured = constant.value.map_or(Setting::Null, setting);
         // Without a deployed value, the configured one is running.
         let running = match constant.deployed_value {
-            Some(value) => value.map_or(Setting::Null, &read),
+            Some(value) => value.map_or(Setting::Null, setting),
             None => configured.clone(),
         };
-        if running != configured {
+        let is_masked = running.is_masked() || configured.is_masked();
+        if running != configured && !is_masked {
             let name = constant.name.clone();
             values.pending.insert(name, PendingReason::NotDeployed);
         }
-        values
-            .entries
-            .insert(constant.name, vec![Entry::of(running)]);
+        let entry = Entry {
+            is_secret: is_masked,
+            ..Entry::of(if is_masked { Setting::Unread } else { running })
+        };
+        values.entries.insert(constant.name, vec![entry]);
     }
-    values
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Scalars without quotes and with them, one a line.
+    const SCALARS: &str = include_str!("../../../tests/fixtures/yaml_scalars.txt");
+
     fn settings(text: &str) -> Vec<(String, Setting)> {
-        let values = parse(text).unwrap().unwrap();
+        let values = parse(text).unwrap();
         let first = |(name, mut entries): (String, Vec<Entry>)| (name, entries.remove(0).setting);
         values.entries.into_iter().map(first).collect()
     }
@@ -238,7 +219,7 @@ spec:
             {"Name": "A.Only", "DataType": "String", "Value": "v"}],
             "CustomSettings": [{"Name": "x", "Value": "NEVERLEAK"}], "ScheduledEvents": []}"#;
 
-        let values = parse(answer).unwrap().unwrap();
+        let values = parse(answer).unwrap();
 
         assert_eq!(
             settings(answer),
@@ -298,12 +279,15 @@ spec:
                 "123456789012345678901234567890",
                 Setting::text("123456789012345678901234567890"),
             ),
-            ("2013-12-20T16:02:32", Setting::text("2013-12-20T16:02:32")),
+            ("2013-12-20T16:02:32", Setting::Opaque),
+            ("'2013-12-20'", Setting::text("2013-12-20")),
+            ("1_000.5", Setting::text("1000.5")),
+            ("190:20:30.15", Setting::text("685230.15")),
             ("''", Setting::text("")),
             ("", Setting::Null),
             ("~", Setting::Null),
             ("|\n      two\n      lines", Setting::text("two\nlines\n")),
-            (".inf", Setting::text(".inf")),
+            (".inf", Setting::Opaque),
             ("[a, b]", Setting::Opaque),
             ("{a: b}", Setting::Opaque),
         ];
@@ -329,15 +313,125 @@ spec:
     }
 
     #[test]
-    fn documents_without_constants_are_not_errors() {
-        for text in [
-            "",
-            "m2ee:\n  admin_pass: NEVERLEAK\n",
-            "mxruntime:\n",
-            "---\n",
+    fn a_document_without_constants_is_partial_and_names_what_was_found() {
+        for (text, found) in [
+            ("", "none of the usual parts"),
+            ("NEVERLEAK: 1\n", "none of the usual parts"),
+            (
+                "m2ee:\n  admin_pass: NEVERLEAK\nlogging: []\n",
+                "m2ee, logging",
+            ),
+            ("mxruntime:\n", "mxruntime"),
+            ("---\n", "none of the usual parts"),
+            ("kind: Service\nspec: {ports: [1]}\n", "kind, spec"),
+            (
+                "spec: {runtime: {customConfiguration: '{\"x\": 1}'}}",
+                "spec",
+            ),
         ] {
-            assert_eq!(parse(text), Ok(None), "{text}");
+            let values = parse(text).unwrap();
+
+            assert!(values.is_partial && values.entries.is_empty(), "{text}");
+            let sentence = format!("sets no constants: it has {found}, but no Constants");
+            assert!(
+                values.warnings[0].starts_with(&sentence),
+                "{:?}",
+                values.warnings
+            );
+            assert!(!format!("{values:?}").contains("NEVERLEAK"), "{text}");
         }
+        let empty = parse("mxruntime: {MicroflowConstants: {}}").unwrap();
+        assert!(!empty.is_partial && empty.warnings.is_empty());
+    }
+
+    #[test]
+    fn resources_are_found_in_lists_several_documents_and_values_of_charts() {
+        let app = "kind: MendixApp\nspec: {runtime: {microflowConstants: {A.A: \"1\"}}}\n";
+        let service = "kind: Service\nspec: {ports: [80], runtime: none}\n";
+        for text in [
+            format!("{app}---\n"),
+            format!("---\n{service}---\n{app}"),
+            "kind: List\nitems:\n- kind: Service\n- {kind: MendixApp, spec: {runtime: {microflowConstants: {A.A: '1'}}}}\n"
+                .to_owned(),
+            "runtime: {microflowConstants: {A.A: '1'}}\n".to_owned(),
+            "acme: {image: x, app: {spec: {runtime: {microflowConstants: {A.A: '1'}}}}}\n".to_owned(),
+            "spec: {runtime: {customConfiguration: '', microflowConstants: {A.A: '1'}}}".to_owned(),
+            "spec: {runtime: {customConfiguration: '{}', microflowConstants: {A.A: '1'}}}".to_owned(),
+            r#"{"kind": "List", "items": [{"spec": {"runtime": {"microflowConstants": {"A.A": "1"}}}}]}"#.to_owned(),
+        ] {
+            let values = parse(&text).unwrap();
+
+            assert_eq!(settings(&text), [self::text("A.A", "1")], "{text}");
+            assert!(!values.is_partial, "{text}: {:?}", values.warnings);
+        }
+        let two = parse(&format!("{app}---\n{app}")).unwrap();
+        assert!(two.is_partial && two.warnings[0].starts_with("sets constants in 2 places"));
+    }
+
+    #[test]
+    fn included_files_are_named_without_their_folders() {
+        let values = parse(
+            "include: [/etc/m2ee/base.yaml, extra.yaml]\nmxruntime: {MicroflowConstants: {A.A: 1}}\n",
+        );
+
+        assert_eq!(values.unwrap().includes, ["base.yaml", "extra.yaml"]);
+        assert_eq!(
+            parse("include: base.yaml\n").unwrap().includes,
+            ["base.yaml"]
+        );
+    }
+
+    #[test]
+    fn asterisks_of_the_deploy_api_are_not_a_value() {
+        let values = parse(
+            r#"{"Constants": [{"Name": "A.A", "Value": "********", "DeployedValue": "*****"}]}"#,
+        )
+        .unwrap();
+
+        let entry = &values.entries["A.A"][0];
+        assert_eq!((&entry.setting, entry.is_secret), (&Setting::Unread, true));
+        assert!(values.pending.is_empty());
+    }
+
+    /// The peer reads each scalar as m2ee-tools does, and prints its kind and the text that the runtime gets.
+    #[test]
+    fn scalars_are_read_as_pyyaml_reads_them() {
+        const SCRIPT: &str = r#"
+import datetime, json, sys, yaml
+for case in json.load(sys.stdin):
+    value = yaml.safe_load("a: " + case)["a"]
+    if value is None: kind, text = "null", ""
+    elif isinstance(value, bool): kind, text = "text", "true" if value else "false"
+    elif isinstance(value, (datetime.date, list, dict, bytes)): kind, text = "opaque", ""
+    elif isinstance(value, float): kind, text = ("opaque", "") if value != value or abs(value) == float("inf") else ("text", repr(value))
+    else: kind, text = "text", str(value)
+    print(json.dumps([kind, text]))
+"#;
+        let cases: Vec<serde_json::Value> = SCALARS.lines().map(Into::into).collect();
+        let Some(answers) = shared::testing::botocore(SCRIPT, &cases) else {
+            return;
+        };
+
+        assert!(cases.len() >= 100, "{} scalars", cases.len());
+        assert_eq!(answers.lines().count(), cases.len());
+        let mut wrong = Vec::new();
+        for (written, answer) in SCALARS.lines().zip(answers.lines()) {
+            let (kind, text): (String, String) = serde_json::from_str(answer).unwrap();
+            let expected = match kind.as_str() {
+                "null" => Setting::Null,
+                "opaque" => Setting::Opaque,
+                _ => Setting::text(&text),
+            };
+            let (_, found) = values(&format!("    A.A: {written}\n")).remove(0);
+            if found != expected {
+                let shown = match &found {
+                    Setting::Text(text) => text.reveal(),
+                    _ => "no text",
+                };
+                wrong.push(format!("{written}: {shown}, not {kind} {text}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     #[test]
@@ -347,7 +441,6 @@ spec:
             "mxruntime: NEVERLEAK",
             "mxruntime:\n  MicroflowConstants: NEVERLEAK",
             "- NEVERLEAK",
-            "a: 1\n---\na: NEVERLEAK",
             "a: *NEVERLEAK",
             "spec: {runtime: {customConfiguration: 'NEVERLEAK'}}",
             r#"{"Constants": [{"Name": NEVERLEAK}]}"#,

@@ -24,6 +24,8 @@ pub(in crate::constants) struct Entry {
     pub(in crate::constants) changed_at: Option<DateTime<Utc>>,
     /// Whether the layer contains the constant's own name rather than an ambiguous one.
     pub(in crate::constants) is_name_exact: bool,
+    /// Whether it is a null with which the value of the layers below stays.
+    pub(in crate::constants) is_ignored: bool,
 }
 
 impl Entry {
@@ -35,6 +37,7 @@ impl Entry {
             is_secret: false,
             changed_at: None,
             is_name_exact: true,
+            is_ignored: false,
         }
     }
 }
@@ -72,6 +75,10 @@ pub(in crate::constants) struct LayerValues {
     pub(in crate::constants) warnings: Vec<String>,
     /// Whether it sets values that could not be read.
     pub(in crate::constants) is_partial: bool,
+    /// Names of the files that it includes, without their folders. They are layers of their own, or missing.
+    pub(in crate::constants) includes: Vec<String>,
+    /// Variables that override the constants of this layer and those below, in the order in which they apply.
+    pub(in crate::constants) variables: BTreeMap<String, Vec<String>>,
 }
 
 impl LayerValues {

@@ -8,7 +8,7 @@ use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Options, Spanned};
 
 use super::setting::Setting;
-use super::yaml11;
+use super::yaml11::{self, Resolved};
 
 /// A value before its text is interpreted.
 pub(in crate::constants) enum Node {
@@ -20,33 +20,45 @@ pub(in crate::constants) enum Node {
     Opaque,
 }
 
-/// Returns the value of `node` in the document `text`.
-pub(in crate::constants) fn setting(text: &str, node: Spanned<Node>) -> Setting {
+/// Returns what `node` stands for in the document `text`.
+pub(in crate::constants) fn resolve(text: &str, node: Spanned<Node>) -> Resolved {
     let span = node.defined.span();
     let written = span
         .byte_offset()
         .zip(span.byte_len())
         .and_then(|(start, length)| {
             let start = usize::try_from(start).ok()?;
-            text.get(start..start + usize::try_from(length).ok()?)
+            let end = start + usize::try_from(length).ok()?;
+            Some((text.get(..start)?, text.get(start..end)?))
         });
     match (node.value, written) {
-        (Node::Opaque, _) | (Node::Plain, None) => Setting::Opaque,
-        (Node::Plain, Some(written)) => yaml11::resolve(written),
-        // The platform's parser takes unquoted digits with colons for a number in base 60.
-        (Node::Text(text), Some(written)) if text == written => match yaml11::base_sixty(written) {
-            Some(number) => Setting::text(&number.to_string()),
-            None => Setting::text(&text),
-        },
-        (Node::Text(text), _) => Setting::text(&text),
+        (Node::Opaque, _) | (Node::Plain, None) => Resolved::Setting(Setting::Opaque),
+        (Node::Plain, Some((_, written))) => {
+            yaml11::resolve(written.trim().trim_matches(['\'', '"']))
+        }
+        (Node::Text(_), Some((before, written))) if is_unquoted(written) && !is_tagged(before) => {
+            yaml11::resolve(written)
+        }
+        (Node::Text(text), _) => Resolved::Setting(Setting::text(&text)),
     }
+}
+
+/// Whether `written` has neither quotes nor several lines, so that it may be a number or a Boolean.
+fn is_unquoted(written: &str) -> bool {
+    !written.starts_with(['"', '\'', '|', '>']) && !written.contains('\n')
+}
+
+/// Whether the text before a value ends with a tag that makes it text: `!!str 0755`.
+fn is_tagged(before: &str) -> bool {
+    let before = before.trim_end();
+    before.ends_with("!!str") || before.ends_with(" !")
 }
 
 /// Limits of one document. The longest `m2ee.yaml` that is documented has about 150 lines.
 pub(in crate::constants) fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_documents: 1,
+            max_documents: 100,
             max_depth: 32,
             flow_nesting_limit: 32,
             max_nodes: 50_000,

@@ -58,7 +58,11 @@ pub(in crate::constants) async fn read(
         }
         next = page.next_token().map(str::to_owned);
         if next.is_none() {
+            let is_empty = entries.is_empty();
+            let warning = "sets no constants: it has no parameter directly below its path";
             return Ok(LayerValues {
+                is_partial: is_empty,
+                warnings: is_empty.then(|| warning.to_owned()).into_iter().collect(),
                 entries,
                 change_reason: Some(PendingReason::ParameterChanged),
                 ..LayerValues::default()

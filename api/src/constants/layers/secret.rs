@@ -34,6 +34,11 @@ pub(in crate::constants) fn parse(
         change_reason: Some(PendingReason::SecretChanged),
         ..LayerValues::default()
     };
+    if constants.0.is_empty() {
+        values.is_partial = true;
+        let warning = "sets no constants: it has no key that starts with mx-const-";
+        values.warnings.push(warning.to_owned());
+    }
     for (name, setting) in constants.0 {
         let entry = Entry {
             key: Some(format!("{PREFIX}{name}")),

@@ -50,6 +50,14 @@ impl Setting {
         Self::Text(text.into())
     }
 
+    /// Returns whether it is a text of asterisks only, with which the Deploy API and its pages hide a value.
+    pub(in crate::constants) fn is_masked(&self) -> bool {
+        let Self::Text(Text(text)) = self else {
+            return false;
+        };
+        text.len() >= 3 && text.bytes().all(|byte| byte == b'*')
+    }
+
     /// Returns a number as the platform writes it; one that lost digits is opaque.
     pub(in crate::constants) fn of_float(number: f64) -> Self {
         if number.fract() == 0.0 && number.abs() >= EXACT_LIMIT {

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use super::document::{self, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
 use super::error::LayerError;
 use super::layer::LayerValues;
-use super::{ecs, forms, parameters, secret, variables};
+use super::{ecs, forms, hocon, parameters, secret, variables};
 use crate::constants::model::Model;
 use crate::constants::model::package;
 
@@ -43,6 +43,14 @@ pub(in crate::constants) enum Read {
 }
 
 impl Read {
+    /// Returns the variables that a document names, by constant.
+    pub(in crate::constants) fn variables(&self) -> BTreeMap<String, Vec<String>> {
+        match self {
+            Self::Values(values) => values.variables.clone(),
+            Self::Service(_) => BTreeMap::new(),
+        }
+    }
+
     /// Returns the values of the layer for the constants of `model`.
     pub(in crate::constants) fn for_model(self, model: &Model) -> LayerValues {
         match self {
@@ -74,13 +82,13 @@ impl Sources {
         constants: &ConstantLayers,
     ) -> Result<Model, LayerError> {
         let reading = async {
-            let text = if package::is_package(&constants.model) {
-                package::load(&self.aws, &constants.scope, &constants.model).await?
-            } else {
-                let (scope, location) = (&constants.scope, &constants.model);
-                document::load(&self.aws, scope, location, MODEL_LIMIT_BYTES).await?
-            };
-            parse_with_timeout(move || Model::parse(&text).map_err(LayerError::Malformed)).await
+            let (scope, location) = (&constants.scope, &constants.model);
+            if package::is_package(location) {
+                let package = package::load(&self.aws, scope, location).await?;
+                return parse_with_timeout(move || package.model()).await;
+            }
+            let text = document::load(&self.aws, scope, location, MODEL_LIMIT_BYTES).await?;
+            parse_with_timeout(move || Model::parse(&text)).await
         };
         with_timeout(reading).await
     }
@@ -121,14 +129,12 @@ impl Sources {
 
     async fn document(&self, scope: &AwsScope, location: &Location) -> Result<Read, LayerError> {
         let text = document::load(&self.aws, scope, location, LAYER_LIMIT_BYTES).await?;
-        let values = parse_with_timeout(move || forms::parse(&text)).await?;
-        Ok(Read::Values(values.unwrap_or_else(|| LayerValues {
-            warnings: vec![
-                "sets no constants: it has none of the parts that set them in an m2ee.yaml, a MendixApp or the Deploy API's answer"
-                    .to_owned(),
-            ],
-            ..LayerValues::default()
-        })))
+        let parse = match document::is_hocon(location) {
+            true => hocon::parse,
+            false => forms::parse,
+        };
+        let values = parse_with_timeout(move || parse(&text)).await?;
+        Ok(Read::Values(values))
     }
 
     async fn secret(&self, scope: &AwsScope, id: &str) -> Result<Read, LayerError> {

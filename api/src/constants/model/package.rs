@@ -1,5 +1,7 @@
 //! The model's metadata inside an app's package (`.mda`, a zip), read without downloading the package.
 //!
+//! The package of a portable app also names the variables that override constants, and has a configuration.
+//!
 //! Reads the end of the package, which contains the directory, and then the parts that contain the metadata. The
 //! zip library runs on the bytes read so far; when it needs others, they are fetched and it runs again.
 
@@ -12,11 +14,17 @@ use shared::location::Location;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::constants::layers::document::{self, MODEL_LIMIT_BYTES};
+use crate::constants::layers::document::{self, LAYER_LIMIT_BYTES, MODEL_LIMIT_BYTES};
 use crate::constants::layers::error::{LayerError, Position};
+use crate::constants::layers::hocon;
+use crate::constants::model::Model;
 
-/// Path of the model's metadata in a package.
-const METADATA: &str = "model/metadata.json";
+/// Path of the model's metadata in a package, and in that of a portable app. One folder may be above it.
+const METADATA: [&str; 2] = ["app/model/metadata.json", "model/metadata.json"];
+/// Path of the variables of a portable app.
+const VARIABLES: &str = "etc/constants/variables.conf";
+/// Path of the configuration with which a portable app starts unless another one is named.
+const CONFIGURATION: &str = "etc/configurations/Default.conf";
 /// Number of bytes that are first read from the end: the last record of a zip has at most 65,557 bytes.
 const TAIL_BYTES: u64 = 128 * 1024;
 /// Size of each part that is read afterwards.
@@ -30,18 +38,47 @@ pub(in crate::constants) fn is_package(location: &Location) -> bool {
     [".mda", ".zip"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// Returns the text of the metadata in the package at `location`.
+/// The texts of a package that define constants.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::constants) struct Package {
+    metadata: String,
+    /// Of a portable app: names of variables.
+    variables: Option<String>,
+    /// Of a portable app: values.
+    configuration: Option<String>,
+}
+
+impl Package {
+    /// Returns the model that the package contains.
+    pub(in crate::constants) fn model(&self) -> Result<Model, LayerError> {
+        let mut model = Model::parse(&self.metadata)?;
+        if let Some(text) = &self.configuration {
+            for (name, mut entries) in hocon::parse(text)?.entries {
+                let definition = model.constants.get_mut(&name);
+                if let (Some(definition), Some(entry)) = (definition, entries.pop()) {
+                    definition.default = entry.setting;
+                }
+            }
+        }
+        if let Some(text) = &self.variables {
+            model.variables = hocon::parse(text)?.variables;
+        }
+        Ok(model)
+    }
+}
+
+/// Returns the texts of the package at `location`.
 pub(in crate::constants) async fn load(
     aws: &Aws,
     scope: &AwsScope,
     location: &Location,
-) -> Result<String, LayerError> {
+) -> Result<Package, LayerError> {
     let opened = Ranges::open(aws, scope, location, TAIL_BYTES).await;
     let (ranges, tail) = opened.map_err(document::layer_error)?;
     let mut known = Known::with_tail(ranges.length(), tail);
     for _ in 0..MAX_PARTS {
         let error = match extract(&mut known) {
-            Ok(bytes) => return document::text_of(bytes),
+            Ok(package) => return Ok(package),
             Err(error) => error,
         };
         let Some(start) = known.missing.take() else {
@@ -57,25 +94,56 @@ pub(in crate::constants) async fn load(
     })
 }
 
-fn extract(known: &mut Known) -> Result<Vec<u8>, LayerError> {
-    let malformed = |_| LayerError::Malformed(Position::UNKNOWN);
+fn extract(known: &mut Known) -> Result<Package, LayerError> {
     known.position = 0;
     let mut archive = ZipArchive::new(known).map_err(malformed)?;
-    let file = archive.by_name(METADATA).map_err(|error| match error {
-        ZipError::FileNotFound => LayerError::NoMetadata,
-        _ => LayerError::Malformed(Position::UNKNOWN),
-    })?;
+    let (root, metadata) = {
+        let names = archive.file_names().filter_map(Result::ok);
+        let found = names.filter_map(|name| Some((root(&name)?.to_owned(), name.into_owned())));
+        found
+            .min_by_key(|(root, _)| root.len())
+            .ok_or(LayerError::NoMetadata)?
+    };
+    let metadata =
+        file(&mut archive, &metadata, MODEL_LIMIT_BYTES)?.ok_or(LayerError::NoMetadata)?;
+    let mut optional = |name: &str| file(&mut archive, &format!("{root}{name}"), LAYER_LIMIT_BYTES);
+    Ok(Package {
+        metadata,
+        variables: optional(VARIABLES)?,
+        configuration: optional(CONFIGURATION)?,
+    })
+}
+
+/// Returns the folder of the package, with a slash, if `name` is that of the metadata: empty, or one folder.
+fn root(name: &str) -> Option<&str> {
+    let root = METADATA.iter().find_map(|path| name.strip_suffix(path))?;
+    let folder = root.strip_suffix('/').unwrap_or(root);
+    ((root.is_empty() || root.ends_with('/')) && !folder.contains('/')).then_some(root)
+}
+
+/// Returns the text of a file; `None` if there is none of that name.
+fn file(
+    archive: &mut ZipArchive<&mut Known>,
+    name: &str,
+    limit_bytes: u64,
+) -> Result<Option<String>, LayerError> {
+    let file = match archive.by_name(name) {
+        Ok(file) => file,
+        Err(ZipError::FileNotFound) => return Ok(None),
+        Err(error) => return Err(malformed(error)),
+    };
     // The size in the directory is not trusted.
     let mut bytes = Vec::new();
-    let limit_bytes = MODEL_LIMIT_BYTES;
     let mut bounded = file.take(limit_bytes + 1);
-    bounded
-        .read_to_end(&mut bytes)
-        .map_err(|_| LayerError::Malformed(Position::UNKNOWN))?;
+    bounded.read_to_end(&mut bytes).map_err(malformed)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit_bytes) {
         return Err(LayerError::TooLarge { limit_bytes });
     }
-    Ok(bytes)
+    document::text_of(bytes).map(Some)
+}
+
+fn malformed<E>(_error: E) -> LayerError {
+    LayerError::Malformed(Position::UNKNOWN)
 }
 
 /// The parts of a package read so far, and the position of the first byte that was needed but not read.
@@ -142,6 +210,7 @@ mod tests {
     use zip::write::SimpleFileOptions;
 
     use super::*;
+    use crate::constants::layers::setting::Setting;
 
     /// A package with `count` other files of 10,000 bytes around the metadata.
     fn package(metadata: Option<&[u8]>, count: usize) -> Vec<u8> {
@@ -154,7 +223,7 @@ mod tests {
             {
                 let packed = SimpleFileOptions::default()
                     .compression_method(zip::CompressionMethod::Deflated);
-                archive.start_file(METADATA, packed).unwrap();
+                archive.start_file(METADATA[1], packed).unwrap();
                 archive.write_all(metadata).unwrap();
             }
             archive
@@ -170,7 +239,8 @@ mod tests {
         std::fs::write(file.path(), bytes).unwrap();
         let location = Location::File(file.path().to_owned());
         let aws = Aws::for_tests("http://127.0.0.1:9");
-        load(&aws, &AwsScope::default(), &location).await
+        let package = load(&aws, &AwsScope::default(), &location).await;
+        package.map(|package| package.metadata)
     }
 
     #[tokio::test]
@@ -182,6 +252,52 @@ mod tests {
         }
     }
 
+    fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
+        for (name, text) in files {
+            archive
+                .start_file(*name, SimpleFileOptions::default())
+                .unwrap();
+            archive.write_all(text.as_bytes()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn model_of(files: &[(&str, &str)]) -> Result<Model, LayerError> {
+        let bytes = zip(files);
+        let mut known = Known::with_tail(u64::try_from(bytes.len()).unwrap(), bytes);
+        extract(&mut known)?.model()
+    }
+
+    #[test]
+    fn the_package_of_a_portable_app_names_its_variables() {
+        let metadata = r#"{"Constants": [{"Name": "A.B", "Type": "String", "DefaultValue": "x"}]}"#;
+        let variables = "runtime.params.MicroflowConstants { \"A.B\" = ${?CONSTANTS_A_B} }";
+        let configuration = "runtime.params.MicroflowConstants { \"A.B\" = configured }";
+        for folder in ["", "acme-1.2/"] {
+            let path = |name: &str| format!("{folder}{name}");
+            let (model, names) = (path("app/model/metadata.json"), path(VARIABLES));
+            let (configured, other) = (path(CONFIGURATION), path("lib/x/model/metadata.json"));
+            let mut files = vec![
+                (other.as_str(), "{}"),
+                (model.as_str(), metadata),
+                (names.as_str(), variables),
+            ];
+
+            let without = model_of(&files).unwrap();
+            files.push((&configured, configuration));
+            let with = model_of(&files).unwrap();
+
+            assert_eq!(without.variables["A.B"], ["CONSTANTS_A_B"], "{folder}");
+            assert_eq!(without.constants["A.B"].default, Setting::text("x"));
+            assert_eq!(with.constants["A.B"].default, Setting::text("configured"));
+        }
+        let older = model_of(&[("acme/model/metadata.json", metadata)]).unwrap();
+        assert!(older.variables.is_empty());
+        let deep = model_of(&[("a/b/model/metadata.json", metadata)]);
+        assert_eq!(deep.unwrap_err(), LayerError::NoMetadata);
+    }
+
     #[tokio::test]
     async fn an_unusable_package_reports_the_cause() {
         let bomb = vec![b' '; 64 * 1024 * 1024];
@@ -189,10 +305,10 @@ mod tests {
         cut.truncate(cut.len() / 2);
         let mut damaged = package(Some(&[b'a'; 5_000]), 2);
         let at = damaged
-            .windows(METADATA.len())
-            .position(|window| window == METADATA.as_bytes())
+            .windows(METADATA[1].len())
+            .position(|window| window == METADATA[1].as_bytes())
             .unwrap();
-        damaged[at + METADATA.len() + 1] ^= 0xff;
+        damaged[at + METADATA[1].len() + 1] ^= 0xff;
         let limit_bytes = MODEL_LIMIT_BYTES;
         let malformed = LayerError::Malformed(Position::UNKNOWN);
         for (what, bytes, expected) in [

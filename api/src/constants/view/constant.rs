@@ -26,6 +26,8 @@ pub struct LinkView {
     pub layer: String,
     /// Name of the constant in the layer: a variable, a key, a parameter; null if it is the constant's own name.
     pub key: Option<String>,
+    /// Whether it only has a null, with which the value of the source before it stays.
+    pub is_null: bool,
 }
 
 impl LinkView {
@@ -33,6 +35,7 @@ impl LinkView {
         Self {
             layer: link.source.clone(),
             key: link.key.clone(),
+            is_null: link.is_null,
         }
     }
 }
@@ -112,7 +115,7 @@ impl ConstantView {
     pub(in crate::constants) fn estimated_bytes(&self) -> usize {
         const FIELDS: usize = 370;
         let link =
-            |link: &LinkView| link.layer.len() + link.key.as_ref().map_or(4, String::len) + 24;
+            |link: &LinkView| link.layer.len() + link.key.as_ref().map_or(4, String::len) + 42;
         let chain: usize = self.chain.iter().chain([&self.source]).map(link).sum();
         // A character may take two bytes more if it is escaped.
         let value = self.value.as_ref().map_or(0, String::len);
@@ -153,6 +156,7 @@ mod tests {
             chain: vec![Link {
                 source: "m2ee.yaml".to_owned(),
                 key: None,
+                is_null: false,
             }],
             setting,
             is_default: false,

@@ -64,7 +64,7 @@ async fn the_cause_for_a_layer_is_reported_and_the_others_still_count() {
 }
 
 #[tokio::test]
-async fn a_layer_without_constants_is_complete_with_a_warning() {
+async fn a_layer_without_constants_is_partial_and_names_what_was_found() {
     let folder = tempfile::tempdir().unwrap();
 
     let documents: [(&str, &[u8]); 2] = [
@@ -73,12 +73,47 @@ async fn a_layer_without_constants_is_complete_with_a_warning() {
     ];
     let constants = constants_of(folder.path(), &documents).await.unwrap();
 
-    assert_eq!(constants.completeness, "complete");
+    assert_eq!(constants.completeness, "partial");
     assert_eq!(
         constants.warnings,
         [
-            "m2ee.yaml sets no constants: it has none of the parts that set them in an m2ee.yaml, a MendixApp or the Deploy API's answer"
+            "m2ee.yaml sets no constants: it has m2ee, but no Constants, no mxruntime.MicroflowConstants and no \
+             runtime.microflowConstants"
         ]
+    );
+}
+
+#[tokio::test]
+async fn included_files_are_layers_or_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let including = "include: [/etc/m2ee/base.yaml, extra.yaml]\nmxruntime: {MicroflowConstants: {Sales.Region: eu}}\n";
+    let base = "mxruntime: {MicroflowConstants: {Sales.Region: us}}\n";
+
+    let documents: [(&str, &[u8]); 3] = [
+        ("metadata.json", MODEL.as_bytes()),
+        ("base.yaml", base.as_bytes()),
+        ("m2ee.yaml", including.as_bytes()),
+    ];
+    let constants = constants_of(folder.path(), &documents).await.unwrap();
+
+    assert_eq!(constants.completeness, "partial");
+    assert_eq!(
+        constants.warnings,
+        ["m2ee.yaml includes 1 file that is not read: add each as a layer in the fleet file"]
+    );
+}
+
+#[tokio::test]
+async fn a_json_that_is_no_model_says_what_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let documents: [(&str, &[u8]); 1] = [("metadata.json", b"{\"NEVERLEAK\": 1}")];
+    let error = constants_of(folder.path(), &documents).await.unwrap_err();
+
+    let text = shared::telemetry::error_chain(&error);
+    assert!(
+        text.contains("has no Constants") && !text.contains("NEVERLEAK"),
+        "{text}"
     );
 }
 

@@ -1,6 +1,6 @@
 //! URLs, hosts and e-mail addresses.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::number::is_digits;
 use super::path::{are_harmless_segments, is_harmless_query, split};
@@ -118,7 +118,13 @@ fn is_arn(text: &str) -> bool {
 
 /// Whether `text` is a host with a domain, an IP address, or a machine with a port.
 pub(super) fn is_host_and_port(text: &str) -> bool {
-    if text.parse::<IpAddr>().is_ok() || is_host(text) {
+    // Eight groups of hexadecimal digits may also be a key.
+    let is_address = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => true,
+        Ok(IpAddr::V6(_)) => text.contains("::"),
+        Err(_) => false,
+    };
+    if is_address || is_host(text) {
         return true;
     }
     text.rsplit_once(':')
@@ -131,7 +137,7 @@ fn is_port(text: &str) -> bool {
 
 /// A host with a known last label, or an IP address.
 fn is_host(text: &str) -> bool {
-    if text.parse::<IpAddr>().is_ok() {
+    if text.parse::<Ipv4Addr>().is_ok() {
         return true;
     }
     let text = text.strip_prefix("*.").unwrap_or(text);
@@ -268,6 +274,7 @@ mod tests {
             assert!(is_host_and_port(text), "{text}");
         }
         for text in [
+            "a1b2:c3d4:e5f6:a7b8:c9d0:e1f2:a3b4:c5d6",
             "admin:12345",
             "mendix:5432",
             "kqzvxw:80",

@@ -67,9 +67,13 @@ fn is_harmless_segment(segment: &str) -> bool {
         return false;
     };
     let segment: &str = &decoded;
-    let bare = segment
-        .trim_start_matches(['$', ':', '{', '<', '!'])
-        .trim_end_matches(['}', '>']);
+    let inner = |start, end| {
+        segment
+            .strip_prefix(start)
+            .and_then(|rest| rest.strip_suffix(end))
+    };
+    let inner = inner('{', '}').or_else(|| inner('<', '>'));
+    let bare = inner.unwrap_or_else(|| segment.trim_start_matches(['$', ':']));
     if matches!(bare, "" | "." | ".." | "*" | "**") || is_version(bare) || is_date_or_time(bare) {
         return true;
     }
@@ -94,7 +98,11 @@ pub(super) fn is_harmless_query(query: &str) -> bool {
 }
 
 fn is_harmless_pair(pair: &str) -> bool {
-    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let Some((name, value)) = pair.split_once('=') else {
+        let is_sign = |character: char| "_-/".contains(character);
+        let is_form = |character: char| character.is_alphanumeric() || is_sign(character);
+        return pair.chars().all(is_form) && words(pair, Style::PLAIN).is_some();
+    };
     let Ok(value) = percent_decode_str(value).decode_utf8() else {
         return false;
     };
@@ -158,6 +166,10 @@ mod tests {
             "/services/T0000000/B0000000/xxabxx",
             "9f8d7c6b5a4e3f2d.json",
             "/a@b",
+            "<:Ycz9/",
+            "/?/iei?zx&$qi",
+            "<:Ycz9/",
+            "/?/iei?zx&$qi",
             "word",
         ] {
             assert!(!is_path(text), "{text}");

@@ -11,6 +11,9 @@ const DECORATION: &str = "!?+{}[]<>*|&";
 /// Words that stand alone as passwords that everyone tries first. In a longer text they are words like others.
 const WEAK_WORDS: &str = "admin administrator root guest master oracle postgres postgresql mysql welcome welkom test tester testing demo \
     user username login secret password private hello internet mendix mxadmin token key keys credential credentials";
+/// Terms of OAuth and HTTP that contain words of secrets and are none.
+const PROTOCOL_TERMS: &str = "client_credentials authorization_code refresh_token access_token id_token \
+    private_key_jwt client_secret_basic client_secret_post Bearer Basic Authorization X-API-Key x-api-key";
 /// Maximum number of words without any that hold a sentence together.
 const MAX_LOOSE_WORDS: usize = 8;
 /// Names: words that no vocabulary has, and abbreviations such as `KLM`.
@@ -26,6 +29,9 @@ const MAX_NAME_WORDS: usize = 4;
 
 /// Whether `text` consists of words of the vocabulary, or is a sentence.
 pub(super) fn is_prose(text: &str, heads: &[Head]) -> bool {
+    if is_listed(PROTOCOL_TERMS, text) {
+        return true;
+    }
     if !has_only_signs_of_prose(text) {
         return false;
     }
