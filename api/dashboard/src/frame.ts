@@ -1,5 +1,6 @@
 // What is around every screen: title, navigation, account, and the banner of what is wrong.
 import { h, replace } from './dom';
+import { plural } from './format';
 import { href } from './route';
 import type { Claims } from './token';
 
@@ -32,7 +33,7 @@ export class Frame {
       applyTheme(next);
       theme.textContent = `Theme: ${next}`;
     } }, `Theme: ${themeNow()}`);
-    const limits = claims?.environments ? ` · ${claims.environments.length} of the environments` : '';
+    const limits = claims?.environments ? ` · ${plural(claims.environments.length, 'environment')}` : '';
     replace(this.account, theme, ...(claims
       ? [h('span', { class: 'faint name' }, `${claims.name ?? ''}${limits}`), h('button', { type: 'button', id: 'logout', click: logout }, 'Log out')]
       : []));

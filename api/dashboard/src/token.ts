@@ -8,6 +8,9 @@ export interface Claims {
   environments: string[] | null;
 }
 
+/** Prefix of the groups that name environments; `all` names all. */
+const GROUP = 'mrt-environment-';
+
 /** Reads a token without proving it. A text that is no token has no scopes. */
 export function readClaims(token: string): Claims {
   let claims: Record<string, unknown> = {};
@@ -20,9 +23,13 @@ export function readClaims(token: string): Claims {
   }
   const text = (name: string) => (typeof claims[name] === 'string' ? (claims[name] as string) : null);
   const list = (value: string | null) => value?.split(/[\s,]+/).filter(Boolean) ?? null;
+  const groups = Array.isArray(claims['cognito:groups']) ? claims['cognito:groups'].map(String) : [];
+  const named = groups.filter((group) => group.startsWith(GROUP)).map((group) => group.slice(GROUP.length));
+  const claimed = list(text('mrt_environments')) ?? [];
+  const isLimited = claimed.length + named.length > 0 && !claimed.includes('*') && !named.includes('all');
   return {
     scopes: list(text('scope')) ?? [],
     name: text('username') ?? text('sub'),
-    environments: list(text('mrt_environments')),
+    environments: isLimited ? [...new Set([...claimed, ...named])] : null,
   };
 }

@@ -52,6 +52,13 @@ describe('tokens', () => {
     });
   });
 
+  test('name their environments by claim or group, and all of them by a star or the group of all', () => {
+    const environments = (claims: object) => readClaims(token(claims)).environments;
+    expect(environments({ 'cognito:groups': ['mrt-environment-acme-prod', 'admins'], mrt_environments: 'acme-test' })).toEqual(['acme-test', 'acme-prod']);
+    expect(environments({ 'cognito:groups': ['mrt-environment-all', 'mrt-environment-acme-prod'] })).toBeNull();
+    expect(environments({ mrt_environments: '*' })).toBeNull();
+  });
+
   test('without claims, and texts that are none, may read nothing', () => {
     for (const text of ['', 'x', 'a.b.c', token({})]) expect(readClaims(text)).toEqual({ scopes: [], name: null, environments: null });
   });
