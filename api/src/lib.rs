@@ -8,6 +8,7 @@ pub mod health;
 pub mod history;
 pub mod http;
 pub mod lambda;
+pub mod metrics;
 pub mod openapi;
 pub mod routes;
 pub mod table_size;

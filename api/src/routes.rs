@@ -12,7 +12,7 @@ use shared::store::SnapshotReader;
 use crate::dashboard::Login;
 use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::{Endpoint, ExtraScope, Route};
-use crate::{bucket_size, constants, dashboard, health, openapi, table_size, users};
+use crate::{bucket_size, constants, dashboard, health, metrics, openapi, table_size, users};
 
 /// Descriptions of all endpoints, without handlers, so that a function that uses them links no database driver
 /// and no AWS client.
@@ -25,6 +25,7 @@ pub const ROUTES: &[Route] = &[
     table_size::changes::ROUTE,
     users::ROUTE,
     constants::ROUTE,
+    metrics::ROUTE,
     dashboard::PAGE_ROUTE,
     dashboard::SETTINGS_ROUTE,
     openapi::ROUTE,
@@ -45,9 +46,12 @@ pub fn scopes() -> Vec<&'static str> {
     own.chain(extra).collect()
 }
 
-/// Returns the scopes that the dashboard requests: those of all routes with data.
+/// Returns the scopes that the dashboard requests: those of all routes with data, but metrics, which are for machines.
 pub fn dashboard_scopes() -> Vec<&'static str> {
-    let mut scopes: Vec<&str> = ROUTES.iter().filter_map(|route| route.scope).collect();
+    let routes = ROUTES
+        .iter()
+        .filter(|route| route.path != metrics::ROUTE.path);
+    let mut scopes: Vec<&str> = routes.filter_map(|route| route.scope).collect();
     scopes.dedup();
     scopes
 }
@@ -107,6 +111,7 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
             constants::Sources::new(Arc::clone(&ports.aws)),
             ports.deployment_key.clone(),
         ),
+        metrics::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
         dashboard::page(ports.login.as_ref()),
         dashboard::settings(ports.login.clone(), dashboard_scopes()),
         openapi::endpoint(ROUTES, EXTRA_SCOPES),

@@ -7,6 +7,7 @@
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
 #   infra/test/install.sh chromium          the browser that tests the dashboard
+#   infra/test/install.sh prometheus        .mrt/tools/prometheus, without a service
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
 #
 # Prints nothing if there is nothing to do, and otherwise one line per installation. Database servers come from the
@@ -122,6 +123,25 @@ ensure_node() {
     touch "$folder/node_modules/.package-lock.json"
 }
 
+# Unpacks the distribution's package: installed, it would start a service, and this needs no root.
+ensure_prometheus() {
+    local root=$repository/.mrt/tools/prometheus
+    [[ -x $root/usr/bin/prometheus && -x $root/usr/bin/promtool ]] && return
+    command -v apt-get >/dev/null || fail "apt-get is not here: unpack Prometheus into $root/usr/bin, then try again"
+    say "installing Prometheus into .mrt/tools/prometheus (the distribution's package, unpacked)"
+    mkdir -p "$root"
+    (
+        cd "$root"
+        if ! apt-get --quiet download prometheus >download.log 2>&1; then
+            become_root prometheus
+            { apt_get update && apt-get --quiet download prometheus; } >download.log 2>&1 ||
+                { tail -n 20 download.log >&2; fail "could not download Prometheus"; }
+        fi
+        dpkg-deb --extract prometheus_*.deb .
+        rm prometheus_*.deb
+    )
+}
+
 # Its own release profile is slow to build (fat LTO) and pays off only for much larger dependency trees.
 ensure_cargo_deny() {
     local root=$repository/.mrt/tools
@@ -175,7 +195,8 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
             ;;
         1:node) ensure_node ;;
         1:chromium) command -v chromium >/dev/null || apt_install chromium ;;
+        1:prometheus) ensure_prometheus ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | node | chromium | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | node | chromium | prometheus | cargo-deny" ;;
     esac
 fi

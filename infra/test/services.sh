@@ -130,11 +130,13 @@ install_all() {
     ensure_python
     spawn venv-ministack ensure_venv ministack
     spawn venv-moto ensure_venv moto
+    spawn prometheus ensure_prometheus
     ensure_postgres
     ensure_mariadb
     ensure_other_postgres
     finish venv-ministack
     finish venv-moto
+    finish prometheus
 }
 
 # PostgreSQL does not run as root, so root starts it as the packages' own user, with data in a folder which that user

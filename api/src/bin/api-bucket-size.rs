@@ -1,8 +1,9 @@
-//! Lambda function `api-bucket-size`: answers `GET /bucket_size` from the latest snapshots, and what is below from history.
+//! Lambda function `api-bucket-size`: answers `GET /bucket_size` and `GET /metrics` from the latest snapshots, and what is
+//! below `/bucket_size` from history.
 
 use std::sync::Arc;
 
-use api::{bucket_size, lambda};
+use api::{bucket_size, lambda, metrics};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -11,6 +12,7 @@ async fn main() -> Result<(), lambda::Error> {
         let (snapshots, history) = start.snapshots().await;
         vec![
             bucket_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
+            metrics::endpoint(Arc::clone(&fleet), snapshots.clone()),
             bucket_size::history::endpoint(Arc::clone(&fleet), snapshots.clone(), history.clone()),
             bucket_size::changes::endpoint(fleet, snapshots, history),
         ]

@@ -9,6 +9,8 @@ pub enum MediaType {
     Html,
     /// Metrics in the OpenMetrics text format.
     OpenMetrics,
+    /// Metrics in Prometheus' own text format.
+    PlainText,
     /// Comma-separated values with a header line.
     Csv,
 }
@@ -20,6 +22,7 @@ impl MediaType {
             Self::Json => "application/json",
             Self::Html => "text/html",
             Self::OpenMetrics => "application/openmetrics-text",
+            Self::PlainText => "text/plain",
             Self::Csv => "text/csv",
         }
     }
@@ -30,6 +33,7 @@ impl MediaType {
             Self::Json => "application/json",
             Self::Html => "text/html; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::PlainText => "text/plain; version=0.0.4; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8; header=present",
         }
     }

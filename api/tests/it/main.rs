@@ -14,6 +14,7 @@ mod histories;
 mod leaks;
 mod logs;
 mod media_types;
+mod metrics;
 mod openapi;
 mod sizes;
 mod users;

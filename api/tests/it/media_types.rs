@@ -34,7 +34,7 @@ impl Handler for Report {
         let body = match call.media_type {
             MediaType::Json => return Answer::json(&"report", &"report", Freshness::Live),
             MediaType::Csv => "name\r\n".repeat(1_000),
-            MediaType::OpenMetrics => "# EOF\n".repeat(1_000),
+            MediaType::OpenMetrics | MediaType::PlainText => "# EOF\n".repeat(1_000),
             MediaType::Html => "<p>ü</p>\n".repeat(1_000),
         };
         Answer::new(

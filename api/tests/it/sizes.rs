@@ -1,7 +1,7 @@
 //! Answers of `/bucket_size` and `/table_size` from snapshots, and HTTP around them.
 
 mod buckets;
-mod http;
+pub(crate) mod http;
 mod refresh;
 mod tables;
 

@@ -145,7 +145,7 @@ class Expanded(unittest.TestCase):
                 self.assertRegex(arn, r"/(GET/(openapi.json|dashboard.json|health)?|\*/[a-z_.*/]*)\"", name)
             else:
                 self.assertRegex(arn, r"/(GET|HEAD)/[a-z_./]+\"", name)
-        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 27)
+        self.assertEqual(len(self.of("AWS::Lambda::Permission")), 36)
 
     def test_the_gateway_checks_parameters_and_repeats_no_header(self):
         body = self.resources["Api"]["Properties"]["Body"]

@@ -190,7 +190,8 @@ async fn a_damaged_item_is_named_and_its_content_is_not_shown() {
     assert!(!answer.text.contains("NEVERLEAK"), "{}", answer.text);
 }
 
-async fn damage_latest(world: &World) {
+/// Makes the latest item of the first bucket unreadable.
+pub(crate) async fn damage_latest(world: &World) {
     use shared::store::{Expect, Key, Put, Value};
     let key = Key {
         partition: "LATEST#bucket".into(),

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use api::http::problem::Code;
+use api::metrics::{METRICS, Metric};
 use api::routes::ROUTES;
 use serde_json::Value;
 use shared::config::{self, Reader};
@@ -216,6 +217,34 @@ fn the_table_of_routes_is_complete() {
         assert_eq!(words(&row[1]), scope, "{path}");
         assert_eq!(words(&row[2]), parameters, "{path}");
     }
+}
+
+#[test]
+fn the_table_of_metrics_is_complete() {
+    let text = text_of("docs/METRICS.md");
+    let rows: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("| `mrt_"))
+        .collect();
+
+    let expected: Vec<_> = METRICS.iter().map(row_of_metric).collect();
+
+    assert_eq!(rows, expected);
+}
+
+fn row_of_metric(metric: &Metric) -> String {
+    let storage = ["environment", "kind", "bucket", "prefix", "suffix"];
+    let (start, more) = match metric.labels {
+        [] => ("none", &[][..]),
+        ["those of the target", more @ ..] => ("those of the target", more),
+        ["environment", "database", "engine"] => ("those of a database", &[][..]),
+        labels => {
+            assert_eq!(labels[..5], storage);
+            ("those of storage", &labels[5..])
+        }
+    };
+    let more: String = more.iter().map(|label| format!(", `{label}`")).collect();
+    format!("| `{}` | {start}{more} | {} |", metric.name, metric.help)
 }
 
 #[test]

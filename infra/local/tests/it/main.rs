@@ -16,3 +16,4 @@ mod infra_agrees;
 mod login;
 mod outputs;
 mod packaging;
+mod prometheus;

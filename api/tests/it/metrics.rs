@@ -1,0 +1,254 @@
+//! `GET /metrics`: every number of the latest snapshots once, and nothing that the caller may not read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::metrics::METRICS;
+use shared::snapshot::BucketSize;
+use shared::snapshot::bucket_size::{Objects, Uploads};
+
+use crate::harness::{Reply, TestServer, World, get};
+use crate::sizes::http::damage_latest;
+use crate::sizes::{FLEET, bucket_ids, bucket_size, database_ids, database_size, table};
+
+const SCOPE: &str = "mrt/metrics.read";
+const SIZES: &str = "mrt/bucket_size.read mrt/table_size.read";
+
+fn server(world: &World) -> TestServer {
+    let fleet = || Arc::clone(&world.fleet);
+    world.server(vec![
+        api::metrics::endpoint(fleet(), world.reader()),
+        api::bucket_size::endpoint(fleet(), world.reader()),
+        api::table_size::endpoint(fleet(), world.reader()),
+    ])
+}
+
+/// Three buckets, of which the last was never measured, and one database of two.
+async fn world() -> World {
+    let world = World::new(FLEET);
+    let [first, second, ..] = &bucket_ids()[..] else {
+        panic!("the fleet has buckets");
+    };
+    let mut size = bucket_size(&[70, 30]);
+    size.noncurrent = Some(Objects::default());
+    size.noncurrent.as_mut().unwrap().add("GLACIER", 1_000);
+    size.multipart = Some(Uploads::default());
+    world
+        .keep(first.clone(), "2026-01-12T10:00:00Z", size)
+        .await;
+    world
+        .keep(second.clone(), "2026-01-12T06:00:00Z", bucket_size(&[9]))
+        .await;
+    world
+        .fail::<BucketSize>(second, "2026-01-12T07:00:00Z", "access_denied")
+        .await;
+    let database = database_size("acme", vec![table("public", "a", 500)]);
+    world
+        .keep(database_ids()[0].clone(), "2026-01-12T10:00:00Z", database)
+        .await;
+    world
+}
+
+/// Returns the samples of one metric: their values by labels.
+fn samples(reply: &Reply, name: &str) -> BTreeMap<String, String> {
+    let lines = reply.text.lines();
+    let lines = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
+    lines
+        .map(|line| {
+            let (labels, value) = line.rsplit_once("} ").unwrap();
+            (labels.to_owned(), value.to_owned())
+        })
+        .collect()
+}
+
+fn sum(reply: &Reply, name: &str) -> u64 {
+    let values = samples(reply, name).into_values();
+    values.map(|value| value.parse::<u64>().unwrap()).sum()
+}
+
+fn storage(environment: &str, bucket: &str, prefix: &str) -> String {
+    format!(
+        "environment=\"{environment}\",kind=\"s3\",bucket=\"{bucket}\",prefix=\"{prefix}\",suffix=\"\""
+    )
+}
+
+#[tokio::test]
+async fn the_sum_over_sizes_is_that_of_the_other_routes() {
+    let world = world().await;
+    let server = server(&world);
+
+    let metrics = server.ask(get("/metrics").scopes(SCOPE)).await;
+
+    for (path, name) in [
+        ("/bucket_size", "mrt_bucket_size_bytes"),
+        ("/table_size", "mrt_database_size_bytes"),
+    ] {
+        let sizes = server.ask(get(path).scopes(SIZES)).await.json();
+        let items = sizes["items"].as_array().unwrap().iter();
+        let total: u64 = items
+            .map(|item| item["total_bytes"].as_u64().unwrap())
+            .sum();
+        assert_eq!(sum(&metrics, name), total, "{name}");
+    }
+    assert_eq!(
+        samples(&metrics, "mrt_bucket_part_size_bytes"),
+        BTreeMap::from(
+            [
+                (
+                    storage("acme-prod", "acme-prod-files", ""),
+                    "current",
+                    "STANDARD",
+                    "100"
+                ),
+                (
+                    storage("acme-prod", "acme-prod-files", ""),
+                    "noncurrent",
+                    "GLACIER",
+                    "1000"
+                ),
+                (
+                    storage("acme-prod", "shared-files", "acme prod/"),
+                    "current",
+                    "STANDARD",
+                    "9"
+                ),
+            ]
+            .map(|(labels, part, class, value)| {
+                let labels = format!("{labels},part=\"{part}\",storage_class=\"{class}\"");
+                (labels, value.to_owned())
+            })
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_is_missing_stale_or_failing_is_said() {
+    let world = world().await;
+
+    let metrics = server(&world).ask(get("/metrics").scopes(SCOPE)).await;
+
+    let fresh = storage("acme-prod", "acme-prod-files", "");
+    let failing = storage("acme-prod", "shared-files", "acme prod/");
+    let pending = storage("acme-test", "shared-files", "acme-test/");
+    let values = |name: &str| {
+        let samples = samples(&metrics, name);
+        [&fresh, &failing, &pending].map(|labels| samples.get(labels).cloned())
+    };
+    let some = |value: &str| Some(value.to_owned());
+    assert_eq!(
+        values("mrt_snapshot_available"),
+        [some("1"), some("1"), some("0")]
+    );
+    assert_eq!(values("mrt_snapshot_stale"), [some("0"), some("1"), None]);
+    assert_eq!(
+        values("mrt_snapshot_complete"),
+        [some("1"), some("1"), None]
+    );
+    assert_eq!(
+        values("mrt_snapshot_interval_seconds"),
+        [some("3600"), some("3600"), None]
+    );
+    assert_eq!(
+        values("mrt_snapshot_timestamp_seconds"),
+        [some("1768212000"), some("1768197600"), None]
+    );
+    assert_eq!(
+        values("mrt_bucket_size_bytes"),
+        [some("100"), some("9"), None]
+    );
+    let failed = samples(&metrics, "mrt_collection_failed_timestamp_seconds");
+    let labels = format!("{failing},code=\"access_denied\"");
+    assert_eq!(failed, BTreeMap::from([(labels, "1768201200".to_owned())]));
+    let unknown = ["mrt_growth_bytes_per_day", "mrt_growth_changed"];
+    assert!(
+        unknown
+            .iter()
+            .all(|name| samples(&metrics, name).is_empty())
+    );
+}
+
+#[tokio::test]
+async fn a_limited_token_and_a_filter_leave_other_environments_out() {
+    let world = world().await;
+    let server = server(&world);
+    let ask = |path: &str| get(path).scopes(SCOPE);
+
+    let limited = server.ask(ask("/metrics").environments("acme-test")).await;
+    let filtered = server.ask(ask("/metrics?environment=acme-test")).await;
+    let outside = server.ask(ask("/metrics?environment=acme-prod").environments("acme-test"));
+    let outside = outside.await;
+    let without_scope = server.ask(get("/metrics").scopes(SIZES)).await;
+
+    assert!(!limited.text.contains("acme-prod") && limited.text.contains("acme-test"));
+    assert_eq!(limited.text, filtered.text);
+    outside.problem(404, "not_found");
+    without_scope.problem(403, "scope_missing");
+}
+
+#[tokio::test]
+async fn prometheus_gets_the_format_that_it_prefers() {
+    let world = world().await;
+    let server = server(&world);
+    let prometheus = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let content_type = async |accept: &str| {
+        let reply = server
+            .ask(get("/metrics").scopes(SCOPE).header("accept", accept))
+            .await;
+        (
+            reply.header("content-type").to_owned(),
+            reply.text.ends_with("# EOF\n"),
+        )
+    };
+
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned();
+    let plain = "text/plain; version=0.0.4; charset=utf-8".to_owned();
+    assert_eq!(content_type(prometheus).await, (open.clone(), true));
+    assert_eq!(content_type("*/*").await, (open, true));
+    assert_eq!(content_type("text/plain").await, (plain, false));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_harms_its_own_target_only() {
+    let world = world().await;
+    damage_latest(&world).await;
+
+    let metrics = server(&world).ask(get("/metrics").scopes(SCOPE)).await;
+
+    assert_eq!(metrics.status, 200, "{}", metrics.text);
+    assert_eq!(sum(&metrics, "mrt_bucket_size_bytes"), 9);
+    assert_eq!(sum(&metrics, "mrt_database_size_bytes"), 1500);
+    let damaged = storage("acme-prod", "acme-prod-files", "");
+    assert_eq!(samples(&metrics, "mrt_snapshot_available")[&damaged], "0");
+    let failed = samples(&metrics, "mrt_collection_failed_timestamp_seconds");
+    assert!(failed.contains_key(&format!("{damaged},code=\"record_unreadable\"")));
+}
+
+#[tokio::test]
+async fn every_sample_is_one_of_the_catalogue_with_its_labels() {
+    let world = world().await;
+
+    let metrics = server(&world).ask(get("/metrics").scopes(SCOPE)).await;
+
+    let mut count = 0;
+    for line in metrics.text.lines().filter(|line| !line.starts_with('#')) {
+        let (sample, _) = line.rsplit_once(' ').unwrap();
+        let (name, rest) = sample.split_once('{').unwrap_or((sample, ""));
+        let metric = METRICS.iter().find(|metric| metric.name == name).unwrap();
+        let labels = rest.split("=\"").filter(|part| !part.ends_with("\"}"));
+        let labels = labels.map(|part| part.rsplit(['"', ',']).next().unwrap());
+        let labels: Vec<_> = labels.filter(|name| !name.is_empty()).collect();
+        let targets: [&[&str]; 2] = [
+            &["environment", "kind", "bucket", "prefix", "suffix"],
+            &["environment", "database", "engine"],
+        ];
+        let is_expected = match metric.labels {
+            ["those of the target", more @ ..] => targets
+                .iter()
+                .any(|target| labels == [*target, more].concat()),
+            own => labels == own,
+        };
+        assert!(is_expected, "{line}");
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
