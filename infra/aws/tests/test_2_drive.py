@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 import time
 import unittest
 
@@ -18,6 +19,7 @@ SCOPES = {
     "/table_size/changes": "mrt/table_size.read",
     "/users?environment=acme-prod": "mrt/users.read",
     "/micro_flow_constants?environment=acme-prod": "mrt/constants.read",
+    "/metrics": "mrt/metrics.read",
 }
 
 
@@ -124,6 +126,10 @@ class Drive(unittest.TestCase):
         elsewhere = found["acme-test", "elsewhere-files"]
         self.assertEqual((elsewhere["cloudwatch"]["total_bytes"], elsewhere["unmeasured"]), (24, []))
         self.assertEqual((parts["refresh"]["interval_seconds"], parts["refresh"]["reason"]), (60, "every_tick"))
+        metrics = self.world.call("/metrics", token)
+        self.assertEqual(metrics.headers["Content-Type"], "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        sizes = re.findall(rb"^mrt_bucket_size_bytes\{.*\} ([0-9]+)$", metrics.body, re.M)
+        self.assertEqual(sum(map(int, sizes)), sum(each["total_bytes"] for each in found.values()))
         (table,) = self.items("/table_size?environment=acme-prod", token).values()
         truth = self.world.psql(DATABASE, "--command", "SELECT pg_total_relation_size('\"system$user\"')")
         sizes = {each["table"]: each["total_bytes"] for each in table["tables"]}
@@ -279,7 +285,37 @@ class Drive(unittest.TestCase):
         self.assertEqual(failure["errorType"], "EventInvalid")
         self.assertIn("unknown field `enviroment`", failure["errorMessage"])
 
-    def test_11_a_limited_client_finds_only_its_environments(self):
+    def test_11_a_person_logs_in_from_the_dashboard(self):
+        page, settings = self.world.call("/"), self.world.call("/dashboard.json").json
+        self.assertEqual((page.status, page.headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        login = "https://mrt-123456789012.auth.us-east-1.amazoncognito.com"
+        self.assertIn(f"connect-src 'self' {login};", page.headers["Content-Security-Policy"])
+        compressed = self.world.call("/", Accept="text/html", Accept_Encoding="gzip")
+        self.assertEqual(compressed.headers["Content-Encoding"], "gzip")
+        self.assertEqual(gzip.decompress(compressed.body), page.body)
+        self.assertEqual(self.world.call("/", method="HEAD").status, 200)
+        self.assertEqual(self.world.call("/", If_None_Match=page.headers["ETag"]).status, 304)
+        self.assertEqual(settings["client_id"], self.world.outputs["BrowserClientId"])
+        self.assertEqual(settings["authorization_endpoint"], f"{login}/oauth2/authorize")
+        self.assertTrue(settings["issuer"].endswith("/" + self.world.outputs["UserPool"]))
+
+        person, redirect = self.world.person("NEVERLEAK-Password-1", "mrt-environment-acme-test"), self.world.page_url
+        token = person.log_in(settings, redirect)
+        found = until("a collection", lambda: self.items("/bucket_size", token["access_token"]))
+        self.assertEqual({environment for environment, _ in found}, {"acme-test"})
+        self.problem(self.world.call("/users?environment=acme-prod", token["access_token"]), 404, "not_found")
+        self.problem(self.world.call("/bucket_size", token["refresh_token"]), 401, "unauthorized")
+        renewed = person.renew(settings, token["refresh_token"])
+        self.assertEqual(renewed.status, 200, renewed.body)
+        self.assertEqual(person.exchange(settings, redirect, "used-or-guessed").status, 400)
+        self.assertEqual(person.authorize(settings, "https://evil.example/").status, 400)
+        plain = person.authorize(settings, redirect, code_challenge_method="plain")
+        self.assertEqual(plain.status, 302)
+        self.assertIn("error=invalid_request", plain.headers["Location"])
+        gone = person.log_out(settings, redirect)
+        self.assertEqual((gone.status, gone.headers["Location"]), (302, redirect))
+
+    def test_12_a_limited_client_finds_only_its_environments(self):
         # Last of the reads, because the update limits the client for all later tests.
         self.world.deploy(MachineEnvironments="acme-test")
         self.world.put_gateway_responses()
@@ -292,7 +328,7 @@ class Drive(unittest.TestCase):
         until("the limit", limited)
         self.problem(self.world.call("/users?environment=acme-prod", token), 404, "not_found")
 
-    def test_12_no_function_was_denied_unexpectedly_and_none_logged_a_secret(self):
+    def test_13_no_function_was_denied_unexpectedly_and_none_logged_a_secret(self):
         denied = {(each["session"], each["action"], each["resource"]) for each in self.world.decisions()
                    if not each["allowed"]}
         unexpected = {each for each in denied if "forbidden-files" not in each[2] and each[0] != "mrt-api"}
@@ -307,7 +343,7 @@ class Drive(unittest.TestCase):
                     self.assertNotIn("NEVERLEAK", event["message"], group["logGroupName"])
         self.assertGreater(lines, 10)
 
-    def test_13_too_many_requests_are_429(self):
+    def test_14_too_many_requests_are_429(self):
         self.world.deploy(RequestsPerSecond="1", RequestBurst="2")
         self.world.put_gateway_responses()
         replies = [self.world.call("/health") for _ in range(12)]
@@ -317,6 +353,6 @@ class Drive(unittest.TestCase):
         self.assertEqual(throttled[0].headers["Retry-After"], "1")
         # Nothing calls the API any more; the first deployment in test_4_life restores the limits.
 
-    def test_14_the_emulator_allowed_nothing_without_a_decision(self):
+    def test_15_the_emulator_allowed_nothing_without_a_decision(self):
         undecided = [line for line in self.world.log.splitlines() if "allowing" in line and "AUTH" in line]
         self.assertEqual(undecided, [])

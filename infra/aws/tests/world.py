@@ -13,8 +13,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -23,6 +21,8 @@ import boto3
 from botocore.config import Config
 
 import storage
+from person import Person
+from reply import Reply, ask
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = REPOSITORY / "infra/aws/template.yaml"
@@ -51,17 +51,6 @@ def until(what, check):
             return found
         time.sleep(0.25)
     raise AssertionError(f"waited {PATIENCE_SECONDS} s for {what}")
-
-
-class Reply:
-    """One response of the API."""
-
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    @property
-    def json(self):
-        return json.loads(self.body)
 
 
 class World:
@@ -387,12 +376,7 @@ name = "no-login"
     # ---- the API
 
     def ask(self, method, url, headers=None, data=None):
-        request = urllib.request.Request(url, method=method, headers=headers or {}, data=data)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return Reply(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as error:
-            return Reply(error.code, error.headers, error.read())
+        return ask(method, url, headers, data)
 
     def call(self, path, token=None, method="GET", **headers):
         """Calls the deployed API."""
@@ -411,6 +395,21 @@ name = "no-login"
                          urlencode(form).encode())
         assert reply.status == 200, reply.body
         return reply.json["access_token"]
+
+    @property
+    def page_url(self):
+        """Where a login returns to. Its host name is real only on AWS."""
+        return f"{self.outputs['ApiUrl']}/"
+
+    def person(self, password, group):
+        """A user of the pool, who is a member of `group`."""
+        cognito, pool = self.client("cognito-idp"), self.outputs["UserPool"]
+        name = cognito.admin_create_user(
+            UserPoolId=pool, Username="reader@example.com", TemporaryPassword=f"{password}-1",
+            MessageAction="SUPPRESS")["User"]["Username"]
+        cognito.admin_set_user_password(UserPoolId=pool, Username=name, Password=password, Permanent=True)
+        cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+        return Person(self.url, name, password)
 
     @cached_property
     def machine(self):
