@@ -108,6 +108,13 @@ fn item(golden: GoldenItem) -> Item {
     }
 }
 
+/// Returns the items of a golden file.
+pub(crate) fn golden_items(version: &str) -> Vec<Item> {
+    let text = std::fs::read_to_string(folder().join(version).join("items.json")).unwrap();
+    let items: Vec<GoldenItem> = serde_json::from_str(&text).unwrap();
+    items.into_iter().map(item).collect()
+}
+
 #[tokio::test]
 async fn the_newest_form_is_what_is_written() {
     for (kind, version) in NEWEST {
@@ -148,18 +155,12 @@ async fn every_form_that_was_ever_written_is_read() {
     for version in std::fs::read_dir(folder()).unwrap() {
         let version = version.unwrap();
         let folder_name = version.file_name().into_string().unwrap();
-        let text = std::fs::read_to_string(version.path().join("items.json")).unwrap();
         let store = Arc::new(MemoryStore::new(Arc::new(FixedClock::at(
             "2026-01-12T12:00:00Z",
         ))));
-        for golden in serde_json::from_str::<Vec<GoldenItem>>(&text).unwrap() {
-            store
-                .put(Put {
-                    item: item(golden),
-                    expect: Expect::Anything,
-                })
-                .await
-                .unwrap();
+        for item in golden_items(&folder_name) {
+            let expect = Expect::Anything;
+            store.put(Put { item, expect }).await.unwrap();
         }
         let reader = SnapshotReader::new(store);
 

@@ -2,6 +2,7 @@
 
 mod golden;
 mod reading;
+mod releases;
 mod repair;
 mod sizes;
 mod world;
