@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-masking package deploy reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-history bench-masking package deploy reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -58,6 +58,10 @@ bench-tables: ## Measures the sizing of 10,000 tables next to the queries of oth
 
 bench-masking: ## Measures which share of generated secrets and of harmless constants is shown; MRT_BENCH_SEED repeats a run
 	@MRT_BENCH_SEED=$${MRT_BENCH_SEED:-$$(date +%s)} cargo test --quiet --locked --package api --test it -- masking_bench --ignored --nocapture
+
+bench-history: ## Measures the history of 500 and 5,000 tables: bytes, pages, units of DynamoDB, processor time
+	cargo build --release --locked --package shared --example measure-history
+	@exec infra/bench/history.sh $(ARGS)
 
 package: ## Builds the functions' zips within their size budget: ARCH=arm64 or x86_64, RDS_CA_BUNDLE=file
 	@exec infra/aws/package.sh
