@@ -1,5 +1,6 @@
 //! `GET /bucket_size`: the latest size of each storage target.
 
+mod accounted;
 pub mod changes;
 mod cost;
 mod csv;
@@ -15,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::{BucketTarget, Fleet, FleetSource, StorageKind, TargetId};
 use shared::snapshot::bucket_size::Definition;
-use shared::snapshot::{BucketSize, Latest, Run, StorageMetrics};
+use shared::snapshot::{BucketSize, FileDocuments, Latest, Run, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 
@@ -28,6 +29,7 @@ use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
 use crate::targets::{self, Records};
 
+pub use accounted::Accounted;
 pub use cost::{Basis, ClassCost, CostView, ScanCost};
 pub use reconciliation::Reconciliation;
 pub use view::{
@@ -44,7 +46,7 @@ pub const ROUTE: Route = Route {
                   server and table, that the fleet file names. \
                   `definition` states what `total_bytes` adds up. The other parts (current objects, noncurrent \
                   versions, delete markers, incomplete uploads, CloudWatch's metrics) are each measured or null; for \
-                  other storage `resource` has the numbers of its service. Large buckets are listed less often, as \
+                  other storage `resource` has the numbers of its service. `accounted` compares the objects with the file documents in the app's database. Large buckets are listed less often, as \
                   `refresh` states. Ordered by environment, kind, bucket, prefix and suffix.",
     media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
@@ -94,6 +96,7 @@ impl Handler for GetBucketSize {
         let fleet = self.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let (sizes, metrics) = self.latest_of(&page.targets, call.now).await?;
+        let documents = self.documents_of(&fleet, &page.targets).await?;
 
         let has_trend = call.parameters.has_word("include", "trend");
         let (mut items, mut pending) = (Vec::new(), Vec::new());
@@ -101,8 +104,17 @@ impl Handler for GetBucketSize {
         for ((id, target), latest) in page.targets.iter().zip(sizes) {
             let metrics = metrics.get(id);
             let readable = metrics.and_then(|metrics| metrics.as_ref().ok());
+            let counted = accounted::database(&fleet, &target.environment);
+            let counted = counted.map(|database| documents.get(&database.id()));
+            let counted_version = match counted {
+                Err(reason) => (reason, 0),
+                Ok(None) => ("", 0),
+                Ok(Some(Ok(counted))) => ("", counted.version),
+                Ok(Some(Err(_))) => ("", u64::MAX),
+            };
             let versions = (
                 latest.as_ref().map_or(0, |latest| latest.version),
+                counted_version,
                 readable.map_or(0, |metrics| metrics.version),
                 metrics.is_some(),
             );
@@ -122,7 +134,9 @@ impl Handler for GetBucketSize {
                     None => {}
                 }
                 runs.push(good.run);
+                let accounted = accounted_of(id, &good.summary, counted);
                 let mut item = BucketItem::of(target, good, failure, fleet.prices(), call.now);
+                item.accounted = accounted;
                 if has_trend {
                     let trend = match item.definition {
                         Definition::WholeBucket => readable.and_then(|each| each.trend.as_ref()),
@@ -218,6 +232,39 @@ impl GetBucketSize {
             targets::records_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
         )
     }
+
+    /// Reads the counts of file documents of the environments of `targets` that have exactly one storage.
+    ///
+    /// Costs one query.
+    async fn documents_of(
+        &self,
+        fleet: &Fleet,
+        targets: &[(TargetId, &BucketTarget)],
+    ) -> Result<Records<FileDocuments>, StoreError> {
+        let databases = targets.iter().filter_map(|(_, target)| {
+            let database = accounted::database(fleet, &target.environment).ok()?;
+            Some((database.id(), database))
+        });
+        let databases: Vec<_> = databases.collect();
+        targets::records_of::<FileDocuments, _>(&self.snapshots, &databases).await
+    }
+}
+
+/// Returns the comparison of a size with the documents that were counted, or why there is none.
+fn accounted_of(
+    id: &TargetId,
+    size: &BucketSize,
+    counted: Result<Option<&Result<Latest<FileDocuments>, StoreError>>, &'static str>,
+) -> Accounted {
+    match counted {
+        Err(reason) => Accounted::unknown(reason),
+        Ok(Some(Err(error))) => {
+            log_unreadable(id, error);
+            Accounted::unknown("record_unreadable")
+        }
+        Ok(Some(Ok(latest))) => Accounted::of(size, Some(latest)),
+        Ok(None) => Accounted::of(size, None),
+    }
 }
 
 /// The answer as a whole succeeds, so the cause is logged here.
@@ -225,7 +272,7 @@ fn log_unreadable(id: &TargetId, error: &StoreError) {
     tracing::error!(
         target.id = id.as_str(),
         error = error_chain(error),
-        "the metrics of a bucket are unreadable"
+        "what is shown beside a storage is unreadable"
     );
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::StreamExt;
 use futures::stream;
@@ -17,10 +18,10 @@ use shared::telemetry::{Metrics, error_chain};
 use tokio::time::Instant;
 
 use crate::invocation::CollectError;
-use crate::queue::{Job, JobQueue};
+use crate::queue::{Job, JobQueue, Subject};
 use crate::run::{self, Source, Task};
 use crate::storage_size::BucketSource;
-use crate::table_size::TableSource;
+use crate::table_size::{FileDocumentSource, TableSource};
 use crate::tick::Tick;
 use crate::writers::Writers;
 
@@ -61,11 +62,81 @@ impl Collector<BucketSource> {
     }
 }
 
-impl Collector<TableSource> {
+/// Measures the databases that messages name: their tables, or the file documents in them.
+pub struct DatabaseCollector {
+    tables: Collector<TableSource>,
+    documents: Collector<FileDocumentSource>,
+}
+
+impl DatabaseCollector {
     /// Returns the collector of database targets.
-    pub fn of_databases(ports: CollectorPorts, databases: Databases) -> Self {
-        let source = TableSource::new(databases).with_storage(Arc::clone(&ports.clock));
-        Self::new(ports, source, Fleet::database)
+    pub fn new(ports: CollectorPorts, databases: Databases) -> Self {
+        let documents = FileDocumentSource::new(databases.clone());
+        let tables = TableSource::new(databases).with_storage(Arc::clone(&ports.clock));
+        Self {
+            documents: Collector::new(ports.clone(), documents, Fleet::database),
+            tables: Collector::new(ports, tables, Fleet::database),
+        }
+    }
+}
+
+/// Runs batches of messages.
+#[async_trait]
+pub trait BatchHandler: Send + Sync {
+    /// Runs every message of `event`, a few at a time, and ends before `time_left` is over.
+    ///
+    /// The response names the messages that must be delivered again: malformed ones, so that they end in the dead-letter
+    /// queue and raise an alarm; those whose result was not stored; those with a transient failure; and those for which
+    /// there was no time. A message for a target that the fleet no longer has is dropped with a log line.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectError::FleetUnreadable`]: nothing was run; the whole batch may be delivered again.
+    async fn handle_within(
+        &self,
+        event: SqsEvent,
+        time_left: Duration,
+    ) -> Result<SqsBatchResponse, CollectError>;
+
+    /// Runs every message of `event` within [`BATCH_LIMIT`].
+    ///
+    /// # Errors
+    ///
+    /// See [`BatchHandler::handle_within`].
+    async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, CollectError> {
+        self.handle_within(event, BATCH_LIMIT).await
+    }
+}
+
+#[async_trait]
+impl BatchHandler for DatabaseCollector {
+    /// Tables come first: documents are counted in the time that they leave.
+    async fn handle_within(
+        &self,
+        event: SqsEvent,
+        time_left: Duration,
+    ) -> Result<SqsBatchResponse, CollectError> {
+        let until = Instant::now() + time_left;
+        let is_of_documents = |record: &SqsMessage| {
+            let job = Job::from_body(record.body.as_deref());
+            job.is_ok_and(|job| job.subject == Subject::FileDocuments)
+        };
+        let (documents, tables): (Vec<_>, Vec<_>) =
+            event.records.into_iter().partition(is_of_documents);
+        let batch = |records| {
+            let mut event = SqsEvent::default();
+            event.records = records;
+            event
+        };
+        let mut response = self.tables.handle_within(batch(tables), time_left).await?;
+        if documents.is_empty() {
+            return Ok(response);
+        }
+        let time_left = until.saturating_duration_since(Instant::now());
+        let documents = self.documents.handle_within(batch(documents), time_left);
+        let failures = documents.await?.batch_item_failures;
+        response.batch_item_failures.extend(failures);
+        Ok(response)
     }
 }
 
@@ -81,57 +152,6 @@ impl<S: Source> Collector<S> {
             source,
             find,
         }
-    }
-
-    /// Runs every message of `event`, a few at a time, within [`BATCH_LIMIT`].
-    ///
-    /// See [`Collector::handle_within`].
-    ///
-    /// # Errors
-    ///
-    /// See [`Collector::handle_within`].
-    pub async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, CollectError> {
-        self.handle_within(event, BATCH_LIMIT).await
-    }
-
-    /// Runs every message of `event`, a few at a time, and ends before `time_left` is over.
-    ///
-    /// The response names the messages that must be delivered again: malformed ones, so that they end in the dead-letter
-    /// queue and raise an alarm; those whose result was not stored; those with a transient failure; and those for which
-    /// there was no time. A message for a target that the fleet no longer has is dropped with a log line.
-    ///
-    /// # Errors
-    ///
-    /// [`CollectError::FleetUnreadable`]: nothing was run; the whole batch may be delivered again.
-    pub async fn handle_within(
-        &self,
-        event: SqsEvent,
-        time_left: Duration,
-    ) -> Result<SqsBatchResponse, CollectError> {
-        let deadline = Instant::now() + time_left;
-        let fleet = self.ports.fleet.current().await;
-        let fleet = fleet.map_err(CollectError::FleetUnreadable)?;
-        let records: Vec<_> = event
-            .records
-            .iter()
-            .map(|record| self.is_redelivered(&fleet, record, deadline))
-            .collect();
-        let redelivered: Vec<bool> = stream::iter(records)
-            .buffered(CONCURRENT_RUNS)
-            .collect()
-            .await;
-
-        let mut response = SqsBatchResponse::default();
-        for (record, _) in event
-            .records
-            .iter()
-            .zip(redelivered)
-            .filter(|(_, redelivered)| *redelivered)
-        {
-            // SQS takes an empty id as the whole batch, which is then delivered again.
-            response.add_failure(record.message_id.as_deref().unwrap_or_default());
-        }
-        Ok(response)
     }
 
     /// Runs one message; returns whether it must be delivered again.
@@ -180,5 +200,39 @@ impl<S: Source> Collector<S> {
         report.log();
         report.emit(metrics, clock.now());
         report.outcome.is_redelivered()
+    }
+}
+
+#[async_trait]
+impl<S: Source> BatchHandler for Collector<S> {
+    async fn handle_within(
+        &self,
+        event: SqsEvent,
+        time_left: Duration,
+    ) -> Result<SqsBatchResponse, CollectError> {
+        let deadline = Instant::now() + time_left;
+        let fleet = self.ports.fleet.current().await;
+        let fleet = fleet.map_err(CollectError::FleetUnreadable)?;
+        let records: Vec<_> = event
+            .records
+            .iter()
+            .map(|record| self.is_redelivered(&fleet, record, deadline))
+            .collect();
+        let redelivered: Vec<bool> = stream::iter(records)
+            .buffered(CONCURRENT_RUNS)
+            .collect()
+            .await;
+
+        let mut response = SqsBatchResponse::default();
+        for (record, _) in event
+            .records
+            .iter()
+            .zip(redelivered)
+            .filter(|(_, redelivered)| *redelivered)
+        {
+            // SQS takes an empty id as the whole batch, which is then delivered again.
+            response.add_failure(record.message_id.as_deref().unwrap_or_default());
+        }
+        Ok(response)
     }
 }

@@ -17,6 +17,8 @@ pub struct MeasureError {
     pub is_transient: bool,
     /// More for the person who runs the command: a host, or the words of the service. Never stored or logged.
     pub detail: Option<String>,
+    /// Whether the target has nothing of the kind, so that nobody has to do anything.
+    pub is_not_applicable: bool,
     /// The library's own error.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -30,7 +32,16 @@ impl MeasureError {
             reason: reason.into(),
             is_transient: false,
             detail: None,
+            is_not_applicable: false,
             source: None,
+        }
+    }
+
+    /// Returns that the target has nothing to measure.
+    pub(crate) fn not_applicable(code: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            is_not_applicable: true,
+            ..Self::permanent(code, reason)
         }
     }
 
@@ -49,6 +60,7 @@ impl MeasureError {
             reason: self.reason.clone(),
             is_transient: self.is_transient,
             detail: None,
+            is_not_applicable: self.is_not_applicable,
             source: None,
         }
     }
@@ -91,6 +103,7 @@ impl From<DatabaseError> for MeasureError {
             reason,
             is_transient: error.is_transient(),
             detail: None,
+            is_not_applicable: false,
             source: Some(error.into()),
         }
     }

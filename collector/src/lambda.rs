@@ -16,12 +16,11 @@ use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
 use shared::warm_up::warm_up;
 
-use crate::collect::{Collector, CollectorPorts};
+use crate::collect::{BatchHandler, Collector, CollectorPorts, DatabaseCollector};
 use crate::config::{CollectorConfig, PlanConfig};
 use crate::invocation::CollectError;
 use crate::plan::{self, PlanPorts};
 use crate::queue::{JobQueue, SqsQueue};
-use crate::run::Source;
 use crate::writers::Writers;
 
 pub use lambda_runtime::Error;
@@ -125,7 +124,7 @@ pub async fn serve_table_size() -> Result<(), Error> {
         Arc::clone(&ports.clock),
         config.database_ca_file,
     );
-    serve(Collector::of_databases(ports, databases)).await
+    serve(DatabaseCollector::new(ports, databases)).await
 }
 
 fn start<C>(read: fn(&dyn Variables) -> Result<C, ConfigError>) -> Result<C, Error> {
@@ -155,7 +154,7 @@ async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
     }
 }
 
-async fn serve<S: Source>(collector: Collector<S>) -> Result<(), Error> {
+async fn serve(collector: impl BatchHandler) -> Result<(), Error> {
     let collector = &collector;
     // Boxed, because the type of this future otherwise exceeds the compiler's recursion limit.
     let handler = service_fn(|event: LambdaEvent<SqsEvent>| {

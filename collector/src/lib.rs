@@ -15,13 +15,13 @@ pub mod table_size;
 pub mod tick;
 pub mod writers;
 
-pub use collect::{Collector, CollectorPorts};
+pub use collect::{BatchHandler, Collector, CollectorPorts, DatabaseCollector};
 pub use error::MeasureError;
 pub use invocation::CollectError;
 pub use plan::{PlanPorts, PlanReport, plan};
-pub use queue::{Job, JobKind, JobQueue, MessageError, QueueError, SqsQueue};
+pub use queue::{Job, JobKind, JobQueue, MessageError, QueueError, SqsQueue, Subject};
 pub use run::{Outcome, Part, Progress, Report, Source};
 pub use storage_size::{BucketSource, measure_bucket};
-pub use table_size::{TableSource, measure_database};
+pub use table_size::{FileDocumentSource, TableSource, measure_database};
 pub use tick::Tick;
 pub use writers::Writers;

@@ -6,6 +6,7 @@
 
 pub mod budget;
 mod decide;
+mod documents;
 pub mod due;
 mod event;
 mod known;
@@ -18,11 +19,12 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use shared::clock;
 use shared::fleet::Fleet;
+use shared::store::SnapshotReader;
 use shared::telemetry::error_chain;
 use tokio::time::timeout;
 
 use crate::invocation::CollectError;
-use crate::queue::{Job, JobKind, JobQueue, QueueError};
+use crate::queue::{Job, JobKind, JobQueue, QueueError, Subject};
 use crate::tick::Tick;
 use due::Due;
 use known::{Known, Storage};
@@ -43,6 +45,8 @@ pub struct PlanReport {
     pub bucket_count: usize,
     /// Jobs for database targets.
     pub database_count: usize,
+    /// Jobs for the file documents of database targets.
+    pub document_count: usize,
     /// Storage targets whose announced measurement was postponed.
     pub postponed_count: usize,
     /// Buckets whose metrics CloudWatch was asked for.
@@ -55,7 +59,7 @@ pub struct PlanReport {
 
 /// Queues a job for each target of the current fleet that is due, and reads CloudWatch's daily metrics.
 ///
-/// Databases are due at every tick. A bucket is due as its share of the fleet's budget allows, see [`budget::share`];
+/// Databases are due at every tick, their file documents once a day. A bucket is due as its share of the fleet's budget allows, see [`budget::share`];
 /// where that postpones an announced measurement, the new time is stored for readers.
 ///
 /// The event's own time, in whole seconds, is the scheduled time of all runs: an event that is delivered twice queues
@@ -83,6 +87,7 @@ pub async fn plan(
         scheduled_at: tick.at,
         bucket_count: 0,
         database_count: 0,
+        document_count: 0,
         postponed_count: 0,
         metrics_requested_count: 0,
         metrics_stored_count: 0,
@@ -95,12 +100,16 @@ pub async fn plan(
         ports,
         tick,
     };
-    let buckets = buckets.run(queue, &mut report).await;
-    buckets.and(databases.map_err(CollectError::QueueFailed))?;
+    let documents = queue_documents(&fleet, queue, ports.snapshots, tick);
+    let (buckets, documents) = futures::join!(buckets.run(queue, &mut report), documents);
+    let documents = documents.map(|count| report.document_count = count);
+    let queued = databases.and(documents).map_err(CollectError::QueueFailed);
+    buckets.and(queued)?;
     tracing::info!(
         scheduled_at = clock::rfc3339(tick.at),
         bucket_count = report.bucket_count,
         database_count = report.database_count,
+        document_count = report.document_count,
         postponed_count = report.postponed_count,
         metrics_requested_count = report.metrics_requested_count,
         metrics_stored_count = report.metrics_stored_count,
@@ -121,6 +130,19 @@ async fn queue_databases(
         .collect();
     report.database_count = jobs.len();
     queue.send(JobKind::Database, jobs).await
+}
+
+/// Queues the counts of file documents that are due; returns their number.
+async fn queue_documents(
+    fleet: &Fleet,
+    queue: &dyn JobQueue,
+    snapshots: &SnapshotReader,
+    tick: Tick,
+) -> Result<usize, QueueError> {
+    let jobs = documents::jobs(snapshots, &fleet.databases(), tick).await;
+    let count = jobs.len();
+    queue.send(JobKind::Database, jobs).await?;
+    Ok(count)
 }
 
 /// Planning of all storage targets at one tick.
@@ -149,6 +171,7 @@ impl StoragePlan<'_> {
                     target: storage.id.clone(),
                     scheduled_at: self.tick.at,
                     refresh: Some(*refresh),
+                    subject: Subject::Size,
                 }),
                 Due::AsAnnounced | Due::Postponed(_) => None,
             })

@@ -5,7 +5,7 @@ mod sqs;
 
 use async_trait::async_trait;
 
-pub use job::{Job, MessageError};
+pub use job::{Job, MessageError, Subject};
 pub use sqs::SqsQueue;
 
 /// Which collector a job is for.

@@ -12,7 +12,7 @@ use chrono::{Days, NaiveDate};
 use futures::{StreamExt, stream};
 use shared::fleet::{Kind, TargetId};
 use shared::history::{Historic, HistoryWriter, Rebuilt};
-use shared::snapshot::{BucketSize, DatabaseSize, StorageMetrics};
+use shared::snapshot::{BucketSize, DatabaseSize, FileDocuments, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 use tokio::time::Instant;
 
@@ -112,6 +112,10 @@ async fn rebuild_days(
     match subject.kind {
         Kind::Bucket => history.rebuild::<BucketSize>(target, days, today).await,
         Kind::Database => history.rebuild::<DatabaseSize>(target, days, today).await,
+        Kind::FileDocuments => {
+            let rebuilding = history.rebuild::<FileDocuments>(target, days, today);
+            rebuilding.await
+        }
         Kind::StorageMetrics => {
             let rebuilding = history.rebuild::<StorageMetrics>(target, days, today);
             rebuilding.await
@@ -140,6 +144,7 @@ async fn selected(
     add_selected::<BucketSize>(snapshots, selection, &mut subjects).await?;
     add_selected::<DatabaseSize>(snapshots, selection, &mut subjects).await?;
     add_selected::<StorageMetrics>(snapshots, selection, &mut subjects).await?;
+    add_selected::<FileDocuments>(snapshots, selection, &mut subjects).await?;
     if subjects.is_empty() {
         return Err(RebuildError::NothingSelected(selection.to_string()));
     }

@@ -14,7 +14,7 @@ use shared::store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::MeasureError;
-use crate::queue::{Job, JobQueue};
+use crate::queue::{Job, JobQueue, Subject};
 use crate::writers::Writers;
 use pausable::PausableRun;
 
@@ -179,6 +179,7 @@ impl<S: Source> RunContext<'_, '_, S> {
             target: self.task.id.clone(),
             scheduled_at: self.task.tick.at,
             refresh: self.task.refresh,
+            subject: Subject::Size,
         };
         match queue.send(S::JOBS, vec![rest]).await {
             Ok(()) => Outcome::Paused,
@@ -203,7 +204,10 @@ impl<S: Source> RunContext<'_, '_, S> {
                     .to_std()
                     .unwrap_or_default(),
             },
-            next_due_at: refresh.map_or(tick.next_at(), |refresh| refresh.next_full_at),
+            next_due_at: match refresh {
+                Some(refresh) => refresh.next_full_at,
+                None => self.source.next_due_at(tick),
+            },
         };
         let snapshot = Snapshot {
             target: id.clone(),

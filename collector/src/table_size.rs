@@ -4,6 +4,7 @@
 //! right on the app's tables sees all of them. Nothing is ever created in the app's database, not even a view: a view
 //! on a table blocks the app's next change to that table.
 
+mod file_documents;
 mod mendix;
 mod mysql;
 mod partitions;
@@ -25,6 +26,7 @@ use crate::error::MeasureError;
 use crate::queue::JobKind;
 use crate::run::{MEASURE_TIMEOUT, measure_within};
 use crate::run::{Progress, Source};
+pub use file_documents::{COUNT_EVERY, FileDocumentSource};
 
 /// Server-side time limit of one statement. A batch of 1,000 tables takes about 0.2 s on two cores; Mendix allows its
 /// own statistics queries the same limit.

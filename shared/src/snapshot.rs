@@ -4,6 +4,7 @@
 //! forms in which they are stored.
 
 pub mod bucket_size;
+mod file_documents;
 pub mod server_storage;
 pub mod storage_metrics;
 pub(crate) mod stored;
@@ -21,6 +22,7 @@ use crate::fleet::{Kind, TargetId};
 use crate::history::Trend;
 
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
+pub use file_documents::FileDocuments;
 pub use server_storage::{ServerKind, ServerStorage};
 pub use storage_metrics::StorageMetrics;
 pub use stored::{Stored, StoredRefresh};

@@ -4,9 +4,10 @@
 //!
 //! | item | partition | sort |
 //! |---|---|---|
-//! | latest | `LATEST#bucket`, `LATEST#database`, `LATEST#storage_metrics` | target id |
+//! | latest | `LATEST#bucket`, `LATEST#database`, `LATEST#storage_metrics`, `LATEST#file_documents` | target id |
 //! | snapshot | `SNAP#<target id>` | scheduled time, RFC 3339 UTC in whole seconds |
 //! | snapshot of a bucket's metrics | `SNAP#storage_metrics#<target id>` | the same |
+//! | snapshot of a database's file documents | `SNAP#file_documents#<target id>` | the same |
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
 //! | unreadable latest, kept aside | `UNREADABLE#LATEST#<kind>` | `<target id>#<digest>` |

@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::fleet::{BucketTarget, FleetSource, Kind, StorageKind, TargetId};
+use shared::fleet::{
+    BucketTarget, DatabaseTarget, Fleet, FleetSource, Kind, StorageKind, TargetId,
+};
 use shared::history::{HistoryReader, Measure, OwnSeries, Reading};
 use shared::snapshot::{BucketSize, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 
-use super::selected;
+use super::{accounted, selected};
 use crate::history::csv::{lines, put_columns};
 use crate::history::{
     self, Columns, Grouped, Line, Range, ReadPage, Readings, Selection, SeriesName, Source, Unit,
@@ -49,8 +51,8 @@ pub const ROUTE: Route = Route {
         Parameter::text("suffix", "Only targets with exactly this suffix."),
         Parameter::choice(
             "part",
-            "Which bytes: the `total` of `/bucket_size` (default), one of its parts, or the whole bucket by \
-             `cloudwatch`.",
+            "Which bytes: the `total` of `/bucket_size` (default), one of its parts, the whole bucket by \
+             `cloudwatch`, or the file `document`s in the app's database, for an environment with exactly one storage.",
             &PARTS,
         ),
         Parameter::choice(
@@ -74,7 +76,14 @@ pub const ROUTE: Route = Route {
     schema: |generator| generator.subschema_for::<BucketHistories>(),
 };
 
-const PARTS: [&str; 5] = ["total", "current", "noncurrent", "multipart", "cloudwatch"];
+const PARTS: [&str; 6] = [
+    "total",
+    "current",
+    "noncurrent",
+    "multipart",
+    "cloudwatch",
+    "document",
+];
 
 /// Columns of the answer in CSV.
 const CSV_HEADER: [&str; 10] = [
@@ -152,7 +161,10 @@ impl Handler for GetBucketHistory {
         let fleet = self.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let series = BucketSeries::of(&call);
-        let ids: Vec<_> = page.targets.iter().map(|(id, _)| id.clone()).collect();
+        let ids = page.targets.iter();
+        let ids: Vec<_> = ids
+            .map(|(id, target)| series.measured(&fleet, id, target))
+            .collect();
         let wanted = Wanted {
             kind: series.kind(),
             tables: None,
@@ -204,7 +216,7 @@ impl GetBucketHistory {
             Kind::StorageMetrics => {
                 targets::freshness_of::<StorageMetrics, _>(&self.snapshots, targets).await
             }
-            Kind::Bucket | Kind::Database => {
+            Kind::Bucket | Kind::Database | Kind::FileDocuments => {
                 targets::freshness_of::<BucketSize, _>(&self.snapshots, targets).await
             }
         }
@@ -254,8 +266,19 @@ impl<'a> BucketSeries<'a> {
     fn kind(&self) -> Kind {
         match self.part {
             "cloudwatch" => Kind::StorageMetrics,
+            "document" => Kind::FileDocuments,
             _ => Kind::Bucket,
         }
+    }
+
+    /// Returns what is measured for a storage: itself, or the database with its documents. A storage without one has no
+    /// history of documents under its own id either.
+    fn measured(&self, fleet: &Fleet, id: &TargetId, target: &BucketTarget) -> TargetId {
+        let database = match self.kind() {
+            Kind::FileDocuments => accounted::database(fleet, &target.environment).ok(),
+            _ => None,
+        };
+        database.map_or_else(|| id.clone(), DatabaseTarget::id)
     }
 
     fn measure(&self) -> Measure {

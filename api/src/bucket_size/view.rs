@@ -13,6 +13,7 @@ use shared::snapshot::{
     BucketSize, ClassSize, Completeness, Failure, Good, Method, Objects, StorageMetrics,
 };
 
+use super::accounted::Accounted;
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
 use crate::history::DailyTotals;
@@ -58,6 +59,9 @@ pub struct BucketItem {
     pub unmeasured: Vec<Unmeasured>,
     /// The parts compared with CloudWatch's metrics.
     pub reconciliation: Reconciliation,
+    /// The current objects compared with the file documents in the app's database, which are counted once a day. Its
+    /// numbers are null, with a `reason`, unless the environment has exactly one storage and a database.
+    pub accounted: Accounted,
     /// What the storage costs, estimated with the fleet file's prices.
     pub cost: CostView,
     /// `complete`, or `partial` when `unmeasured` names a part.
@@ -168,6 +172,7 @@ impl BucketItem {
             by_storage_class: current.map(|current| current.by_storage_class.clone()),
             definition,
             reconciliation: Reconciliation::of(target, &size),
+            accounted: Accounted::unknown("no_database"),
             cost: CostView::of(target, &size, prices),
             completeness: good.completeness,
             scheduled_at: size.measured_at(&run),

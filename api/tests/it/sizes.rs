@@ -1,5 +1,6 @@
 //! Answers of `/bucket_size` and `/table_size` from snapshots, and HTTP around them.
 
+mod accounted;
 mod buckets;
 pub(crate) mod http;
 mod refresh;

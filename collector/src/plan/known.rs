@@ -35,7 +35,7 @@ impl Storage<'_> {
 }
 
 /// Latest records of one kind, by target; an error where a record cannot be read.
-type Records<S> = BTreeMap<TargetId, Result<Latest<S>, StoreError>>;
+pub(super) type Records<S> = BTreeMap<TargetId, Result<Latest<S>, StoreError>>;
 
 impl<'a> Known<'a> {
     /// Reads what is known about `targets`.
@@ -89,7 +89,9 @@ fn readable<S>(id: &TargetId, record: Option<Result<Latest<S>, StoreError>>) -> 
     })
 }
 
-async fn records<M: Stored>(reader: &SnapshotReader) -> Result<Records<M::Summary>, StoreError> {
+pub(super) async fn records<M: Stored>(
+    reader: &SnapshotReader,
+) -> Result<Records<M::Summary>, StoreError> {
     let mut records = Records::new();
     let visit = |id, latest| {
         records.insert(id, latest);

@@ -21,6 +21,11 @@ use shared::snapshot::bucket_size::Refresh;
 /// ```json
 /// {"target":"acme-prod/s3/files//","scheduled_at":"2026-11-23T20:00:00Z","refresh":{"interval_seconds":259200,"reason":"budget","next_full_at":"2026-11-26T20:00:00Z"}}
 /// ```
+/// The file documents in a database are another snapshot:
+///
+/// ```json
+/// {"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z","subject":"file_documents"}
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// The target.
@@ -29,6 +34,19 @@ pub struct Job {
     pub scheduled_at: DateTime<Utc>,
     /// When the target is measured again, and why then; `None` for the next tick.
     pub refresh: Option<Refresh>,
+    /// What is measured.
+    pub subject: Subject,
+}
+
+/// What a job measures of its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// Its size: bytes of storage, or tables of a database.
+    #[default]
+    Size,
+    /// The file documents in a database.
+    FileDocuments,
 }
 
 /// Why a message is not a job. No variant repeats the message's text, which may hold a secret.
@@ -39,7 +57,7 @@ pub enum MessageError {
     NoBody,
     /// The body is not the JSON of a [`Job`].
     #[error(
-        "the message is not JSON with a target, an RFC 3339 scheduled_at and a known refresh, see line {line} column {column}"
+        "the message is not JSON with a target, an RFC 3339 scheduled_at, a known refresh and a known subject, see line {line} column {column}"
     )]
     Malformed {
         /// Line of the body, from 1.
@@ -64,6 +82,16 @@ struct WireJob<T> {
     scheduled_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh: Option<StoredRefresh>,
+    #[serde(default, skip_serializing_if = "is_size")]
+    subject: Subject,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_size(subject: &Subject) -> bool {
+    *subject == Subject::Size
 }
 
 impl Job {
@@ -73,6 +101,15 @@ impl Job {
             target,
             scheduled_at,
             refresh: None,
+            subject: Subject::Size,
+        }
+    }
+
+    /// Returns the job of counting the file documents in a database.
+    pub fn of_file_documents(target: TargetId, scheduled_at: DateTime<Utc>) -> Self {
+        Self {
+            subject: Subject::FileDocuments,
+            ..Self::at_every_tick(target, scheduled_at)
         }
     }
 
@@ -86,6 +123,7 @@ impl Job {
             target: self.target.as_str(),
             scheduled_at: self.scheduled_at,
             refresh: self.refresh.map(StoredRefresh),
+            subject: self.subject,
         })
     }
 
@@ -110,6 +148,7 @@ impl Job {
             target: TargetId::from_text(&wire.target),
             scheduled_at: clock::whole_second(wire.scheduled_at),
             refresh: wire.refresh.map(|stored| stored.0),
+            subject: wire.subject,
         })
     }
 }
@@ -125,7 +164,7 @@ mod tests {
         let text = include_str!("job.rs");
         let blocks = text.split("/// ```json\n/// ").skip(1);
         let examples = blocks.filter_map(|rest| rest.split('\n').next());
-        examples.take(2).collect()
+        examples.take(3).collect()
     }
 
     #[test]
@@ -140,6 +179,7 @@ mod tests {
         assert_eq!(jobs[0].target.as_str(), "acme-prod/db/acme");
         assert_eq!(jobs[0].refresh, None);
         assert_eq!(jobs[1].refresh.unwrap().reason, RefreshReason::Budget);
+        assert_eq!(jobs[2].subject, Subject::FileDocuments);
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Outcome {
         }
     }
 
+    /// Returns whether the target has nothing to measure, which needs no action.
+    pub(super) fn is_not_applicable(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.is_not_applicable)
+    }
+
     /// Returns the stable word for why there is no snapshot; empty when there is one.
     pub fn failure_code(&self) -> &'static str {
         match self {

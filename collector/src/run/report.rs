@@ -33,7 +33,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Writes the one log line of the run: `warn` for a run that will be retried, `error` where manual action is needed.
+    /// Writes the one log line of the run: `warn` for a run that will be retried, `error` where manual action is needed,
+    /// `info` for all others.
     /// Its history, where that was not written, has a line of its own.
     pub fn log(&self) {
         if let Some(error) = &self.history_error {
@@ -79,6 +80,17 @@ impl Report {
                 self.target,
                 self.item_count
             );
+        } else if self.outcome.is_not_applicable() {
+            tracing::info!(
+                run.kind = self.kind.as_str(),
+                target.id = self.target.as_str(),
+                scheduled_at,
+                duration_ms,
+                outcome,
+                failure.code = self.outcome.failure_code(),
+                "{} has nothing to measure",
+                self.target
+            );
         } else if self.outcome.is_redelivered() {
             tracing::warn!(
                 run.kind = self.kind.as_str(),
@@ -110,7 +122,7 @@ impl Report {
 
     /// Writes the metrics of the run as of `now`; a run that was not started or measured nothing has none.
     ///
-    /// `Failures` is 0 for a good run, so that its average is the share of failed runs. `SnapshotAgeSeconds` is the time
+    /// `Failures` is 0 for a good run, and for a target that has nothing to measure, so that its average is the share of failed runs. `SnapshotAgeSeconds` is the time
     /// from the scheduled time until the snapshot can be read. `HistoryFailures` exists only where the history was not
     /// written.
     pub fn emit(&self, metrics: &Metrics, now: DateTime<Utc>) {
@@ -135,7 +147,11 @@ impl Report {
                 ];
                 metrics.emit(now, kind, &values);
             }
-            _ => metrics.emit(now, kind, &[run, Metric::count("Failures", 1), duration]),
+            outcome => {
+                let failures = u64::from(!outcome.is_not_applicable());
+                let failures = Metric::count("Failures", failures);
+                metrics.emit(now, kind, &[run, failures, duration]);
+            }
         }
     }
 
@@ -229,6 +245,9 @@ mod tests {
         assert_eq!(denied["level"], "ERROR");
         assert_eq!(denied["failure.code"], "access_denied");
         assert_eq!(late["level"], "WARN");
+        let nothing = MeasureError::not_applicable("not_a_mendix_database", "no such table");
+        let nothing = logged(&report(Outcome::Failed(nothing)));
+        assert_eq!(nothing["level"], "INFO");
         assert_eq!(late["error"], "no answer in time: slow");
     }
 }

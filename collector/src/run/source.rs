@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use shared::history::Historic;
 use tokio::time::Instant;
 
 use crate::error::MeasureError;
 use crate::queue::JobKind;
+use crate::tick::Tick;
 
 /// Result of one part of a measurement.
 #[derive(Debug)]
@@ -55,6 +57,11 @@ pub trait Source: Send + Sync {
         progress: &Progress,
     ) -> Result<Self::Measurement, MeasureError> {
         self.measure(target, progress).await
+    }
+
+    /// Returns when a target is due again that was measured at `tick`, unless its job says so.
+    fn next_due_at(&self, tick: Tick) -> DateTime<Utc> {
+        tick.next_at()
     }
 
     /// Returns whether [`Source::measure_part`] can pause.

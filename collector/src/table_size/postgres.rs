@@ -32,7 +32,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Settings of the session. Only PostgreSQL's own names resolve without a schema. A new lock is waited for briefly,
 /// because the batch can be repeated without the locked table; one lock costs at most two such waits.
-const SESSION: &str = "SET search_path = pg_catalog; SET lock_timeout = '250ms'";
+pub(super) const SESSION: &str = "SET search_path = pg_catalog; SET lock_timeout = '250ms'";
 const DATABASE: &str = include_str!("postgres/database.sql");
 const TABLES: &str = include_str!("postgres/tables.sql");
 const MENDIX_READABLE: &str = include_str!("postgres/mendix_readable.sql");

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use collector::BatchHandler;
 use collector::Collector;
 use collector::collect::CONCURRENT_RUNS;
 use shared::fleet::Fleet;

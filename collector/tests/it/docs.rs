@@ -10,7 +10,7 @@ use shared::fleet::{Prices, RefreshBudget};
 const COLLECTING: &str = include_str!("../../../docs/COLLECTING.md");
 
 /// Text right before a failure code in the program.
-const BEFORE_CODES: [&str; 3] = ["permanent(", "transient(", "unknown("];
+const BEFORE_CODES: [&str; 4] = ["permanent(", "transient(", "not_applicable(", "unknown("];
 
 /// Returns the texts of all source files below `folder`, without their unit tests.
 fn sources(folder: &Path) -> Vec<String> {

@@ -69,6 +69,7 @@ async fn a_tick_queues_one_job_for_each_target() {
         .unwrap();
 
     assert_eq!((report.bucket_count, report.database_count), (2, 1));
+    assert_eq!(report.document_count, 1);
     assert_eq!(
         queue.bodies(JobKind::Bucket),
         [
@@ -78,7 +79,10 @@ async fn a_tick_queues_one_job_for_each_target() {
     );
     assert_eq!(
         queue.bodies(JobKind::Database),
-        [r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z"}"#]
+        [
+            r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z"}"#,
+            r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z","subject":"file_documents"}"#,
+        ]
     );
 }
 

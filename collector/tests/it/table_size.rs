@@ -1,6 +1,7 @@
 //! Table sizes from a real PostgreSQL and MariaDB. Each test has its own database and role.
 
 mod failures;
+mod file_documents;
 mod locks;
 mod mysql;
 mod mysql_failures;

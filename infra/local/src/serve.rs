@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::dashboard::Login;
-use collector::{Collector, Source};
+use collector::{BatchHandler, Collector, DatabaseCollector};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -223,7 +223,7 @@ fn start_collecting(
     ports.queue = Some(Arc::new(queue));
     let buckets = Collector::of_buckets(ports, Arc::clone(&backend.aws));
     tasks.spawn(deliver(bucket_end, buckets, stopped.clone()));
-    let databases = Collector::of_databases(backend.collector_ports(), backend.databases.clone());
+    let databases = DatabaseCollector::new(backend.collector_ports(), backend.databases.clone());
     tasks.spawn(deliver(database_end, databases, stopped.clone()));
     let (store, mut stopped) = (Arc::clone(&backend.store), stopped.clone());
     tasks.spawn(async move {
@@ -241,9 +241,9 @@ fn start_collecting(
 }
 
 /// Delivers the messages of one queue to `collector` as events.
-async fn deliver<S: Source + 'static>(
+async fn deliver(
     end: Deliveries,
-    collector: Collector<S>,
+    collector: impl BatchHandler + 'static,
     stopped: watch::Receiver<bool>,
 ) {
     let collector = Arc::new(collector);

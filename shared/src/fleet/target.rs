@@ -144,6 +144,8 @@ pub enum Kind {
     Database,
     /// CloudWatch's daily storage metrics of a [`BucketTarget`].
     StorageMetrics,
+    /// File documents in the app of a [`DatabaseTarget`].
+    FileDocuments,
 }
 
 impl Kind {
@@ -153,6 +155,7 @@ impl Kind {
             Self::Bucket => "bucket",
             Self::Database => "database",
             Self::StorageMetrics => "storage_metrics",
+            Self::FileDocuments => "file_documents",
         }
     }
 }

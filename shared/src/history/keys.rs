@@ -40,8 +40,10 @@ impl fmt::Display for Owner<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Bucket | Kind::Database => write!(formatter, "{}", self.target),
-            // A bucket has both its size and its metrics.
-            Kind::StorageMetrics => write!(formatter, "{}#{}", self.kind.as_str(), self.target),
+            // A bucket has both its size and its metrics, and a database both its tables and its documents.
+            Kind::StorageMetrics | Kind::FileDocuments => {
+                write!(formatter, "{}#{}", self.kind.as_str(), self.target)
+            }
         }
     }
 }

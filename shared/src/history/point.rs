@@ -11,8 +11,8 @@ use super::reading::{Moment, Reading};
 use super::series::{Measure, OwnSeries, TableKey};
 use crate::snapshot::bucket_size::{Definition, Method, Objects, Part, ResourceSize};
 use crate::snapshot::{
-    BucketSize, DatabaseSize, Measurement, Run, ServerStorage, Snapshot, StorageMetrics, Stored,
-    TableSize, UnsizedTable,
+    BucketSize, DatabaseSize, FileDocuments, Measurement, Run, ServerStorage, Snapshot,
+    StorageMetrics, Stored, TableSize, UnsizedTable,
 };
 
 /// A measurement that has a history.
@@ -218,6 +218,23 @@ impl Historic for StorageMetrics {
     /// The start of the day that CloudWatch's values belong to.
     fn taken_at(&self, _run: &Run) -> DateTime<Utc> {
         self.as_of
+    }
+}
+
+impl Historic for FileDocuments {
+    const HAS_TABLES: bool = false;
+
+    fn basis(&self) -> Basis {
+        Basis::new(&[("definition", "documents_with_contents")])
+    }
+
+    fn own_series(&self) -> Vec<(OwnSeries, Reading)> {
+        let mut series = Series::default();
+        series.add(Measure::TotalBytes, Reading::of(self.document_bytes));
+        series.add(Measure::ObjectCount, Reading::of(self.document_count));
+        let unsized_documents = Reading::of(self.unsized_count);
+        series.add(Measure::UnsizedDocumentCount, unsized_documents);
+        series.0
     }
 }
 

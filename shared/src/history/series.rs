@@ -74,11 +74,13 @@ pub enum Measure {
     StorageAllocatedBytes = 21,
     /// Bytes in CloudWatch's metrics that are in no object.
     OverheadBytes = 22,
+    /// Number of file documents without a known size.
+    UnsizedDocumentCount = 23,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::TotalBytes,
         Self::DayMinBytes,
         Self::DayMaxBytes,
@@ -101,6 +103,7 @@ impl Measure {
         Self::StorageUsedBytes,
         Self::StorageAllocatedBytes,
         Self::OverheadBytes,
+        Self::UnsizedDocumentCount,
     ];
 
     /// Returns the measure that blocks have this number for; `None` for one of a newer program.

@@ -8,6 +8,7 @@
 //! spelled once, in the domain.
 
 mod bucket;
+mod file_documents;
 mod server_storage;
 mod storage_metrics;
 mod tables;

@@ -72,8 +72,8 @@ fn absent_key() -> Key {
 fn snapshot_key(kind: Kind, target: &TargetId, scheduled_at: DateTime<Utc>) -> Key {
     let partition = match kind {
         Kind::Bucket | Kind::Database => format!("SNAP#{target}"),
-        // A bucket has both its size and its metrics.
-        Kind::StorageMetrics => format!("SNAP#{}#{target}", kind.as_str()),
+        // A bucket has both its size and its metrics, and a database both its tables and its documents.
+        Kind::StorageMetrics | Kind::FileDocuments => format!("SNAP#{}#{target}", kind.as_str()),
     };
     Key {
         partition,

@@ -23,15 +23,16 @@ use shared::store::{
 };
 
 use crate::stored_forms::{
-    bucket, bucket_v1, database, database_v1, database_v2, database_v3, failure, metrics, resource,
-    scheduled_at,
+    bucket, bucket_v1, database, database_v1, database_v2, database_v3, documents, failure,
+    metrics, resource, scheduled_at,
 };
 
 /// Folder of the newest form of each kind. Each kind counts its own versions.
-const NEWEST: [(Kind, &str); 3] = [
+const NEWEST: [(Kind, &str); 4] = [
     (Kind::Bucket, "bucket-v2"),
     (Kind::Database, "database-v4"),
     (Kind::StorageMetrics, "storage_metrics-v1"),
+    (Kind::FileDocuments, "file_documents-v1"),
 ];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +58,7 @@ async fn written_now() -> Vec<GoldenItem> {
     writer.keep(&resource()).await.unwrap();
     writer.keep(&database()).await.unwrap();
     writer.keep(&metrics()).await.unwrap();
+    writer.keep(&documents()).await.unwrap();
     writer
         .record_failure::<BucketSize>(&bucket().target, failure())
         .await
@@ -141,6 +143,7 @@ fn of_kind(kind: Kind, items: Vec<GoldenItem>) -> Vec<GoldenItem> {
             }
             Kind::Database => target.starts_with("acme-prod/db/"),
             Kind::StorageMetrics => target.starts_with("storage_metrics#acme-prod/s3/"),
+            Kind::FileDocuments => target.starts_with("file_documents#acme-prod/db/"),
         };
         partition == latest || is_of_kind
     };
@@ -187,12 +190,15 @@ async fn every_form_that_was_ever_written_is_read() {
         if folder_name == "storage_metrics-v1" {
             assert_reads(&reader, &metrics()).await;
             versions += 1;
+        } else if folder_name == "file_documents-v1" {
+            assert_reads(&reader, &documents()).await;
+            versions += 1;
         } else if !folder_name.starts_with("database-") {
             let latest = reader.latest::<BucketSize>(&bucket().target).await.unwrap();
             assert_eq!(latest.unwrap().last_failure, Some(failure()));
         }
     }
-    assert!(versions >= 8);
+    assert!(versions >= 9);
 }
 
 async fn assert_reads<M: Stored + PartialEq + std::fmt::Debug>(

@@ -9,9 +9,9 @@ use shared::snapshot::bucket_size::{
     ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
 };
 use shared::snapshot::{
-    BucketSize, DatabaseSize, Failure, MendixCatalogue, Method, Objects, Persistence, Quality, Run,
-    ServerKind, ServerStorage, Snapshot, StorageMetrics, TableKind, TableName, TableSize,
-    UnsizedTable,
+    BucketSize, DatabaseSize, Failure, FileDocuments, MendixCatalogue, Method, Objects,
+    Persistence, Quality, Run, ServerKind, ServerStorage, Snapshot, StorageMetrics, TableKind,
+    TableName, TableSize, UnsizedTable,
 };
 
 pub(crate) fn scheduled_at() -> DateTime<Utc> {
@@ -57,6 +57,19 @@ pub(crate) fn metrics() -> Snapshot<StorageMetrics> {
         target: bucket_v1().target,
         run: run(),
         measurement,
+    }
+}
+
+/// The first form of the file documents of an app.
+pub(crate) fn documents() -> Snapshot<FileDocuments> {
+    Snapshot {
+        target: database_v1().target,
+        run: run(),
+        measurement: FileDocuments {
+            document_count: 1200,
+            document_bytes: 5_000_000_000,
+            unsized_count: 3,
+        },
     }
 }
 

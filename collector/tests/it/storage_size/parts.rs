@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use chrono::{DateTime, Utc};
-use collector::{Collector, CollectorPorts, Job, JobKind, JobQueue, QueueError};
+use collector::{BatchHandler, Collector, CollectorPorts, Job, JobKind, JobQueue, QueueError};
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::Clock;

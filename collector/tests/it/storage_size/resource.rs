@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use collector::{Collector, MeasureError, Progress, measure_bucket};
+use collector::{BatchHandler, Collector, MeasureError, Progress, measure_bucket};
 use serde_json::json;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use api::routes::ROUTES;
 use async_trait::async_trait;
 use collector::plan::{self, PLAN_TIMEOUT};
-use collector::{Collector, Job, JobKind, JobQueue, PlanPorts, QueueError};
+use collector::{
+    BatchHandler, Collector, DatabaseCollector, Job, JobKind, JobQueue, PlanPorts, QueueError,
+};
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
 use shared::telemetry::Metrics;
@@ -108,7 +110,7 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
         }
         COLLECT_TABLE_SIZE => {
             let collector =
-                Collector::of_databases(backend.collector_ports(), backend.databases.clone());
+                DatabaseCollector::new(backend.collector_ports(), backend.databases.clone());
             let event = serde_json::from_value(event).with_context(not_its_event)?;
             serde_json::to_value(collector.handle(event).await?)?
         }

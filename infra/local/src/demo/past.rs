@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{DateTime, TimeDelta, Utc};
-use collector::{BucketSource, MeasureError, Progress, Source, TableSource, Writers};
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use collector::{
+    BucketSource, FileDocumentSource, MeasureError, Progress, Source, TableSource, Writers,
+};
 use futures::future::join_all;
 use shared::clock::{self, Clock};
 use shared::fleet::{Fleet, Kind, TargetId};
@@ -58,10 +60,12 @@ pub(crate) async fn write(backend: &Backend, fleet: &Fleet, days: u16) -> anyhow
     let buckets = BucketSource::new(Arc::clone(&backend.aws), Arc::clone(&backend.clock));
     let databases = TableSource::new(backend.databases.clone());
     let databases = databases.with_storage(Arc::clone(&backend.clock));
+    let documents = FileDocumentSource::new(backend.databases.clone());
     // All are measured before anything is computed, which would let them wait.
-    let (buckets, databases) = tokio::join!(
+    let (buckets, databases, documents) = tokio::join!(
         measured(&buckets, fleet.buckets()),
-        measured(&databases, fleet.databases())
+        measured(&databases, fleet.databases()),
+        measured(&documents, fleet.databases())
     );
     let scratch = || Scratch::new(|items| backend.writers_to(items));
     let mut tasks = JoinSet::new();
@@ -71,6 +75,10 @@ pub(crate) async fn write(backend: &Backend, fleet: &Fleet, days: u16) -> anyhow
     }
     for (target, size) in databases {
         let past = Past::new(target.id(), &target.environment, size, &calendar);
+        past.spawn(&mut tasks, scratch());
+    }
+    for (target, counted) in documents {
+        let past = Past::new(target.id(), &target.environment, counted, &calendar);
         past.spawn(&mut tasks, scratch());
     }
     let mut puts = Vec::new();
@@ -169,9 +177,9 @@ impl<M: Shaped + 'static> Past<M> {
 
     /// Returns everything that its runs left behind and that is not expired.
     async fn items(&self, scratch: Scratch) -> anyhow::Result<Vec<Item>> {
-        let last_day = self.calendar.runs().last().map(|run| run.at.date_naive());
+        let last_day = self.runs().last().map(|run| run.at.date_naive());
         let mut day = None;
-        for run in self.calendar.runs() {
+        for run in self.runs() {
             scratch.clock.move_to(run.at);
             let today = Some(run.at.date_naive());
             // Of a day that is over only its snapshots count: they are taken in by the first run of the next one.
@@ -182,6 +190,22 @@ impl<M: Shaped + 'static> Past<M> {
         let now = self.calendar.now;
         let items = scratch.store.dump().into_iter();
         Ok(items.filter(|item| !item.is_expired(now)).collect())
+    }
+
+    /// Returns the runs of this kind of measurement. The first live run is due at once.
+    fn runs(&self) -> impl Iterator<Item = PastRun> {
+        let every = Duration::from_secs(3600) * M::EVERY_HOURS;
+        let end = match M::EVERY_HOURS {
+            1 => self.calendar.now,
+            _ => self.calendar.now - every,
+        };
+        let runs = self.calendar.runs();
+        let runs =
+            runs.filter(move |run| run.at.hour().is_multiple_of(M::EVERY_HOURS) && run.at < end);
+        runs.map(move |run| PastRun {
+            every: run.every.max(every),
+            ..run
+        })
     }
 
     async fn write(

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Timelike, Utc};
 use shared::history::Historic;
-use shared::snapshot::{BucketSize, ClassSize, DatabaseSize, Objects, TableSize};
+use shared::snapshot::{BucketSize, ClassSize, DatabaseSize, FileDocuments, Objects, TableSize};
 
 use super::calendar::{Calendar, WHOLE};
 use crate::demo::random::Random;
@@ -40,6 +40,9 @@ const PAGE_BYTES: u64 = 8192;
 
 /// A measurement that the past can be made of.
 pub(super) trait Shaped: Historic + Clone {
+    /// Least hours between two runs, a divisor of a day.
+    const EVERY_HOURS: u32 = 1;
+
     /// Returns what a run at `time` measured, in an environment where this was measured at the end of the past.
     #[must_use]
     fn in_past(&self, environment: &str, time: DateTime<Utc>, calendar: &Calendar) -> Self;
@@ -140,6 +143,19 @@ impl Shaped for DatabaseSize {
         past.total_bytes =
             (self.total_bytes + past.table_bytes()).saturating_sub(self.table_bytes());
         past
+    }
+}
+
+impl Shaped for FileDocuments {
+    const EVERY_HOURS: u32 = 24;
+
+    fn in_past(&self, environment: &str, time: DateTime<Utc>, calendar: &Calendar) -> Self {
+        let ratio = growth(environment, time, calendar);
+        Self {
+            document_count: ratio.of(self.document_count),
+            document_bytes: ratio.of(self.document_bytes),
+            unsized_count: ratio.of(self.unsized_count),
+        }
     }
 }
 
