@@ -160,9 +160,21 @@ Examples:
         #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
-    /// Repairs the history of sizes in the store of a server
-    #[command(subcommand)]
-    History(commands::history::HistoryCommand),
+    /// Prints how sizes changed and how they grow, or makes their history anew
+    #[command(
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true,
+        after_help = "\
+Reads the store of mrt serve, which may be running. Sizes are those at the last measurement of each UTC day; growth is
+computed from the last 35 days that are over.
+
+Examples:
+  mrt history --environment acme-prod
+  mrt history s3://acme-prod-files --from -7d
+  mrt history s3://shared-files/acme-test/ --csv
+  mrt history rebuild"
+    )]
+    History(commands::history::HistoryArguments),
     /// Prints a development token of the running server
     #[command(after_help = "\
 Examples:
@@ -277,7 +289,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             json,
             data,
         } => commands::doctor::run(fleet, environment.as_deref(), json, &data).await,
-        Command::History(command) => commands::history::run(command).await,
+        Command::History(arguments) => commands::history::run(arguments).await,
         Command::Token {
             scope,
             environments,

@@ -1,16 +1,42 @@
 //! `mrt history`: the history of sizes in the store of `mrt serve`.
 
 mod rebuild;
+mod show;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use collector::rebuild::RebuildRequest;
+use shared::fleet::BucketTarget;
+
+use super::bucket_size;
+use show::FirstDay;
+
+/// What to show, unless there is a subcommand.
+#[derive(Args)]
+pub(crate) struct HistoryArguments {
+    #[command(subcommand)]
+    command: Option<HistoryCommand>,
+    /// Storage, in all environments
+    #[arg(value_name = "s3://BUCKET[/PREFIX]", value_parser = bucket_size::parse, required_unless_present = "environment")]
+    target: Option<BucketTarget>,
+    /// All targets of this environment, or only TARGET in it
+    #[arg(long, value_name = "X")]
+    environment: Option<String>,
+    /// First UTC day: -35d, -4w or 2026-01-31
+    #[arg(long, value_name = "DAY", default_value = "-35d", value_parser = show::parse_from, allow_hyphen_values = true)]
+    from: FirstDay,
+    /// Print rows of CSV, with exact bytes
+    #[arg(long)]
+    csv: bool,
+    #[arg(long, value_name = "DIR", default_value = crate::DATA, help = crate::DATA_HELP)]
+    data: PathBuf,
+}
 
 #[derive(Subcommand)]
-pub(crate) enum HistoryCommand {
+enum HistoryCommand {
     /// Makes the history of targets anew from their snapshots, where it differs, is lost or is damaged
     #[command(after_help = "\
 Only days that are over are rebuilt, and nothing is ever removed. The server may be running.
@@ -41,17 +67,27 @@ Examples:
     },
 }
 
-/// Runs a subcommand.
-pub(crate) async fn run(command: HistoryCommand) -> anyhow::Result<ExitCode> {
-    match command {
-        HistoryCommand::Rebuild {
+/// Runs a subcommand, or shows what was asked for.
+pub(crate) async fn run(arguments: HistoryArguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        None => {
+            let options = show::Options {
+                target: arguments.target,
+                environment: arguments.environment,
+                from: arguments.from,
+                is_csv: arguments.csv,
+                data: arguments.data,
+            };
+            show::run(&options).await
+        }
+        Some(HistoryCommand::Rebuild {
             target,
             environment,
             from,
             to,
             json,
             data,
-        } => {
+        }) => {
             let request = RebuildRequest {
                 target,
                 environment,

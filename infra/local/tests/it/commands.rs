@@ -247,6 +247,10 @@ fn failures_exit_with_one_and_name_the_cause() {
             "there is no store",
         ),
         (
+            vec!["history", "--environment", "x", "--data", data],
+            "there is no store",
+        ),
+        (
             vec!["doctor", "--fleet", fleet],
             "fleet.toml:2: environment[0].name",
         ),

@@ -116,6 +116,32 @@ async fn a_new_demo_has_a_past_that_a_second_start_leaves_alone() {
         server.item(path, &token, all_hours).await;
 
         assert!(!server.output().contains("no past"), "{}", server.output());
+        let folder = data.path().to_str().unwrap();
+        let shown = server.mrt(&["history", "--environment", "globex-prod", "--data", folder]);
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        assert!(
+            shown.starts_with("globex-prod/db/globex_prod\n\nDAY"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("globex-prod/s3/shared-files/globex-prod%2F/\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("growth: not known, the days cover less than a week\n"),
+            "{shown}"
+        );
+        let part = "s3://shared-files/globex-prod/";
+        let rows = server.mrt(&["history", part, "--from", "-2d", "--csv", "--data", folder]);
+        let rows = String::from_utf8(rows.stdout).unwrap();
+        assert_eq!(rows.lines().count(), 4, "{rows}");
+        let unknown = server.mrt(&["history", "s3://no-such-bucket", "--data", folder]);
+        assert_eq!(unknown.status.code(), Some(1));
+        let error = String::from_utf8(unknown.stderr).unwrap();
+        assert!(
+            error.contains("there is: acme-prod/db/acme_prod"),
+            "{error}"
+        );
         assert!(server.stop("INT").await.success());
     }
 }
