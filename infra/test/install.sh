@@ -116,6 +116,8 @@ ensure_venv() {
 ensure_node() {
     local folder=$repository/api/dashboard
     command -v npm >/dev/null || apt_install npm
+    node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||
+        fail "Node 20.19 or newer is required; this is $(node --version)"
     # npm writes this file when all packages are there.
     [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
     say "installing the dashboard's npm packages into api/dashboard/node_modules"

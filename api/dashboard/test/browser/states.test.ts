@@ -272,7 +272,7 @@ test('everything is reached by keys alone, and the focus stays on what sorted', 
   tab.expected = /404/;
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => location.hash === '#/environment/env-0000');
-  expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('main');
 });
 
 test.each(['light', 'dark'] as const)('axe finds nothing in charts, refusals, problems and the login: %s', async (colorScheme) => {

@@ -18,10 +18,10 @@ afterAll(async () => {
 });
 
 test.each([
-  ['fleet', '#/fleet', 'light', 560],
-  ['environment', '#/environment/acme-prod', 'light', 900],
-  ['grew', '#/environment/acme-prod/grew?by=table', 'light', 720],
-  ['dark', '#/environment/globex-prod', 'dark', 900],
+  ['fleet', '#/fleet', 'light', 440],
+  ['environment', '#/environment/acme-prod', 'light', 1150],
+  ['grew', '#/environment/acme-prod/grew?by=table', 'light', 900],
+  ['dark', '#/environment/globex-prod', 'dark', 1150],
 ] as const)('%s', async (name, fragment, colorScheme, height) => {
   const tab = await Visit.start({ colorScheme, width: 1200 });
   await tab.page.setViewportSize({ width: 1200, height });
