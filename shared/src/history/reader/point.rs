@@ -8,7 +8,7 @@ impl History {
     /// Returns everything that was read of the moment at `position`; `None` when there is no such moment, and when its
     /// tables are missing.
     ///
-    /// Measures of tables that were not read are absent.
+    /// Measures of tables that were not read are absent. Series and tables are in order.
     pub fn point(&self, position: usize) -> Option<Point> {
         let moment = self.moments.get(position)?;
         let mut gaps = self.gaps.iter().filter(|gap| gap.scope != GapScope::Parts);
