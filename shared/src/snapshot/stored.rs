@@ -105,7 +105,7 @@ struct StoredLatest<S> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_failure: Option<StoredFailure>,
     /// Not decoded together with the rest: one that cannot be read is made anew from the history.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     trend: Option<serde_json::Value>,
 }
 
@@ -211,13 +211,12 @@ pub(crate) fn read_latest<M: Stored>(
         version,
         good: good.transpose()?,
         last_failure: stored.last_failure.map(|StoredFailure(failure)| failure),
-        trend: stored.trend.and_then(read_trend),
+        trend: attributes.get("trend").and_then(read_trend),
     })
 }
 
-fn read_trend(json: serde_json::Value) -> Option<Trend> {
-    let stored: StoredTrend = serde_json::from_value(json).ok()?;
-    stored.read().ok()
+fn read_trend(stored: &Value) -> Option<Trend> {
+    StoredTrend::deserialize(stored).ok()?.read().ok()
 }
 
 /// Compresses a body. The same body always gives the same bytes.

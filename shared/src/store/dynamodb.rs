@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put as PutRequest, TransactWriteItem};
 use chrono::{DateTime, Utc};
 
-use super::{Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Written};
+use super::{Expect, Item, ItemStore, Key, Order, Page, Put, Query, StoreError, Value, Written};
 use crate::clock::Clock;
 
 type Record = HashMap<String, AttributeValue>;
@@ -45,7 +45,7 @@ impl DynamoDbStore {
         let key = put.item.key.clone();
         let mut request = PutRequest::builder()
             .table_name(&self.table)
-            .set_item(Some(encode(put.item)?));
+            .set_item(Some(encode(put.item)));
         // An expired item exists until DynamoDB deletes it, but counts as absent.
         let now = AttributeValue::N(self.clock.now().timestamp().to_string());
         match put.expect {
@@ -70,13 +70,7 @@ impl DynamoDbStore {
     }
 }
 
-fn encode(item: Item) -> Result<Record, StoreError> {
-    let data = serde_dynamo::to_attribute_value(&item.attributes).map_err(|error| {
-        StoreError::Unreadable {
-            key: item.key.clone(),
-            reason: error.to_string(),
-        }
-    })?;
+fn encode(item: Item) -> Record {
     let mut record = Record::from([
         ("pk".to_owned(), AttributeValue::S(item.key.partition)),
         ("sk".to_owned(), AttributeValue::S(item.key.sort)),
@@ -84,7 +78,7 @@ fn encode(item: Item) -> Result<Record, StoreError> {
             "version".to_owned(),
             AttributeValue::N(item.version.to_string()),
         ),
-        ("data".to_owned(), data),
+        ("data".to_owned(), attribute(Value::Map(item.attributes))),
     ]);
     if let Some(body) = item.body {
         record.insert("body".to_owned(), AttributeValue::B(Blob::new(body)));
@@ -95,7 +89,7 @@ fn encode(item: Item) -> Result<Record, StoreError> {
             AttributeValue::N(expires_at.timestamp().to_string()),
         );
     }
-    Ok(record)
+    record
 }
 
 fn decode(mut record: Record) -> Item {
@@ -112,42 +106,57 @@ fn decode(mut record: Record) -> Item {
         .get("expires_at")
         .map(|at| number(at).and_then(epoch));
     let body = record.get("body").map(AttributeValue::as_b);
-    let is_plain = record.get("data").is_some_and(is_plain);
-    if !is_plain
-        || version.is_none()
-        || expires_at == Some(None)
-        || body.is_some_and(|body| body.is_err())
-    {
+    let Some(Value::Map(attributes)) = record.get("data").and_then(plain) else {
+        return Item::undecodable(key, version.unwrap_or(0), format!("{record:?}"));
+    };
+    if version.is_none() || expires_at == Some(None) || body.is_some_and(|body| body.is_err()) {
         return Item::undecodable(key, version.unwrap_or(0), format!("{record:?}"));
     }
     let body = match record.remove("body") {
         Some(AttributeValue::B(blob)) => Some(blob.into_inner()),
         _ => None,
     };
-    let data = record
-        .remove("data")
-        .map(serde_dynamo::from_attribute_value);
     Item {
         key,
         version: version.unwrap_or(0),
-        attributes: data.and_then(Result::ok).unwrap_or_default(),
+        attributes,
         body,
         expires_at: expires_at.flatten(),
     }
 }
 
-/// Returns whether `data` is a map of the types that [`encode`] writes.
-fn is_plain(data: &AttributeValue) -> bool {
-    fn is_value(value: &AttributeValue) -> bool {
-        match value {
-            AttributeValue::Bool(_) | AttributeValue::S(_) => true,
-            AttributeValue::N(_) => number(value).is_some(),
-            AttributeValue::L(values) => values.iter().all(is_value),
-            AttributeValue::M(values) => values.values().all(is_value),
-            _ => false,
+/// Returns the DynamoDB form of a plain value.
+fn attribute(value: Value) -> AttributeValue {
+    match value {
+        Value::Bool(value) => AttributeValue::Bool(value),
+        Value::Integer(number) => AttributeValue::N(number.to_string()),
+        Value::Text(text) => AttributeValue::S(text),
+        Value::List(values) => AttributeValue::L(values.into_iter().map(attribute).collect()),
+        Value::Map(values) => {
+            let values = values.into_iter();
+            AttributeValue::M(
+                values
+                    .map(|(name, value)| (name, attribute(value)))
+                    .collect(),
+            )
         }
     }
-    data.is_m() && is_value(data)
+}
+
+/// Returns the plain value of a DynamoDB form; `None` for a form that [`attribute`] never returns.
+fn plain(value: &AttributeValue) -> Option<Value> {
+    Some(match value {
+        AttributeValue::Bool(value) => Value::Bool(*value),
+        AttributeValue::N(_) => Value::Integer(number(value)?),
+        AttributeValue::S(text) => Value::Text(text.clone()),
+        AttributeValue::L(values) => Value::List(values.iter().map(plain).collect::<Option<_>>()?),
+        AttributeValue::M(values) => {
+            let values = values.iter();
+            let named = values.map(|(name, value)| Some((name.clone(), plain(value)?)));
+            Value::Map(named.collect::<Option<_>>()?)
+        }
+        _ => return None,
+    })
 }
 
 fn number(value: &AttributeValue) -> Option<u64> {

@@ -63,19 +63,44 @@ pub fn sum(series: &[&[Reading]]) -> Column {
         |readings: &&&[Reading]| readings.iter().any(|reading| reading.value().is_some());
     let sized: Vec<_> = series.iter().filter(has_size).collect();
     let length = series.iter().map(|readings| readings.len()).max();
-    let at = |moment: usize| {
-        let readings = || sized.iter().filter_map(|readings| readings.get(moment));
-        if readings().any(|reading| reading.is_unsized()) {
-            return Reading::UNSIZED;
+    let mut sums = vec![Sum::Absent; length.unwrap_or(0)];
+    // One series after the other: their readings lie next to each other in memory.
+    for readings in sized {
+        for (sum, reading) in sums.iter_mut().zip(*readings) {
+            *sum = sum.plus(*reading);
         }
-        let mut sizes = readings().filter_map(|reading| reading.value()).peekable();
-        if sizes.peek().is_none() {
-            return Reading::ABSENT;
-        }
-        // A sum that does not fit is not known.
-        Reading::or_unsized(sizes.try_fold(0, u64::checked_add))
+    }
+    let reading = |sum| match sum {
+        Sum::Absent => Reading::ABSENT,
+        Sum::Known(bytes) => Reading::of(bytes),
+        Sum::Unknown => Reading::UNSIZED,
     };
-    (0..length.unwrap_or(0)).map(at).collect()
+    sums.into_iter().map(reading).collect()
+}
+
+/// Sum of the readings so far at one moment.
+#[derive(Clone, Copy)]
+enum Sum {
+    /// All were absent.
+    Absent,
+    /// All that were there had a size.
+    Known(u64),
+    /// One was unsized, or the sum does not fit.
+    Unknown,
+}
+
+impl Sum {
+    fn plus(self, reading: Reading) -> Self {
+        match (self, reading.value()) {
+            (Self::Absent, Some(bytes)) => Self::Known(bytes),
+            (Self::Known(sum), Some(bytes)) => {
+                sum.checked_add(bytes).map_or(Self::Unknown, Self::Known)
+            }
+            (Self::Unknown, _) => Self::Unknown,
+            (_, None) if reading.is_unsized() => Self::Unknown,
+            (sum, None) => sum,
+        }
+    }
 }
 
 #[cfg(test)]
