@@ -283,12 +283,16 @@ impl From<UsersError> for Problem {
                     Self::not_configured("database of a supported engine")
                 }
                 DatabaseError::Failed(_) | DatabaseError::Denied(_) => Self::internal(error),
+                DatabaseError::Conflict(_) => Self::unavailable(error),
                 DatabaseError::NameNotFound(_)
                 | DatabaseError::Refused(_)
                 | DatabaseError::Unreachable(_)
                 | DatabaseError::Lost(_)
                 | DatabaseError::Tls(..)
                 | DatabaseError::LoginRefused(_)
+                | DatabaseError::LoginUnsupported(_)
+                | DatabaseError::Pooler(_)
+                | DatabaseError::Unguarded
                 | DatabaseError::IamRefused(_)
                 | DatabaseError::Missing(_)
                 | DatabaseError::TooManyConnections(_)

@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
+        tls_server_name: None,
     };
     let databases = Databases::new(
         Arc::new(Aws::without_credentials()),

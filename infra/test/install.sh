@@ -4,6 +4,7 @@
 #   infra/test/install.sh postgres          PostgreSQL server binaries; creates and starts no cluster
 #   infra/test/install.sh other-postgres    the oldest and the newest supported PostgreSQL, below .mrt/tools/postgres/
 #   infra/test/install.sh mariadb           MariaDB server binaries, without a service
+#   infra/test/install.sh poolers           pgbouncer and pgpool, without a service
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
 #   infra/test/install.sh chromium          the browser that tests the dashboard
@@ -80,6 +81,21 @@ ensure_mariadb() {
         server_program mariadb >/dev/null && return
     # The core packages contain only the programs: no service, no system-wide database.
     apt_install mariadb-server-core mariadb-client-core
+}
+
+# The packages would start services; this policy, unless there is one, prevents that.
+ensure_poolers() {
+    server_program pgbouncer >/dev/null && server_program pgpool >/dev/null && return
+    local policy=/usr/sbin/policy-rc.d installed=no
+    become_root pgbouncer pgpool2
+    if [[ -e $policy ]]; then
+        apt_install pgbouncer pgpool2
+        return
+    fi
+    "${as_root[@]}" install -m 755 /dev/stdin "$policy" <<<$'#!/bin/sh\nexit 101'
+    (apt_install pgbouncer pgpool2) && installed=yes
+    "${as_root[@]}" rm -f "$policy"
+    [[ $installed == yes ]]
 }
 
 # Ensures a python3 that can create virtual environments.
@@ -191,6 +207,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
         1:postgres) ensure_postgres ;;
         1:other-postgres) ensure_other_postgres ;;
         1:mariadb) ensure_mariadb ;;
+        1:poolers) ensure_poolers ;;
         2:venv)
             ensure_python
             ensure_venv "$2"
@@ -199,6 +216,6 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
         1:chromium) command -v chromium >/dev/null || apt_install chromium ;;
         1:prometheus) ensure_prometheus ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | venv NAME | node | chromium | prometheus | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | poolers | venv NAME | node | chromium | prometheus | cargo-deny" ;;
     esac
 fi

@@ -11,6 +11,7 @@
 #   MRT_TEST_MOTO_URL       AWS: a second opinion on DynamoDB and S3
 #   MRT_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, for tests that start their own server
 #   MRT_TEST_OTHER_POSTGRES_BINS  the same for the oldest and the newest supported version, separated by colons
+#   MRT_TEST_PGBOUNCER, MRT_TEST_PGPOOL  programs of the poolers, for tests that start their own
 #   MRT_TEST_PYTHON         a Python that has botocore
 #   MRT_TEST_REQUIRE_SERVICES=1   a test that would be skipped because a service is missing must fail instead
 #
@@ -134,6 +135,7 @@ install_all() {
     ensure_postgres
     ensure_mariadb
     ensure_other_postgres
+    ensure_poolers
     finish venv-ministack
     finish venv-moto
     finish prometheus
@@ -274,6 +276,9 @@ export MRT_TEST_MINISTACK_URL="http://127.0.0.1:$ministack_port"
 export MRT_TEST_MOTO_URL="http://127.0.0.1:$moto_port"
 export MRT_TEST_POSTGRES_BIN=$postgres
 export MRT_TEST_OTHER_POSTGRES_BINS=$other_postgres_bins
+MRT_TEST_PGBOUNCER=$(server_program pgbouncer)
+MRT_TEST_PGPOOL=$(server_program pgpool)
+export MRT_TEST_PGBOUNCER MRT_TEST_PGPOOL
 export MRT_TEST_PYTHON=$repository/.mrt/venv/ministack/bin/python
 export MRT_TEST_REQUIRE_SERVICES=1
 spawn command setpriv --pdeathsig TERM -- "$@"

@@ -151,6 +151,7 @@ fn snapshot(point: &Point) -> Snapshot<DatabaseSize> {
             database: "bench".into(),
             total_bytes: own(Measure::TotalBytes).unwrap_or_default(),
             system_bytes: own(Measure::SystemBytes),
+            server_role: None,
             mendix_catalogue: None,
             tables: point.tables.iter().map(table).collect(),
             unsized_tables: Vec::new(),

@@ -1,12 +1,17 @@
 //! Connections to an app's database: read-only, bounded in time, with verified TLS, not pooled.
 //!
+//! With MySQL the session has these properties, with PostgreSQL each transaction: see [`ReadOnly`].
+//!
 //! The table collector and `/users` connect through this module, and have their own statements.
 
 mod error;
 mod iam;
 mod mysql;
 mod postgres;
+mod relay;
+mod surroundings;
 mod wire;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +28,9 @@ use crate::fleet::{Auth, DatabaseTarget, Engine};
 use crate::secrets::{Secret, SecretError, Secrets};
 
 pub use error::{DatabaseError, TlsFault};
+pub use postgres::{ReadOnly, end_postgres};
 use wire::Wire;
+pub use wire::is_this_machine;
 
 /// Name of the connections in PostgreSQL's own views.
 pub const APPLICATION_NAME: &str = "mrt-api";
@@ -75,11 +82,11 @@ impl Databases {
         &self.aws
     }
 
-    /// Opens a connection to a PostgreSQL database.
+    /// Opens a connection to a PostgreSQL database. Statements belong into a transaction that [`ReadOnly::begin`]
+    /// guards: the session itself has no settings, because a pooler may share it with the app.
     ///
-    /// The session is read-only, waits at most [`LOCK_TIMEOUT`] for a lock and ends any statement after
-    /// `statement_timeout`. Only connections to this machine are in plain text: every other host must present a
-    /// certificate that is valid for its name.
+    /// Only connections to this machine are in plain text: every other host must present a certificate that is valid
+    /// for its name, and so must this machine if the target names the certificate.
     ///
     /// # Errors
     ///
@@ -88,15 +95,15 @@ impl Databases {
     pub async fn connect_postgres(
         &self,
         target: &DatabaseTarget,
-        statement_timeout: Duration,
     ) -> Result<PgConnection, DatabaseError> {
-        self.connect(target, statement_timeout).await
+        self.connect(target, Duration::ZERO).await
     }
 
     /// Opens a connection to a MySQL or MariaDB database.
     ///
     /// The session is read-only, waits at most [`LOCK_TIMEOUT`] for a lock on rows or on a table's definition, and ends
-    /// any `SELECT` after `statement_timeout`. Times are UTC, and the SQL mode is empty. TLS is as with PostgreSQL; a
+    /// any `SELECT` after `statement_timeout`. Times are UTC, the SQL mode is empty, and no limit of the server cuts the
+    /// rows of a result. The server is asked whether these settings are in effect. TLS is as with PostgreSQL; a
     /// clear-text password is sent only over TLS.
     ///
     /// # Errors
@@ -118,7 +125,7 @@ impl Databases {
         if target.engine != S::ENGINE {
             return Err(DatabaseError::UnsupportedEngine(target.engine));
         }
-        let wire = wire::wire(&target.host, self.ca_file.as_deref()).await?;
+        let wire = wire::wire(target, self.ca_file.as_deref()).await?;
         let wire = &wire;
         match &target.auth {
             Auth::Variable(name) => {
@@ -126,13 +133,9 @@ impl Databases {
                 let password = password.ok_or_else(|| {
                     DatabaseError::Credentials(format!("the variable {name} is not set"))
                 })?;
-                open(
-                    target,
-                    &Login::from_target(target, password),
-                    wire,
-                    statement_timeout,
-                )
-                .await
+                let login = Login::from_target(target, password);
+                let opened = open(target, &login, wire, statement_timeout).await;
+                self.explained(opened, target, &login, wire).await
             }
             Auth::Iam => {
                 if matches!(wire, Wire::Plain) {
@@ -150,6 +153,7 @@ impl Databases {
                 if !matches!(first, Err(DatabaseError::LoginRefused(_))) {
                     return first;
                 }
+                let first = self.explained(first, target, &known, wire).await;
                 // The secret may have been rotated since it was read.
                 let fresh = self.secrets.read_fresh(arn, role_arn).await?;
                 let fresh = Login::from_secret(target, &fresh);
@@ -159,6 +163,54 @@ impl Databases {
                 open(target, &fresh, wire, statement_timeout).await
             }
         }
+    }
+
+    /// Returns what `opened` is, or [`TlsFault::Required`] if a login in plain text was rejected only because of that.
+    ///
+    /// PostgreSQL is asked with a made-up password. MySQL must be asked with the real one, so its certificate must be
+    /// from an authority that is trusted.
+    async fn explained<S: Session>(
+        &self,
+        opened: Result<S, DatabaseError>,
+        target: &DatabaseTarget,
+        login: &Login,
+        wire: &Wire,
+    ) -> Result<S, DatabaseError> {
+        let refused = match opened {
+            Err(error @ DatabaseError::LoginRefused(_)) if matches!(wire, Wire::Plain) => error,
+            other => return other,
+        };
+        let is_required = match S::ENGINE {
+            Engine::Postgres if refused.is_rejected_by_rules() => {
+                let nobody = Login::from_target(target, String::new());
+                let probe = Wire::Unverified;
+                let answer = open::<S>(target, &nobody, &probe, CONNECT_TIMEOUT).await;
+                match answer {
+                    Ok(_) => true,
+                    // Its rules let us try a password.
+                    Err(DatabaseError::LoginRefused(error)) => {
+                        !DatabaseError::LoginRefused(error).is_rejected_by_rules()
+                    }
+                    Err(_) => false,
+                }
+            }
+            Engine::Mysql => match wire::authorities(self.ca_file.as_deref()).await {
+                Ok(authorities) => {
+                    let probe = Wire::OnlyAuthorities { authorities };
+                    open::<S>(target, login, &probe, CONNECT_TIMEOUT)
+                        .await
+                        .is_ok()
+                }
+                Err(_) => false,
+            },
+            Engine::Postgres => false,
+        };
+        Err(match refused {
+            DatabaseError::LoginRefused(error) if is_required => {
+                DatabaseError::Tls(TlsFault::Required, Some(error))
+            }
+            other => other,
+        })
     }
 
     async fn iam_token(&self, target: &DatabaseTarget) -> Result<String, DatabaseError> {
@@ -188,9 +240,9 @@ impl Session for PgConnection {
         target: &DatabaseTarget,
         login: &Login,
         wire: &Wire,
-        statement_timeout: Duration,
+        _: Duration,
     ) -> Result<Self, DatabaseError> {
-        postgres::connect(target, login, wire, statement_timeout).await
+        postgres::connect(target, login, wire).await
     }
 }
 
@@ -215,7 +267,8 @@ async fn open<S: Session>(
 ) -> Result<S, DatabaseError> {
     timeout(
         CONNECT_TIMEOUT,
-        S::open(target, login, wire, statement_timeout),
+        // Boxed, because a driver's future is large.
+        Box::pin(S::open(target, login, wire, statement_timeout)),
     )
     .await
     .unwrap_or(Err(DatabaseError::Timeout(None)))
@@ -229,7 +282,8 @@ impl Login {
         }
     }
 
-    /// Returns the login in a secret: RDS stores a JSON object, people often only the password.
+    /// Returns the login in a secret: RDS stores a JSON object, people often only the password. One newline at the end of
+    /// such a text is not part of the password: editors and `echo` add it.
     ///
     /// A user name in the secret takes precedence over the fleet's, because rotation may alternate between two users.
     fn from_secret(target: &DatabaseTarget, secret: &Secret) -> Self {
@@ -243,7 +297,12 @@ impl Login {
                 user: stored.username.unwrap_or_else(|| target.user.clone()),
                 password: stored.password,
             },
-            Err(_) => Self::from_target(target, secret.text().to_owned()),
+            Err(_) => {
+                let text = secret.text();
+                let text = text.strip_suffix('\n').unwrap_or(text);
+                let text = text.strip_suffix('\r').unwrap_or(text);
+                Self::from_target(target, text.to_owned())
+            }
         }
     }
 }
@@ -275,6 +334,9 @@ mod tests {
             ),
             pair("mrt_ro_clone", "p")
         );
+        assert_eq!(login("pass\n"), pair("mrt_ro", "pass"));
+        assert_eq!(login("pass\n\n"), pair("mrt_ro", "pass\n"));
+        assert_eq!(login("{\"password\": \"p\\n\"}\n"), pair("mrt_ro", "p\n"));
         // An object without a password is a password itself.
         assert_eq!(
             login(r#"{"user": "x"}"#),
@@ -291,10 +353,7 @@ mod tests {
             None,
         );
 
-        let error = databases
-            .connect_postgres(&database_target(), Duration::from_secs(1))
-            .await
-            .err();
+        let error = databases.connect_postgres(&database_target()).await.err();
 
         assert_eq!(error.map(|error| error.code()), Some("credentials_missing"));
     }

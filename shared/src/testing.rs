@@ -4,6 +4,8 @@
 
 pub mod dynamodb;
 pub mod fleet;
+mod pooler;
+pub mod relay;
 mod server;
 pub mod stand_in;
 pub mod time;
@@ -13,6 +15,7 @@ use std::process::{Command, Stdio};
 
 use crate::config::{ProcessVariables, Variables};
 
+pub use pooler::Pooler;
 pub use server::{PASSWORD, Server};
 
 /// URL of a PostgreSQL superuser.
@@ -27,6 +30,10 @@ pub const MOTO: &str = "MRT_TEST_MOTO_URL";
 pub const POSTGRES_BIN: &str = "MRT_TEST_POSTGRES_BIN";
 /// Folders with the programs of other versions of PostgreSQL, separated by colons.
 pub const OTHER_POSTGRES_BINS: &str = "MRT_TEST_OTHER_POSTGRES_BINS";
+/// The program pgbouncer.
+const PGBOUNCER: &str = "MRT_TEST_PGBOUNCER";
+/// The program pgpool.
+const PGPOOL: &str = "MRT_TEST_PGPOOL";
 /// A Python with botocore, AWS's own library.
 pub const PYTHON: &str = "MRT_TEST_PYTHON";
 /// With the value `1`, a missing service is a failure.

@@ -1036,6 +1036,11 @@ export interface components {
              * @description When the run was scheduled, RFC 3339 UTC.
              */
             scheduled_at: string;
+            /**
+             * @description Whether a `primary` or a `replica` was measured; null in old snapshots, and for MySQL and MariaDB. A replica has no
+             *     contents of unlogged tables, which are not sized there.
+             */
+            server_role: components["schemas"]["ServerRole"] | null;
             /** @description Whether the next snapshot is overdue by a scheduled interval. */
             stale: boolean;
             /** @description Storage of the database's server. */
@@ -1731,6 +1736,8 @@ export interface components {
         };
         /** @description Kinds of servers that have storage. */
         ServerKind: "instance" | "cluster";
+        /** @description Role of a server. */
+        ServerRole: "primary" | "replica";
         /** @description Sessions that were active within the time window. */
         Sessions: {
             /**

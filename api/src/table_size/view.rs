@@ -7,8 +7,8 @@ use shared::fleet::Engine;
 use shared::history::Trend;
 use shared::history::growth::{Full, Growth};
 use shared::snapshot::{
-    Completeness, DatabaseSize, Failure, Measurement, MendixCatalogue, Quality, ServerStorage,
-    Snapshot, TableSize, UnsizedTable,
+    Completeness, DatabaseSize, Failure, Measurement, MendixCatalogue, Quality, ServerRole,
+    ServerStorage, Snapshot, TableSize, UnsizedTable,
 };
 
 use super::{ModuleView, TableFilter};
@@ -38,6 +38,9 @@ pub struct DatabaseItem {
     pub table_count: u64,
     /// Number of all sized tables whose bytes are an estimate.
     pub estimated_table_count: u64,
+    /// Whether a `primary` or a `replica` was measured; null in old snapshots, and for MySQL and MariaDB. A replica has no
+    /// contents of unlogged tables, which are not sized there.
+    pub server_role: Option<ServerRole>,
     /// Whether Mendix' list of entities was `read`, is wholly or partly `denied` to the role, was `locked` (tables then
     /// lack their entity) or is `absent`; null in old snapshots.
     pub mendix_catalogue: Option<MendixCatalogue>,
@@ -131,6 +134,7 @@ impl DatabaseItem {
             other_bytes: measurement.other_bytes(),
             table_count: summary.table_count,
             estimated_table_count: count(estimated),
+            server_role: measurement.server_role,
             mendix_catalogue: measurement.mendix_catalogue,
             completeness: measurement.completeness(),
             scheduled_at: run.scheduled_at,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use shared::database::{DatabaseError, Databases};
+use shared::database::{DatabaseError, Databases, ReadOnly, end_postgres};
 use shared::fleet::{DatabaseTarget, Engine};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
 use super::statement::Statement;
 
@@ -14,7 +14,6 @@ use super::statement::Statement;
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All reads in one transaction see the same state of the database.
-const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const BEGIN_MYSQL: [&str; 2] = [
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
@@ -36,10 +35,7 @@ impl Connection {
         target: &DatabaseTarget,
     ) -> Result<Self, DatabaseError> {
         Ok(match target.engine {
-            Engine::Postgres => {
-                let opening = databases.connect_postgres(target, STATEMENT_TIMEOUT);
-                Self::Postgres(opening.await?)
-            }
+            Engine::Postgres => Self::Postgres(databases.connect_postgres(target).await?),
             Engine::Mysql => Self::Mysql(databases.connect_mysql(target, STATEMENT_TIMEOUT).await?),
         })
     }
@@ -57,7 +53,11 @@ impl Connection {
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
         match self {
             Self::Postgres(connection) => {
-                sqlx::raw_sql(BEGIN_POSTGRES).execute(connection).await?;
+                let transaction = ReadOnly {
+                    is_repeatable: true,
+                    ..ReadOnly::new(STATEMENT_TIMEOUT)
+                };
+                transaction.begin(connection).await?;
             }
             Self::Mysql(connection) => {
                 for statement in BEGIN_MYSQL {
@@ -71,9 +71,7 @@ impl Connection {
     /// Ends the transaction.
     pub(super) async fn end(&mut self) -> Result<(), DatabaseError> {
         match self {
-            Self::Postgres(connection) => {
-                sqlx::raw_sql("ROLLBACK").execute(connection).await?;
-            }
+            Self::Postgres(connection) => end_postgres(connection).await?,
             Self::Mysql(connection) => {
                 sqlx::raw_sql("ROLLBACK").execute(connection).await?;
             }
@@ -94,7 +92,7 @@ impl Connection {
                 }
                 let rows = query.fetch_all(connection).await?;
                 let row = |row: &sqlx::postgres::PgRow| {
-                    (0..row.len()).map(|column| row.try_get(column)).collect()
+                    (0..row.len()).map(|column| text(row, column)).collect()
                 };
                 Ok(rows.iter().map(row).collect::<Result<_, sqlx::Error>>()?)
             }
@@ -119,4 +117,14 @@ impl Connection {
             Self::Mysql(connection) => drop(connection.close().await),
         }
     }
+}
+
+/// Returns the text in a column. In a database of `SQL_ASCII` any bytes are text; those that are not UTF-8 are replaced.
+fn text(row: &sqlx::postgres::PgRow, column: usize) -> Result<Option<String>, sqlx::Error> {
+    let value = row.try_get_raw(column)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
+    Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
 }

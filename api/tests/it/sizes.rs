@@ -122,6 +122,7 @@ pub(crate) fn database_size(database: &str, tables: Vec<TableSize>) -> DatabaseS
         database: database.into(),
         total_bytes,
         system_bytes: Some(900),
+        server_role: None,
         mendix_catalogue: Some(MendixCatalogue::Absent),
         tables,
         unsized_tables: vec![],

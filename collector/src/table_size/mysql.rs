@@ -3,6 +3,7 @@
 //! The bytes of InnoDB tables are the live sizes of their files; `information_schema.TABLES` alone reports the sizes of
 //! the last statistics. `mysql/sizes.rs` interprets the lists, `mysql/rights.rs` the role's grants.
 
+mod list;
 mod names;
 mod rights;
 mod sizes;
@@ -10,13 +11,14 @@ mod sizes;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use shared::database::{DatabaseError, Databases, STATEMENT_MARK};
+use shared::database::{DatabaseError, Databases};
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::{DatabaseSize, MendixCatalogue, ServerStorage};
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlDatabaseError, MySqlRow};
-use sqlx::{AssertSqlSafe, Connection, Executor, FromRow, Row};
+use sqlx::mysql::{MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::{Connection, Executor, FromRow, Row};
 use tokio::time::timeout;
 
+use self::list::{ListError, list, query};
 use self::rights::Rights;
 use self::sizes::{Innodb, InnodbFile, InnodbTable, ListedTable};
 use super::mendix::{MendixName, MendixNames};
@@ -114,6 +116,7 @@ async fn measure_with(
         database: target.name.clone(),
         total_bytes,
         system_bytes: None,
+        server_role: None,
         mendix_catalogue: Some(mendix.catalogue),
         tables: sizes.tables,
         unsized_tables: sizes.unsized_tables,
@@ -218,6 +221,7 @@ struct TableRow {
     data_bytes: Option<u64>,
     index_bytes: Option<u64>,
     free_bytes: Option<u64>,
+    fault: Vec<u8>,
 }
 
 impl FromRow<'_, MySqlRow> for TableRow {
@@ -231,28 +235,27 @@ impl FromRow<'_, MySqlRow> for TableRow {
             data_bytes: row.try_get(5)?,
             index_bytes: row.try_get(6)?,
             free_bytes: row.try_get(7)?,
+            fault: row.try_get(8)?,
         })
     }
 }
 
 async fn tables(connection: &mut MySqlConnection) -> Result<Vec<ListedTable>, MeasureError> {
-    let rows: Vec<TableRow> = query(TABLES)
-        .fetch_all(connection)
-        .await
-        .map_err(DatabaseError::from)?;
+    let rows: Vec<TableRow> = list(connection, query(TABLES)).await?;
     let mut listed = Vec::with_capacity(rows.len());
     for row in rows {
-        let name = text(row.name)?;
+        let name = text(row.name);
         listed.push(ListedTable {
             spelling: names::encoded(&name),
             name,
             is_sequence: row.kind == b"SEQUENCE",
-            engine: row.engine.map(text).transpose()?,
+            engine: row.engine.map(text),
             is_partitioned: row.is_partitioned != 0,
             rows: row.rows,
             data_bytes: row.data_bytes,
             index_bytes: row.index_bytes,
             free_bytes: row.free_bytes,
+            fault: text(row.fault),
             has_full_text: false,
         });
     }
@@ -269,10 +272,7 @@ async fn spell(
     if let (Some(known), true) = (names::encoded(database), is_known) {
         return Ok(known);
     }
-    let rows: Vec<(Vec<u8>, Vec<u8>)> = query(ENCODED_NAMES)
-        .fetch_all(connection)
-        .await
-        .map_err(DatabaseError::from)?;
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = list(connection, query(ENCODED_NAMES)).await?;
     let spellings: HashMap<_, _> = rows.into_iter().collect();
     for table in listed.iter_mut().filter(|table| table.spelling.is_none()) {
         table.spelling = spellings.get(table.name.as_bytes()).cloned();
@@ -289,12 +289,8 @@ async fn innodb_files(
     names: DatabaseNames<'_>,
 ) -> Result<Vec<InnodbFile>, MeasureError> {
     let sql = server.dialect(INNODB_FILES);
-    let rows: Vec<(u64, Vec<u8>, u64)> = query(&sql)
-        .bind(names.plain)
-        .bind(names.encoded)
-        .fetch_all(connection)
-        .await
-        .map_err(DatabaseError::from)?;
+    let query = query(&sql).bind(names.plain).bind(names.encoded);
+    let rows: Vec<(u64, Vec<u8>, u64)> = list(connection, query).await?;
     let files = rows.into_iter().map(|(space, name, bytes)| InnodbFile {
         space,
         name: without_database(name),
@@ -316,13 +312,12 @@ async fn innodb_tables(
         return Ok(None);
     }
     let sql = server.dialect(INNODB_TABLES);
-    let answer = query(&sql)
-        .bind(names.plain)
-        .bind(names.encoded)
-        .fetch_all(connection);
-    let rows: Vec<(u64, Vec<u8>, u64, i64)> = match answer.await.map_err(DatabaseError::from) {
+    let query = query(&sql).bind(names.plain).bind(names.encoded);
+    let rows: Vec<(u64, Vec<u8>, u64, i64)> = match list(connection, query).await {
         Ok(rows) => rows,
-        Err(DatabaseError::Locked(_)) if *server == Server::Mysql8 => return Ok(None),
+        Err(ListError::Database(DatabaseError::Locked(_))) if *server == Server::Mysql8 => {
+            return Ok(None);
+        }
         Err(error) => return Err(error.into()),
     };
     let tables = rows
@@ -341,10 +336,7 @@ async fn mark_full_text(
     connection: &mut MySqlConnection,
     listed: &mut [ListedTable],
 ) -> Result<(), MeasureError> {
-    let rows: Vec<(Vec<u8>,)> = query(FULL_TEXT)
-        .fetch_all(connection)
-        .await
-        .map_err(DatabaseError::from)?;
+    let rows: Vec<(Vec<u8>,)> = list(connection, query(FULL_TEXT)).await?;
     let names: HashSet<Vec<u8>> = rows.into_iter().map(|(name,)| name).collect();
     for table in listed {
         table.has_full_text = names.contains(table.name.as_bytes());
@@ -356,11 +348,11 @@ async fn mark_full_text(
 ///
 /// If one part of it cannot be read, the other part is still used. Sizes never depend on it.
 async fn mendix_names(connection: &mut MySqlConnection) -> Result<MendixNames, MeasureError> {
-    let entities = match list(connection, ENTITIES).await? {
+    let entities = match names_in(connection, ENTITIES).await? {
         Ok(entities) => entities,
         Err(why) => return Ok(MendixNames::none(why)),
     };
-    let (associations, catalogue) = match list(connection, ASSOCIATIONS).await? {
+    let (associations, catalogue) = match names_in(connection, ASSOCIATIONS).await? {
         Ok(associations) => (associations, MendixCatalogue::Read),
         // An app without associations has no such table.
         Err(MendixCatalogue::Absent) => (Vec::new(), MendixCatalogue::Read),
@@ -380,32 +372,26 @@ async fn mendix_names(connection: &mut MySqlConnection) -> Result<MendixNames, M
 }
 
 /// Returns the tables and names of one of the runtime's lists, or the reason why it cannot be read.
-async fn list(
+async fn names_in(
     connection: &mut MySqlConnection,
     sql: &str,
 ) -> Result<Result<Vec<(String, String)>, MendixCatalogue>, MeasureError> {
-    let error = match query(sql).fetch_all(connection).await {
+    let error = match list(connection, query(sql)).await {
         Ok(rows) => return Ok(Ok(rows)),
-        Err(error) => error,
+        Err(error @ ListError::Cut { .. }) => return Err(error.into()),
+        Err(ListError::Database(error)) => error,
     };
-    let code = error
-        .as_database_error()
+    let code = std::error::Error::source(&error)
+        .and_then(|error| error.downcast_ref::<sqlx::Error>())
+        .and_then(sqlx::Error::as_database_error)
         .and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>())
         .map(MySqlDatabaseError::number);
     match code {
         Some(NO_TABLE) => Ok(Err(MendixCatalogue::Absent)),
         Some(code) if LOCKED.contains(&code) => Ok(Err(MendixCatalogue::Locked)),
         Some(code) if DENIED.contains(&code) => Ok(Err(MendixCatalogue::Denied)),
-        _ => Err(DatabaseError::from(error).into()),
+        _ => Err(error.into()),
     }
-}
-
-/// Builds a statement with our mark, which identifies it in the server's logs.
-fn query<'q, R>(sql: &str) -> sqlx::query::QueryAs<'q, sqlx::MySql, R, MySqlArguments>
-where
-    R: for<'r> FromRow<'r, MySqlRow>,
-{
-    sqlx::query_as(AssertSqlSafe(format!("{STATEMENT_MARK} {sql}"))).persistent(false)
 }
 
 /// Returns `name` without the database before its first slash.
@@ -416,8 +402,10 @@ fn without_database(mut name: Vec<u8>) -> Vec<u8> {
     name
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, MeasureError> {
-    String::from_utf8(bytes).map_err(|_| unexpected("a name that is not valid UTF-8"))
+/// Returns a name. One that is not valid UTF-8 is shown with replacement characters.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 async fn in_time<T>(

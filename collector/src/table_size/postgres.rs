@@ -1,7 +1,8 @@
 //! Reads sizes from a PostgreSQL database: short statements over one connection, 1,000 tables at a time.
 //!
-//! They do not run in a transaction. The size functions read files, which a transaction's snapshot does not freeze, so
-//! a transaction would only hold back vacuum.
+//! Each runs in a transaction of its own, which guards it and leaves nothing behind on a pooler's connection. One
+//! transaction for all would keep locks on the catalogues and on Mendix' own tables; the size functions read files, which
+//! a transaction does not freeze.
 
 mod pace;
 mod row;
@@ -9,12 +10,15 @@ mod row;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::database::{DatabaseError, Databases};
+use shared::database::{DatabaseError, Databases, ReadOnly, end_postgres};
 use shared::fleet::DatabaseTarget;
-use shared::snapshot::{DatabaseSize, MendixCatalogue, Quality, ServerStorage, UnsizedTable};
+use shared::snapshot::{
+    DatabaseSize, MendixCatalogue, Quality, ServerRole, ServerStorage, UnsizedTable,
+};
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, Executor, FromRow, Row as _};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{Connection, FromRow, Postgres, Row as _};
 use tokio::time::timeout;
 
 use super::mendix::{MendixName, MendixNames};
@@ -30,9 +34,13 @@ const ANSWER_RESERVE: Duration = Duration::from_secs(5);
 /// Time limit for closing the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Settings of the session. Only PostgreSQL's own names resolve without a schema. A new lock is waited for briefly,
-/// because the batch can be repeated without the locked table; one lock costs at most two such waits.
-pub(super) const SESSION: &str = "SET search_path = pg_catalog; SET lock_timeout = '250ms'";
+/// A new lock is waited for briefly, because the batch can be repeated without the locked table; one lock costs at most
+/// two such waits.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+/// Most repetitions of a short statement that a replica cancels, at once each time.
+const MAX_REPEATS: u32 = 20;
+/// A name cannot be converted to UTF-8: untranslatable, or not valid in the database's own encoding.
+const UNTRANSLATABLE: [&str; 2] = ["22P05", "22021"];
 const DATABASE: &str = include_str!("postgres/database.sql");
 const TABLES: &str = include_str!("postgres/tables.sql");
 const MENDIX_READABLE: &str = include_str!("postgres/mendix_readable.sql");
@@ -43,8 +51,13 @@ const MENDIX_ENTITIES: &str = include_str!("postgres/mendix_entities.sql");
 const MENDIX_SCHEMA: &str = "public";
 
 /// One connection with its time limit for each statement.
-struct Session {
+struct Session<'d> {
+    databases: &'d Databases,
+    target: &'d DatabaseTarget,
     connection: PgConnection,
+    /// Whether the server ended the connection together with the last statement.
+    is_ended: bool,
+    transaction: ReadOnly,
     answer_timeout: Duration,
 }
 
@@ -55,12 +68,18 @@ pub(super) async fn measure(
     statement_timeout: Duration,
     progress: &Progress,
 ) -> Result<DatabaseSize, MeasureError> {
-    let connecting = databases.connect_postgres(target, statement_timeout);
     let mut session = Session {
-        connection: connecting.await?,
+        databases,
+        target,
+        is_ended: false,
+        connection: databases.connect_postgres(target).await?,
+        transaction: ReadOnly {
+            lock_timeout: LOCK_TIMEOUT,
+            ..ReadOnly::new(statement_timeout)
+        },
         answer_timeout: statement_timeout + ANSWER_RESERVE,
     };
-    let size = session.measure(target, progress).await;
+    let size = session.measure(progress).await;
     // The sizes are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, session.connection.close()).await;
     size
@@ -103,23 +122,18 @@ struct MendixNameRow {
 impl FromRow<'_, PgRow> for MendixNameRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            table_name: row.try_get("table_name")?,
-            name: row.try_get("name")?,
+            table_name: row::name(row, "table_name")?,
+            name: row::name(row, "name")?,
             is_entity: row.try_get("is_entity")?,
         })
     }
 }
 
-impl Session {
-    async fn measure(
-        &mut self,
-        target: &DatabaseTarget,
-        progress: &Progress,
-    ) -> Result<DatabaseSize, MeasureError> {
-        self.prepare().await?;
+impl Session<'_> {
+    async fn measure(&mut self, progress: &Progress) -> Result<DatabaseSize, MeasureError> {
         let mut found = self.tables(progress).await?;
         let names = self.mendix_names().await?;
-        let total_bytes = self.database_bytes().await?;
+        let (total_bytes, is_replica) = self.database().await?;
         for table in found
             .tables
             .iter_mut()
@@ -131,10 +145,15 @@ impl Session {
         let mut tables = roll_up(found.tables);
         sort(&mut tables, &mut found.unsized_tables);
         Ok(DatabaseSize {
-            engine: target.engine,
-            database: target.name.clone(),
+            engine: self.target.engine,
+            database: self.target.name.clone(),
             total_bytes: u64::try_from(total_bytes).map_err(|_| negative())?,
             system_bytes: found.system_bytes,
+            server_role: Some(if is_replica {
+                ServerRole::Replica
+            } else {
+                ServerRole::Primary
+            }),
             mendix_catalogue: Some(names.catalogue),
             tables,
             unsized_tables: found.unsized_tables,
@@ -142,19 +161,61 @@ impl Session {
         })
     }
 
-    async fn in_time<T>(
-        limit: Duration,
-        answer: impl Future<Output = Result<T, sqlx::Error>>,
-    ) -> Result<T, DatabaseError> {
-        timeout(limit, answer)
+    /// Returns the rows of `query`, from a guarded transaction of its own.
+    async fn rows<R>(
+        &mut self,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> Result<Vec<R>, DatabaseError>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let connection = &mut self.connection;
+        let reading = async {
+            self.transaction.begin(connection).await?;
+            let rows = query.persistent(false).fetch_all(&mut *connection).await?;
+            end_postgres(connection).await?;
+            Ok(rows)
+        };
+        let rows = timeout(self.answer_timeout, reading)
             .await
-            .map_err(|_| DatabaseError::Timeout(None))?
-            .map_err(DatabaseError::from)
+            .unwrap_or(Err(DatabaseError::Timeout(None)));
+        if rows.is_err() {
+            let ending = timeout(self.answer_timeout, end_postgres(&mut self.connection)).await;
+            self.is_ended = !matches!(ending, Ok(Ok(())));
+        }
+        rows
     }
 
-    async fn prepare(&mut self) -> Result<(), DatabaseError> {
-        let prepared = self.connection.execute(SESSION);
-        Self::in_time(self.answer_timeout, prepared).await.map(drop)
+    /// Connects again if a replica has ended the connection together with the statement that it cancelled.
+    async fn continue_after_conflict(&mut self) -> Result<(), DatabaseError> {
+        if self.is_ended {
+            self.connection = self.databases.connect_postgres(self.target).await?;
+            self.is_ended = false;
+        }
+        Ok(())
+    }
+
+    /// Returns the rows of `sql`; repeats it if a replica cancels it, at most [`MAX_REPEATS`] times.
+    async fn list<R>(&mut self, sql: &'static str) -> Result<Vec<R>, DatabaseError>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        for _ in 0..MAX_REPEATS {
+            match self.rows(sqlx::query_as(sql)).await {
+                Err(DatabaseError::Conflict(_)) => self.continue_after_conflict().await?,
+                other => return other,
+            }
+        }
+        self.rows(sqlx::query_as(sql)).await
+    }
+
+    /// Returns the only row of `sql`.
+    async fn one<R>(&mut self, sql: &'static str) -> Result<R, DatabaseError>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let row = self.list(sql).await?.pop();
+        row.ok_or(DatabaseError::Failed(sqlx::Error::RowNotFound))
     }
 
     /// Reads all tables in batches and does not open locked ones.
@@ -164,14 +225,25 @@ impl Session {
             unsized_tables: Vec::new(),
             system_bytes: Some(0),
         };
-        let (mut pace, mut last) = (Pace::new(), Oid(0));
+        let (mut pace, mut last, mut is_escaped) = (Pace::new(), Oid(0), false);
         loop {
-            let rows = match self.batch(last, &pace).await {
+            let rows = match self.batch(last, &pace, is_escaped).await {
                 Ok(rows) => rows,
                 Err(error @ DatabaseError::Locked(_)) => {
                     if !pace.hit_lock() {
                         return Err(error.into());
                     }
+                    continue;
+                }
+                Err(error @ DatabaseError::Conflict(_)) => {
+                    if !pace.hit_conflict() {
+                        return Err(error.into());
+                    }
+                    self.continue_after_conflict().await?;
+                    continue;
+                }
+                Err(error) if !is_escaped && has_code(&error, &UNTRANSLATABLE) => {
+                    is_escaped = true;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -187,24 +259,23 @@ impl Session {
         }
     }
 
-    async fn batch(&mut self, after: Oid, pace: &Pace) -> Result<Vec<Row>, DatabaseError> {
-        let rows = sqlx::query_as(TABLES)
+    async fn batch(
+        &mut self,
+        after: Oid,
+        pace: &Pace,
+        is_escaped: bool,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let query = sqlx::query_as(TABLES)
             .bind(after)
             .bind(pace.batch)
             .bind(pace.is_estimate)
-            .persistent(false)
-            .fetch_all(&mut self.connection);
-        Self::in_time(self.answer_timeout, rows).await
+            .bind(is_escaped);
+        self.rows(query).await
     }
 
     /// Reads the runtime's catalogue of names, as far as the role can read it and no other session locks it.
     async fn mendix_names(&mut self) -> Result<MendixNames, DatabaseError> {
-        let readable: MendixReadable = {
-            let row = sqlx::query_as(MENDIX_READABLE)
-                .persistent(false)
-                .fetch_one(&mut self.connection);
-            Self::in_time(self.answer_timeout, row).await?
-        };
+        let readable: MendixReadable = self.one(MENDIX_READABLE).await?;
         if !readable.has_entities {
             return Ok(MendixNames::none(MendixCatalogue::Absent));
         }
@@ -217,10 +288,7 @@ impl Session {
                 (true, false) => (MENDIX_ENTITIES, MendixCatalogue::Denied),
                 (false, _) => (MENDIX_ENTITIES, MendixCatalogue::Read),
             };
-        let rows = sqlx::query_as::<_, MendixNameRow>(statement)
-            .persistent(false)
-            .fetch_all(&mut self.connection);
-        match Self::in_time(self.answer_timeout, rows).await {
+        match self.list::<MendixNameRow>(statement).await {
             Ok(rows) => Ok(MendixNames {
                 catalogue,
                 names: rows.into_iter().map(named).collect::<BTreeMap<_, _>>(),
@@ -231,11 +299,9 @@ impl Session {
         }
     }
 
-    async fn database_bytes(&mut self) -> Result<i64, DatabaseError> {
-        let size = sqlx::query_scalar(DATABASE)
-            .persistent(false)
-            .fetch_one(&mut self.connection);
-        Self::in_time(self.answer_timeout, size).await
+    /// Returns the bytes of the whole database, and whether the server is a replica.
+    async fn database(&mut self) -> Result<(i64, bool), DatabaseError> {
+        self.one(DATABASE).await
     }
 }
 
@@ -277,13 +343,17 @@ fn named(row: MendixNameRow) -> (String, MendixName) {
 
 /// Returns whether the list, its columns or our right on them disappeared since they were checked.
 fn is_gone(error: &DatabaseError) -> bool {
-    let code = match error {
-        DatabaseError::Denied(_) => return true,
-        DatabaseError::Failed(error) => error.as_database_error().and_then(|error| error.code()),
-        _ => None,
-    };
     // Undefined table, undefined column.
-    matches!(code.as_deref(), Some("42P01" | "42703"))
+    matches!(error, DatabaseError::Denied(_)) || has_code(error, &["42P01", "42703"])
+}
+
+/// Returns whether `error` is one of the server with one of these SQLSTATEs.
+fn has_code(error: &DatabaseError, codes: &[&str]) -> bool {
+    let DatabaseError::Failed(error) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| codes.contains(&&*code))
 }
 
 fn negative() -> MeasureError {

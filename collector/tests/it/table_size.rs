@@ -5,8 +5,12 @@ mod file_documents;
 mod locks;
 mod mysql;
 mod mysql_failures;
+mod mysql_servers;
 mod mysql_sizes;
+mod odd;
+mod poolers;
 mod postgres;
+mod replicas;
 mod sizes;
 mod storage;
 mod storms;
@@ -33,6 +37,7 @@ fn local(engine: Engine, port: u16, name: &str) -> DatabaseTarget {
         scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
+        tls_server_name: None,
     }
 }
 

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use collector::MeasureError;
 use shared::snapshot::Completeness;
 
+use self::format::printable;
 use crate::output;
 
 /// Environment of one-shot measurements, which belong to no fleet.
@@ -31,9 +32,10 @@ fn exit_code(completeness: Completeness) -> ExitCode {
 
 /// Reports a failed measurement and returns its exit code, 1.
 fn report_failure(what: &str, error: &MeasureError) -> ExitCode {
-    output::print_error(&format!("mrt: {what}: {} ({})", error.reason, error.code));
+    let line = format!("mrt: {what}: {} ({})", error.reason, error.code);
+    output::print_error(&printable(&line));
     if let Some(detail) = &error.detail {
-        output::print_error(&format!("mrt: {detail}"));
+        output::print_error(&printable(&format!("mrt: {detail}")));
     }
     if let Some(source) = std::error::Error::source(error) {
         tracing::debug!(error = %shared::telemetry::error_chain(source), "cause of the failure");

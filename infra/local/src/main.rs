@@ -1,5 +1,6 @@
 //! `mrt`: runs the collectors and handlers of MRT API on one machine.
 
+mod arguments;
 mod backend;
 mod commands;
 mod demo;
@@ -40,7 +41,7 @@ Examples:
   mrt serve --demo                              try everything with a live demo fleet
   mrt serve --fleet fleet.toml --every 15m      serve your own fleet
   mrt bucket-size s3://acme-prod-files          measure a bucket now
-  mrt table-size postgres://mrt_ro@db/acme      measure a database and its tables now
+  mrt table-size postgres://mrt_ro@db/acme      measure a database and its tables now (or mysql://…)
   mrt doctor --fleet fleet.toml                 check everything that the fleet file names
 
 Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 partial (the output lists what could not be measured)"
@@ -110,17 +111,26 @@ Examples:
     },
     /// Measures a database and its tables now
     #[command(after_help = "\
-The password comes from the URL or from PGPASSWORD. The role needs no privileges on tables.
-Remote hosts must offer TLS; MRT_DATABASE_CA_FILE names the certificate authorities to trust.
+The password comes from the URL, or from PGPASSWORD, the file in PGPASSFILE or ~/.pgpass (MYSQL_PWD for mysql://). In a
+URL write # / ? @ % of a password as %23 %2F %3F %40 %25. The role needs no privileges on tables.
+Other hosts must offer TLS with a valid certificate; MRT_DATABASE_CA_FILE or sslrootcert= names the authorities to trust.
+A host that starts with / is the folder of a Unix socket. Understood after ?: host, port, user, password, dbname, sslmode,
+sslrootcert; for mysql:// socket, ssl-mode, ssl-ca. PGSERVICE is not read.
 
 Examples:
   PGPASSWORD=… mrt table-size postgres://mrt_ro@127.0.0.1/acme
-  mrt table-size postgres://mrt_ro:secret@127.0.0.1:5433/acme --json")]
+  MYSQL_PWD=… mrt table-size mysql://mrt_ro@db.example.com/acme
+  mrt table-size postgres://mrt_ro:secret@127.0.0.1:5433/acme --json
+  mrt table-size 'postgres:///acme?host=/run/postgresql&user=mrt_ro'
+  mrt table-size postgres://mrt_ro@127.0.0.1:15432/acme --tls-server-name acme.abc.eu-west-1.rds.amazonaws.com")]
     TableSize {
         /// Database, and the user to log in as
         // Not parsed here: errors of the argument parser repeat the value, which may contain a password.
-        #[arg(value_name = "postgres://USER@HOST/NAME")]
+        #[arg(value_name = "postgres://USER@HOST/NAME or mysql://USER@HOST/NAME")]
         database: String,
+        /// Name in the server's certificate, if it is not the host: through a tunnel
+        #[arg(long, value_name = "NAME")]
+        tls_server_name: Option<String>,
         /// Print the snapshot as JSON, with all tables
         #[arg(long)]
         json: bool,
@@ -226,7 +236,7 @@ fn exit_with_usage(kind: ErrorKind, reason: &str) -> ! {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| arguments::exit(&error));
     telemetry::start(Format::Terminal, &ProcessVariables);
     match Box::pin(run(arguments.command)).await {
         Ok(code) => code,
@@ -273,8 +283,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 .unwrap_or_else(|reason| exit_with_usage(ErrorKind::ArgumentConflict, &reason));
             commands::bucket_size::run(&target, json).await
         }
-        Command::TableSize { database, json } => {
-            let database = commands::table_size::parse(&database)
+        Command::TableSize {
+            database,
+            tls_server_name,
+            json,
+        } => {
+            let database = commands::table_size::parse(&database, tls_server_name)
                 .unwrap_or_else(|reason| exit_with_usage(ErrorKind::ValueValidation, &reason));
             commands::table_size::run(database, json).await
         }

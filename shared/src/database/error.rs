@@ -4,11 +4,13 @@ use std::io;
 
 use sqlx::mysql::MySqlDatabaseError;
 
+use super::words;
 use crate::fleet::Engine;
 
 /// Why a database did not respond.
 ///
-/// The texts contain no host, no user and no SQL; the source is for logs.
+/// The texts contain no host, no user, no SQL of ours and no content of a row. They repeat what the server said where
+/// that is all there is to know. The source is for logs.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The host has no address.
@@ -32,9 +34,15 @@ pub enum DatabaseError {
     /// TLS could not be set up, or the certificate is not trusted.
     #[error("{0}")]
     Tls(TlsFault, #[source] Option<sqlx::Error>),
-    /// The login was rejected.
-    #[error("the database rejected the login")]
+    /// The login was rejected. Poolers report all reasons with one code, so their words tell more.
+    #[error("the database rejected the login{}", words_of_refusal(.0))]
     LoginRefused(#[source] sqlx::Error),
+    /// The server asks for a kind of login that the driver does not have.
+    #[error(
+        "the account logs in with a plug-in that is not supported{}; supported: passwords with scram-sha-256, md5, \
+         mysql_native_password, caching_sha2_password or sha256_password, and IAM", named_plugin(.0)
+    )]
+    LoginUnsupported(#[source] sqlx::Error),
     /// The login with an IAM token was rejected.
     #[error(
         "the database rejected the IAM login: check that the role has rds-db:connect and that the database user may log in by IAM"
@@ -47,8 +55,24 @@ pub enum DatabaseError {
     #[error("the database has no free connection")]
     TooManyConnections(#[source] sqlx::Error),
     /// The role lacks a privilege.
-    #[error("the database role lacks a privilege")]
+    #[error("the database role lacks a privilege{}", words::of(.0))]
     Denied(#[source] sqlx::Error),
+    /// A replica cancelled the statement in favour of its recovery, or two sessions waited for each other.
+    #[error(
+        "the database cancelled the statement, because it conflicts with a replica's recovery or with another session"
+    )]
+    Conflict(#[source] sqlx::Error),
+    /// A pooler that accepts no transactions.
+    #[error(
+        "a pooler is between us and the database and runs each statement on another connection: name the database \
+         itself, not its pooler, or let the pooler use transaction mode"
+    )]
+    Pooler(#[source] sqlx::Error),
+    /// The server or a proxy did not apply our guards.
+    #[error(
+        "the connection could not be made read-only with time limits: a proxy may be between us and the database"
+    )]
+    Unguarded,
     /// The login could not be prepared.
     #[error("the database login could not be prepared: {0}")]
     Credentials(String),
@@ -56,7 +80,7 @@ pub enum DatabaseError {
     #[error("databases of engine {} are not supported here", .0.as_str())]
     UnsupportedEngine(Engine),
     /// Anything else.
-    #[error("the database returned an error")]
+    #[error("the database returned an error{}", words::of(.0))]
     Failed(#[source] sqlx::Error),
 }
 
@@ -73,7 +97,10 @@ pub enum TlsFault {
     #[error("the database does not offer TLS")]
     NotOffered,
     /// The server requires TLS on a connection in plain text, which is one to this machine.
-    #[error("the database requires TLS, which is not used for databases on this machine")]
+    #[error(
+        "the database requires TLS, which is not used for addresses of this machine: set tls_server_name to the name \
+         in its certificate"
+    )]
     Required,
     /// No configured authority issued the certificate.
     #[error("the database's certificate is from an authority that is not trusted")]
@@ -117,10 +144,14 @@ impl DatabaseError {
             Self::Locked(_) => "lock_timeout",
             Self::Tls(fault, _) => fault.code(),
             Self::LoginRefused(_) => "login_refused",
+            Self::LoginUnsupported(_) => "login_unsupported",
             Self::IamRefused(_) => "iam_refused",
             Self::Missing(_) => "database_missing",
             Self::TooManyConnections(_) => "too_many_connections",
             Self::Denied(_) => "access_denied",
+            Self::Conflict(_) => "conflict",
+            Self::Pooler(_) => "pooler_unsupported",
+            Self::Unguarded => "guard_refused",
             Self::Credentials(_) => "credentials_missing",
             Self::UnsupportedEngine(_) => "engine_unsupported",
             Self::Failed(_) => "database_failed",
@@ -140,7 +171,42 @@ impl DatabaseError {
                 | Self::Timeout(_)
                 | Self::Locked(_)
                 | Self::TooManyConnections(_)
+                | Self::Conflict(_)
         )
+    }
+
+    /// Returns the same error of a login. There, a connection exception is an answer: poolers report a wrong password, a
+    /// missing database and an unsupported parameter with it.
+    pub(super) fn at_login(self) -> Self {
+        match self {
+            Self::Lost(error) => match error.as_database_error() {
+                Some(cause) if is_busy(cause.message()) => Self::Unreachable(error),
+                Some(_) if mysql_number(&error).is_none() => Self::LoginRefused(error),
+                _ => Self::Lost(error),
+            },
+            Self::Failed(error) if is_unsupported_login(&error) => Self::LoginUnsupported(error),
+            other => other,
+        }
+    }
+
+    /// Returns the same error of a statement that begins a transaction: a pooler may refuse it.
+    pub(super) fn or_pooler(self) -> Self {
+        match self {
+            Self::Lost(error) if says(&error, "statement pooling") => Self::Pooler(error),
+            other => other,
+        }
+    }
+
+    /// Returns the SQLSTATE or the number of MySQL's error, if it is an error of the server.
+    fn sqlstate(&self) -> Option<String> {
+        let error = std::error::Error::source(self)?.downcast_ref::<sqlx::Error>()?;
+        Some(error.as_database_error()?.code()?.into_owned())
+    }
+
+    /// Returns whether PostgreSQL rejected the login by its rules for hosts and roles, without asking for a password.
+    /// The rules may demand TLS.
+    pub(super) fn is_rejected_by_rules(&self) -> bool {
+        matches!(self, Self::LoginRefused(_)) && self.sqlstate().as_deref() == Some("28000")
     }
 
     /// Returns the error of an IAM login: a rejected login becomes [`Self::IamRefused`].
@@ -150,6 +216,62 @@ impl DatabaseError {
             other => other,
         }
     }
+}
+
+/// Words of poolers whose message does not mean that the login is wrong: they or their server are busy or absent.
+const BUSY_WORDS: [&str; 9] = [
+    "max_client_conn",
+    "too many",
+    "timeout",
+    "shut",
+    "starting",
+    "try again",
+    "cannot connect",
+    "crashed",
+    "server conn",
+];
+
+fn is_busy(message: &str) -> bool {
+    BUSY_WORDS.iter().any(|words| message.contains(words))
+}
+
+fn says(error: &sqlx::Error, words: &str) -> bool {
+    let cause = error.as_database_error();
+    cause.is_some_and(|cause| cause.message().contains(words))
+}
+
+fn mysql_number(error: &sqlx::Error) -> Option<u16> {
+    let cause = error
+        .as_database_error()?
+        .try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(cause.number())
+}
+
+/// Returns the words of a refusal that has no code of its own.
+fn words_of_refusal(error: &sqlx::Error) -> String {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code {
+        Some(code) if code.starts_with("08") || code == "28000" => words::of(error),
+        _ => String::new(),
+    }
+}
+
+/// Returns whether the driver lacks the kind of login that the server asked for. It has only texts for that.
+fn is_unsupported_login(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Protocol(text) = error else {
+        return false;
+    };
+    text.contains("unknown authentication plugin")
+        || text.contains("unsupported authentication")
+        || text.contains("unsupported SASL")
+}
+
+/// Returns the name of the plug-in in the driver's text.
+fn named_plugin(error: &sqlx::Error) -> String {
+    let text = error.to_string();
+    let name = text.split_once("unknown authentication plugin: ");
+    name.map(|(_, name)| format!(": {}", words::message(name)))
+        .unwrap_or_default()
 }
 
 impl From<sqlx::Error> for DatabaseError {
@@ -196,6 +318,12 @@ fn from_postgres(code: &str) -> Wrap {
         "57P03" => DatabaseError::Unreachable,
         // Ended by an administrator, by a crash, or because it was idle.
         "57P01" | "57P02" | "57P05" | "25P03" => DatabaseError::Lost,
+        // A replica's recovery cancelled the statement (or ended the session, or dropped its database), or a deadlock.
+        "40001" | "40P01" | "57P04" => DatabaseError::Conflict,
+        // A pooler whose servers are all down.
+        "57000" => DatabaseError::Unreachable,
+        // The two steps of a statement ran on two connections of a pooler.
+        "26000" => DatabaseError::Pooler,
         // Connection exceptions, as reported by proxies.
         code if code.starts_with("08") => DatabaseError::Lost,
         _ => DatabaseError::Failed,
@@ -214,6 +342,10 @@ fn from_mysql(number: u16) -> Wrap {
         // max_execution_time (MySQL), max_statement_time (MariaDB), a KILL QUERY.
         3024 | 1969 | 1317 => |error| DatabaseError::Timeout(Some(error)),
         1205 => DatabaseError::Locked,
+        // A deadlock, or a certification failure of a cluster.
+        1213 => DatabaseError::Conflict,
+        // The server does not have the account's plug-in, or refuses its old form.
+        1524 | 1251 => DatabaseError::LoginUnsupported,
         // On a database, a table, a column, a routine, or an administrative command.
         1044 | 1142 | 1143 | 1227 | 1370 => DatabaseError::Denied,
         3159 => |error| DatabaseError::Tls(TlsFault::Required, Some(error)),
@@ -293,6 +425,7 @@ mod tests {
             ("55P03", 1205, "lock_timeout"),
             ("42501", 1142, "access_denied"),
             ("42501", 1044, "access_denied"),
+            ("40P01", 1213, "conflict"),
             ("57P01", 1927, "connection_lost"),
             ("08006", 1053, "connection_lost"),
             ("42601", 1064, "database_failed"),

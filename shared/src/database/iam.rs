@@ -54,7 +54,13 @@ pub(super) async fn token(
         .build()
         .map_err(|error| error.to_string())?;
 
-    let address = format!("https://{}:{}/", target.host, target.port);
+    // Behind a tunnel the token is for the server, whose port is the engine's own.
+    let port = match target.tls_server_name {
+        None => target.port,
+        Some(_) => target.engine.default_port(),
+    };
+    let host = target.server_name();
+    let address = format!("https://{host}:{port}/");
     let login = [("Action", "connect"), ("DBUser", &*target.user)];
     let url = with_query(&address, login);
     let request = SignableRequest::new(

@@ -1,9 +1,11 @@
-//! Chooses plain text or TLS by the host alone, before anything is sent. No setting weakens the choice.
+//! Chooses plain text or TLS before anything is sent: by the host alone, unless the fleet file names the certificate.
+//! No setting weakens the choice.
 
 use std::net::IpAddr;
 use std::path::Path;
 
 use super::{DatabaseError, TlsFault};
+use crate::fleet::DatabaseTarget;
 
 /// Largest file of authorities. The RDS bundle of all regions has 110 certificates in 165 KB.
 const AUTHORITIES_LIMIT_BYTES: usize = 4 << 20;
@@ -16,20 +18,46 @@ pub(super) enum Wire {
     Tls {
         /// The only trusted authorities, in PEM.
         authorities: Vec<u8>,
+        /// Name that the certificate must be for; `None` for the host of the connection.
+        server_name: Option<String>,
+    },
+    /// TLS with any certificate. Only to find out, without a password, whether a server requires TLS.
+    Unverified,
+    /// TLS, with a certificate for any name from one of these authorities. Only to find out whether a server on this
+    /// machine, or at the other end of a tunnel, requires TLS.
+    OnlyAuthorities {
+        /// The only trusted authorities, in PEM.
+        authorities: Vec<u8>,
     },
 }
 
-/// Returns the transport for `host`.
+/// Returns the transport for `target`.
 ///
 /// Reads the file for each connection, so that a renewed bundle applies to the next one.
 ///
 /// # Errors
 ///
 /// [`TlsFault::NotConfigured`] and [`TlsFault::AuthoritiesUnusable`], before anything is sent.
-pub(super) async fn wire(host: &str, ca_file: Option<&Path>) -> Result<Wire, DatabaseError> {
-    if is_this_machine(host) {
+pub(super) async fn wire(
+    target: &DatabaseTarget,
+    ca_file: Option<&Path>,
+) -> Result<Wire, DatabaseError> {
+    let server_name = target.tls_server_name.clone();
+    if is_this_machine(&target.host) && server_name.is_none() {
         return Ok(Wire::Plain);
     }
+    Ok(Wire::Tls {
+        authorities: authorities(ca_file).await?,
+        server_name,
+    })
+}
+
+/// Returns the certificates in `ca_file`.
+///
+/// # Errors
+///
+/// [`TlsFault::NotConfigured`] and [`TlsFault::AuthoritiesUnusable`].
+pub(super) async fn authorities(ca_file: Option<&Path>) -> Result<Vec<u8>, DatabaseError> {
     let ca_file = ca_file.ok_or(DatabaseError::Tls(TlsFault::NotConfigured, None))?;
     let unusable =
         |error: Option<sqlx::Error>| DatabaseError::Tls(TlsFault::AuthoritiesUnusable, error);
@@ -41,13 +69,14 @@ pub(super) async fn wire(host: &str, ca_file: Option<&Path>) -> Result<Wire, Dat
     if !has_certificate || authorities.len() > AUTHORITIES_LIMIT_BYTES {
         return Err(unusable(None));
     }
-    Ok(Wire::Tls { authorities })
+    Ok(authorities)
 }
 
-/// Returns whether `host` is a loopback address or `localhost`. All other names count as remote, even if they resolve to
+/// Returns whether `host` is a loopback address, `localhost` or a Unix socket. All other names count as remote, even if they resolve to
 /// this machine: they need a certificate, but leak no secret.
-fn is_this_machine(host: &str) -> bool {
+pub fn is_this_machine(host: &str) -> bool {
     host == "localhost"
+        || host.starts_with('/')
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
@@ -56,10 +85,17 @@ fn is_this_machine(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::fleet::database_target;
 
     #[test]
     fn only_loopback_counts_as_this_machine() {
-        for host in ["localhost", "127.0.0.1", "127.8.8.8", "::1"] {
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "127.8.8.8",
+            "::1",
+            "/run/postgresql",
+        ] {
             assert!(is_this_machine(host), "{host}");
         }
         for host in [
@@ -81,7 +117,11 @@ mod tests {
         std::fs::write(&empty, "no certificate").unwrap();
         let missing = folder.join("missing.pem");
         let code = async |file: Option<&Path>| {
-            let wire = wire("db.example.com", file).await;
+            let target = DatabaseTarget {
+                host: "db.example.com".into(),
+                ..database_target()
+            };
+            let wire = wire(&target, file).await;
             wire.err().map(|error| error.code())
         };
 
@@ -89,6 +129,21 @@ mod tests {
         assert_eq!(code(Some(&missing)).await, Some("tls_authorities_unusable"));
         assert_eq!(code(Some(&empty)).await, Some("tls_authorities_unusable"));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_name_of_a_certificate_requires_tls_on_this_machine_too() {
+        let target = DatabaseTarget {
+            tls_server_name: Some("acme.abc.eu-west-1.rds.amazonaws.com".into()),
+            ..database_target()
+        };
+
+        let wire = wire(&target, None).await;
+
+        assert_eq!(
+            wire.err().map(|error| error.code()),
+            Some("tls_not_configured")
+        );
     }
 
     #[test]

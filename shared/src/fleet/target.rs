@@ -90,6 +90,9 @@ pub struct DatabaseTarget {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Name in the server's certificate, if it is not the host: behind a tunnel. Makes a connection to this machine use
+    /// TLS.
+    pub tls_server_name: Option<String>,
     /// Database name on the server.
     pub name: String,
     /// Login name of a read-only role.
@@ -120,6 +123,14 @@ impl Engine {
         match self {
             Self::Postgres => "postgres",
             Self::Mysql => "mysql",
+        }
+    }
+
+    /// Returns the port that its servers listen on by default.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::Mysql => 3306,
         }
     }
 }
@@ -251,11 +262,16 @@ impl DatabaseTarget {
         TargetId(format!("{}/db/{}", self.environment, encoded(&self.name)))
     }
 
+    /// Returns the server's own name: the one in its certificate if the fleet file has it, or else the host.
+    pub fn server_name(&self) -> &str {
+        self.tls_server_name.as_deref().unwrap_or(&self.host)
+    }
+
     /// Returns the server in the fleet file, or else the one in the host name; `None` if neither names one.
     pub fn rds_server(&self) -> Option<DatabaseServer> {
         self.server
             .clone()
-            .or_else(|| server::from_host(&self.host))
+            .or_else(|| server::from_host(self.server_name()))
     }
 
     /// Returns the region of its server: the target's own, or else the one in an RDS host name; `None` if there is
@@ -264,7 +280,7 @@ impl DatabaseTarget {
         self.scope
             .region
             .clone()
-            .or_else(|| server::region_from_host(&self.host))
+            .or_else(|| server::region_from_host(self.server_name()))
     }
 }
 

@@ -21,6 +21,8 @@ pub struct DatabaseSize {
     pub total_bytes: u64,
     /// Bytes of the tables of the system schemas with their indexes; `None` where the engine does not report them.
     pub system_bytes: Option<u64>,
+    /// Whether a primary or a replica was measured; `None` in old snapshots and where the engine does not tell.
+    pub server_role: Option<ServerRole>,
     /// Whether Mendix' own list of entities could be read; `None` in old snapshots.
     pub mendix_catalogue: Option<MendixCatalogue>,
     /// All tables outside the system schemas, partitioned tables and each of their partitions included. Largest first,
@@ -45,6 +47,16 @@ pub struct DatabaseSummary {
     pub table_count: u64,
     /// Number of tables that could not be sized.
     pub unsized_table_count: u64,
+}
+
+/// Role of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerRole {
+    /// It accepts writes.
+    Primary,
+    /// It follows a primary: unlogged and temporary tables have no contents, and there are no counts of dead rows.
+    Replica,
 }
 
 /// Whether Mendix' own list of entities and associations could be read.
@@ -133,6 +145,7 @@ mod tests {
             database: "acme".into(),
             total_bytes: 1000,
             system_bytes: Some(500),
+            server_role: None,
             mendix_catalogue: Some(MendixCatalogue::Absent),
             tables: vec![
                 TableSize {

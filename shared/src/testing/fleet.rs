@@ -104,5 +104,6 @@ pub fn database_target() -> DatabaseTarget {
         scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
+        tls_server_name: None,
     }
 }

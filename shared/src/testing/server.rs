@@ -22,6 +22,8 @@ pub struct Server {
     /// Folder with its data and the certificate: `server.pem`, `server.key`.
     folder: PathBuf,
     port: u16,
+    /// Further arguments of its program.
+    arguments: Vec<String>,
     process: Option<Child>,
 }
 
@@ -58,6 +60,31 @@ impl Server {
         server
     }
 
+    /// Starts a standby that follows this PostgreSQL, with `settings` such as `max_standby_streaming_delay=0`.
+    pub fn standby(&self, settings: &[&str]) -> Self {
+        let Kind::Postgres { programs } = &self.kind else {
+            unreachable!("only PostgreSQL has standbys");
+        };
+        let mut standby = Self::new(self.kind.clone());
+        standby.give_away();
+        let mut backup = standby.command(&programs.join("pg_basebackup"));
+        backup
+            .args(["--pgdata=data", "--write-recovery-conf", "--no-sync"])
+            .args([
+                "--checkpoint=fast",
+                "--host=127.0.0.1",
+                "--username=postgres",
+            ])
+            .arg(format!("--port={}", self.port))
+            .env("PGPASSWORD", PASSWORD);
+        run(backup);
+        for setting in settings {
+            standby.add_arguments(&["-c", setting]);
+        }
+        standby.start();
+        standby
+    }
+
     /// Starts a MariaDB with a database `mrt` and an administrator `mrt`; `None` if the test is skipped.
     ///
     /// Supports TLS if it gets a certificate and its key.
@@ -89,10 +116,7 @@ impl Server {
     }
 
     fn new(kind: Kind) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .unwrap()
-            .port();
+        let port = free_port();
         let folder = std::env::temp_dir().join(format!("mrt-test-server.{port}"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -100,8 +124,20 @@ impl Server {
             kind,
             folder,
             port,
+            arguments: Vec::new(),
             process: None,
         }
+    }
+
+    /// Adds arguments of its program, which apply from the next start.
+    pub fn add_arguments(&mut self, arguments: &[&str]) {
+        let arguments = arguments.iter().map(|text| (*text).to_owned());
+        self.arguments.extend(arguments);
+    }
+
+    /// Returns the folder with its data.
+    pub fn data_folder(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     /// Returns its port on 127.0.0.1, which stays the same after a restart.
@@ -146,8 +182,10 @@ impl Server {
                         if has_certificate { "on" } else { "off" }
                     ))
                     .arg("-c")
-                    .arg(format!("port={port}"));
-                self.serve(command, "ready to accept connections")
+                    .arg(format!("port={port}"))
+                    .args(&self.arguments);
+                // A standby accepts read-only connections.
+                self.serve(command, "ready to accept")
             }
             Kind::Mariadb => {
                 let mut command = self.command(&server_program("mariadbd"));
@@ -163,6 +201,7 @@ impl Server {
                         .arg(format!("--ssl-cert={}/server.pem", self.folder.display()))
                         .arg(format!("--ssl-key={}/server.key", self.folder.display()));
                 }
+                command.args(&self.arguments);
                 self.serve(command, "ready for connections")
             }
         };
@@ -171,71 +210,41 @@ impl Server {
 
     /// Stops it at once, together with its sessions.
     pub fn stop(&mut self) {
+        // INT is a fast shutdown of PostgreSQL. MariaDB has none, so it is killed.
+        self.end(match self.kind {
+            Kind::Postgres { .. } => "-INT",
+            Kind::Mariadb => "-KILL",
+        });
+    }
+
+    /// Shuts it down in order, once it has no sessions.
+    pub fn shut_down(&mut self) {
+        self.end("-TERM");
+    }
+
+    fn end(&mut self, signal: &str) {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        // INT is a fast shutdown of PostgreSQL. MariaDB has none, so it is killed.
-        let signal = match self.kind {
-            Kind::Postgres { .. } => "-INT",
-            Kind::Mariadb => "-KILL",
-        };
-        let pid = process.id().to_string();
-        let _ = Command::new("kill").args([signal, &pid]).status();
-        let _ = process.wait();
+        end(&mut process, signal);
     }
 
-    /// Runs it and reads its log until it is ready. A thread continues reading.
-    fn serve(&mut self, mut command: Command, ready: &str) -> bool {
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+    /// Runs it and reads its log until it is ready.
+    fn serve(&mut self, command: Command, up: &str) -> bool {
+        let (process, is_ready) = ready(command, up);
         self.process = Some(process);
-        let is_ready = log
-            .by_ref()
-            .map_while(Result::ok)
-            .any(|line| line.contains(ready));
-        std::thread::spawn(move || log.map_while(Result::ok).for_each(drop));
         is_ready
     }
 
     /// Returns a command that runs in the server's folder as the server's user, and ends with the test.
     fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]);
-        if self.is_of_another_user() {
-            command.args([
-                "--reuid",
-                POSTGRES_USER,
-                "--regid",
-                POSTGRES_USER,
-                "--init-groups",
-            ]);
-        }
-        command
-            .arg("--")
-            .arg(program)
-            .current_dir(&self.folder)
-            .env_clear()
-            .env("PATH", ProcessVariables.get("PATH").unwrap_or_default())
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command
-    }
-
-    fn is_of_another_user(&self) -> bool {
-        let output = Command::new("id").arg("-u").output().unwrap();
-        matches!(self.kind, Kind::Postgres { .. }) && output.stdout.trim_ascii() == b"0"
+        let is_postgres = matches!(self.kind, Kind::Postgres { .. });
+        command(program, &self.folder, is_postgres)
     }
 
     fn give_away(&self) {
-        if self.is_of_another_user() {
-            let mut chown = Command::new("chown");
-            chown
-                .arg("-R")
-                .arg(format!("{POSTGRES_USER}:"))
-                .arg(&self.folder);
-            run(chown);
+        if matches!(self.kind, Kind::Postgres { .. }) {
+            give_away(&self.folder);
         }
     }
 }
@@ -245,6 +254,69 @@ impl Drop for Server {
         self.stop();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Returns a port that nothing listens on.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port()
+}
+
+/// Runs `command` and reads its log until a line contains `up`. A thread continues reading.
+pub(super) fn ready(mut command: Command, up: &str) -> (Child, bool) {
+    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+    let is_ready = log
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains(up));
+    std::thread::spawn(move || log.map_while(Result::ok).for_each(drop));
+    (process, is_ready)
+}
+
+/// Sends `signal` to `process` and waits for its end.
+pub(super) fn end(process: &mut Child, signal: &str) {
+    let pid = process.id().to_string();
+    let _ = Command::new("kill").args([signal, &pid]).status();
+    let _ = process.wait();
+}
+
+/// Returns a command that runs in `folder` and ends with the test; in place of root as [`POSTGRES_USER`] if the program
+/// rejects root.
+pub(super) fn command(program: &Path, folder: &Path, rejects_root: bool) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]);
+    if rejects_root && is_root() {
+        let user = ["--reuid", POSTGRES_USER, "--regid", POSTGRES_USER];
+        command.args(user).arg("--init-groups");
+    }
+    command
+        .arg("--")
+        .arg(program)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", ProcessVariables.get("PATH").unwrap_or_default())
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Gives `folder` to the user that replaces root.
+pub(super) fn give_away(folder: &Path) {
+    if is_root() {
+        let mut chown = Command::new("chown");
+        chown.arg("-R").arg(format!("{POSTGRES_USER}:")).arg(folder);
+        run(chown);
+    }
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().unwrap();
+    output.stdout.trim_ascii() == b"0"
 }
 
 /// Writes `server.pem` and `server.key`. PostgreSQL requires a key that only its owner can read.

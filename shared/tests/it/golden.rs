@@ -23,14 +23,14 @@ use shared::store::{
 };
 
 use crate::stored_forms::{
-    bucket, bucket_v1, database, database_v1, database_v2, database_v3, documents, failure,
-    metrics, resource, scheduled_at,
+    bucket, bucket_v1, database, database_v1, database_v2, database_v3, database_v4, documents,
+    failure, metrics, resource, scheduled_at,
 };
 
 /// Folder of the newest form of each kind. Each kind counts its own versions.
 const NEWEST: [(Kind, &str); 4] = [
     (Kind::Bucket, "bucket-v2"),
-    (Kind::Database, "database-v4"),
+    (Kind::Database, "database-v5"),
     (Kind::StorageMetrics, "storage_metrics-v1"),
     (Kind::FileDocuments, "file_documents-v1"),
 ];
@@ -180,7 +180,8 @@ async fn every_form_that_was_ever_written_is_read() {
             "v1" => vec![database_v1()],
             "database-v2" => vec![database_v2()],
             "database-v3" => vec![database_v3()],
-            "database-v4" => vec![database()],
+            "database-v4" => vec![database_v4()],
+            "database-v5" => vec![database()],
             _ => vec![],
         };
         for expected in databases {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::aws::Aws;
 use shared::clock::SystemClock;
-use shared::database::{APPLICATION_NAME, DatabaseError, Databases};
+use shared::database::{APPLICATION_NAME, DatabaseError, Databases, ReadOnly, end_postgres};
 use shared::fleet::{Auth, DatabaseTarget, Engine};
 use shared::testing::{self, fleet::database_target};
 use sqlx::mysql::MySqlConnection;
@@ -14,11 +14,11 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use url::Url;
 
-const VARIABLE: &str = "MRT_TEST_LOGIN_PASSWORD";
-const LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const VARIABLE: &str = "MRT_TEST_LOGIN_PASSWORD";
+pub(crate) const LIMIT: Duration = Duration::from_secs(2);
 
 /// Returns the shared server's administrator as a target, with its password; `None` if the test is skipped.
-fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
+pub(crate) fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
     let service = match engine {
         Engine::Postgres => testing::POSTGRES,
         Engine::Mysql => testing::MYSQL,
@@ -35,7 +35,7 @@ fn administrator(engine: Engine) -> Option<(DatabaseTarget, String)> {
     Some((target, url.password().unwrap().to_owned()))
 }
 
-fn databases(password: &str, aws: Aws) -> Databases {
+pub(crate) fn databases(password: &str, aws: Aws) -> Databases {
     let variables = BTreeMap::from([(VARIABLE.to_owned(), password.to_owned())]);
     Databases::new(
         Arc::new(aws),
@@ -46,10 +46,10 @@ fn databases(password: &str, aws: Aws) -> Databases {
 }
 
 /// Fails to connect, and returns the error's code and whether it is transient.
-async fn failure(target: &DatabaseTarget, password: &str) -> (&'static str, bool) {
+pub(crate) async fn failure(target: &DatabaseTarget, password: &str) -> (&'static str, bool) {
     let databases = databases(password, Aws::without_credentials());
     let error = match target.engine {
-        Engine::Postgres => databases.connect_postgres(target, LIMIT).await.err(),
+        Engine::Postgres => databases.connect_postgres(target).await.err(),
         Engine::Mysql => databases.connect_mysql(target, LIMIT).await.err(),
     };
     let error = error.expect("it connected");
@@ -113,7 +113,7 @@ async fn an_unknown_host_name_is_an_error() {
         Some(file.clone()),
     );
 
-    let error = databases.connect_postgres(&unknown, LIMIT).await;
+    let error = databases.connect_postgres(&unknown).await;
 
     assert_eq!(
         error.err().map(|error| error.code()),
@@ -129,10 +129,9 @@ async fn too_many_connections_is_a_transient_error() {
     };
     let mut session = connect_postgres(&postgres, &password).await;
     let role = format!("mrt_full_{}", std::process::id());
-    for statement in [
-        "SET default_transaction_read_only = off".to_owned(),
-        format!("CREATE ROLE {role} LOGIN PASSWORD 'NEVERLEAK' CONNECTION LIMIT 0"),
-    ] {
+    for statement in [format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'NEVERLEAK' CONNECTION LIMIT 0"
+    )] {
         session.execute(AssertSqlSafe(statement)).await.unwrap();
     }
     let full = DatabaseTarget {
@@ -189,9 +188,9 @@ async fn too_many_connections_is_a_transient_error() {
         .unwrap();
 }
 
-async fn connect_postgres(target: &DatabaseTarget, password: &str) -> PgConnection {
+pub(crate) async fn connect_postgres(target: &DatabaseTarget, password: &str) -> PgConnection {
     databases(password, Aws::without_credentials())
-        .connect_postgres(target, LIMIT)
+        .connect_postgres(target)
         .await
         .unwrap()
 }
@@ -212,31 +211,43 @@ fn code<T>(result: Result<T, sqlx::Error>) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_postgres_session_is_read_only_and_ends_slow_statements() {
+async fn a_postgres_transaction_is_read_only_and_ends_slow_statements() {
     let Some((target, password)) = administrator(Engine::Postgres) else {
         return;
     };
     let mut session = connect_postgres(&target, &password).await;
+    let setting = async |session: &mut PgConnection, name: &str| -> String {
+        let shown = sqlx::query_scalar(AssertSqlSafe(format!("SHOW {name}")));
+        shown.fetch_one(session).await.unwrap()
+    };
+    assert_eq!(
+        setting(&mut session, "application_name").await,
+        APPLICATION_NAME
+    );
 
-    let name: String = sqlx::query_scalar("SHOW application_name")
-        .fetch_one(&mut session)
-        .await
-        .unwrap();
-    assert_eq!(name, APPLICATION_NAME);
-    let lock: String = sqlx::query_scalar("SHOW lock_timeout")
-        .fetch_one(&mut session)
-        .await
-        .unwrap();
-    assert_eq!(lock, "1s");
+    let guarded = ReadOnly::new(LIMIT);
+    guarded.begin(&mut session).await.unwrap();
+    assert_eq!(setting(&mut session, "lock_timeout").await, "1s");
     let written = session.execute("CREATE TABLE never (a int)").await;
     let written = written.unwrap_err().to_string();
     assert!(written.contains("read-only"), "{written}");
+    end_postgres(&mut session).await.unwrap();
+    guarded.begin(&mut session).await.unwrap();
     assert_eq!(
         code(session.execute("SELECT pg_sleep(60)").await),
         "timeout"
     );
-    // The session is still usable.
-    assert_eq!(code(session.execute("SELECT 1").await), "none");
+    end_postgres(&mut session).await.unwrap();
+
+    // The session is still usable, and has no settings of ours.
+    for (name, expected) in [
+        ("lock_timeout", "0"),
+        ("statement_timeout", "0"),
+        ("row_security", "on"),
+        ("default_transaction_read_only", "off"),
+    ] {
+        assert_eq!(setting(&mut session, name).await, expected, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -259,6 +270,13 @@ async fn a_mariadb_session_is_read_only_and_ends_slow_statements() {
     .await
     .unwrap();
     assert_eq!(settings, (1, 1, String::new()));
+    let limits: (u64, i64, i64) = sqlx::query_as(
+        "SELECT CAST(@@sql_select_limit AS UNSIGNED), CAST(@@sql_big_selects AS SIGNED), CAST(@@autocommit AS SIGNED)",
+    )
+    .fetch_one(&mut session)
+    .await
+    .unwrap();
+    assert_eq!(limits, (u64::MAX, 1, 1));
 }
 
 #[tokio::test]
@@ -273,10 +291,7 @@ async fn a_secret_is_the_login_and_its_rotation_is_noticed() {
     let client = aws_sdk_secretsmanager::Client::new(aws.config());
     let role = format!("mrt_secret_{}", std::process::id());
     let mut session = connect_postgres(&administrator, &password).await;
-    for statement in [
-        "SET default_transaction_read_only = off".to_owned(),
-        format!("CREATE ROLE {role} LOGIN PASSWORD 'NEVERLEAK-1'"),
-    ] {
+    for statement in [format!("CREATE ROLE {role} LOGIN PASSWORD 'NEVERLEAK-1'")] {
         session.execute(AssertSqlSafe(statement)).await.unwrap();
     }
     let secret = |password: &str| format!(r#"{{"username": "{role}", "password": "{password}"}}"#);
@@ -290,7 +305,7 @@ async fn a_secret_is_the_login_and_its_rotation_is_noticed() {
     };
     let databases = databases("", aws);
     let whoami = async || {
-        let mut session = databases.connect_postgres(&target, LIMIT).await?;
+        let mut session = databases.connect_postgres(&target).await?;
         let name: String = sqlx::query_scalar("SELECT current_user::text")
             .fetch_one(&mut session)
             .await?;

@@ -16,6 +16,7 @@ mod memory;
 mod resample;
 mod secrets;
 mod stored_forms;
+mod surroundings;
 mod throttling;
 mod tls;
 mod unreadable;

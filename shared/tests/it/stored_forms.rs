@@ -10,8 +10,8 @@ use shared::snapshot::bucket_size::{
 };
 use shared::snapshot::{
     BucketSize, DatabaseSize, Failure, FileDocuments, MendixCatalogue, Method, Objects,
-    Persistence, Quality, Run, ServerKind, ServerStorage, Snapshot, StorageMetrics, TableKind,
-    TableName, TableSize, UnsizedTable,
+    Persistence, Quality, Run, ServerKind, ServerRole, ServerStorage, Snapshot, StorageMetrics,
+    TableKind, TableName, TableSize, UnsizedTable,
 };
 
 pub(crate) fn scheduled_at() -> DateTime<Utc> {
@@ -152,6 +152,7 @@ pub(crate) fn database_v1() -> Snapshot<DatabaseSize> {
         database: "acme".into(),
         total_bytes: 12_345_678,
         system_bytes: None,
+        server_role: None,
         mendix_catalogue: None,
         tables: vec![order, locked],
         unsized_tables: vec![UnsizedTable {
@@ -232,9 +233,16 @@ pub(crate) fn database_v3() -> Snapshot<DatabaseSize> {
 }
 
 /// The fourth form: the engine's own number of a table.
-pub(crate) fn database() -> Snapshot<DatabaseSize> {
+pub(crate) fn database_v4() -> Snapshot<DatabaseSize> {
     let mut snapshot = database_v3();
     snapshot.measurement.tables[0].table_id = Some(16_402);
+    snapshot
+}
+
+/// The fifth form: the server's role.
+pub(crate) fn database() -> Snapshot<DatabaseSize> {
+    let mut snapshot = database_v4();
+    snapshot.measurement.server_role = Some(ServerRole::Replica);
     snapshot
 }
 

@@ -39,8 +39,8 @@ fn target(engine: Engine, host: &str, port: u16) -> DatabaseTarget {
     }
 }
 
-/// Connects, and returns the code of the error, if any.
-async fn failure(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str> {
+/// Connects, and closes the connection again.
+async fn connect(target: &DatabaseTarget, ca_file: &Path) -> Result<(), DatabaseError> {
     let variables = BTreeMap::from([(VARIABLE.to_owned(), PASSWORD.to_owned())]);
     let databases = Databases::new(
         Arc::new(Aws::without_credentials()),
@@ -49,11 +49,16 @@ async fn failure(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str
         Some(ca_file.to_owned()),
     );
     let timeout = Duration::from_secs(5);
-    let error: Option<DatabaseError> = match target.engine {
-        Engine::Postgres => databases.connect_postgres(target, timeout).await.err(),
-        Engine::Mysql => databases.connect_mysql(target, timeout).await.err(),
-    };
-    error.map(|error| {
+    match target.engine {
+        Engine::Postgres => drop(databases.connect_postgres(target).await?),
+        Engine::Mysql => drop(databases.connect_mysql(target, timeout).await?),
+    }
+    Ok(())
+}
+
+/// Connects, and returns the code of the error, if any.
+async fn failure(target: &DatabaseTarget, ca_file: &Path) -> Option<&'static str> {
+    connect(target, ca_file).await.err().map(|error| {
         let chain = shared::telemetry::error_chain(&error);
         assert!(!chain.contains("NEVERLEAK"), "{chain}");
         assert!(!error.is_transient());
@@ -212,4 +217,77 @@ async fn a_mariadb_without_tls_is_rejected() {
     let by_name = target(Engine::Mysql, NAME, port);
 
     assert_eq!(failure(&by_name, &ca_file).await, Some("tls_not_offered"));
+}
+
+/// Returns `target` with another name in the certificate.
+fn named(target: &DatabaseTarget, name: &str) -> DatabaseTarget {
+    DatabaseTarget {
+        tls_server_name: Some(name.into()),
+        ..target.clone()
+    }
+}
+
+/// A loopback address may be a tunnel to a server that demands TLS.
+#[tokio::test]
+async fn a_postgres_that_demands_tls_at_an_address_of_this_machine_is_reached_by_its_name() {
+    let Some(mut server) = Server::postgres() else {
+        return;
+    };
+    let authority = Authority::new();
+    let trust = Trust::new("hostssl");
+    let ca_file = trust.file("right.pem", &authority);
+    let (certificate, key) = authority.certify("acme.example.com", Validity::Now);
+    server.certify(&certificate, &key);
+    let rules = server.data_folder().join("pg_hba.conf");
+    std::fs::write(&rules, "hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();
+    server.stop();
+    server.start();
+    let plain = target(Engine::Postgres, "127.0.0.1", server.port());
+
+    assert_eq!(failure(&plain, &ca_file).await, Some("tls_required"));
+    let right = named(&plain, "acme.example.com");
+    assert_eq!(failure(&right, &ca_file).await, None);
+    let wrong = named(&plain, "other.example.com");
+    assert_eq!(failure(&wrong, &ca_file).await, Some("tls_wrong_host"));
+    let closed = DatabaseTarget { port: 9, ..right };
+    let refused = connect(&closed, &ca_file).await.unwrap_err();
+    assert_eq!(refused.code(), "connection_refused");
+
+    // Rules that let nobody in are no demand for TLS.
+    std::fs::write(&rules, "hostssl all nobody 127.0.0.1/32 scram-sha-256\n").unwrap();
+    server.stop();
+    server.start();
+    assert_eq!(failure(&plain, &ca_file).await, Some("login_refused"));
+}
+
+#[tokio::test]
+async fn a_mariadb_account_that_demands_tls_is_reached_by_the_servers_name() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.certify("acme.example.com", Validity::Now);
+    let Some(server) = Server::mariadb(Some((&certificate, &key))) else {
+        return;
+    };
+    let trust = Trust::new("require-ssl");
+    let ca_file = trust.file("right.pem", &authority);
+    let mut administrator = MySqlConnection::connect(&server.url()).await.unwrap();
+    for statement in [
+        format!("CREATE USER strict@'%' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL"),
+        "GRANT SHOW VIEW ON mrt.* TO strict@'%'".to_owned(),
+    ] {
+        administrator
+            .execute(sqlx::AssertSqlSafe(statement))
+            .await
+            .unwrap();
+    }
+    let plain = DatabaseTarget {
+        user: "strict".into(),
+        ..target(Engine::Mysql, "127.0.0.1", server.port())
+    };
+
+    assert_eq!(failure(&plain, &ca_file).await, Some("tls_required"));
+    let right = named(&plain, "acme.example.com");
+    assert_eq!(failure(&right, &ca_file).await, None);
+    // Only a server with a trusted certificate is asked with the password.
+    let untrusted = trust.file("wrong.pem", &Authority::new());
+    assert_eq!(failure(&plain, &untrusted).await, Some("login_refused"));
 }

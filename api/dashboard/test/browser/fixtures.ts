@@ -50,7 +50,7 @@ function database(name: string, index: number, now: number): Schemas['DatabaseIt
   return {
     environment: name, database: name.replaceAll('-', '_'), engine: 'postgres', total_bytes: bytes, table_bytes: bytes - 8192, system_bytes: 8192, other_bytes: 0,
     storage: { kind: 'instance', allocated_bytes: 100 * GIB, free_bytes: 40 * GIB, used_bytes: 60 * GIB, as_of: at(now), reason: null, allocated_source: 'fleet_file' },
-    table_count: 40, estimated_table_count: 0, mendix_catalogue: 'read', completeness: 'complete', scheduled_at: at(taken), taken_at: at(taken),
+    table_count: 40, estimated_table_count: 0, server_role: 'primary', mendix_catalogue: 'read', completeness: 'complete', scheduled_at: at(taken), taken_at: at(taken),
     age_seconds: (now - taken) / 1000, stale: false, last_failure: null, modules: null, tables: [], tables_omitted: { table_count: 40, total_bytes: bytes - 8192 }, unsized_tables: [],
     trend: { from: dayOf(now - DAYS * DAY), totals: Array.from({ length: DAYS }, (_, day) => bytes - (DAYS - day) * rate), breaks: [] },
     growth: growth(rate),

@@ -94,6 +94,7 @@ impl TestDatabase {
             scope: AwsScope::default(),
             server: None,
             allocated_gib: None,
+            tls_server_name: None,
         };
         let database = Self {
             administrator,

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use shared::database::{DatabaseError, Databases};
+use shared::database::{DatabaseError, Databases, ReadOnly, end_postgres};
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::FileDocuments;
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
 use super::{CLOSE_TIMEOUT, Look, in_time, no_right, no_sizes, no_table, unexpected};
 use crate::error::MeasureError;
-use crate::table_size::postgres::SESSION;
+use crate::table_size::postgres::LOCK_TIMEOUT;
 
 const LOOK: &str = include_str!("postgres/look.sql");
 const COUNT: &str = include_str!("postgres/count.sql");
@@ -21,7 +21,7 @@ pub(super) async fn count(
     target: &DatabaseTarget,
     limit: Duration,
 ) -> Result<FileDocuments, MeasureError> {
-    let mut connection = databases.connect_postgres(target, limit).await?;
+    let mut connection = databases.connect_postgres(target).await?;
     let counted = count_with(&mut connection, limit).await;
     // The numbers are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
@@ -32,7 +32,11 @@ async fn count_with(
     connection: &mut PgConnection,
     limit: Duration,
 ) -> Result<FileDocuments, MeasureError> {
-    in_time(limit, connection.execute(SESSION)).await?;
+    let transaction = ReadOnly {
+        lock_timeout: LOCK_TIMEOUT,
+        ..ReadOnly::new(limit)
+    };
+    transaction.begin(connection).await?;
     let look = sqlx::query_as(LOOK)
         .persistent(false)
         .fetch_one(&mut *connection);
@@ -45,9 +49,10 @@ async fn count_with(
     look.check()?;
     let row = sqlx::query_as(COUNT)
         .persistent(false)
-        .fetch_one(connection);
+        .fetch_one(&mut *connection);
     let (documents, bytes, unsized_documents): (i64, i64, i64) =
         in_time(limit, row).await.map_err(changed_since)?;
+    end_postgres(connection).await?;
     let number = |number: i64| u64::try_from(number).map_err(|_| unexpected("a negative count"));
     Ok(FileDocuments {
         document_count: number(documents)?,

@@ -4,7 +4,7 @@
 -- Rights:   as tables.sql.
 -- Versions: tested on MariaDB 10.11; the same in MySQL 5.7 (not tested). Not used on MySQL 8 and newer: 9.7 lacks
 --           this character set, and file names are not encoded there.
-SELECT TABLE_NAME, CAST(CONVERT(TABLE_NAME USING filename) AS BINARY)
+SELECT SQL_CALC_FOUND_ROWS TABLE_NAME, CAST(CONVERT(TABLE_NAME USING filename) AS BINARY)
 FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND LENGTH(TABLE_NAME) <> CHAR_LENGTH(TABLE_NAME)
 UNION ALL

@@ -4,7 +4,7 @@
 -- Locks:    the shared metadata lock of this one table.
 -- Rights:   SELECT on the two columns; without it, tables are reported without entities.
 -- Versions: tested on MariaDB 10.11; uses nothing that MySQL 5.7 lacks.
-SELECT table_name, entity_name
+SELECT SQL_CALC_FOUND_ROWS table_name, entity_name
 FROM `mendixsystem$entity`
 WHERE table_name IS NOT NULL AND entity_name IS NOT NULL
 ORDER BY entity_name DESC

@@ -7,7 +7,7 @@
 -- Rights:   PROCESS.
 -- Versions: tested on MariaDB 10.11, and by hand on MySQL 9.7. MySQL 8 and newer call the view INNODB_TABLES. The same
 --           in MySQL 5.7 (not tested).
-SELECT
+SELECT SQL_CALC_FOUND_ROWS
   CAST(TABLE_ID AS UNSIGNED),
   CAST(NAME AS BINARY),
   CAST(SPACE AS UNSIGNED),

@@ -29,6 +29,11 @@ const FULL_TEXT_UNKNOWN: &str = "its full-text indexes are not included: InnoDB 
 const NO_PROCESS: &str =
     "the role lacks PROCESS and sees no files, so its bytes are taken from the server's statistics";
 const NOT_OPENED: &str = "the server could not open it: it is locked or damaged";
+const FILE_MISSING: &str = "its file is missing";
+const NO_FILE: &str = "the server lists no file of it: the file was discarded, or the server has not opened it since it started";
+const FULL_TEXT_NOT_OPENED: &str = "files of its full-text indexes are not included, because the server has not opened them since it started: see the tables that are not sized";
+/// Words of the server about a table whose file does not exist: error 194 of the engine, or error 1932.
+const MISSING_WORDS: [&str; 2] = ["Got error 194", "doesn't exist in engine"];
 
 /// A table as `information_schema` lists it. Sizes and engine are `None` if the server could not open it.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +48,8 @@ pub(super) struct ListedTable {
     pub(super) data_bytes: Option<u64>,
     pub(super) index_bytes: Option<u64>,
     pub(super) free_bytes: Option<u64>,
+    /// Why the server could not open it; empty if it could.
+    pub(super) fault: String,
     /// Whether it has a full-text index. Only set if InnoDB's own list of tables could not be read.
     pub(super) has_full_text: bool,
 }
@@ -104,9 +111,14 @@ pub(super) fn evaluate(
         let space = owned.by_table.remove(&index).unwrap_or_default();
         if table.is_sequence {
             // Without a visible file, the statistics are the only source for a sequence's bytes.
-            let bytes = match space.file_bytes {
-                Some(bytes) => bytes,
-                None => table.data_bytes?.checked_add(table.index_bytes?)?,
+            let bytes = match (space.file_bytes, table.data_bytes, table.index_bytes) {
+                (Some(bytes), _, _) => bytes,
+                (None, Some(data), Some(index)) => data.checked_add(index)?,
+                _ => {
+                    let unsized_table = unsized_table(database, table.name, NOT_OPENED);
+                    sizes.unsized_tables.push(unsized_table);
+                    continue;
+                }
             };
             sizes.other_bytes = sizes.other_bytes.checked_add(bytes)?;
             continue;
@@ -119,16 +131,34 @@ pub(super) fn evaluate(
             Some(_) => Visibility::TablesAndFiles,
         };
         match size_of(database, &table, &space, visibility)? {
-            Verdict::Sized(size) => sizes.tables.push(*size),
-            Verdict::Unsized(reason) => sizes.unsized_tables.push(UnsizedTable {
-                schema: database.to_owned(),
-                table: table.name,
-                reason: reason.to_owned(),
-            }),
+            Verdict::Sized(size) => {
+                sizes.tables.push(*size);
+                if space.unopened_full_text > 0 {
+                    let index = format!("{} (full-text indexes)", table.name);
+                    let reason = format!(
+                        "{} of their files were not opened since the server started, so their bytes are unknown",
+                        space.unopened_full_text
+                    );
+                    let unsized_table = unsized_table(database, index, &reason);
+                    sizes.unsized_tables.push(unsized_table);
+                }
+            }
+            Verdict::Unsized(reason) => {
+                let unsized_table = unsized_table(database, table.name, reason);
+                sizes.unsized_tables.push(unsized_table);
+            }
             Verdict::Omitted => {}
         }
     }
     Some(sizes)
+}
+
+fn unsized_table(database: &str, table: String, reason: &str) -> UnsizedTable {
+    UnsizedTable {
+        schema: database.to_owned(),
+        table,
+        reason: reason.to_owned(),
+    }
 }
 
 /// Returns the indexes of the listed tables by their spellings.
@@ -158,8 +188,10 @@ struct Space {
     full_text_bytes: u64,
     /// Whether a part of it is in a file with other tables.
     is_shared: bool,
-    /// Whether InnoDB lists a part of it whose file does not exist.
+    /// Whether InnoDB lists a part of it, but not the part's file: the server has not opened it, or it is missing.
     lacks_file: bool,
+    /// The same for the files of its full-text indexes, of which there are a dozen: how many.
+    unopened_full_text: u64,
     /// InnoDB's id of the table, or of one of its partitions.
     table_id: Option<u64>,
 }
@@ -225,14 +257,17 @@ impl Owned {
                 continue;
             };
             let space = owned.by_table.entry(index).or_default();
-            if !matches!(names::meaning(&table.name), Meaning::FullText(_)) {
-                space.table_id = Some(table.id);
-            }
-            space.is_shared |= table.is_shared;
             // A table that was rebuilt between the lists has a new file number; the listed file has its name.
-            space.lacks_file |= !table.is_shared
+            let lacks_file = !table.is_shared
                 && !numbers.contains_key(&table.space)
                 && !named.contains(table.name.as_slice());
+            space.is_shared |= table.is_shared;
+            if matches!(names::meaning(&table.name), Meaning::FullText(_)) {
+                space.unopened_full_text += u64::from(lacks_file);
+            } else {
+                space.table_id = Some(table.id);
+                space.lacks_file |= lacks_file;
+            }
         }
         Some(owned)
     }
@@ -285,10 +320,13 @@ fn size_of(
     if let (Some(total_bytes), false, false) = (space.file_bytes, space.is_shared, space.lacks_file)
     {
         let index_bytes = table.index_bytes;
+        let estimated = |reason: &str| Quality::Estimated {
+            reason: reason.to_owned(),
+        };
         let quality = if table.has_full_text {
-            Quality::Estimated {
-                reason: FULL_TEXT_UNKNOWN.to_owned(),
-            }
+            estimated(FULL_TEXT_UNKNOWN)
+        } else if space.unopened_full_text > 0 {
+            estimated(FULL_TEXT_NOT_OPENED)
         } else {
             Quality::Exact
         };
@@ -320,7 +358,7 @@ fn size_of(
     };
     if is(&["InnoDB"]) && visibility != Visibility::Nothing {
         return match reported {
-            _ if space.lacks_file => Some(Verdict::Unsized("its file is missing")),
+            _ if space.lacks_file => Some(Verdict::Unsized(why_no_file(table))),
             // The reported free bytes belong to the whole file.
             Some(bytes) if space.is_shared => {
                 estimated(bytes.checked_add(space.full_text_bytes)?, SHARED_FILE, None)
@@ -334,7 +372,8 @@ fn size_of(
         };
     }
     let Some(reported) = reported else {
-        return Some(Verdict::Unsized(NOT_OPENED));
+        // Without an engine it was not opened; only InnoDB lists files apart from tables.
+        return Some(Verdict::Unsized(why_no_file(table)));
     };
     if is(&["InnoDB"]) {
         // Without the files it is unknown whether the free bytes belong to this table alone.
@@ -354,6 +393,20 @@ fn size_of(
         "its bytes are as reported by its storage engine",
         table.free_bytes,
     )
+}
+
+/// Returns why no file is listed of a table that InnoDB lists. The server opens a table's file when it lists the table.
+fn why_no_file(table: &ListedTable) -> &'static str {
+    if MISSING_WORDS
+        .iter()
+        .any(|words| table.fault.contains(words))
+    {
+        FILE_MISSING
+    } else if table.data_bytes.is_none() {
+        NOT_OPENED
+    } else {
+        NO_FILE
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! Size of the next batch of tables, and its retries if a table is locked meanwhile. No I/O.
+//! Size of the next batch of tables, and its retries if a table is locked or a replica cancels it. No I/O.
 
 /// Tables in one batch: the work that one new lock makes us repeat.
 const BATCH: i64 = 1000;
 /// Maximum number of lock waits in one run. Each takes the session's `lock_timeout`, a few seconds in total.
 const MAX_WAITS: u32 = 50;
+/// Maximum number of cancelled batches in one run. A replica cancels at once, so they cost little.
+const MAX_CONFLICTS: u32 = 500;
 
 /// Parameters of the next batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,7 @@ pub(super) struct Pace {
     /// Whether this batch has already failed once.
     is_retry: bool,
     waits: u32,
+    conflicts: u32,
 }
 
 impl Pace {
@@ -24,6 +27,7 @@ impl Pace {
             is_estimate: false,
             is_retry: false,
             waits: 0,
+            conflicts: 0,
         }
     }
 
@@ -46,6 +50,18 @@ impl Pace {
         }
         self.is_retry = true;
         self.waits <= MAX_WAITS
+    }
+
+    /// Adjusts the pace after a batch that a replica cancelled in favour of its recovery; returns `false` after too many.
+    ///
+    /// The first retry repeats the same batch. Smaller batches end before the next conflict.
+    pub(super) fn hit_conflict(&mut self) -> bool {
+        self.conflicts += 1;
+        if self.is_retry {
+            self.batch = (self.batch / 2).max(1);
+        }
+        self.is_retry = true;
+        self.conflicts <= MAX_CONFLICTS
     }
 }
 
@@ -73,6 +89,19 @@ mod tests {
             pace.succeeded();
         }
         assert_eq!(pace.batch, BATCH);
+    }
+
+    #[test]
+    fn conflicts_make_batches_smaller_and_never_an_estimate() {
+        let mut pace = Pace::new();
+
+        let mut conflicts = 0;
+        while pace.hit_conflict() {
+            conflicts += 1;
+        }
+
+        assert_eq!(conflicts, MAX_CONFLICTS);
+        assert_eq!((pace.batch, pace.is_estimate), (1, false));
     }
 
     #[test]

@@ -18,6 +18,10 @@ const LOCKED_AND_UNKNOWN: &str = "another session holds or waits for an exclusiv
 /// Reason why a table with only some of its sizes has no size.
 const REBUILT: &str = "it was dropped or rebuilt while it was measured";
 
+/// Reason why a replica has no size of a table.
+const NOT_ON_REPLICA: &str =
+    "the server is a replica, and unlogged and temporary tables have contents on the primary only";
+
 /// A row of `tables.sql`, by the names of its columns. A size is `None` if the relation no longer existed, or if it is
 /// locked and nothing is known about it.
 #[derive(Debug, Clone)]
@@ -30,6 +34,7 @@ pub(super) struct Row {
     pub(super) parent: Option<Oid>,
     pub(super) is_catalogue: bool,
     pub(super) is_locked: bool,
+    pub(super) is_replica: bool,
     pub(super) heap_bytes: Option<i64>,
     pub(super) toast_bytes: Option<i64>,
     pub(super) index_bytes: Option<i64>,
@@ -50,17 +55,25 @@ pub(super) enum Verdict {
     Gone,
 }
 
+/// Returns the name in a column. In a database of `SQL_ASCII` a name has any bytes; those that are not UTF-8 are replaced.
+pub(super) fn name(row: &PgRow, column: &str) -> Result<String, sqlx::Error> {
+    let value = row.try_get_raw(column)?;
+    let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
 impl FromRow<'_, PgRow> for Row {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             oid: row.try_get("oid")?,
-            schema_name: row.try_get("schema_name")?,
-            table_name: row.try_get("table_name")?,
+            schema_name: name(row, "schema_name")?,
+            table_name: name(row, "table_name")?,
             kind: row.try_get("kind")?,
             persistence: row.try_get("persistence")?,
             parent: row.try_get("parent")?,
             is_catalogue: row.try_get("is_catalogue")?,
             is_locked: row.try_get("is_locked")?,
+            is_replica: row.try_get("is_replica")?,
             heap_bytes: row.try_get("heap_bytes")?,
             toast_bytes: row.try_get("toast_bytes")?,
             index_bytes: row.try_get("index_bytes")?,
@@ -76,7 +89,8 @@ impl Row {
     /// Evaluates the row.
     ///
     /// Without any size, the table was dropped. With only some of its sizes, it was dropped or rebuilt meanwhile, and
-    /// may or may not exist. A locked table with an unknown part is not sized: its known parts may be the smallest.
+    /// may or may not exist. A locked table with an unknown part is not sized: its known parts may be the smallest. A
+    /// statistic below zero is unknown.
     pub(super) fn evaluate(self) -> Result<Verdict, MeasureError> {
         let unsized_because = |reason: &str| UnsizedTable {
             schema: self.schema_name.clone(),
@@ -107,6 +121,9 @@ impl Row {
             number(self.index_bytes)?,
         );
         let is_partitioned = kind == TableKind::Partitioned;
+        if self.is_replica && persistence != Persistence::Permanent && !is_partitioned {
+            return Ok(Verdict::Unsized(unsized_because(NOT_ON_REPLICA)));
+        }
         let (Some(heap_bytes), Some(toast_bytes), Some(index_bytes)) = (heap, toast, index) else {
             return Ok(match heap {
                 _ if self.is_locked => Verdict::Unsized(unsized_because(LOCKED_AND_UNKNOWN)),
@@ -118,7 +135,7 @@ impl Row {
             .into_iter()
             .try_fold(0, u64::checked_add)
             .ok_or_else(|| unexpected("a table of more than 64 bits of bytes"))?;
-        let row_estimate = number(self.row_estimate)?;
+        let statistic = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
         let quality = if self.is_locked && !is_partitioned {
             Quality::Estimated {
                 reason: LOCKED.to_owned(),
@@ -134,8 +151,8 @@ impl Row {
             toast_bytes: Some(toast_bytes),
             index_bytes: Some(index_bytes),
             total_bytes,
-            row_estimate,
-            dead_row_estimate: number(self.dead_row_estimate)?,
+            row_estimate: statistic(self.row_estimate),
+            dead_row_estimate: statistic(self.dead_row_estimate),
             last_vacuum_at: self.last_vacuum_at,
             last_analyze_at: self.last_analyze_at,
             quality,
@@ -158,6 +175,7 @@ mod tests {
             parent: None,
             is_catalogue: false,
             is_locked: false,
+            is_replica: false,
             heap_bytes: Some(3),
             toast_bytes: Some(2),
             index_bytes: Some(1),
@@ -243,6 +261,38 @@ mod tests {
             };
             assert!(table.reason.contains("vacuumed or analysed"));
         }
+    }
+
+    #[test]
+    fn a_replica_cannot_know_what_is_not_replicated() {
+        let on_replica = |persistence: &str| Row {
+            is_replica: true,
+            persistence: persistence.into(),
+            ..row()
+        };
+
+        assert!(matches!(
+            on_replica("p").evaluate().unwrap(),
+            Verdict::Sized(_)
+        ));
+        for persistence in ["u", "t"] {
+            let verdict = on_replica(persistence).evaluate().unwrap();
+            assert!(matches!(verdict, Verdict::Unsized(table) if table.reason.contains("replica")));
+        }
+    }
+
+    #[test]
+    fn a_statistic_below_zero_is_unknown_and_fails_nothing() {
+        let odd = Row {
+            row_estimate: Some(-5),
+            dead_row_estimate: Some(-1),
+            ..row()
+        };
+
+        let Verdict::Sized(table) = odd.evaluate().unwrap() else {
+            panic!("not sized")
+        };
+        assert_eq!((table.row_estimate, table.dead_row_estimate), (None, None));
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Source for Changing {
             database: "acme".into(),
             total_bytes: 7_000,
             system_bytes: Some(7_000),
+            server_role: None,
             mendix_catalogue: None,
             tables: Vec::new(),
             unsized_tables: Vec::new(),

@@ -312,6 +312,7 @@ async fn no_lock_on_a_table_outlives_its_size() {
         .bind(sqlx::postgres::types::Oid(0))
         .bind(1000_i64)
         .bind(false)
+        .bind(false)
         .fetch_all(&mut *connection)
         .await
         .unwrap();

@@ -47,11 +47,16 @@ impl TestDatabase {
 
     /// Like [`TestDatabase::empty`], on the server at `url`.
     pub(super) async fn on(url: &str) -> Self {
+        Self::with(url, "").await
+    }
+
+    /// Like [`TestDatabase::on`], with options of `CREATE DATABASE`.
+    pub(super) async fn with(url: &str, options: &str) -> Self {
         let server = PgConnectOptions::from_str(url).unwrap();
         let name = format!("mrt_collector_{}", services::unique_account());
         let mut connection = server.connect().await.unwrap();
         for statement in [
-            format!("CREATE DATABASE {name}"),
+            format!("CREATE DATABASE {name} {options}"),
             format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"),
         ] {
             execute(&mut connection, &statement).await;

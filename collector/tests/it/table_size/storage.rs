@@ -121,6 +121,7 @@ async fn an_instance_has_allocated_free_and_used_bytes() {
     let outdated = measured(&aws, &on_instance(&database, "acme-db", 14)).await;
     let unallocated = DatabaseTarget {
         allocated_gib: None,
+        tls_server_name: None,
         ..on_instance(&database, "acme-db", 1)
     };
     let unallocated = measured(&aws, &unallocated).await;

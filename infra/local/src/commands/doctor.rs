@@ -53,7 +53,8 @@ pub(crate) async fn run(
         ca_file.map(Into::into),
     );
     let doctor = Doctor {
-        users: Users::new(databases, Duration::ZERO),
+        users: Users::new(databases.clone(), Duration::ZERO),
+        databases,
         sources: Sources::new(Arc::clone(&aws)),
         aws,
         now: clock.now(),

@@ -1,9 +1,12 @@
 //! `mrt table-size`: measures one database with the collector's code.
 
+mod url;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ::url::Url;
 use api::table_size::{DatabaseItem, TableFilter};
 use chrono::{DateTime, Utc};
 use collector::Progress;
@@ -12,75 +15,47 @@ use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::config::{DATABASE_CA_FILE, ProcessVariables, Variables};
 use shared::database::Databases;
-use shared::fleet::{Auth, DatabaseTarget, Engine};
-use shared::location::AwsScope;
+use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{
-    DatabaseSize, Measurement, Persistence, Quality, Run, Snapshot, TableKind, TableSize,
+    DatabaseSize, Measurement, Persistence, Quality, Run, ServerRole, Snapshot, TableKind,
+    TableSize,
 };
-use url::Url;
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
+pub(crate) use self::url::{Database, parse};
 use super::{ENVIRONMENT, exit_code, format, progress, report_failure};
 use crate::output;
 
 /// Variable through which the password reaches the login.
 const PASSWORD: &str = "MRT_COMMAND_LINE_PASSWORD";
-/// PostgreSQL's variable for the password; used if the URL has none.
-const PGPASSWORD: &str = "PGPASSWORD";
+/// MySQL's variable for the password; used if the URL has none. The driver itself reads PostgreSQL's.
+const MYSQL_PWD: &str = "MYSQL_PWD";
+/// Mark of an estimated part.
+const ESTIMATED: &str = "~";
+/// Code of a rejected login.
+const LOGIN_REFUSED: &str = "login_refused";
+/// What to do without a password.
+const NO_PASSWORD: &str =
+    "no password was given, in the URL, PGPASSWORD or ~/.pgpass (MYSQL_PWD for mysql://)";
 /// Tables in the readable output; JSON lists all.
 const READABLE_TABLES: usize = 25;
 
-/// A database and the password in its URL.
-#[derive(Clone)]
-pub(crate) struct Database {
-    target: DatabaseTarget,
-    password: Option<String>,
-}
-
-/// Parses `postgres://USER[:PASSWORD]@HOST[:PORT]/NAME`. Error messages do not repeat `text`: it may contain a password.
-pub(crate) fn parse(text: &str) -> Result<Database, String> {
-    let url = Url::parse(text)
-        .map_err(|_| "write postgres://USER@HOST/NAME or mysql://USER@HOST/NAME".to_owned())?;
-    let (engine, port) = match url.scheme() {
-        "postgres" | "postgresql" => (Engine::Postgres, 5432),
-        "mysql" => (Engine::Mysql, 3306),
-        _ => return Err("the URL must start with postgres:// or mysql://".to_owned()),
-    };
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or("the host is missing")?;
-    let name = decoded(url.path().trim_start_matches('/'));
-    let user = decoded(url.username());
-    if name.is_empty() || user.is_empty() {
-        return Err("user and database name are required: postgres://USER@HOST/NAME".to_owned());
-    }
-    let target = DatabaseTarget {
-        environment: ENVIRONMENT.to_owned(),
-        engine,
-        host: host.trim_matches(['[', ']']).to_owned(),
-        port: url.port().unwrap_or(port),
-        name,
-        user,
-        auth: Auth::Variable(PASSWORD.to_owned()),
-        scope: AwsScope::default(),
-        server: None,
-        allocated_gib: None,
-    };
-    Ok(Database {
-        target,
-        password: url.password().map(decoded),
-    })
-}
-
 /// Measures and prints.
 pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<ExitCode> {
-    let Database { target, password } = database;
-    let password = password
-        .or_else(|| ProcessVariables.get(PGPASSWORD))
-        .unwrap_or_default();
+    let Database {
+        target,
+        password,
+        ca_file,
+    } = database;
+    let password = password.or_else(|| match target.engine {
+        Engine::Postgres => postgres_password(&target),
+        Engine::Mysql => ProcessVariables.get(MYSQL_PWD),
+    });
+    let has_password = password.is_some();
+    let password = password.unwrap_or_default();
     let variables = Arc::new(BTreeMap::from([(PASSWORD.to_owned(), password)]));
-    let ca_file = ProcessVariables.get(DATABASE_CA_FILE).map(Into::into);
+    let ca_file = ca_file.or_else(|| ProcessVariables.get(DATABASE_CA_FILE).map(Into::into));
     let databases = Databases::new(
         Arc::new(Aws::without_credentials()),
         variables,
@@ -92,7 +67,12 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
     let measuring = collector::measure_database(databases, &target, &progress);
     let size = match progress::watch(&progress, "tables", measuring).await {
         Ok(size) => size,
-        Err(error) => return Ok(report_failure(&format!("database {}", target.name), &error)),
+        Err(mut error) => {
+            if !has_password && error.code == LOGIN_REFUSED {
+                error.reason = format!("{NO_PASSWORD}: {}", error.reason);
+            }
+            return Ok(report_failure(&format!("database {}", target.name), &error));
+        }
     };
     let completeness = size.completeness();
     if is_json {
@@ -101,6 +81,19 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
         output::print(&readable(&size))?;
     }
     Ok(exit_code(completeness))
+}
+
+/// Returns the password in `PGPASSWORD`, or in the file `PGPASSFILE` or `~/.pgpass`, as the driver finds it.
+fn postgres_password(target: &DatabaseTarget) -> Option<String> {
+    let mut url = Url::parse("postgres://localhost").ok()?;
+    url.set_path(&target.name);
+    url.query_pairs_mut()
+        .append_pair("host", &target.host)
+        .append_pair("port", &target.port.to_string())
+        .append_pair("user", &target.user);
+    let found = PgConnectOptions::from_url(&url).ok()?.to_url_lossy();
+    let password = percent_decode_str(found.password()?).decode_utf8().ok()?;
+    Some(password.into_owned())
 }
 
 fn item(
@@ -161,56 +154,82 @@ fn breakdown(size: &DatabaseSize) -> String {
     known.join(", ")
 }
 
-/// Returns a number, or a question mark if it is unknown.
-fn number_or_mark(number: Option<u64>) -> String {
-    number.map_or_else(|| "?".to_owned(), format::count)
+/// Returns a number, marked if it is estimated, or a question mark if it is unknown.
+fn number(number: Option<u64>, is_estimated: bool) -> String {
+    let mark = if is_estimated { ESTIMATED } else { "" };
+    number.map_or_else(
+        || "?".to_owned(),
+        |number| format!("{mark}{}", format::count(number)),
+    )
+}
+
+/// Returns the row of a table.
+fn row(table: &TableSize, has_toast: bool) -> Vec<String> {
+    let is_estimated = table.quality != Quality::Exact;
+    let (are_parts_estimated, mark) = (
+        is_estimated || table.are_parts_estimated,
+        if is_estimated { " (estimated)" } else { "" },
+    );
+    let name = table.entity.clone().or_else(|| table.association.clone());
+    let mut row = vec![
+        format!("{}.{}{}", table.schema, table.table, kind_mark(table)),
+        name.unwrap_or_default(),
+        number(table.row_estimate, false),
+        number(table.heap_bytes, are_parts_estimated),
+    ];
+    if has_toast {
+        row.push(number(table.toast_bytes, are_parts_estimated));
+    }
+    row.extend([
+        number(table.index_bytes, are_parts_estimated),
+        format!("{}{mark}", format::count(table.total_bytes)),
+    ]);
+    row
 }
 
 fn readable(size: &DatabaseSize) -> String {
-    let heads = [
-        "table", "entity", "rows", "heap", "TOAST", "indexes", "total",
-    ];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for table in size.counted_tables().take(READABLE_TABLES) {
-        let mark = if table.quality == Quality::Exact {
-            ""
-        } else {
-            " (estimated)"
-        };
-        rows.push(vec![
-            format!("{}.{}{}", table.schema, table.table, kind_mark(table)),
-            table
-                .entity
-                .clone()
-                .or_else(|| table.association.clone())
-                .unwrap_or_default(),
-            number_or_mark(table.row_estimate),
-            number_or_mark(table.heap_bytes),
-            number_or_mark(table.toast_bytes),
-            number_or_mark(table.index_bytes),
-            format!("{}{mark}", format::count(table.total_bytes)),
-        ]);
+    let shown = || size.counted_tables().take(READABLE_TABLES);
+    // Only PostgreSQL has TOAST tables.
+    let has_toast = size.engine == Engine::Postgres;
+    let heads: &[&str] = if has_toast {
+        &[
+            "table", "entity", "rows", "heap", "TOAST", "indexes", "total",
+        ]
+    } else {
+        &["table", "entity", "rows", "heap", "indexes", "total"]
+    };
+    let mut rows = vec![heads.iter().map(|head| (*head).to_owned()).collect()];
+    rows.extend(shown().map(|table| row(table, has_toast)));
+    let mut notes = String::new();
+    if shown().any(|table| table.are_parts_estimated || table.quality != Quality::Exact) {
+        notes.push_str("~ by the server's last statistics\n");
     }
     let left_out = size.counted_tables().skip(READABLE_TABLES).count();
-    let left_out = if left_out == 0 {
-        String::new()
-    } else {
-        format!("… and {left_out} smaller tables (--json lists all)\n")
+    if left_out > 0 {
+        notes.push_str(&format!(
+            "… and {left_out} smaller tables (--json lists all)\n"
+        ));
+    }
+    for table in &size.unsized_tables {
+        let line = format!(
+            "not measured: {}.{}: {}",
+            table.schema, table.table, table.reason
+        );
+        notes.push_str(&format::printable(&line));
+        notes.push('\n');
+    }
+    let replica = match size.server_role {
+        Some(ServerRole::Replica) => ", a replica",
+        _ => "",
     };
-    let unsized_tables = size.unsized_tables.iter();
-    let unsized_tables: String = unsized_tables
-        .map(|table| {
-            format!(
-                "not measured: {}.{}: {}\n",
-                table.schema, table.table, table.reason
-            )
-        })
-        .collect();
-    let total = format::size(size.total_bytes);
-    let tables = format::count(size.summary().table_count);
+    let tables = match size.summary().table_count {
+        1 => "1 table".to_owned(),
+        count => format!("{} tables", format::count(count)),
+    };
     format!(
-        "database {}: {total} ({}), {tables} tables, sizes in bytes\n{}{left_out}{unsized_tables}",
-        size.database,
+        "database {}{replica}: {} ({}), {tables}, sizes in bytes\n{}{notes}",
+        format::printable(&size.database),
+        format::size(size.total_bytes),
         breakdown(size),
         format::table(&rows, 2)
     )
@@ -218,36 +237,74 @@ fn readable(size: &DatabaseSize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::snapshot::{ServerStorage, UnsizedTable};
+
     use super::*;
 
-    #[test]
-    fn all_parts_of_a_url_are_parsed() {
-        let database = parse("postgres://mrt%5Fro:p%40ss@[::1]:6543/acme%20db")
-            .ok()
-            .unwrap();
-
-        assert_eq!(
-            (database.target.user.as_str(), database.target.name.as_str()),
-            ("mrt_ro", "acme db")
-        );
-        assert_eq!(
-            (database.target.host.as_str(), database.target.port),
-            ("::1", 6543)
-        );
-        assert_eq!(database.password.as_deref(), Some("p@ss"));
-        assert_eq!(parse("mysql://u@db/x").ok().unwrap().target.port, 3306);
+    fn size(engine: Engine, tables: Vec<TableSize>) -> DatabaseSize {
+        DatabaseSize {
+            engine,
+            database: "acme".into(),
+            total_bytes: 100_000,
+            system_bytes: None,
+            server_role: None,
+            mendix_catalogue: None,
+            tables,
+            unsized_tables: Vec::new(),
+            storage: ServerStorage::not_asked(),
+        }
     }
 
     #[test]
-    fn no_error_repeats_a_password() {
-        for bad in [
-            "oracle://u:NEVERLEAK@h/d",
-            "postgres://u:NEVERLEAK@h/",
-            "postgres://:NEVERLEAK@h/d",
-            "u:NEVERLEAK@h",
-        ] {
-            let reason = parse(bad).err().unwrap();
-            assert!(!reason.contains("NEVERLEAK"), "{reason}");
-        }
+    fn estimated_parts_are_marked_and_no_column_is_unknown() {
+        let table = TableSize {
+            heap_bytes: Some(49_152),
+            index_bytes: Some(16_384),
+            row_estimate: Some(7),
+            total_bytes: 12_582_912,
+            are_parts_estimated: true,
+            ..TableSize::named("acme", "note")
+        };
+
+        let text = readable(&size(Engine::Mysql, vec![table]));
+
+        assert_eq!(
+            text,
+            "database acme: 97.66 KiB (100,000 bytes) (tables 12.00 MiB (12,582,912 bytes)), 1 table, sizes in bytes\n\
+             table      entity  rows     heap  indexes       total\n\
+             acme.note             7  ~49,152  ~16,384  12,582,912\n\
+             ~ by the server's last statistics\n"
+        );
+    }
+
+    #[test]
+    fn names_from_the_database_do_not_reach_the_terminal_raw() {
+        let mut size = size(
+            Engine::Postgres,
+            vec![
+                TableSize::named("public", "a\u{1b}[31m\nb"),
+                TableSize::named("public", "日本"),
+            ],
+        );
+        size.database = "d\u{202e}".into();
+        size.server_role = Some(ServerRole::Replica);
+        size.unsized_tables.push(UnsizedTable {
+            schema: "public".into(),
+            table: "x\ry".into(),
+            reason: "locked".into(),
+        });
+
+        let text = readable(&size);
+
+        assert!(
+            text.starts_with("database d\\u{202e}, a replica: "),
+            "{text}"
+        );
+        assert!(text.contains("public.a\\u{1b}[31m\\u{a}b "), "{text}");
+        assert!(text.contains("public.x\\u{d}y: locked"), "{text}");
+        assert!(
+            !text.replace('\n', "").contains(char::is_control),
+            "{text:?}"
+        );
     }
 }

@@ -21,5 +21,6 @@ pub(super) fn target(port: u16, database: &str) -> DatabaseTarget {
         scope: AwsScope::default(),
         server: None,
         allocated_gib: None,
+        tls_server_name: None,
     }
 }

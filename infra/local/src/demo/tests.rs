@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared::aws::Aws;
 use shared::clock::SystemClock;
@@ -95,8 +94,7 @@ async fn connect(demo: &Demo, environment: &str) -> PgConnection {
     let target = fleet.environment(environment).unwrap().database.clone();
     let (clock, variables) = (Arc::new(SystemClock), Arc::new(demo.variables.clone()));
     let databases = Databases::new(Arc::new(aws(demo).await), variables, clock, None);
-    let timeout = Duration::from_secs(5);
-    let connected = databases.connect_postgres(&target.unwrap(), timeout).await;
+    let connected = databases.connect_postgres(&target.unwrap()).await;
     connected.unwrap()
 }
 

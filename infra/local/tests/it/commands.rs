@@ -115,6 +115,36 @@ async fn measurements_of_the_demo_match_its_files() {
         "{}",
         error(&missing)
     );
+    let without = url("", &database.name).replace(":@", "@");
+    let without = Command::new(MRT)
+        .args(["table-size", &without])
+        .env("PGPASSFILE", "/dev/null")
+        .env("HOME", "/nonexistent")
+        .output()
+        .unwrap();
+    assert!(
+        error(&without).contains("no password was given")
+            && !error(&refused).contains("no password"),
+        "{}",
+        error(&without)
+    );
+    let pass_file = data.path().join("pgpass");
+    std::fs::write(&pass_file, format!("127.0.0.1:*:*:*:{password}\n")).unwrap();
+    std::fs::set_permissions(
+        &pass_file,
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    let from_file = Command::new(MRT)
+        .args([
+            "table-size",
+            &url("", &database.name).replace(":@", "@"),
+            "--json",
+        ])
+        .env("PGPASSFILE", &pass_file)
+        .output()
+        .unwrap();
+    assert_eq!(json(&from_file)["server_role"], "primary");
 
     let event = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -203,7 +233,7 @@ fn wrong_usage_exits_with_two_and_lists_what_is_allowed() {
         ),
         (
             vec!["table-size", "oracle://u:NEVERLEAK@h/d"],
-            "postgres:// or mysql://",
+            "postgres://USER@HOST/NAME or mysql://USER@HOST/NAME",
         ),
         (vec!["serve"], "--demo"),
         (vec!["serve", "--demo", "--every", "0s"], "1s to 1day"),
@@ -223,6 +253,55 @@ fn wrong_usage_exits_with_two_and_lists_what_is_allowed() {
             error(&output)
         );
     }
+}
+
+/// The argument parser repeats what it does not understand; a password may be anywhere.
+#[test]
+fn no_message_repeats_an_argument_that_may_hold_a_password() {
+    let urls = [
+        "postgres://mrt_ro:NEVERLEAK#pw@host/acme",
+        "postgres://mrt_ro:1#NEVERLEAK@host/acme",
+        "postgres://mrt_ro:NEVERLEAK/pw@host/acme",
+        "postgres://mrt_ro:12/NEVERLEAK@host/acme",
+        "postgres://x@mrt_ro:12/NEVERLEAK@host/acme",
+        "postgres://mrt_ro:NEVERLEAK?pw@host/acme",
+        "postgres://mrt_ro:NEVERLEAK@pw@host/acme",
+        "postgres://mrt_ro:NEVERLEAK%pw@host/acme",
+        "postgres://mrt_ro:NEVERLEAK@host",
+        "postgres://mrt_ro:NEVERLEAK@one,two/acme",
+        "mysql://mrt_ro:NEVERLEAK@host:port/acme",
+        "postgres://mrt_ro@host/acme?pass=NEVERLEAK",
+        "jdbc:postgresql://host/acme?user=mrt_ro&password=NEVERLEAK",
+        "host=db user=mrt_ro password=NEVERLEAK",
+        "mrt_ro:NEVERLEAK@host/acme",
+    ];
+    for url in urls {
+        for arguments in [
+            vec!["table-size", url],
+            vec!["table-size", url, "NEVERLEAK"],
+            vec!["table-size", url, "--passwort", "NEVERLEAK"],
+            vec!["table-size", "--json", url, "-pNEVERLEAK"],
+            vec!["table-sizes", url],
+            vec![url],
+            vec!["bucket-size", url],
+            vec!["doctor", url],
+            vec!["serve", "--every", url],
+        ] {
+            let output = mrt(&arguments);
+
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+            let said = error(&output) + &String::from_utf8_lossy(&output.stdout);
+            assert!(!said.contains("NEVERLEAK"), "{arguments:?}: {said}");
+        }
+    }
+    let fragment = error(&mrt(&["table-size", urls[0]]));
+    assert!(
+        fragment.contains("%23") && fragment.contains("PGPASSWORD"),
+        "{fragment}"
+    );
+    // Without a suspicion, the parser helps as usual.
+    let helpful = error(&mrt(&["bucket-size", "s3://acme", "--sufix", "x"]));
+    assert!(helpful.contains("--suffix"), "{helpful}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(super) fn read_database(
             "engine",
             "host",
             "port",
+            "tls_server_name",
             "name",
             "user",
             "auth",
@@ -49,6 +50,14 @@ pub(super) fn read_database(
     let port = section
         .whole_number(faults, "port", 1, 65_535)
         .and_then(|port| u16::try_from(port).ok());
+    let tls_server_name = section.optional_text(faults, "tls_server_name");
+    let tls_server_name = section.checked(faults, "tls_server_name", tls_server_name, |text| {
+        if is_host_name(text) {
+            Ok(())
+        } else {
+            Err("is not a name in a certificate: labels of letters, digits and hyphens, separated by dots")
+        }
+    });
     let name = section.required_text(faults, "name").map(Text::to_owned);
     let user = section.required_text(faults, "user").map(Text::to_owned);
     let auth = match section.optional_text(faults, "auth") {
@@ -66,16 +75,14 @@ pub(super) fn read_database(
         environment: environment.to_owned(),
         engine,
         host: host?,
-        port: port.unwrap_or(match engine {
-            Engine::Postgres => 5432,
-            Engine::Mysql => 3306,
-        }),
+        port: port.unwrap_or(engine.default_port()),
         name: name?,
         user: user?,
         auth,
         scope,
         server,
         allocated_gib,
+        tls_server_name,
     };
     let is_cluster = matches!(target.rds_server(), Some(DatabaseServer::Cluster(_)));
     if let (Some(value), true) = (section.get("allocated_gib"), is_cluster) {
@@ -83,6 +90,15 @@ pub(super) fn read_database(
         faults.add(value.span().start, &section.field("allocated_gib"), reason);
     }
     Some(target)
+}
+
+/// Returns whether `text` can be the name in a certificate: an address or a host name.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(is_known)
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 /// Reads the instance or cluster of the entry; `None` if it names neither.
@@ -139,6 +155,20 @@ mod tests {
         );
         assert_eq!(cluster.server, Some(DatabaseServer::Cluster("acme".into())));
         assert_eq!((neither.server, neither.allocated_gib), (None, None));
+    }
+
+    #[test]
+    fn the_name_in_a_certificate_is_a_host_name() {
+        let name = "acme.abc.eu-west-1.rds.amazonaws.com";
+
+        let tunnel = parse("127.0.0.1", &format!("tls_server_name = \"{name}\"")).unwrap();
+        let fault = parse("127.0.0.1", "tls_server_name = \"https://acme\"").unwrap_err();
+
+        assert_eq!(tunnel.tls_server_name.as_deref(), Some(name));
+        assert!(
+            fault.contains("tls_server_name: \"https://acme\" is not a name"),
+            "{fault}"
+        );
     }
 
     #[test]

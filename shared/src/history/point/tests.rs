@@ -153,6 +153,7 @@ fn database() -> DatabaseSize {
         database: "acme".into(),
         total_bytes: 5000,
         system_bytes: Some(3000),
+        server_role: None,
         mendix_catalogue: None,
         tables: vec![parts, estimated, partition],
         unsized_tables: vec![UnsizedTable {

@@ -2,7 +2,8 @@
 //!
 //! Version 1 had ordinary tables of PostgreSQL only: it lacks every field that has a default below, and its three parts
 //! are always there. Version 2 added kinds, partitions, flags, statistics and parts that may be unknown. Version 3 added
-//! the server's storage. Version 4 added table ids and renamed the flag of transient tables.
+//! the server's storage. Version 4 added table ids and renamed the flag of transient tables. Version 5 added the
+//! server's role.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,7 +12,7 @@ use super::server_storage::StoredServerStorage;
 use super::{Stored, is_default};
 use crate::fleet::Engine;
 use crate::snapshot::{
-    DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality,
+    DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality, ServerRole,
     ServerStorage, TableKind, TableName, TableSize, UnsizedTable,
 };
 
@@ -33,6 +34,9 @@ struct SummaryFields {
 struct StoredBody {
     #[serde(default, skip_serializing_if = "is_default")]
     system_bytes: Option<u64>,
+    /// Absent before version 5.
+    #[serde(default, skip_serializing_if = "is_default")]
+    server_role: Option<ServerRole>,
     #[serde(default, skip_serializing_if = "is_default")]
     mendix_catalogue: Option<MendixCatalogue>,
     tables: Vec<StoredTable>,
@@ -126,7 +130,7 @@ struct UnsizedFields {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 4;
+    const VERSION: u64 = 5;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -142,6 +146,7 @@ impl Stored for DatabaseSize {
         let unsized_tables = self.unsized_tables.iter().cloned();
         let body = StoredBody {
             system_bytes: self.system_bytes,
+            server_role: self.server_role,
             mendix_catalogue: self.mendix_catalogue,
             tables: tables.map(StoredTable).collect(),
             unsized_tables: unsized_tables.map(StoredUnsizedTable).collect(),
@@ -162,6 +167,7 @@ impl Stored for DatabaseSize {
             database: summary.database.clone(),
             total_bytes: summary.total_bytes,
             system_bytes: stored.system_bytes,
+            server_role: stored.server_role,
             mendix_catalogue: stored.mendix_catalogue,
             tables: tables.map(|StoredTable(table)| table).collect(),
             unsized_tables: unsized_tables

@@ -72,6 +72,7 @@ impl Scene {
                 database: "acme".into(),
                 total_bytes: 2 * bytes,
                 system_bytes: Some(0),
+                server_role: None,
                 mendix_catalogue: None,
                 tables,
                 unsized_tables: Vec::new(),

@@ -137,6 +137,7 @@ pub(super) fn database(tables: usize) -> DatabaseSize {
         database: "acme".into(),
         total_bytes: u64::MAX,
         system_bytes: Some(3),
+        server_role: None,
         mendix_catalogue: None,
         tables: (0..tables as u64)
             .map(|index| table(index, format!("{}{}{}", word(), word(), word())))

@@ -74,6 +74,7 @@ pub(super) fn run_at(time: DateTime<Utc>, tables: &[Table]) -> Snapshot<Database
             database: "acme".into(),
             total_bytes: bytes + 1000,
             system_bytes: Some(1000),
+            server_role: None,
             mendix_catalogue: None,
             unsized_tables: missing.collect(),
             tables: sized,

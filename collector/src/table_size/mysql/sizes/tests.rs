@@ -117,6 +117,7 @@ fn a_dropped_table_is_omitted_and_one_without_its_file_is_not_sized() {
     assert!(sizes.tables.is_empty());
     assert_eq!(sizes.unsized_tables.len(), 1);
     assert_eq!(sizes.unsized_tables[0].table, "discarded");
+    assert!(sizes.unsized_tables[0].reason.contains("discarded"));
 }
 
 #[test]
@@ -308,4 +309,64 @@ fn files_alone_size_most_tables_and_the_others_are_estimates() {
         sizes.other_bytes, 65_536,
         "an index file of an unknown table counts in the database's total only"
     );
+}
+
+#[test]
+fn a_file_that_is_not_open_is_not_missing() {
+    let not_opened = |fault: &str| ListedTable {
+        engine: None,
+        data_bytes: None,
+        index_bytes: None,
+        fault: fault.to_owned(),
+        ..listed("t")
+    };
+    let innodb = innodb(&[(1, "t", None, false)]);
+
+    for (fault, expected) in [
+        (
+            "Got error 194 \"Tablespace is missing for a table\" from storage engine InnoDB",
+            FILE_MISSING,
+        ),
+        ("Table 'acme.t' doesn't exist in engine", FILE_MISSING),
+        ("Lock wait timeout exceeded", NOT_OPENED),
+    ] {
+        let sizes = sizes_of(vec![not_opened(fault)], &innodb);
+        assert_eq!(sizes.unsized_tables[0].reason, expected);
+    }
+}
+
+#[test]
+fn unopened_files_of_a_full_text_index_are_listed_and_the_table_is_measured() {
+    let innodb = innodb(&[
+        (33, "note", Some(1000), false),
+        (34, "FTS_0000000000000021_CONFIG", Some(30), false),
+        (35, "FTS_0000000000000021_DELETED", None, false),
+        (36, "FTS_0000000000000021_DELETED_CACHE", None, false),
+    ]);
+
+    let sizes = sizes_of(vec![listed("note")], &innodb);
+
+    assert_eq!(sizes.tables[0].total_bytes, 1030);
+    assert!(matches!(sizes.tables[0].quality, Quality::Estimated { .. }));
+    assert_eq!(sizes.unsized_tables.len(), 1);
+    assert_eq!(sizes.unsized_tables[0].table, "note (full-text indexes)");
+    assert!(
+        sizes.unsized_tables[0]
+            .reason
+            .starts_with("2 of their files")
+    );
+}
+
+#[test]
+fn a_sequence_that_could_not_be_opened_is_not_sized_and_fails_nothing() {
+    let sequence = ListedTable {
+        is_sequence: true,
+        data_bytes: None,
+        index_bytes: None,
+        ..listed("ids")
+    };
+
+    let sizes = sizes_of(vec![sequence], &innodb(&[]));
+
+    assert_eq!(sizes.unsized_tables[0].table, "ids");
 }

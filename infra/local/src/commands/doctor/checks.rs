@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use collector::Progress;
 use serde::Serialize;
 use shared::aws::Aws;
-use shared::database::DatabaseError;
+use shared::database::{DatabaseError, Databases, TlsFault};
 use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
 
 /// Fix for errors that may not happen again.
@@ -64,6 +64,7 @@ impl Check {
 /// Runs checks.
 pub(super) struct Doctor {
     pub(super) users: Users,
+    pub(super) databases: Databases,
     pub(super) sources: Sources,
     pub(super) aws: Arc<Aws>,
     pub(super) now: DateTime<Utc>,
@@ -126,8 +127,17 @@ impl Doctor {
         }
     }
 
-    /// Counts users, which needs connection, TLS, login, privileges and schema.
+    /// Counts users, and adds what is unusual about the server.
     async fn database(&self, environment: &Environment, target: &DatabaseTarget) -> Check {
+        let mut check = self.counted(environment, target).await;
+        // Without a connection, the check has its reason already.
+        let notes = self.databases.surroundings(target).await;
+        check.warnings.extend(notes.unwrap_or_default());
+        check
+    }
+
+    /// Counts users, which needs connection, TLS, login, privileges and schema.
+    async fn counted(&self, environment: &Environment, target: &DatabaseTarget) -> Check {
         let what = format!("database {} ({})", target.name, target.engine.as_str());
         match self.users.counts(environment, self.now).await {
             Ok(counts) => Check {
@@ -236,13 +246,27 @@ fn database_fix(error: &DatabaseError, target: &DatabaseTarget) -> String {
             "check security groups and the load of the database, then try again"
         }
         DatabaseError::Locked(_) => "a schema change is running: try again later",
+        DatabaseError::Tls(TlsFault::Required, _) => {
+            "set tls_server_name in the fleet file to the name in the server's certificate"
+        }
         DatabaseError::Tls(..) => {
             "set MRT_DATABASE_CA_FILE to the authorities of its certificate, such as the RDS bundle"
         }
         DatabaseError::LoginRefused(_) => match target.auth {
             Auth::Secret(_) => "check the user and password in the secret",
-            _ => "check the user and the password",
+            _ => {
+                "check the user and the password; through a tunnel, an account that requires TLS needs tls_server_name"
+            }
         },
+        DatabaseError::LoginUnsupported(_) => {
+            "give the account a password of a supported kind, such as scram-sha-256 or mysql_native_password"
+        }
+        DatabaseError::Pooler(_) | DatabaseError::Unguarded => {
+            "name the database itself in the fleet file, not its pooler or proxy"
+        }
+        DatabaseError::Conflict(_) => {
+            "a replica's recovery cancels statements: try again, or name the primary"
+        }
         DatabaseError::IamRefused(_) => {
             "allow rds-db:connect, and let the database user log in by IAM (see mrt grants)"
         }
@@ -253,9 +277,10 @@ fn database_fix(error: &DatabaseError, target: &DatabaseTarget) -> String {
         DatabaseError::Credentials(_) => {
             "check the variable or the secret that the fleet file names"
         }
-        DatabaseError::Denied(_)
-        | DatabaseError::UnsupportedEngine(_)
-        | DatabaseError::Failed(_) => "see the log of the database",
+        DatabaseError::Denied(_) => "grant the right that the message names",
+        DatabaseError::UnsupportedEngine(_) | DatabaseError::Failed(_) => {
+            "see the message, and the log of the database"
+        }
     };
     fix.to_owned()
 }

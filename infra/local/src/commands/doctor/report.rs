@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::super::format::printable;
 use super::checks::EnvironmentChecks;
 
 /// Returns a line for each check, followed by its fix.
@@ -9,7 +10,7 @@ pub(super) fn text(results: &[EnvironmentChecks]) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let mut line = |line: String| {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", printable(&line));
     };
     let mut problem_count = 0;
     for result in results {

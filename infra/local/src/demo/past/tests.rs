@@ -38,6 +38,7 @@ fn database() -> DatabaseSize {
         database: "globex_prod".into(),
         total_bytes: tables.iter().map(|table| table.total_bytes).sum::<u64>() + 7_000_000,
         system_bytes: Some(7_000_000),
+        server_role: None,
         mendix_catalogue: None,
         tables,
         unsized_tables: vec![],
