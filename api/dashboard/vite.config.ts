@@ -41,5 +41,5 @@ export default defineConfig({
   },
   // `npx vite` serves the sources; the API is that of a running `make run`.
   server: { proxy: { '^/(?!src|node_modules|@)[a-z_]+.*': 'http://127.0.0.1:8080' } },
-  test: { include: ['test/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } },
+  test: { include: ['test/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 240_000, expect: { poll: { timeout: 30_000 } } },
 });

@@ -1,5 +1,5 @@
 // The fleet as one row for each environment, joined from the answers about storage, databases and users.
-import type { Api, Schemas } from './api';
+import { type Api, RequestFailure, type Schemas } from './api';
 import { type Condition, ofMeasured, ofPending, together, unmeasured, unsized } from './condition';
 import { addDaily, addGrowth, type Daily, type Full } from './trend';
 
@@ -67,7 +67,12 @@ export async function loadFleet(api: Api, environment: string | undefined, asked
       tables.pending.push(...page.pending);
     }, asked),
   ];
-  await Promise.all(wanted);
+  const results = await Promise.allSettled(wanted);
+  const failed = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
+  // An environment may have storage only, or a database only.
+  const isAbsent = (reason: unknown) => environment !== undefined && reason instanceof RequestFailure && reason.code === 'not_found';
+  const serious = failed.find((reason) => !isAbsent(reason)) ?? (failed.length === wanted.filter(Boolean).length ? failed[0] : undefined);
+  if (serious !== undefined) throw serious;
   return { storage: mayStorage ? storage : null, tables: mayTables ? tables : null };
 }
 

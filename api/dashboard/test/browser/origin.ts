@@ -87,7 +87,7 @@ export class Origin {
     this.requests.push(url.pathname + url.search);
     const { upstream } = this.options;
     const body = this.options.answer(url);
-    if (body !== undefined || !upstream) return json(body === undefined ? 404 : 200, body ?? { title: 'Not found', status: 404, detail: 'there is no such path' });
+    if (body !== undefined || !upstream) return json(body === undefined ? 404 : 200, body ?? { type: 'urn:mrt:problem:not_found', title: 'Not found', status: 404, detail: 'there is no such path' });
     const answer = await fetch(upstream.url + url.pathname + url.search, { headers: { Authorization: `Bearer ${upstream.token}` } });
     response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '' });
     response.end(Buffer.from(await answer.arrayBuffer()));

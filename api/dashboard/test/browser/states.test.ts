@@ -169,6 +169,16 @@ test('what a token may not read is said panel by panel, and the rest is there', 
   expect(await page.textContent('#users')).toContain('mrt/users.read');
 });
 
+test('an environment without a database shows its storage', async () => {
+  const answer = (url: URL) => (url.pathname.startsWith('/table_size') ? undefined : one(url));
+  const { visit: tab, page } = await visit({ answer }, '#/environment/env-0000');
+  tab.expected = /404/;
+
+  expect(await page.textContent('#now .tile:first-child strong')).toMatch(/GiB/);
+  expect(await page.textContent('#now .tile:nth-child(2)')).toContain('no number');
+  expect(await page.textContent('#database')).toContain('there is no such path');
+});
+
 test('what grew adds up to the change of the total, with a bar and a row for each part', async () => {
   const { visit: tab, page } = await visit({ answer: one }, '#/environment/env-0000/grew');
   const { items: [item] } = databaseChanges() as { items: { changes: { change_bytes: number } }[] };
