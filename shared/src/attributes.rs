@@ -6,6 +6,11 @@ use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer, Visitor, value};
 use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 
+/// The only attribute of an item that an adapter cannot decode: what is stored there, as text. No stored form has it.
+pub(crate) const UNDECODABLE: &str = "undecodable";
+/// How the reason begins for an item that a newer release wrote.
+pub(crate) const NEWER_RELEASE: &str = "it was written by a newer version of this program";
+
 /// Named plain values of an item.
 pub type Attributes = BTreeMap<String, Value>;
 

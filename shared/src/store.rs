@@ -38,6 +38,5 @@ pub use item::{
     Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query, StoreError,
     TRANSACTION_LIMIT, Written,
 };
-pub(crate) use item::{NEWER_RELEASE, UNDECODABLE};
 pub(crate) use snapshots::replace_latest;
 pub use snapshots::{Kept, MAX_BODY_PARTS, SnapshotReader, SnapshotWriter};

@@ -24,11 +24,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Completeness, Failure, Good, Latest, Measurement, Run};
-use crate::attributes::{self, Attributes, Value};
+use crate::attributes::{self, Attributes, NEWER_RELEASE, UNDECODABLE, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
 use crate::history::{StoredTrend, Trend};
-use crate::store::{NEWER_RELEASE, UNDECODABLE};
 
 pub use bucket::StoredRefresh;
 

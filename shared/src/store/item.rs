@@ -5,14 +5,10 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::attributes::{Attributes, Value};
+use crate::attributes::{Attributes, NEWER_RELEASE, UNDECODABLE, Value};
 
 /// Largest item: DynamoDB's 400 KB, of which `Item::size_bytes` is a safe upper estimate.
 pub const ITEM_LIMIT_BYTES: usize = 400_000;
-/// The only attribute of an item that an adapter cannot decode: what is stored there, as text. No stored form has it.
-pub(crate) const UNDECODABLE: &str = "undecodable";
-/// How the reason begins for an item that a newer release wrote.
-pub(crate) const NEWER_RELEASE: &str = "it was written by a newer version of this program";
 /// Most items in one transaction: DynamoDB's limit.
 pub const TRANSACTION_LIMIT: usize = 100;
 
