@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod concurrency;
-mod document;
 mod key_space;
 mod ranges;
 mod scan;
@@ -10,11 +9,12 @@ mod seen;
 mod totals;
 
 pub use concurrency::ConcurrencyLimit;
-pub use document::normalized;
 pub use ranges::{
     Completion, Cursor, Key, LastVersion, MAX_RANGES, OpenRange, PageKeys, PageRequest, Plan,
     PlanCounts, RangeId, Sample, Seam,
 };
-pub use scan::{ErrorResponse, Foreign, Listing, Order, Page, PageError, Scanner, Scope};
+pub use scan::{
+    ErrorResponse, Foreign, Listing, Order, Page, PageError, Scanner, Scope, normalized,
+};
 pub use seen::{EntryHash, SeenEntries};
 pub use totals::{ClassTotals, ListingTotals, Totals};

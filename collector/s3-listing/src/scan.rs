@@ -10,6 +10,7 @@
 //! The scanner relies on one property of XML: a `<` always starts a tag, because S3 escapes it in text. A page that is
 //! not written as S3 writes it is [`PageError::Unfamiliar`].
 
+mod document;
 mod entries;
 mod error_response;
 mod foreign;
@@ -21,6 +22,7 @@ use std::fmt;
 
 use memchr::memmem;
 
+pub use self::document::normalized;
 use self::entries::{Entries, Tags};
 pub use self::error_response::ErrorResponse;
 pub use self::foreign::Foreign;
@@ -271,7 +273,7 @@ impl<'a> Scanner<'a> {
 
     /// Returns whether the whole page, which the scanner found no entry in, has none.
     fn is_empty_page(&self) -> Result<bool, PageError> {
-        let page = crate::document::normalized(&self.head, self.entries.listing())?;
+        let page = normalized(&self.head, self.entries.listing())?;
         Ok(self.tags.first_start(&page).is_none())
     }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use xmlparser::{ElementEnd, Token, Tokenizer};
 
-use crate::scan::{Foreign, Listing, PageError, unescaped};
+use super::{Foreign, Listing, PageError, unescaped};
 
 /// Elements of a page that are kept.
 const METADATA: [&str; 8] = [
