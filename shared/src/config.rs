@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::history::HistoryRetention;
 use crate::location::Location;
 
-pub use access::{EVERY_ENVIRONMENT, EnvironmentAccess, Environments};
+pub use access::{EVERY_ENVIRONMENT, EnvironmentAccess, Environments, RESERVED_NAME};
 
 /// Where the fleet file is: `s3://bucket/key` or a path. Required by every function that knows targets.
 pub const FLEET: &str = "MRT_FLEET";

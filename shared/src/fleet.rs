@@ -17,7 +17,7 @@ pub use constants::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
 pub use environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
-pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT, RESERVED_NAME};
+pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
 pub use prices::{Price, Prices};
 pub use refresh::RefreshBudget;
 pub use server::DatabaseServer;

@@ -14,7 +14,7 @@ pub const ENVIRONMENTS_CLAIM: &str = "mrt_environments";
 /// Prefix of the user pool groups whose members may read an environment: its name follows, or [`ALL`].
 pub const ENVIRONMENT_GROUP_PREFIX: &str = "mrt-environment-";
 /// What follows the prefix in the group whose members may read all environments. No environment has this name.
-pub const ALL: &str = shared::fleet::RESERVED_NAME;
+pub const ALL: &str = shared::config::RESERVED_NAME;
 
 /// A caller with a verified token, or an anonymous one on a route without a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,8 @@ use super::{CLIENT_ENVIRONMENTS, ENVIRONMENTS_DEFAULT, Reader};
 
 /// Word for all environments in lists of names.
 pub const EVERY_ENVIRONMENT: &str = "*";
+/// What stands for all environments in names of groups, which cannot have a `*`. No environment has this name.
+pub const RESERVED_NAME: &str = "all";
 
 /// Environments of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]

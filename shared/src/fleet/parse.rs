@@ -19,6 +19,7 @@ use toml::de::DeTable;
 use super::environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
 use super::storage_kind::StorageKind;
 use super::target::TargetId;
+use crate::config::RESERVED_NAME;
 use constants::read_constants;
 use database::read_database;
 use fault::Faults;
@@ -160,9 +161,6 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
         session_timeout: session_timeout.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_secs),
     })
 }
-
-/// The only name of this form that no environment may have: groups of users mean all environments by it.
-pub const RESERVED_NAME: &str = "all";
 
 fn environment_name(text: &str) -> Result<(), &'static str> {
     let characters = text
