@@ -130,8 +130,8 @@ async fn what_there_was_no_time_for_the_next_request_does() {
 #[tokio::test]
 async fn a_target_that_fails_is_in_the_report_and_a_request_for_nothing_is_an_error() {
     let store: Arc<dyn ItemStore> = without_history().await;
-    // The three reads of latest records succeed.
-    let failing: Arc<dyn ItemStore> = Arc::new(FailingStore::new(Arc::clone(&store), 4..1_000));
+    // The reads of latest records succeed, one for each of the four kinds.
+    let failing: Arc<dyn ItemStore> = Arc::new(FailingStore::new(Arc::clone(&store), 5..1_000));
     let until = Instant::now() + HOUR;
 
     let report = rebuilt(&failing, r#"{"from": "2028-03-01"}"#, until)
