@@ -71,7 +71,9 @@ impl Start {
 
     /// Returns the apps' databases.
     pub async fn databases(&mut self) -> Databases {
-        let ca_file = self.reader.readable_file(DATABASE_CA_FILE);
+        // The template always names the file; the package of a fleet without remote databases has none. Then each
+        // database has its own problem.
+        let ca_file = self.reader.optional(DATABASE_CA_FILE).map(Into::into);
         let variables = Arc::new(ProcessVariables);
         Databases::new(self.aws().await, variables, Arc::new(SystemClock), ca_file)
     }
