@@ -165,7 +165,7 @@ pub struct PlanCounts {
 impl PlanCounts {
     /// Returns whether the pages bring nothing: the listing would go on for ever.
     ///
-    /// Some providers return pages without entries, for example where they skip deleted keys. Beyond [`MAX_EMPTY_PAGES`],
+    /// Some providers return pages without entries, for example where they skip deleted keys. Beyond `MAX_EMPTY_PAGES`,
     /// there must be at least one entry for each page.
     pub fn is_without_progress(self) -> bool {
         self.pages > self.entries.saturating_add(MAX_EMPTY_PAGES)

@@ -341,7 +341,7 @@ fn a_page_in_another_form_has_the_same_totals() {
             assert_eq!(page.totals, expected.totals, "{to}");
         }
 
-        let normal = crate::normalized(changed.as_bytes(), Listing::Objects).unwrap();
+        let normal = normalized(changed.as_bytes(), Listing::Objects).unwrap();
 
         let normal = String::from_utf8(normal).unwrap();
         let page = scan(&normal, &range(None, None), "", 99).unwrap();
