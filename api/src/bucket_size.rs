@@ -5,6 +5,7 @@ pub mod changes;
 mod cost;
 mod csv;
 pub mod history;
+mod identity;
 mod reconciliation;
 mod view;
 

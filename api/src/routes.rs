@@ -11,6 +11,7 @@ use shared::store::SnapshotReader;
 
 use crate::dashboard::Login;
 use crate::deployment_key::DeploymentKey;
+use crate::history::HistoryPorts;
 use crate::http::endpoint::{Endpoint, ExtraScope, Route};
 use crate::{bucket_size, constants, dashboard, health, metrics, openapi, table_size, users};
 
@@ -78,29 +79,18 @@ pub struct Ports {
 
 /// Returns all endpoints, for local mode only: a function that called this would link everything.
 pub fn all(ports: &Ports) -> Vec<Endpoint> {
+    let history = HistoryPorts {
+        fleet: Arc::clone(&ports.fleet),
+        snapshots: ports.snapshots.clone(),
+        history: ports.history.clone(),
+    };
     vec![
         bucket_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
-        bucket_size::history::endpoint(
-            Arc::clone(&ports.fleet),
-            ports.snapshots.clone(),
-            ports.history.clone(),
-        ),
-        bucket_size::changes::endpoint(
-            Arc::clone(&ports.fleet),
-            ports.snapshots.clone(),
-            ports.history.clone(),
-        ),
+        bucket_size::history::endpoint(history.clone()),
+        bucket_size::changes::endpoint(history.clone()),
         table_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
-        table_size::history::endpoint(
-            Arc::clone(&ports.fleet),
-            ports.snapshots.clone(),
-            ports.history.clone(),
-        ),
-        table_size::changes::endpoint(
-            Arc::clone(&ports.fleet),
-            ports.snapshots.clone(),
-            ports.history.clone(),
-        ),
+        table_size::history::endpoint(history.clone()),
+        table_size::changes::endpoint(history),
         users::endpoint(
             Arc::clone(&ports.fleet),
             users::Users::new(ports.databases.clone(), ports.users_cache),

@@ -4,6 +4,7 @@ pub mod changes;
 mod csv;
 mod filter;
 pub mod history;
+mod identity;
 mod modules;
 mod page;
 mod view;

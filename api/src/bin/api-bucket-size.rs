@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use api::history::HistoryPorts;
 use api::{bucket_size, lambda, metrics};
 
 #[tokio::main(flavor = "current_thread")]
@@ -10,11 +11,16 @@ async fn main() -> Result<(), lambda::Error> {
     lambda::serve(async |start| {
         let fleet = start.fleet().await;
         let (snapshots, history) = start.snapshots().await;
+        let ports = HistoryPorts {
+            fleet: Arc::clone(&fleet),
+            snapshots: snapshots.clone(),
+            history,
+        };
         vec![
             bucket_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
             metrics::endpoint(Arc::clone(&fleet), snapshots.clone()),
-            bucket_size::history::endpoint(Arc::clone(&fleet), snapshots.clone(), history.clone()),
-            bucket_size::changes::endpoint(fleet, snapshots, history),
+            bucket_size::history::endpoint(ports.clone()),
+            bucket_size::changes::endpoint(ports),
         ]
     })
     .await

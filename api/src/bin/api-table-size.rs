@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::history::HistoryPorts;
 use api::{lambda, table_size};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,10 +10,15 @@ async fn main() -> Result<(), lambda::Error> {
     lambda::serve(async |start| {
         let fleet = start.fleet().await;
         let (snapshots, history) = start.snapshots().await;
+        let ports = HistoryPorts {
+            fleet: Arc::clone(&fleet),
+            snapshots: snapshots.clone(),
+            history,
+        };
         vec![
             table_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
-            table_size::history::endpoint(Arc::clone(&fleet), snapshots.clone(), history.clone()),
-            table_size::changes::endpoint(fleet, snapshots, history),
+            table_size::history::endpoint(ports.clone()),
+            table_size::changes::endpoint(ports),
         ]
     })
     .await

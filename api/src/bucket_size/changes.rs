@@ -1,24 +1,18 @@
 //! `GET /bucket_size/changes`: what explains the change of each storage target's size.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
-use schemars::JsonSchema;
-use serde::Serialize;
-use shared::fleet::{BucketTarget, FleetSource, Kind, StorageKind, TargetId};
-use shared::history::HistoryReader;
+use shared::fleet::{BucketTarget, Kind, StorageKind, TargetId};
 use shared::history::changes::Changes;
 use shared::snapshot::BucketSize;
-use shared::store::SnapshotReader;
 
+use super::identity::BucketIdentity;
 use super::selected;
-use crate::history::csv::{CHANGES, lines, put_changes};
-use crate::history::{self, ChangesReason, Ends, Explained, Page, Range};
+use crate::history::{
+    self, ChangesPage, ChangesReason, Ends, Explained, HistoryPorts, Page, Range, TargetChanges,
+};
 use crate::http::answer::Answer;
-use crate::http::csv::{Cell, Csv};
-use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
@@ -55,103 +49,39 @@ pub const ROUTE: Route = Route {
         Parameter::text("cursor", "The `next` of the previous page."),
     ],
     problems: &[Code::NotFound],
-    schema: |generator| generator.subschema_for::<BucketChangesPage>(),
+    schema: |generator| generator.subschema_for::<ChangesPage<BucketIdentity>>(),
 };
 
-/// Columns that identify a target in CSV.
-const IDENTITY: [&str; 5] = ["environment", "kind", "bucket", "prefix", "suffix"];
-
-/// Changes of storage targets, one page.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct BucketChangesPage {
-    /// Start of the range, inclusive, RFC 3339 UTC.
-    pub from: DateTime<Utc>,
-    /// End of the range, exclusive, RFC 3339 UTC.
-    pub to: DateTime<Utc>,
-    /// When the history of the first of these targets begins; null without any.
-    pub available_from: Option<DateTime<Utc>>,
-    /// Targets by environment, kind, bucket, prefix and suffix.
-    pub items: Vec<BucketChanges>,
-    /// Cursor of the next page; null on the last one.
-    pub next: Option<String>,
-}
-
-/// What explains the change of one storage target.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct BucketChanges {
-    /// Environment that the storage belongs to.
-    pub environment: String,
-    /// Kind of storage: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`.
-    pub kind: String,
-    /// Bucket name; for other storage its id.
-    pub bucket: String,
-    /// Prefix of all counted keys; empty for all keys.
-    pub prefix: String,
-    /// Suffix of all counted keys; empty for all keys.
-    pub suffix: String,
-    /// The changes.
-    #[serde(flatten)]
-    pub explained: Explained,
-}
-
-struct GetBucketChanges {
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
-    history: HistoryReader,
-}
+struct GetBucketChanges(HistoryPorts);
 
 /// Returns the endpoint over its ports.
-pub fn endpoint(
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
-    history: HistoryReader,
-) -> Endpoint {
-    let handler = GetBucketChanges {
-        fleet,
-        snapshots,
-        history,
-    };
-    Endpoint::new(&ROUTE, handler)
+pub fn endpoint(ports: HistoryPorts) -> Endpoint {
+    Endpoint::new(&ROUTE, GetBucketChanges(ports))
 }
 
 #[async_trait]
 impl Handler for GetBucketChanges {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let range = Range::of(&call)?;
-        let fleet = self.fleet.current().await?;
+        let fleet = self.0.fleet.current().await?;
         let targets = targets::page(&call, selected(&fleet, &call)?)?;
-        let freshness = targets::freshness_of::<BucketSize, _>(&self.snapshots, &targets.targets);
+        let freshness = targets::freshness_of::<BucketSize, _>(&self.0.snapshots, &targets.targets);
         let freshness = freshness.await?;
         let reads = targets
             .targets
             .iter()
             .map(|(id, target)| self.explained(id, target, &range));
         let mut reads = stream::iter(reads.collect::<Vec<_>>()).buffered(READS_AT_ONCE);
-        let mut page = Page::default();
+        let mut page: Page<TargetChanges<BucketIdentity>> = Page::default();
         for (_, target) in &targets.targets {
             let Some((explained, first)) = reads.try_next().await? else {
                 break;
             };
-            if !page.add(BucketChanges::of(target, explained), first)? {
+            if !page.add(TargetChanges::of(*target, explained), first)? {
                 break;
             }
         }
-        let last = page
-            .last_of(&targets)
-            .map(|(id, _)| cursor::encode(id.as_str()));
-        let view = BucketChangesPage {
-            from: range.from,
-            to: range.to,
-            available_from: page.available_from,
-            items: page.items,
-            next: last,
-        };
-        let header: Vec<_> = IDENTITY.into_iter().chain(CHANGES).collect();
-        let csv = (call.media_type == MediaType::Csv)
-            .then(|| lines(&header, &view.items, |csv, item| item.put_csv(csv)))
-            .transpose()?;
-        let csv = csv.map(|lines| lines.body);
-        history::answer(&call, &view, csv, view.next.as_deref(), freshness)
+        history::changes(&call, &targets, &range, page, freshness)
     }
 }
 
@@ -180,33 +110,9 @@ impl GetBucketChanges {
         id: &TargetId,
         range: &Range,
     ) -> Result<(Explained, Option<DateTime<Utc>>), Problem> {
-        let ends: Ends = history::ends(&self.history, kind, id, range, false).await?;
+        let ends: Ends = history::ends(&self.0.history, kind, id, range, false).await?;
         let available_from = ends.available_from;
         let compare = |from: &_, to: &_| Changes::of_storage(from, to, MOST_PARTS);
         Ok((Explained::of(ends, compare), available_from))
-    }
-}
-
-impl BucketChanges {
-    fn put_csv(&self, csv: &mut Csv) {
-        let identity: [Cell<'_>; 5] = [
-            (&self.environment).into(),
-            (&self.kind).into(),
-            (&self.bucket).into(),
-            (&self.prefix).into(),
-            (&self.suffix).into(),
-        ];
-        put_changes(csv, &identity, &self.explained);
-    }
-
-    fn of(target: &BucketTarget, explained: Explained) -> Self {
-        Self {
-            environment: target.environment.clone(),
-            kind: target.kind.as_str().to_owned(),
-            bucket: target.bucket.clone(),
-            prefix: target.prefix.clone(),
-            suffix: target.suffix.clone(),
-            explained,
-        }
     }
 }

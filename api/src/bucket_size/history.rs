@@ -1,28 +1,20 @@
 //! `GET /bucket_size/history`: sizes of storage targets over time.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
-use serde::Serialize;
-use shared::fleet::{
-    BucketTarget, DatabaseTarget, Fleet, FleetSource, Kind, StorageKind, TargetId,
-};
-use shared::history::{HistoryReader, Measure, OwnSeries, Reading};
+use shared::fleet::{BucketTarget, DatabaseTarget, Fleet, Kind, StorageKind, TargetId};
+use shared::history::{Measure, OwnSeries, Reading};
 use shared::snapshot::{BucketSize, StorageMetrics};
-use shared::store::{SnapshotReader, StoreError};
+use shared::store::StoreError;
 
+use super::identity::BucketIdentity;
 use super::{accounted, selected};
-use crate::history::csv::{lines, put_columns};
 use crate::history::{
-    self, Columns, Grouped, Line, Range, ReadPage, Readings, Selection, SeriesName, Source, Unit,
-    Wanted, Window,
+    self, Grouped, Histories, HistoryPorts, Line, Range, Readings, Selection, SeriesName, Source,
+    Unit, Wanted, Window,
 };
 use crate::http::answer::{Answer, Freshness};
-use crate::http::csv::{Cell, Csv};
-use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
@@ -73,7 +65,7 @@ pub const ROUTE: Route = Route {
         Parameter::text("cursor", "The `next` of the previous page."),
     ],
     problems: &[Code::NotFound, Code::TooLarge],
-    schema: |generator| generator.subschema_for::<BucketHistories>(),
+    schema: |generator| generator.subschema_for::<Histories<BucketIdentity>>(),
 };
 
 const PARTS: [&str; 6] = [
@@ -85,80 +77,18 @@ const PARTS: [&str; 6] = [
     "document",
 ];
 
-/// Columns of the answer in CSV.
-const CSV_HEADER: [&str; 10] = [
-    "environment",
-    "kind",
-    "bucket",
-    "prefix",
-    "suffix",
-    "name",
-    "storage_class",
-    "unit",
-    "time",
-    "value",
-];
-
-/// Sizes of storage targets over time, one page.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct BucketHistories {
-    /// Start of the first cell, inclusive, RFC 3339 UTC.
-    pub from: DateTime<Utc>,
-    /// End of the last cell, exclusive, RFC 3339 UTC.
-    pub to: DateTime<Utc>,
-    /// Length of a cell in seconds; null with `step=raw`.
-    pub step_seconds: Option<i64>,
-    /// When the history of the first of these targets begins, for this step and aggregate; null without any.
-    pub available_from: Option<DateTime<Utc>>,
-    /// Targets by environment, kind, bucket, prefix and suffix.
-    pub items: Vec<BucketHistory>,
-    /// Cursor of the next page; null on the last one.
-    pub next: Option<String>,
-}
-
-/// Size of one storage target over time.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct BucketHistory {
-    /// Environment that the storage belongs to.
-    pub environment: String,
-    /// Kind of storage: `s3`, `efs`, `ebs`, `rds`, `aurora` or `dynamodb`.
-    pub kind: String,
-    /// Bucket name; for other storage its id.
-    pub bucket: String,
-    /// Prefix of all counted keys; empty for all keys.
-    pub prefix: String,
-    /// Suffix of all counted keys; empty for all keys.
-    pub suffix: String,
-    /// The series.
-    #[serde(flatten)]
-    pub columns: Columns,
-}
-
-struct GetBucketHistory {
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
-    history: HistoryReader,
-}
+struct GetBucketHistory(HistoryPorts);
 
 /// Returns the endpoint over its ports.
-pub fn endpoint(
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
-    history: HistoryReader,
-) -> Endpoint {
-    let handler = GetBucketHistory {
-        fleet,
-        snapshots,
-        history,
-    };
-    Endpoint::new(&ROUTE, handler)
+pub fn endpoint(ports: HistoryPorts) -> Endpoint {
+    Endpoint::new(&ROUTE, GetBucketHistory(ports))
 }
 
 #[async_trait]
 impl Handler for GetBucketHistory {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let range = Range::of(&call)?;
-        let fleet = self.fleet.current().await?;
+        let fleet = self.0.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let series = BucketSeries::of(&call);
         let ids = page.targets.iter();
@@ -170,38 +100,10 @@ impl Handler for GetBucketHistory {
             tables: None,
             with_parts: false,
         };
-        let reading = history::read_page(&self.history, &ids, &range, wanted, &series, call.now);
+        let reading = history::read_page(&self.0.history, &ids, &range, wanted, &series, call.now);
         let (found, freshness) =
             tokio::join!(reading, self.freshness(series.kind(), &page.targets));
-        let ReadPage { window, columns } = found?;
-
-        let step_seconds = window.grid.step_seconds;
-        let targets = page.targets.iter().zip(columns);
-        let mut items: Vec<_> = targets
-            .map(|((_, target), columns)| BucketHistory::of(target, columns))
-            .collect();
-        let csv = (call.media_type == MediaType::Csv)
-            .then(|| {
-                lines(&CSV_HEADER, &items, |csv, item| {
-                    item.put_csv(csv, step_seconds)
-                })
-            })
-            .transpose()?;
-        items.truncate(csv.as_ref().map_or(usize::MAX, |lines| lines.count));
-        let is_cut = items.len() < page.targets.len();
-        let last = items.len().checked_sub(1);
-        let last = last.and_then(|last| page.targets.get(last));
-        let last = last.filter(|_| page.has_more || is_cut);
-        let view = BucketHistories {
-            from: window.grid.from,
-            to: window.grid.to,
-            step_seconds,
-            available_from: window.available_from,
-            items,
-            next: last.map(|(id, _)| cursor::encode(id.as_str())),
-        };
-        let csv = csv.map(|lines| lines.body);
-        history::answer(&call, &view, csv, view.next.as_deref(), freshness?)
+        history::histories::<BucketIdentity>(&call, &page, found?, None, freshness?)
     }
 }
 
@@ -214,37 +116,11 @@ impl GetBucketHistory {
     ) -> Result<Freshness, StoreError> {
         match kind {
             Kind::StorageMetrics => {
-                targets::freshness_of::<StorageMetrics, _>(&self.snapshots, targets).await
+                targets::freshness_of::<StorageMetrics, _>(&self.0.snapshots, targets).await
             }
             Kind::Bucket | Kind::Database | Kind::FileDocuments => {
-                targets::freshness_of::<BucketSize, _>(&self.snapshots, targets).await
+                targets::freshness_of::<BucketSize, _>(&self.0.snapshots, targets).await
             }
-        }
-    }
-}
-
-impl BucketHistory {
-    fn put_csv(&self, csv: &mut Csv, step_seconds: Option<i64>) {
-        let identity: [Cell<'_>; 5] = [
-            (&self.environment).into(),
-            (&self.kind).into(),
-            (&self.bucket).into(),
-            (&self.prefix).into(),
-            (&self.suffix).into(),
-        ];
-        put_columns(csv, &identity, &self.columns, step_seconds, |name| {
-            vec![name.storage_class.as_ref().into()]
-        });
-    }
-
-    fn of(target: &BucketTarget, columns: Columns) -> Self {
-        Self {
-            environment: target.environment.clone(),
-            kind: target.kind.as_str().to_owned(),
-            bucket: target.bucket.clone(),
-            prefix: target.prefix.clone(),
-            suffix: target.suffix.clone(),
-            columns,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::http::csv::{Cell, Csv};
 use crate::http::problem::Problem;
 
 /// Columns of all changes, after those that identify the target.
-pub(crate) const CHANGES: [&str; 15] = [
+pub(super) const CHANGES: [&str; 15] = [
     "from_taken_at",
     "to_taken_at",
     "part",
@@ -29,11 +29,11 @@ pub(crate) const CHANGES: [&str; 15] = [
 ];
 
 /// Lines of the first items of a page: all, or as many as fit into an answer.
-pub(crate) struct Lines {
+pub(super) struct Lines {
     /// The text.
-    pub(crate) body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// Number of items.
-    pub(crate) count: usize,
+    pub(super) count: usize,
 }
 
 /// Returns the lines of `items`, which `put` adds one by one.
@@ -41,7 +41,7 @@ pub(crate) struct Lines {
 /// # Errors
 ///
 /// [`Code::TooLarge`](crate::http::problem::Code::TooLarge) when the first item alone does not fit.
-pub(crate) fn lines<I>(
+pub(super) fn lines<I>(
     header: &[&str],
     items: &[I],
     put: impl Fn(&mut Csv, &I),
@@ -67,7 +67,7 @@ pub(crate) fn lines<I>(
 }
 
 /// Adds a line for each value of a target, which `identity` identifies; `fields` are those of a series beside its name.
-pub(crate) fn put_columns<'c>(
+pub(super) fn put_columns<'c>(
     csv: &mut Csv,
     identity: &[Cell<'c>],
     columns: &'c Columns,
@@ -104,7 +104,7 @@ fn time(columns: &Columns, step_seconds: Option<i64>, position: usize) -> Option
 
 /// Adds a line for each part of a target, which `identity` identifies, and one each for the rest and for what has no
 /// known size: the changes of all lines add up to that of the total.
-pub(crate) fn put_changes(csv: &mut Csv, identity: &[Cell<'_>], explained: &Explained) {
+pub(super) fn put_changes(csv: &mut Csv, identity: &[Cell<'_>], explained: &Explained) {
     let Some(changes) = &explained.changes else {
         let reason = explained.reason.map(|reason| reason.as_str());
         let empty = vec![Cell::Empty; CHANGES.len() - 1];

@@ -2,11 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use shared::fleet::TargetId;
 
 use crate::http::answer::ANSWER_LIMIT_BYTES;
 use crate::http::problem::Problem;
-use crate::targets;
 
 /// Items of the first targets of a page, in their order.
 #[derive(Debug)]
@@ -49,15 +47,5 @@ impl<I: Serialize> Page<I> {
         self.available_from = firsts.min();
         self.items.push(item);
         Ok(true)
-    }
-
-    /// Returns the last target of the page when more follow.
-    pub(crate) fn last_of<'t, 'f, T>(
-        &self,
-        targets: &'t targets::Page<'f, T>,
-    ) -> Option<&'t (TargetId, &'f T)> {
-        let has_more = targets.has_more || self.items.len() < targets.targets.len();
-        let last = self.items.len().checked_sub(1)?;
-        targets.targets.get(last).filter(|_| has_more)
     }
 }

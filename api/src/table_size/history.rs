@@ -2,24 +2,16 @@
 
 mod groups;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
-use serde::Serialize;
-use shared::fleet::{DatabaseTarget, FleetSource, Kind};
-use shared::history::{HistoryReader, TableKey};
+use shared::fleet::Kind;
+use shared::history::TableKey;
 use shared::snapshot::DatabaseSize;
-use shared::store::SnapshotReader;
 
 use self::groups::TableSeries;
+use super::identity::DatabaseIdentity;
 use super::selected;
-use crate::history::csv::{lines, put_columns};
-use crate::history::{self, Columns, Range, ReadPage, Wanted};
+use crate::history::{self, Histories, HistoryPorts, Range, Wanted};
 use crate::http::answer::Answer;
-use crate::http::csv::{Cell, Csv};
-use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
@@ -73,76 +65,21 @@ pub const ROUTE: Route = Route {
         Parameter::text("cursor", "The `next` of the previous page."),
     ],
     problems: &[Code::NotFound, Code::TooLarge],
-    schema: |generator| generator.subschema_for::<DatabaseHistories>(),
+    schema: |generator| generator.subschema_for::<Histories<DatabaseIdentity>>(),
 };
 
-/// Columns of the answer in CSV.
-const CSV_HEADER: [&str; 9] = [
-    "environment",
-    "database",
-    "name",
-    "module",
-    "schema",
-    "table",
-    "unit",
-    "time",
-    "value",
-];
-
-/// Sizes of databases over time, one page.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct DatabaseHistories {
-    /// Start of the first cell, inclusive, RFC 3339 UTC.
-    pub from: DateTime<Utc>,
-    /// End of the last cell, exclusive, RFC 3339 UTC.
-    pub to: DateTime<Utc>,
-    /// Length of a cell in seconds; null with `step=raw`.
-    pub step_seconds: Option<i64>,
-    /// When the history of the first of these databases begins, for this step and aggregate; null without any.
-    pub available_from: Option<DateTime<Utc>>,
-    /// Databases by environment. With `schema`, `table` or `module`, only those with such tables in this range.
-    pub items: Vec<DatabaseHistory>,
-    /// Cursor of the next page; null on the last one.
-    pub next: Option<String>,
-}
-
-/// Size of one database, or of tables in it, over time.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct DatabaseHistory {
-    /// Environment that the database belongs to.
-    pub environment: String,
-    /// Database name on its server.
-    pub database: String,
-    /// The series.
-    #[serde(flatten)]
-    pub columns: Columns,
-}
-
-struct GetTableHistory {
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
-    history: HistoryReader,
-}
+struct GetTableHistory(HistoryPorts);
 
 /// Returns the endpoint over its ports.
-pub fn endpoint(
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
-    history: HistoryReader,
-) -> Endpoint {
-    let handler = GetTableHistory {
-        fleet,
-        snapshots,
-        history,
-    };
-    Endpoint::new(&ROUTE, handler)
+pub fn endpoint(ports: HistoryPorts) -> Endpoint {
+    Endpoint::new(&ROUTE, GetTableHistory(ports))
 }
 
 #[async_trait]
 impl Handler for GetTableHistory {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let range = Range::of(&call)?;
-        let fleet = self.fleet.current().await?;
+        let fleet = self.0.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let series = TableSeries::of(&call);
         let ids: Vec<_> = page.targets.iter().map(|(id, _)| id.clone()).collect();
@@ -152,63 +89,10 @@ impl Handler for GetTableHistory {
             tables: series.needs_tables().then_some(&is_wanted),
             with_parts: series.needs_parts(),
         };
-        let reading = history::read_page(&self.history, &ids, &range, wanted, &series, call.now);
-        let freshness = targets::freshness_of::<DatabaseSize, _>(&self.snapshots, &page.targets);
+        let reading = history::read_page(&self.0.history, &ids, &range, wanted, &series, call.now);
+        let freshness = targets::freshness_of::<DatabaseSize, _>(&self.0.snapshots, &page.targets);
         let (found, freshness) = tokio::join!(reading, freshness);
-        let ReadPage { window, columns } = found?;
-
-        let step_seconds = window.grid.step_seconds;
-        let targets = page.targets.iter().zip(columns);
-        let mut items: Vec<_> = targets
-            .map(|((_, target), columns)| DatabaseHistory::of(target, columns))
-            .collect();
-        let csv = (call.media_type == MediaType::Csv)
-            .then(|| {
-                lines(&CSV_HEADER, &items, |csv, item| {
-                    item.put_csv(csv, step_seconds)
-                })
-            })
-            .transpose()?;
-        items.truncate(csv.as_ref().map_or(usize::MAX, |lines| lines.count));
-        let is_cut = items.len() < page.targets.len();
-        let last = items.len().checked_sub(1);
-        let last = last.and_then(|last| page.targets.get(last));
-        let last = last.filter(|_| page.has_more || is_cut);
-        let is_whole = cursor::is_first_page(&call) && last.is_none();
-        items.retain(|item| !series.is_narrow() || !item.columns.series.is_empty());
-        if is_whole && items.is_empty() && series.is_narrow() {
-            return Err(Problem::not_found("such table in this range"));
-        }
-        let view = DatabaseHistories {
-            from: window.grid.from,
-            to: window.grid.to,
-            step_seconds,
-            available_from: window.available_from,
-            items,
-            next: last.map(|(id, _)| cursor::encode(id.as_str())),
-        };
-        let csv = csv.map(|lines| lines.body);
-        history::answer(&call, &view, csv, view.next.as_deref(), freshness?)
-    }
-}
-
-impl DatabaseHistory {
-    fn put_csv(&self, csv: &mut Csv, step_seconds: Option<i64>) {
-        let identity: [Cell<'_>; 2] = [(&self.environment).into(), (&self.database).into()];
-        put_columns(csv, &identity, &self.columns, step_seconds, |name| {
-            vec![
-                name.module.as_ref().into(),
-                name.schema.as_ref().into(),
-                name.table.as_ref().into(),
-            ]
-        });
-    }
-
-    fn of(target: &DatabaseTarget, columns: Columns) -> Self {
-        Self {
-            environment: target.environment.clone(),
-            database: target.name.clone(),
-            columns,
-        }
+        let nothing = series.is_narrow().then_some("such table in this range");
+        history::histories::<DatabaseIdentity>(&call, &page, found?, nothing, freshness?)
     }
 }

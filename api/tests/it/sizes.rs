@@ -6,6 +6,7 @@ pub(crate) mod http;
 mod refresh;
 mod tables;
 
+use api::history::HistoryPorts;
 use api::routes::{EXTRA_SCOPES, ROUTES};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,29 +52,18 @@ pub(crate) const BUCKET_SCOPE: &str = "mrt/bucket_size.read";
 pub(crate) const TABLE_SCOPE: &str = "mrt/table_size.read";
 
 pub(crate) fn server(world: &World) -> TestServer {
+    let history = HistoryPorts {
+        fleet: Arc::clone(&world.fleet),
+        snapshots: world.reader(),
+        history: world.history(),
+    };
     world.server(vec![
         api::bucket_size::endpoint(Arc::clone(&world.fleet), world.reader()),
-        api::bucket_size::history::endpoint(
-            Arc::clone(&world.fleet),
-            world.reader(),
-            world.history(),
-        ),
-        api::bucket_size::changes::endpoint(
-            Arc::clone(&world.fleet),
-            world.reader(),
-            world.history(),
-        ),
+        api::bucket_size::history::endpoint(history.clone()),
+        api::bucket_size::changes::endpoint(history.clone()),
         api::table_size::endpoint(Arc::clone(&world.fleet), world.reader()),
-        api::table_size::history::endpoint(
-            Arc::clone(&world.fleet),
-            world.reader(),
-            world.history(),
-        ),
-        api::table_size::changes::endpoint(
-            Arc::clone(&world.fleet),
-            world.reader(),
-            world.history(),
-        ),
+        api::table_size::history::endpoint(history.clone()),
+        api::table_size::changes::endpoint(history.clone()),
         api::health::endpoint(),
         api::openapi::endpoint(ROUTES, EXTRA_SCOPES),
     ])
