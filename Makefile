@@ -14,7 +14,9 @@ run: ## Starts the demo on real, changing data, without an AWS account, and prin
 	@exec "$${CARGO_TARGET_DIR:-target}/debug/mrt" serve --demo $(ARGS)
 
 dashboard: ## Builds the page that `GET /` serves from api/dashboard/, into api/dashboard/dist/, which is kept in the repository
+	cargo build --workspace --locked --bins
 	@infra/test/install.sh node
+	@MRT="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/mrt" api/dashboard/types.sh
 	cd api/dashboard && npm run --silent build
 
 test: ## Runs every test with real services, which it installs, starts and stops; ARGS selects tests of the workspace
@@ -33,10 +35,10 @@ deny: ## Checks the dependencies: banned crates and licences (.deny.toml)
 	@infra/test/install.sh cargo-deny
 	.mrt/tools/bin/cargo-deny --locked check bans licenses
 
-dashboard-types: ## Writes the dashboard's types of the API anew, from the OpenAPI document of this code
+dashboard-types: ## Writes the types of the API for an editor of the dashboard, from the OpenAPI document of this code
 	cargo build --workspace --locked --bins
 	@infra/test/install.sh node
-	cd api/dashboard && WRITE_TYPES=1 npm run --silent browser -- demo -t 'types of the OpenAPI'
+	@MRT="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/mrt" api/dashboard/types.sh
 
 screenshots: ## Writes the pictures of the documents, docs/screenshots/, from the demo
 	cargo build --workspace --locked --bins

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the dashboard (api/dashboard): its types, its units, that the page in the repository is what its sources build,
+# Tests the dashboard (api/dashboard): its types against those of the API, its units, that the page in the repository is what its sources build,
 # and the page in a browser in front of `mrt serve --demo`. Arguments go to the runner of the browser's tests.
 #
 # Needs the programs of the workspace in target/debug; installs everything else.
@@ -12,6 +12,7 @@ export MRT=${CARGO_TARGET_DIR:-$repository/target}/debug/mrt
 "$repository/infra/test/install.sh" postgres
 cd "$repository/api/dashboard"
 
+./types.sh
 npm run --silent check
 npm run --silent unit
 built=$(mktemp -d)

@@ -1,9 +1,6 @@
 // The page in front of the real server: `mrt serve --demo`, its issuer and its data.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { execFile, execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
 import type { Schemas } from '../../src/api';
 import { closeBrowser, Visit, type VisitOptions } from './browser';
 import { Server } from './server';
@@ -31,24 +28,6 @@ async function visit(fragment: string, account = 'all', options: VisitOptions = 
 
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
 const number = (text: string | undefined) => (text === '' || text === undefined ? null : Number(text));
-
-test('the sources agree with the types of the OpenAPI document', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mrt-openapi-'));
-  const [document, types] = [join(folder, 'openapi.json'), join(folder, 'src/openapi.d.ts')];
-  writeFileSync(document, await (await fetch(`${server.url}openapi.json`)).text());
-  cpSync('src', join(folder, 'src'), { recursive: true });
-  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: resolve('tsconfig.json'), include: ['src'], compilerOptions: { types: ['vite/client'] } }));
-
-  execFileSync('node_modules/.bin/openapi-typescript', [document, '--output', types], { stdio: 'pipe' });
-  // `make dashboard-types` writes them anew.
-  if (process.env.WRITE_TYPES) copyFileSync(types, 'src/openapi.d.ts');
-  const errors = await new Promise<string>((found) => {
-    execFile(resolve('node_modules/.bin/tsc'), ['--noEmit', '--project', folder], (_error, output) => found(output));
-  });
-  rmSync(folder, { recursive: true });
-  expect(errors).toBe('');
-});
 
 describe('numbers are those of the API', () => {
   test('on the fleet', async () => {
