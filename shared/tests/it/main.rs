@@ -13,6 +13,7 @@ mod growth;
 mod history;
 mod logins;
 mod memory;
+mod passwords;
 mod resample;
 mod secrets;
 mod stored_forms;
