@@ -86,6 +86,26 @@ pub(super) const DATABASE_UNSIZED_TABLES: Metric = Metric {
     labels: DATABASE,
     help: "Tables that could not be sized",
 };
+pub(super) const DATABASE_STORAGE_ALLOCATED: Metric = Metric {
+    name: "mrt_database_storage_allocated_bytes",
+    labels: DATABASE,
+    help: "Storage that the database's server has by the fleet file, absent when not stated there",
+};
+pub(super) const DATABASE_STORAGE_FREE: Metric = Metric {
+    name: "mrt_database_storage_free_bytes",
+    labels: DATABASE,
+    help: "Free storage of the database's server by CloudWatch, absent when unknown",
+};
+pub(super) const DATABASE_STORAGE_USED: Metric = Metric {
+    name: "mrt_database_storage_used_bytes",
+    labels: DATABASE,
+    help: "Used storage of the database's server or cluster, shared with all databases there",
+};
+pub(super) const DATABASE_FULL_TIMESTAMP: Metric = Metric {
+    name: "mrt_database_full_timestamp_seconds",
+    labels: DATABASE,
+    help: "Start of the UTC day on which the server's storage is full at this growth, absent when unknown",
+};
 pub(super) const SNAPSHOT_AVAILABLE: Metric = Metric {
     name: "mrt_snapshot_available",
     labels: TARGET,
@@ -149,6 +169,10 @@ pub const METRICS: &[Metric] = &[
     DATABASE_SIZE,
     DATABASE_TABLES,
     DATABASE_UNSIZED_TABLES,
+    DATABASE_STORAGE_ALLOCATED,
+    DATABASE_STORAGE_FREE,
+    DATABASE_STORAGE_USED,
+    DATABASE_FULL_TIMESTAMP,
     SNAPSHOT_AVAILABLE,
     SNAPSHOT_TIMESTAMP,
     SNAPSHOT_INTERVAL,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use shared::fleet::{BucketTarget, DatabaseTarget, TargetId};
-use shared::history::growth::Trend;
+use shared::history::growth::{Full, Growth, Trend};
 use shared::snapshot::bucket_size::Refresh;
 use shared::snapshot::{
     BucketSize, Completeness, DatabaseSummary, Latest, Objects, Run, StorageMetrics,
@@ -15,9 +15,10 @@ use shared::telemetry::error_chain;
 
 use super::catalogue::{
     BUCKET_CLOUDWATCH_SIZE, BUCKET_CLOUDWATCH_TIMESTAMP, BUCKET_LISTING_REQUESTS, BUCKET_OBJECTS,
-    BUCKET_PART_SIZE, BUCKET_SIZE, COLLECTION_FAILED_TIMESTAMP, DATABASE_SIZE, DATABASE_TABLES,
-    DATABASE_UNSIZED_TABLES, GROWTH, GROWTH_CHANGED, GROWTH_HIGH, GROWTH_LOW, SNAPSHOT_AVAILABLE,
-    SNAPSHOT_COMPLETE, SNAPSHOT_INTERVAL, SNAPSHOT_STALE, SNAPSHOT_TIMESTAMP,
+    BUCKET_PART_SIZE, BUCKET_SIZE, COLLECTION_FAILED_TIMESTAMP, DATABASE_FULL_TIMESTAMP,
+    DATABASE_SIZE, DATABASE_STORAGE_ALLOCATED, DATABASE_STORAGE_FREE, DATABASE_STORAGE_USED,
+    DATABASE_TABLES, DATABASE_UNSIZED_TABLES, GROWTH, GROWTH_CHANGED, GROWTH_HIGH, GROWTH_LOW,
+    SNAPSHOT_AVAILABLE, SNAPSHOT_COMPLETE, SNAPSHOT_INTERVAL, SNAPSHOT_STALE, SNAPSHOT_TIMESTAMP,
 };
 use super::exposition::{Exposition, Labels};
 use crate::history::trended;
@@ -62,7 +63,7 @@ pub(super) fn add_storage(
     ]);
     let good = latest.and_then(|latest| latest.good.as_ref());
     let refresh = good.and_then(|good| good.summary.refresh);
-    let run = add_snapshot(exposition, &labels, latest, refresh, now)?;
+    let (run, _) = add_snapshot(exposition, &labels, latest, refresh, now)?;
     let size = &good?.summary;
     exposition.add(&BUCKET_SIZE, &labels, Some(size.total_bytes()));
     exposition.add(&BUCKET_OBJECTS, &labels, size.object_count());
@@ -114,26 +115,37 @@ pub(super) fn add_database(
         ("database", target.name.clone()),
         ("engine", target.engine.as_str().to_owned()),
     ]);
-    let run = add_snapshot(exposition, &labels, latest, None, now)?;
+    let (run, growth) = add_snapshot(exposition, &labels, latest, None, now)?;
     let database = &latest?.good.as_ref()?.summary;
     exposition.add(&DATABASE_SIZE, &labels, Some(database.total_bytes));
     exposition.add(&DATABASE_TABLES, &labels, Some(database.table_count));
     let unsized_tables = Some(database.unsized_table_count);
     exposition.add(&DATABASE_UNSIZED_TABLES, &labels, unsized_tables);
+    let storage = &database.storage;
+    for (metric, bytes) in [
+        (&DATABASE_STORAGE_ALLOCATED, storage.allocated_bytes),
+        (&DATABASE_STORAGE_FREE, storage.free_bytes),
+        (&DATABASE_STORAGE_USED, storage.used_bytes),
+    ] {
+        exposition.add(metric, &labels, bytes);
+    }
+    let full_at = Full::of(&growth, storage).at;
+    let full_at = full_at.map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp());
+    exposition.add(&DATABASE_FULL_TIMESTAMP, &labels, full_at);
     Some(run)
 }
 
 /// Adds what targets of all kinds have: when they were measured, what failed, how they grow.
 ///
-/// `refresh` is that of a target that is not measured on each tick. Returns the run of the latest numbers; `None`
-/// without any.
+/// `refresh` is that of a target that is not measured on each tick. Returns the run of the latest numbers and their
+/// growth; `None` without any.
 fn add_snapshot<S>(
     exposition: &mut Exposition,
     labels: &Arc<Labels>,
     latest: Option<&Latest<S>>,
     refresh: Option<Refresh>,
     now: DateTime<Utc>,
-) -> Option<Run> {
+) -> Option<(Run, Growth)> {
     let good = latest.and_then(|latest| latest.good.as_ref());
     exposition.add(&SNAPSHOT_AVAILABLE, labels, Some(i64::from(good.is_some())));
     if let Some(failure) = latest.and_then(|latest| latest.last_failure.as_ref()) {
@@ -164,5 +176,5 @@ fn add_snapshot<S>(
     exposition.add(&GROWTH_HIGH, labels, growth.high);
     let is_changed = growth.trend.map(|trend| i64::from(trend == Trend::Changed));
     exposition.add(&GROWTH_CHANGED, labels, is_changed);
-    Some(run)
+    Some((run, growth))
 }

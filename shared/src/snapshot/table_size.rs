@@ -47,6 +47,25 @@ pub struct DatabaseSummary {
     pub table_count: u64,
     /// Number of tables that could not be sized.
     pub unsized_table_count: u64,
+    /// Bytes of all sized tables; `None` in summaries that an older release wrote.
+    pub table_bytes: Option<u64>,
+    /// Bytes of the system schemas; `None` where the engine does not report them, and in older summaries.
+    pub system_bytes: Option<u64>,
+    /// Storage of the server; as not asked for in older summaries.
+    pub storage: ServerStorage,
+}
+
+impl DatabaseSummary {
+    /// Returns the summary as releases before the sums of bytes and the storage wrote it.
+    #[must_use]
+    pub fn without_details(self) -> Self {
+        Self {
+            table_bytes: None,
+            system_bytes: None,
+            storage: ServerStorage::not_asked(),
+            ..self
+        }
+    }
 }
 
 /// Role of a server.
@@ -111,6 +130,9 @@ impl Measurement for DatabaseSize {
             total_bytes: self.total_bytes,
             table_count: u64::try_from(self.counted_tables().count()).unwrap_or(u64::MAX),
             unsized_table_count: u64::try_from(self.unsized_tables.len()).unwrap_or(u64::MAX),
+            table_bytes: Some(self.table_bytes()),
+            system_bytes: self.system_bytes,
+            storage: self.storage.clone(),
         }
     }
 

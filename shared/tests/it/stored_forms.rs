@@ -239,7 +239,7 @@ pub(crate) fn database_v4() -> Snapshot<DatabaseSize> {
     snapshot
 }
 
-/// The fifth form: the server's role.
+/// The fifth form: the server's role. The sixth differs in its summary only.
 pub(crate) fn database() -> Snapshot<DatabaseSize> {
     let mut snapshot = database_v4();
     snapshot.measurement.server_role = Some(ServerRole::Replica);

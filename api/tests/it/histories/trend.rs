@@ -71,6 +71,23 @@ async fn storage_is_full_at_the_growth_of_the_database() {
         json!({"limit_bytes": 1_000_000, "limit_source": "fleet_file", "at": "2026-01-22",
                "at_earliest": "2026-01-22", "at_latest": "2026-01-22", "reason": null})
     );
+    let metrics = api::metrics::endpoint(Arc::clone(&world.fleet), world.reader());
+    let metrics = world.server(vec![metrics]);
+    let reply = metrics
+        .ask(get("/metrics").scopes("mrt/metrics.read"))
+        .await;
+    let full_at = at("2026-01-22T00:00:00Z").timestamp();
+    for (name, value) in [
+        ("storage_allocated_bytes", 1_000_000),
+        ("storage_free_bytes", 20_000),
+        ("storage_used_bytes", 980_000),
+        ("full_timestamp_seconds", full_at),
+    ] {
+        let name = format!("\nmrt_database_{name}{{");
+        let sample = reply.text.split_once(&name).unwrap().1.lines().next();
+        let value = format!("engine=\"postgres\"}} {value}");
+        assert!(sample.unwrap().ends_with(&value), "{name} {sample:?}");
+    }
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
     let states: Vec<_> = rules
         .map(|rule| (&rule["name"], &rule["health"], &rule["lastError"]))
         .collect();
-    assert_eq!(states.len(), 14, "{states:?}");
+    assert_eq!(states.len(), 15, "{states:?}");
     assert!(
         states.iter().all(|(_, health, _)| *health == "ok"),
         "{states:?}"

@@ -3,7 +3,7 @@
 //! Version 1 had ordinary tables of PostgreSQL only: it lacks every field that has a default below, and its three parts
 //! are always there. Version 2 added kinds, partitions, flags, statistics and parts that may be unknown. Version 3 added
 //! the server's storage. Version 4 added table ids and renamed the flag of transient tables. Version 5 added the
-//! server's role.
+//! server's role. Version 6 added the sums of bytes and the server's storage to the summary.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -28,6 +28,13 @@ struct SummaryFields {
     total_bytes: u64,
     table_count: u64,
     unsized_table_count: u64,
+    /// Absent before version 6.
+    #[serde(default, skip_serializing_if = "is_default")]
+    table_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    system_bytes: Option<u64>,
+    #[serde(default = "ServerStorage::not_asked", with = "StoredServerStorage")]
+    storage: ServerStorage,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,7 +137,7 @@ struct UnsizedFields {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 5;
+    const VERSION: u64 = 6;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -175,7 +182,13 @@ impl Stored for DatabaseSize {
                 .collect(),
             storage: stored.storage,
         };
-        if size.summary() == summary {
+        let expected = size.summary();
+        let is_older = summary.table_bytes.is_none();
+        let is_same = match is_older {
+            true => summary == expected.without_details(),
+            false => summary == expected,
+        };
+        if is_same {
             Ok(size)
         } else {
             Err("the body does not belong to its summary".to_owned())
