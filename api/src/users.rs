@@ -78,6 +78,11 @@ pub const ROUTE: Route = Route {
             "List: only accounts of this kind. Without it, people and web services.",
             list::KINDS,
         ),
+        Parameter::choice(
+            "user_type",
+            "List: only accounts of this type, as the app reports it; `unclassified` if it reports none.",
+            list::USER_TYPES,
+        ),
         Parameter::text("role", "List: only accounts with this role."),
         Parameter::optional_number(
             "inactive_days",
@@ -116,7 +121,14 @@ pub const ROUTE: Route = Route {
 };
 
 /// Parameters that apply to lists only.
-const LIST_ONLY: [&str; 5] = ["active", "kind", "role", "inactive_days", "names"];
+const LIST_ONLY: [&str; 6] = [
+    "active",
+    "kind",
+    "user_type",
+    "role",
+    "inactive_days",
+    "names",
+];
 
 struct GetUsers {
     fleet: Arc<FleetSource>,
@@ -212,6 +224,7 @@ fn list_query(call: &Call<'_>, with_names: bool) -> Result<ListQuery, Problem> {
     Ok(ListQuery {
         active: parameters.text("active").map(|word| word == "true"),
         kind: text("kind"),
+        user_type: text("user_type"),
         role: text("role"),
         inactive_days: parameters.optional_number("inactive_days"),
         after,
@@ -250,20 +263,18 @@ fn list_view(
 
 /// Builds one user's view: the only place where a name may leave.
 fn user_view(user: Listed, key: Option<&Key>, is_clear: bool) -> UserView {
-    let pseudonym = key.zip(user.name.as_deref());
+    let identity = user.identifier.as_deref().or(user.name.as_deref());
+    let pseudonym = key.zip(identity);
     UserView {
         id: user.id.to_string(),
-        user: pseudonym.map(|(key, name)| key.pseudonym(name)),
+        user: pseudonym.map(|(key, identity)| key.pseudonym(identity)),
         name: user.name.filter(|_| is_clear),
         kind: user.kind,
         entity: user.entity,
         active: user.is_active,
         blocked: user.is_blocked,
         blocked_since: user.blocked_since,
-        user_type: user.is_external.map(|is_external| {
-            let word = if is_external { "external" } else { "internal" };
-            word.to_owned()
-        }),
+        user_type: user.user_type,
         roles: user.roles,
         last_login: user.last_login,
         created: user.created,

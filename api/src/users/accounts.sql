@@ -12,8 +12,10 @@ SELECT u."id" AS id,
        CASE WHEN u."lastlogin" IS NULL THEN 1 ELSE 0 END AS has_never_logged_in,
        CASE WHEN {{is_administrator}} THEN 1 ELSE 0 END AS is_administrator,
        CASE WHEN u."id" IN ({{external_users}}) THEN 1 ELSE 0 END AS is_external,
+       CASE WHEN u."id" IN ({{internal_users}}) THEN 1 ELSE 0 END AS is_internal,
        CASE WHEN u."id" IN ({{users_with_role}}) THEN 1 ELSE 0 END AS has_role,
-       {{identity}} AS identity
+       {{identity}} AS identity,
+       {{folded_identity}} AS folded_identity
 FROM {{schema}}"system$user" u
 {{identifiers}}
 WHERE u."name" IS NOT NULL

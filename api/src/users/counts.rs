@@ -56,6 +56,10 @@ pub(super) struct Accounts {
     pub(super) anonymous: u64,
     pub(super) metered: u64,
     pub(super) metered_internal: u64,
+    /// Those of `metered_internal` with an account that the app reported as internal.
+    pub(super) metered_reported_internal: u64,
+    /// Identities that are left when letter case is ignored.
+    pub(super) metered_folded: u64,
 }
 
 /// Counts for one role.
@@ -130,7 +134,7 @@ async fn read_with(
                      license_estimate may count the administrator";
         warnings.push(doubt.to_owned());
     }
-    if schema.has_identifier_entity() && schema.identifiers.is_none() {
+    if schema.has_unknown_identifiers() {
         let doubt = "this app's database has identifiers of named users in a form that is not known: metering \
                      counts by names";
         warnings.push(doubt.to_owned());
@@ -174,9 +178,11 @@ fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts 
     let users_with_role = if schema.has_roles { ROLE_USERS } else { NOBODY };
     with_roles(Parts::default(), schema)
         .text("accounts", ACCOUNTS)
-        .text("external_users", external_users(schema))
+        .text("external_users", reported_users(schema, "External"))
+        .text("internal_users", reported_users(schema, "Internal"))
         .text("users_with_role", users_with_role)
-        .text("identity", folded(engine, identity))
+        .text("identity", exact(engine, identity))
+        .text("folded_identity", folded(engine, identity))
         .text(
             "is_administrator",
             same(engine, r#"u."name""#, "{{:administrator}}"),
@@ -198,8 +204,8 @@ pub(super) fn with_roles(parts: Parts, schema: &Schema) -> Parts {
         .text("role_role", &link.other)
 }
 
-/// Returns the SQL that lists the ids of users whom the app reported as external.
-pub(super) fn external_users(schema: &Schema) -> String {
+/// Returns the SQL that lists the ids of users whom the app reported as `user_type`, a value of Mendix's own.
+pub(super) fn reported_users(schema: &Schema, user_type: &'static str) -> String {
     let Some(Linked { table, link }) = &schema.user_types else {
         return NOBODY.to_owned();
     };
@@ -208,7 +214,7 @@ pub(super) fn external_users(schema: &Schema) -> String {
     SELECT link."{}"
     FROM {{{{schema}}}}"{}" link
     JOIN {{{{schema}}}}"{table}" report ON report."id" = link."{}"
-    WHERE report."usertype" = 'External'"#,
+    WHERE report."usertype" = '{user_type}'"#,
         link.user, link.table, link.other
     )
 }
@@ -238,6 +244,8 @@ async fn accounts(
         anonymous: number(11)?,
         metered: number(12)?,
         metered_internal: number(13)?,
+        metered_reported_internal: number(14)?,
+        metered_folded: number(15)?,
     })
 }
 

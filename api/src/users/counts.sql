@@ -14,5 +14,7 @@ SELECT {{count kind <> 'anonymous'}} AS total,
        {{count kind <> 'anonymous' AND has_role = 0}} AS without_role,
        {{count kind = 'anonymous'}} AS anonymous,
        CAST(count(DISTINCT CASE WHEN kind <> 'anonymous' AND is_active = 1 THEN identity END) AS {{text}}) AS metered,
-       CAST(count(DISTINCT CASE WHEN kind <> 'anonymous' AND is_active = 1 AND is_external = 0 THEN identity END) AS {{text}}) AS metered_internal
+       CAST(count(DISTINCT CASE WHEN kind <> 'anonymous' AND is_active = 1 AND is_external = 0 THEN identity END) AS {{text}}) AS metered_internal,
+       CAST(count(DISTINCT CASE WHEN kind <> 'anonymous' AND is_active = 1 AND is_external = 0 AND is_internal = 1 THEN identity END) AS {{text}}) AS metered_reported_internal,
+       CAST(count(DISTINCT CASE WHEN kind <> 'anonymous' AND is_active = 1 THEN folded_identity END) AS {{text}}) AS metered_folded
 FROM ({{accounts}}) accounts

@@ -7,16 +7,25 @@ use shared::database::DatabaseError;
 use shared::fleet::{DatabaseTarget, Engine};
 
 use super::connection::{Connection, Row};
-use super::counts::{denied_later, external_users, missing, timestamp, versions, with_roles};
+use super::counts::{denied_later, missing, reported_users, timestamp, versions, with_roles};
 use super::error::UsersError;
-use super::schema::Schema;
 use super::schema::columns::Purpose;
+use super::schema::{Linked, Schema};
 use super::statement::{Parts, same, time_text};
 
 const LIST: &str = include_str!("list.sql");
 const LIST_ROLES: &str = include_str!("list_roles.sql");
+const LIST_IDENTIFIERS: &str = include_str!("list_identifiers.sql");
 const NULL: &str = "CAST(NULL AS {{text}})";
 
+/// Visitors have no type.
+const USER_TYPE_FILTER: &str =
+    r#"AND u."isanonymous" IS NOT TRUE AND {{user_type}} = CAST({{:type}} AS {{text}})"#;
+const USER_TYPE: &str = "CASE WHEN u.\"id\" IN ({{external_users}}) THEN 'external' \
+                         WHEN u.\"id\" IN ({{internal_users}}) THEN 'internal' ELSE 'unclassified' END";
+
+/// Types of users: as the app reports them, or that it reports none.
+pub(super) const USER_TYPES: &[&str] = &["internal", "external", "unclassified"];
 /// Kinds of accounts.
 pub(super) const KINDS: &[&str] = &["human", "web_service", "anonymous"];
 
@@ -27,6 +36,8 @@ pub struct ListQuery {
     pub active: Option<bool>,
     /// Only users of this kind; people and web services when `None`.
     pub kind: Option<String>,
+    /// Only users of this type, one of `internal`, `external` and `unclassified`.
+    pub user_type: Option<String>,
     /// Only users with this role.
     pub role: Option<String>,
     /// Only users without a login for this many days. A user who never logged in counts from the account's creation.
@@ -49,12 +60,14 @@ pub(super) struct Listed {
     pub(super) last_login: Option<DateTime<Utc>>,
     pub(super) created: Option<DateTime<Utc>>,
     pub(super) entity: Option<String>,
-    /// `None` if the app stores no user types.
-    pub(super) is_external: Option<bool>,
+    /// One of [`USER_TYPES`]; `None` if the app stores none.
+    pub(super) user_type: Option<String>,
     /// By name; `None` if the database has no roles.
     pub(super) roles: Option<Vec<String>>,
     /// Never printed: no type that holds it implements `Debug`.
     pub(super) name: Option<String>,
+    /// The app's identifier for metering, if it has one for this user. Never printed either.
+    pub(super) identifier: Option<String>,
 }
 
 /// One page.
@@ -103,6 +116,11 @@ async fn read_with(
         }
     }
     let parts = parts(engine, schema, query, now);
+    if schema.has_unknown_identifiers() {
+        let doubt = "this app's database has identifiers of named users in a form that is not known: user is a \
+                     pseudonym of the name";
+        warnings.push(doubt.to_owned());
+    }
     let mut rows = connection.rows(parts.fill(engine, LIST)).await?;
     let has_more = rows.len() > query.limit;
     rows.truncate(query.limit);
@@ -112,6 +130,9 @@ async fn read_with(
         .collect::<Result<Vec<_>, _>>()?;
     if schema.has_roles && !users.is_empty() {
         add_roles(connection, engine, schema, &mut users).await?;
+    }
+    if let Some(linked) = schema.identifiers.as_ref().filter(|_| query.with_names) {
+        add_identifiers(connection, engine, linked, &mut users).await?;
     }
     Ok(Page {
         mendix_version,
@@ -143,7 +164,9 @@ fn parts(engine: Engine, schema: &Schema, query: &ListQuery, now: DateTime<Utc>)
             text(schema.has_entity, r#"u."submetaobjectname""#),
         )
         .text("name", text(query.with_names, r#"u."name""#))
-        .text("external_users", external_users(schema))
+        .text("external_users", reported_users(schema, "External"))
+        .text("internal_users", reported_users(schema, "Internal"))
+        .text("user_type", USER_TYPE)
         .text("limit", (query.limit + 1).to_string())
         .value("after", query.after.to_string());
     let mut filters = Vec::new();
@@ -158,6 +181,13 @@ fn parts(engine: Engine, schema: &Schema, query: &ListQuery, now: DateTime<Utc>)
         Some("human") => r#"AND u."isanonymous" IS NOT TRUE AND u."webserviceuser" IS NOT TRUE"#,
         _ => r#"AND u."isanonymous" IS NOT TRUE"#,
     });
+    if let Some(user_type) = &query.user_type {
+        filters.push(match schema.user_types {
+            Some(_) => USER_TYPE_FILTER,
+            None => "AND 1 = 0",
+        });
+        parts = parts.value("type", user_type.as_str());
+    }
     if let Some(role) = &query.role {
         filters.push(match schema.has_roles {
             true => {
@@ -204,7 +234,7 @@ fn listed(row: Row, schema: &Schema) -> Result<Listed, DatabaseError> {
     let last_login = next().and_then(|text| time(&text));
     let created = next().and_then(|text| time(&text));
     let entity = next();
-    let is_external = next().as_deref() == Some("1");
+    let user_type = next();
     let has_type = schema.user_types.is_some() && kind != "anonymous";
     Ok(Listed {
         id,
@@ -214,9 +244,10 @@ fn listed(row: Row, schema: &Schema) -> Result<Listed, DatabaseError> {
         last_login,
         created,
         entity,
-        is_external: has_type.then_some(is_external),
+        user_type: user_type.filter(|_| has_type),
         roles: schema.has_roles.then(Vec::new),
         name: next(),
+        identifier: None,
         kind,
     })
 }
@@ -232,20 +263,57 @@ async fn add_roles(
     schema: &Schema,
     users: &mut [Listed],
 ) -> Result<(), DatabaseError> {
-    let ids: Vec<String> = users.iter().map(|user| user.id.to_string()).collect();
-    let parts = with_roles(Parts::default(), schema).text("ids", ids.join(", "));
+    let parts = with_roles(Parts::default(), schema).text("ids", ids(users));
     for row in connection.rows(parts.fill(engine, LIST_ROLES)).await? {
         let mut columns = row.into_iter().flatten();
         let (Some(id), Some(role)) = (columns.next(), columns.next()) else {
             continue;
         };
-        let id = id.parse().unwrap_or_default();
-        // Pages are ordered by id.
-        let position = users.binary_search_by_key(&id, |user| user.id).ok();
-        let user = position.and_then(|position| users.get_mut(position));
-        if let Some(roles) = user.and_then(|user| user.roles.as_mut()) {
+        if let Some(roles) = with_id(users, &id).and_then(|user| user.roles.as_mut()) {
             roles.push(role);
         }
     }
     Ok(())
+}
+
+async fn add_identifiers(
+    connection: &mut Connection,
+    engine: Engine,
+    Linked { table, link }: &Linked,
+    users: &mut [Listed],
+) -> Result<(), DatabaseError> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let parts = Parts::default()
+        .text("identifier_table", table)
+        .text("identifier_link", &link.table)
+        .text("identifier_user", &link.user)
+        .text("identifier_other", &link.other)
+        .text("ids", ids(users));
+    for row in connection
+        .rows(parts.fill(engine, LIST_IDENTIFIERS))
+        .await?
+    {
+        let mut columns = row.into_iter().flatten();
+        let (Some(id), Some(identifier)) = (columns.next(), columns.next()) else {
+            continue;
+        };
+        if let Some(user) = with_id(users, &id) {
+            user.identifier = Some(identifier);
+        }
+    }
+    Ok(())
+}
+
+fn ids(users: &[Listed]) -> String {
+    let ids: Vec<String> = users.iter().map(|user| user.id.to_string()).collect();
+    ids.join(", ")
+}
+
+/// Returns the user with `id` on a page, which is ordered by id.
+fn with_id<'u>(users: &'u mut [Listed], id: &str) -> Option<&'u mut Listed> {
+    let id = id.parse().ok()?;
+    let position = users.binary_search_by_key(&id, |user: &Listed| user.id);
+    users.get_mut(position.ok()?)
 }

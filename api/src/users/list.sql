@@ -12,7 +12,7 @@ SELECT CAST(u."id" AS {{text}}) AS id,
        {{last_login}} AS last_login,
        {{created}} AS created,
        {{entity}} AS entity,
-       CASE WHEN u."id" IN ({{external_users}}) THEN '1' ELSE '0' END AS is_external,
+       {{user_type}} AS user_type,
        {{name}} AS name
 FROM {{schema}}"system$user" u
 WHERE u."name" IS NOT NULL

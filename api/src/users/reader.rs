@@ -191,7 +191,12 @@ fn view_of(
             named_user_count: accounts.metered,
             internal: accounts.metered_internal,
             external: accounts.metered.saturating_sub(accounts.metered_internal),
-            rule: "active now, not anonymous, each name once".to_owned(),
+            unclassified: counts.external_humans.map(|_| {
+                let reported = accounts.metered_reported_internal;
+                accounts.metered_internal.saturating_sub(reported)
+            }),
+            case_duplicates: accounts.metered.saturating_sub(accounts.metered_folded),
+            rule: "active now, not anonymous, each name once, case-sensitive".to_owned(),
         },
         runtime_metric: RuntimeMetric {
             named_user_count: accounts.active,

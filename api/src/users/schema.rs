@@ -70,8 +70,11 @@ impl Schema {
         if probed.lacking.is_empty() && catalogue.all(|column| probed.readable.contains(&column)) {
             associations = catalogue::read(connection, target.engine).await?;
             let known = |table: &str| wanted.iter().any(|(known, _)| known == table);
-            associations
-                .retain(|association| purpose == Purpose::Counts || known(&association.table));
+            associations.retain(|association| {
+                purpose == Purpose::Counts
+                    || known(&association.table)
+                    || association.entity == IDENTIFIER_ENTITY
+            });
             let further = further(&associations, &wanted);
             if !further.is_empty() {
                 let more = probe(connection, target, &further).await?;
@@ -161,11 +164,10 @@ impl Schema {
         }
     }
 
-    /// Returns whether the app has identifiers for metering, readable or not.
-    pub(super) fn has_identifier_entity(&self) -> bool {
-        IDENTIFIERS
-            .iter()
-            .any(|column| self.existing.contains(&owned(column)))
+    /// Returns whether the app has identifiers for metering whose relation to users was not found.
+    pub(super) fn has_unknown_identifiers(&self) -> bool {
+        let exists = |column| self.existing.contains(&owned(column));
+        self.identifiers.is_none() && IDENTIFIERS.iter().any(exists)
     }
 
     /// Returns every column that exists and is read.

@@ -37,7 +37,9 @@ use serde_json::Value;
 ///     "named_user_count": 4,
 ///     "internal": 3,
 ///     "external": 1,
-///     "rule": "active now, not anonymous, each name once"
+///     "unclassified": 2,
+///     "case_duplicates": 0,
+///     "rule": "active now, not anonymous, each name once, case-sensitive"
 ///   },
 ///   "runtime_metric": {
 ///     "named_user_count": 4,
@@ -165,13 +167,19 @@ pub struct LicenseEstimate {
 /// The number from user metering for accounts active now. A monthly report counts accounts active on any day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Metering {
-    /// Active accounts that are not anonymous, each identifier once and in lower case: the app's identifier of named
-    /// users if it has one (`UserCommons`), else the name. The last login does not matter.
+    /// Active accounts that are not anonymous, each identity once and case-sensitive, as Mendix counts: the app's
+    /// identifier of named users if it has one (`UserCommons`), else the name. The last login does not matter.
     pub named_user_count: u64,
     /// Those with an account that was not reported as external.
     pub internal: u64,
-    /// All other identifiers.
+    /// All other identities.
     pub external: u64,
+    /// Those of `internal` for which the app reports no type at all: Mendix counts them as internal until it does.
+    /// Null when the app stores no types (before Mendix 7.5).
+    pub unclassified: Option<u64>,
+    /// By how many `named_user_count` would be lower if letter case did not matter: `Eve@` and `eve@` are one such
+    /// duplicate. Often one person with two accounts.
+    pub case_duplicates: u64,
     /// Which accounts count.
     pub rule: String,
 }
@@ -263,7 +271,8 @@ pub struct UserList {
 pub struct UserView {
     /// Id in the app, as text because it may exceed 2^53.
     pub id: String,
-    /// Pseudonym: equal for equal names in all environments of this deployment. Null without a deployment key.
+    /// Pseudonym of the identity that metering counts, the identifier of named users or else the name: equal for equal
+    /// identities in all environments of this deployment. Null without a deployment key.
     pub user: Option<String>,
     /// The name itself with `names=clear`, which needs scope `mrt/users.pii`; otherwise null.
     pub name: Option<String>,
@@ -277,7 +286,8 @@ pub struct UserView {
     pub blocked: bool,
     /// Start of the block, RFC 3339 UTC; null when it is not blocked or the time is not stored.
     pub blocked_since: Option<DateTime<Utc>>,
-    /// `internal` or `external`; null for anonymous visitors and if the app stores no types.
+    /// `internal` or `external` as the app reports it, or `unclassified` if it reports none; null for anonymous
+    /// visitors and if the app stores no types.
     pub user_type: Option<String>,
     /// Names of its roles, in order; null when the database has no roles.
     pub roles: Option<Vec<String>>,

@@ -193,6 +193,31 @@ async fn answers_and_errors_contain_no_names_and_no_secrets() {
     database.remove().await;
 }
 
+/// Mendix bills each spelling, whatever the column's collation.
+#[tokio::test]
+async fn accounts_that_differ_in_case_count_each_and_are_told() {
+    for engine in ENGINES {
+        let seed = SEED.replace(r#""name" varchar(100) UNIQUE"#, r#""name" varchar(100)"#);
+        let seed = format!(
+            r#"{seed}
+            UPDATE "system$user" SET "name" = 'Eve@example.org' WHERE "id" = 844424930131970;
+            UPDATE "system$user" SET "name" = 'eve@example.org' WHERE "id" = 844424930131971;
+            UPDATE "system$user" SET "name" = 'EVE@example.org' WHERE "id" = 844424930131973;"#
+        );
+        let Some(database) = TestDatabase::on(engine, "case", &seed).await else {
+            return;
+        };
+
+        let metering = count(&database.environment()).await.unwrap().metering;
+
+        assert_eq!(metering.named_user_count, 4);
+        assert_eq!(metering.case_duplicates, 2);
+        assert_eq!((metering.internal, metering.external), (3, 1));
+        assert_eq!(metering.unclassified, Some(2), "the administrator, and EVE");
+        database.remove().await;
+    }
+}
+
 /// Names are compared exactly, whatever the column's collation.
 #[tokio::test]
 async fn names_are_compared_exactly_on_both_engines() {

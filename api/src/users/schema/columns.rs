@@ -101,7 +101,7 @@ const COUNTED: [&[Known]; 16] = [
     &MODEL_VERSION,
 ];
 /// Every column that a list reads if it exists.
-const LISTED: [&[Known]; 13] = [
+const LISTED: [&[Known]; 16] = [
     &REQUIRED,
     &ENTITIES,
     &ASSOCIATIONS,
@@ -113,6 +113,9 @@ const LISTED: [&[Known]; 13] = [
     &BLOCKED_SINCE,
     &CREATED,
     &ENTITY,
+    &IDENTIFIERS,
+    &IDENTIFIER_TABLE,
+    &IDENTIFIER_COLUMN,
     &MENDIX_VERSION,
     &MODEL_VERSION,
 ];

@@ -3,7 +3,7 @@
 use api::deployment_key::DeploymentKey;
 use serde_json::{Value, json};
 
-use super::database::{BEFORE_7_4, ENGINES, SEED, TestDatabase};
+use super::database::{BEFORE_7_4, COLUMNS, ENGINES, SEED, TestDatabase};
 use super::documented;
 use super::http::{SCOPE, server_with};
 use crate::harness::{NOW, Reply, TestServer, World, get};
@@ -70,6 +70,10 @@ async fn every_filter_selects_its_users_and_pages_cover_all_of_them() {
             ("&kind=human", "969 970 971 972"),
             ("&kind=web_service", "973"),
             ("&kind=anonymous", "974 975"),
+            ("&user_type=internal", "970"),
+            ("&user_type=external", "971"),
+            ("&user_type=unclassified", "969 972 973"),
+            ("&user_type=unclassified&kind=anonymous", ""),
             ("&role=User", "970 971 972"),
             ("&role=User&active=true", "970 971"),
             ("&role=Nobody", ""),
@@ -93,6 +97,29 @@ async fn every_filter_selects_its_users_and_pages_cover_all_of_them() {
             }
         }
         assert_eq!(walked.join(" "), "969 970 971 972 973");
+        database.remove().await;
+    }
+}
+
+/// A client joins environments by pseudonym, so it is of the identity that metering counts.
+#[tokio::test]
+async fn a_pseudonym_is_of_the_identifier_where_the_app_has_one() {
+    for engine in ENGINES {
+        let seed = format!("{SEED}{COLUMNS}");
+        let Some(database) = TestDatabase::on(engine, "identity", &seed).await else {
+            return;
+        };
+        let world = World::new(&database.fleet("acme-prod"));
+        let key = DeploymentKey::from_value(KEY).key().await.unwrap();
+
+        let reply = list(&server(&world), "").await;
+
+        let body = reply.json();
+        let user = |index: usize| body["users"][index]["user"].as_str().unwrap().to_owned();
+        assert_eq!(user(1), key.pseudonym("NEVERLEAK-person"));
+        assert_eq!(user(2), user(1), "Dana and Erik are one person");
+        assert_eq!(user(0), key.pseudonym("MxAdmin"), "without an identifier");
+        assert!(!reply.text.contains("NEVERLEAK"), "{}", reply.text);
         database.remove().await;
     }
 }
