@@ -201,10 +201,11 @@ fn audit(call: &Call<'_>, environment: &Environment, count: usize) {
     tracing::info!(
         target: "audit",
         {
-            request.id = %call.request_id,
-            client.id = %call.caller.client_id(),
-            subject.id = %call.caller.subject(),
-            environment = %environment.name,
+            // As strings, which are quoted: no value can look like another field of the line.
+            request.id = call.request_id,
+            client.id = call.caller.client_id(),
+            subject.id = call.caller.subject(),
+            environment = environment.name.as_str(),
             user_count = count,
         },
         "clear names of users were read"

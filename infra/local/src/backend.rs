@@ -28,6 +28,11 @@ use crate::sqlite::SqliteStore;
 /// File of the snapshot store in the data folder.
 const STORE_FILE: &str = "mrt.db";
 
+/// Returns whether a server has run on `data`.
+pub(crate) fn has_store(data: &Path) -> bool {
+    data.join(STORE_FILE).exists()
+}
+
 /// Opens the store of a server that has run on `data`.
 ///
 /// # Errors
@@ -38,7 +43,7 @@ pub(crate) async fn existing_store(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<SqliteStore> {
     let path = data.join(STORE_FILE);
-    if !path.exists() {
+    if !has_store(data) {
         bail!(
             "there is no store in {}: start mrt serve, or use --data",
             data.display()

@@ -22,16 +22,17 @@ use api::http::server::Server;
 use api::routes::ROUTES;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::identity::{Identity, POOL};
+use crate::connections::{Connection, Connections};
+use crate::identity::{self, Identity, POOL, Refusal};
 
 /// Longest time for one request: the integration time-out of API Gateway.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(29);
@@ -107,33 +108,43 @@ impl Gateway {
         listener: TcpListener,
         mut stop: watch::Receiver<bool>,
     ) {
-        let mut connections = JoinSet::new();
+        let mut connections = Connections::of(listener, "gateway");
+        let mut serving = JoinSet::new();
         loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            let connection = tokio::select! {
+                connection = connections.next() => connection,
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            let Ok((stream, _)) = accepted else { continue };
-            let (gateway, mut stop) = (Arc::clone(&self), stop.clone());
-            connections.spawn(async move {
-                let service = service_fn(|request| gateway.answer(request));
-                let mut http = hyper::server::conn::http1::Builder::new();
-                http.timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT);
-                let connection = http.serve_connection(TokioIo::new(stream), service);
-                let mut connection = std::pin::pin!(connection);
-                // Errors of a connection concern its client only.
-                tokio::select! {
-                    _ = connection.as_mut() => return,
-                    _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-                }
-                let _ = connection.await;
-            });
-            while connections.try_join_next().is_some() {}
+            serving.spawn(Arc::clone(&self).serve_connection(connection, stop.clone()));
+            while serving.try_join_next().is_some() {}
         }
-        let finished = async { while connections.join_next().await.is_some() {} };
+        drop(connections);
+        let finished = async { while serving.join_next().await.is_some() {} };
         // Dropping the set closes the connections that are still open.
         let _ = tokio::time::timeout(STOP_TIMEOUT, finished).await;
+    }
+
+    async fn serve_connection(
+        self: Arc<Self>,
+        connection: Connection,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let Connection {
+            stream,
+            slot: _slot,
+        } = connection;
+        let service = service_fn(|request| self.answer(request));
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        // Errors of a connection concern its client only.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
     }
 
     async fn answer(
@@ -141,6 +152,9 @@ impl Gateway {
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let answering = async {
+            if let Err(problem) = check_head(&request) {
+                return problem_response(&event::request_id(), &problem);
+            }
             let path = request.uri().path().to_owned();
             let documents = format!("/{POOL}/.well-known/");
             match path.as_str() {
@@ -207,23 +221,26 @@ impl Gateway {
         let Some(scope) = route.scope else {
             return Ok(None);
         };
-        let header = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let token = header.strip_prefix("Bearer ").unwrap_or(header).trim();
-        let claims = self
-            .identity
-            .verify(token)
-            .ok_or_else(Problem::unauthorized)?;
-        let has_scope = claims
-            .get("scope")
-            .is_some_and(|scopes| scopes.split_whitespace().any(|word| word == scope));
-        if has_scope {
-            Ok(Some(claims))
-        } else {
-            Err(Problem::unauthorized())
-        }
+        let Some(token) = bearer_token(headers) else {
+            return Err(Problem::unauthorized());
+        };
+        let claims = self.identity.verify(token).and_then(|claims| {
+            let scopes = claims.get("scope").map_or("", String::as_str);
+            if scopes.split_whitespace().any(|word| word == scope) {
+                Ok(claims)
+            } else {
+                Err(Refusal::ScopeMissing)
+            }
+        });
+        claims.map(Some).map_err(|refusal| {
+            tracing::info!(
+                reason = refusal.reason(),
+                key.id = identity::key_id(token),
+                request.path = route.path,
+                "refused a token"
+            );
+            Problem::unauthorized()
+        })
     }
 
     fn with_origin(
@@ -238,6 +255,38 @@ impl Gateway {
         }
         response
     }
+}
+
+/// Checks what must be in the head of a request once, or at most once: two parties may read another one of two.
+///
+/// # Errors
+///
+/// 400 for two `Authorization` headers, and for anything but one `Host` on HTTP/1.1 (RFC 9112 §3.2).
+fn check_head<B>(request: &Request<B>) -> Result<(), Problem> {
+    let count = |name| request.headers().get_all(name).iter().count();
+    let hosts = count(HOST);
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        let detail = format!("the request has {hosts} Host headers, must have one");
+        return Err(Problem::bad_parameter("Host", detail));
+    }
+    let authorizations = count(AUTHORIZATION);
+    if authorizations > 1 {
+        let detail =
+            format!("the request has {authorizations} Authorization headers, may have one");
+        return Err(Problem::bad_parameter("Authorization", detail));
+    }
+    Ok(())
+}
+
+/// Returns the token in the `Authorization` header, with the scheme `Bearer` in any case or without a scheme, as API
+/// Gateway reads it; `None` without one.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => header,
+    };
+    (!token.is_empty()).then_some(token)
 }
 
 fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
@@ -262,4 +311,42 @@ fn problem_response(id: &str, problem: &Problem) -> Response<Full<Bytes>> {
         response = response.header(*name, value);
     }
     response.body(Full::from(answer.body)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(version: Version, headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::get("/users").version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn a_request_has_one_host_and_at_most_one_authorization() {
+        let (host, token) = (("Host", "127.0.0.1"), ("Authorization", "Bearer a"));
+        let new = |headers: &[_]| check_head(&request(Version::HTTP_11, headers)).is_ok();
+        let old = |headers: &[_]| check_head(&request(Version::HTTP_10, headers)).is_ok();
+
+        assert!(new(&[host]) && new(&[host, token]) && old(&[]) && old(&[host]));
+        assert!(!new(&[]) && !new(&[host, host]) && !old(&[host, host]));
+        assert!(!new(&[host, token, token]));
+    }
+
+    #[test]
+    fn the_scheme_of_a_token_is_in_any_case() {
+        let token = |value: &str| {
+            let request = request(Version::HTTP_11, &[("Authorization", value)]);
+            bearer_token(request.headers()).map(str::to_owned)
+        };
+
+        for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c", "a.b.c"] {
+            assert_eq!(token(header).as_deref(), Some("a.b.c"), "{header}");
+        }
+        assert_eq!(token(""), None);
+        assert_eq!(token("Basic YTpi").as_deref(), Some("Basic YTpi"));
+    }
 }

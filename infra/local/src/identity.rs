@@ -9,6 +9,7 @@ mod claims;
 mod key;
 mod login;
 mod one_time;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -28,6 +29,7 @@ use one_time::OneTime;
 
 pub(crate) use account::{Account, accounts_of};
 pub(crate) use login::{BrowserClient, LoginError};
+pub(crate) use refusal::{Refusal, key_id};
 
 /// Name of the user pool, the last part of the issuer.
 pub(crate) const POOL: &str = "local_mrt";

@@ -3,6 +3,7 @@
 mod arguments;
 mod backend;
 mod commands;
+mod connections;
 mod demo;
 mod gateway;
 mod identity;
@@ -153,7 +154,8 @@ Examples:
     },
     /// Checks everything that a fleet file names, and prints how to fix problems
     #[command(after_help = "\
-Checks buckets and other storage, databases with their TLS, privileges and schema, and all layers of constants.
+Checks buckets and other storage, databases with their TLS, privileges and schema, and all layers of constants. Reads
+the records in the store of mrt serve, if there is one.
 
 Examples:
   mrt doctor --fleet fleet.toml

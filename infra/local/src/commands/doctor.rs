@@ -1,10 +1,11 @@
-//! `mrt doctor`: checks everything that a fleet file names, and prints how to fix problems.
+//! `mrt doctor`: checks everything that a fleet file names, and the records of a store, and prints how to fix problems.
 //!
 //! Runs the code of the collectors and endpoints, so a check that passes here passes there, given the same network and
 //! permissions.
 
 mod checks;
 mod report;
+mod store;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,11 +46,11 @@ pub(crate) async fn run(
         bail!("{} has no environment {name}", context.location);
     }
     let ca_file = Reader::new(&*context.variables).optional(DATABASE_CA_FILE);
-    let (aws, clock) = (context.aws, Arc::new(SystemClock));
+    let (aws, clock): (_, Arc<dyn Clock>) = (context.aws, Arc::new(SystemClock));
     let databases = Databases::new(
         Arc::clone(&aws),
         context.variables,
-        clock.clone(),
+        Arc::clone(&clock),
         ca_file.map(Into::into),
     );
     let doctor = Doctor {
@@ -71,12 +72,14 @@ pub(crate) async fn run(
         .collect()
         .await;
     results.sort_by(|one, other| one.environment.cmp(&other.environment));
+    let store = store::check(data, environment, clock).await;
     if json {
-        output::print_json(&serde_json::json!({"environments": results}))?;
+        output::print_json(&serde_json::json!({"environments": results, "store": store}))?;
     } else {
-        output::print(&report::text(&results))?;
+        output::print(&report::text(&results, &store))?;
     }
-    let mut checks = results.iter().flat_map(|result| &result.checks);
+    let checks = results.iter().flat_map(|result| &result.checks);
+    let mut checks = checks.chain(&store);
     let has_problem = checks.any(|check| check.fix.is_some());
     Ok(ExitCode::from(if has_problem { 3 } else { 0 }))
 }

@@ -14,19 +14,18 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
+use crate::connections::{Connection, Connections};
 use folder::FolderObjects;
 
 /// The access key: a name, not a secret.
 const ACCESS_KEY: &str = "mrt-demo";
 /// Longest wait for running requests when the demo stops. Their callers are gone by then.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause after a failed `accept`, which means that the process has no free file descriptor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running S3 server on loopback.
 pub(super) struct ObjectServer {
@@ -82,23 +81,18 @@ impl ObjectServer {
 }
 
 async fn serve(listener: TcpListener, service: S3Service, mut stopped: watch::Receiver<bool>) {
+    let mut accepting = Connections::of(listener, "the demo's S3 server");
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop_requested(&mut stopped) => break,
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    connections.spawn(answer(socket, service.clone(), stopped.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the demo's S3 server could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
+            connection = accepting.next() => {
+                connections.spawn(answer(connection, service.clone(), stopped.clone()));
+            }
             Some(_ended) = connections.join_next() => {}
         }
     }
-    drop(listener);
+    drop(accepting);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
         connections.shutdown().await;
@@ -110,10 +104,14 @@ async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn answer(socket: TcpStream, service: S3Service, mut stopped: watch::Receiver<bool>) {
+async fn answer(connection: Connection, service: S3Service, mut stopped: watch::Receiver<bool>) {
+    let Connection {
+        stream,
+        slot: _slot,
+    } = connection;
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new());
-    let mut connection = pin!(server.serve_connection(TokioIo::new(socket), service));
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
     let served = tokio::select! {
         served = connection.as_mut() => served,
         () = stop_requested(&mut stopped) => {

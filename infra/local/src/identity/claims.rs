@@ -9,6 +9,7 @@ use shared::config::EVERY_ENVIRONMENT;
 
 use super::account::Account;
 use super::login::BrowserClient;
+use super::refusal::Refusal;
 use super::{Identity, MACHINE_CLIENT_ID, REFRESH_LIFETIME, TOKEN_LIFETIME};
 
 impl Identity {
@@ -88,28 +89,27 @@ impl Identity {
         ])
     }
 
-    /// Returns the claims of a valid access token as text, the form in which the gateway passes them on.
-    ///
-    /// `None` for text that is not a token, for an expired token, and for any other algorithm, key, issuer, client or
-    /// use.
-    pub(crate) fn verify(&self, token: &str) -> Option<BTreeMap<String, String>> {
+    /// Returns the claims of a valid access token as text, the form in which the gateway passes them on, or why it is
+    /// refused.
+    pub(crate) fn verify(&self, token: &str) -> Result<BTreeMap<String, String>, Refusal> {
         let claims = self.key.verify(token, &self.issuer, self.now())?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let is_ours = [MACHINE_CLIENT_ID, BrowserClient::ID].contains(&text("client_id")?);
-        if text("token_use") != Some("access") || !is_ours {
-            return None;
+        if text("token_use") != Some("access") {
+            return Err(Refusal::NotAnAccessToken);
+        }
+        let clients = [MACHINE_CLIENT_ID, BrowserClient::ID];
+        if !text("client_id").is_some_and(|client| clients.contains(&client)) {
+            return Err(Refusal::UnknownClient);
         }
         let as_text = |value: &Value| {
             value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned)
         };
-        Some(
-            claims
-                .iter()
-                .map(|(name, value)| (name.clone(), as_text(value)))
-                .collect(),
-        )
+        Ok(claims
+            .iter()
+            .map(|(name, value)| (name.clone(), as_text(value)))
+            .collect())
     }
 
     /// Returns the current time in seconds since 1970.

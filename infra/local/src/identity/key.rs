@@ -11,10 +11,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 
+use super::refusal::Refusal;
 use crate::secret_file::load_or_create_secret;
 
 /// File of the key in the data folder.
 const KEY_FILE: &str = "issuer.pem";
+/// How far ahead the clock of a token's issuer may be.
+const CLOCK_LEEWAY_SECONDS: i64 = 60;
 
 /// A key pair with its id.
 pub(super) struct Key {
@@ -73,28 +76,53 @@ impl Key {
         jsonwebtoken::encode(&header, claims, &self.signing)
     }
 
-    /// Returns the claims of a token of `issuer` that expires after `now`, in seconds since 1970.
-    ///
-    /// `None` for text that is not a token, and for any other algorithm, key or issuer.
-    pub(super) fn verify(&self, token: &str, issuer: &str, now: i64) -> Option<Map<String, Value>> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
+    /// Returns the claims of a token of `issuer` that is valid at `now`, in seconds since 1970, or why it is refused.
+    pub(super) fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        now: i64,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Malformed)?;
         if header.kid.as_deref() != Some(self.id.as_str()) {
-            return None;
+            return Err(Refusal::UnknownKey);
+        }
+        if header.crit.is_some() {
+            return Err(Refusal::CriticalHeader);
         }
         let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[issuer]);
-        validation.set_required_spec_claims(&["exp", "iss"]);
-        // Cognito's access tokens have no audience: callers check the client. The expiry is checked below, because the
-        // library has a clock of its own.
+        // All claims are checked below: the library has a clock of its own, and takes a list for an issuer.
+        validation.required_spec_claims.clear();
         validation.validate_aud = false;
         validation.validate_exp = false;
-        let claims =
-            jsonwebtoken::decode::<Map<String, Value>>(token, &self.verifying, &validation)
-                .ok()?
-                .claims;
-        let expires_at = claims.get("exp").and_then(Value::as_i64);
-        expires_at.is_some_and(|exp| exp > now).then_some(claims)
+        let decoded =
+            jsonwebtoken::decode::<Map<String, Value>>(token, &self.verifying, &validation);
+        let claims = decoded.map_err(|_| Refusal::Signature)?.claims;
+        check_claims(&claims, issuer, now)?;
+        Ok(claims)
     }
+}
+
+/// Checks issuer and times. Cognito's access tokens have no audience: callers check the client.
+fn check_claims(claims: &Map<String, Value>, issuer: &str, now: i64) -> Result<(), Refusal> {
+    if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
+        return Err(Refusal::Issuer);
+    }
+    let expires_at = claims.get("exp").and_then(Value::as_i64);
+    if expires_at.is_none_or(|time| time <= now) {
+        return Err(Refusal::Expired);
+    }
+    for (name, refusal) in [
+        ("nbf", Refusal::NotYetValid),
+        ("iat", Refusal::IssuedInFuture),
+    ] {
+        let is_reached = |time: i64| time <= now.saturating_add(CLOCK_LEEWAY_SECONDS);
+        let time = claims.get(name).map(Value::as_i64);
+        if time.is_some_and(|time| !time.is_some_and(is_reached)) {
+            return Err(refusal);
+        }
+    }
+    Ok(())
 }
 
 fn new_key() -> anyhow::Result<String> {

@@ -232,7 +232,7 @@ fn each_client_has_its_own_grant_types() {
 fn only_unchanged_access_tokens_of_this_issuer_are_valid() {
     let world = world();
     let good = world.signed(|_| {});
-    assert!(world.identity.verify(&good).is_some());
+    assert!(world.identity.verify(&good).is_ok());
 
     let parts: Vec<&str> = good.split('.').collect();
     let forged = URL_SAFE_NO_PAD.encode(r#"{"iss":"x","token_use":"access"}"#);
@@ -250,27 +250,81 @@ fn only_unchanged_access_tokens_of_this_issuer_are_valid() {
         world.clock.clone(),
     );
     let elsewhere = other_issuer.machine_claims("mrt/users.read", None);
+    let with_crit = {
+        let header = json!({"alg": "RS256", "kid": world.identity.key.id(), "crit": ["b64"]});
+        let header = URL_SAFE_NO_PAD.encode(header.to_string());
+        format!("{header}.{}.{}", parts[1], parts[2])
+    };
+    let changed = |name: &'static str, value: Value| {
+        world.signed(|claims| drop(claims.insert(name.to_owned(), value.clone())))
+    };
+    let without = |name: &str| world.signed(|claims| drop(claims.remove(name)));
+    let now = world.clock.now().timestamp();
     let bad = [
-        String::new(),
-        "Bearer".into(),
-        format!("{}.{}", parts[0], parts[1]),
-        format!("{}.{forged}.{}", parts[0], parts[2]),
-        format!("{unsigned}.{}.", parts[1]),
-        format!("{}.{}.{}", parts[0], parts[1], "AAAA"),
-        other_key.key.sign(&foreign).unwrap(),
-        other_issuer.key.sign(&elsewhere).unwrap(),
-        world.signed(|claims| drop(claims.insert("token_use".into(), json!("id")))),
-        world.signed(|claims| drop(claims.insert("token_use".into(), json!("refresh")))),
-        world.signed(|claims| drop(claims.remove("token_use"))),
-        world.signed(|claims| drop(claims.insert("client_id".into(), json!("stranger")))),
-        world.signed(|claims| drop(claims.remove("client_id"))),
-        world.signed(|claims| drop(claims.remove("exp"))),
-        world.signed(|claims| drop(claims.insert("exp".into(), json!("never")))),
-        world.signed(|claims| drop(claims.remove("iss"))),
+        (String::new(), Refusal::Malformed),
+        ("Bearer".into(), Refusal::Malformed),
+        (format!("{}.{}", parts[0], parts[1]), Refusal::Malformed),
+        (
+            format!("{}.{forged}.{}", parts[0], parts[2]),
+            Refusal::Signature,
+        ),
+        (format!("{unsigned}.{}.", parts[1]), Refusal::Malformed),
+        (
+            format!("{}.{}.{}", parts[0], parts[1], "AAAA"),
+            Refusal::Signature,
+        ),
+        (with_crit, Refusal::CriticalHeader),
+        (other_key.key.sign(&foreign).unwrap(), Refusal::UnknownKey),
+        (other_issuer.key.sign(&elsewhere).unwrap(), Refusal::Issuer),
+        (
+            changed("iss", json!([world.identity.issuer])),
+            Refusal::Issuer,
+        ),
+        (without("iss"), Refusal::Issuer),
+        (changed("token_use", json!("id")), Refusal::NotAnAccessToken),
+        (
+            changed("token_use", json!("refresh")),
+            Refusal::NotAnAccessToken,
+        ),
+        (without("token_use"), Refusal::NotAnAccessToken),
+        (
+            changed("client_id", json!("stranger")),
+            Refusal::UnknownClient,
+        ),
+        (without("client_id"), Refusal::UnknownClient),
+        (without("exp"), Refusal::Expired),
+        (changed("exp", json!("never")), Refusal::Expired),
+        (changed("exp", json!(now)), Refusal::Expired),
+        (changed("nbf", json!(now + 61)), Refusal::NotYetValid),
+        (changed("nbf", json!("now")), Refusal::NotYetValid),
+        (changed("iat", json!(now + 61)), Refusal::IssuedInFuture),
     ];
-    for (number, token) in bad.iter().enumerate() {
-        assert_eq!(world.identity.verify(token), None, "token {number}");
+    for (number, (token, refusal)) in bad.iter().enumerate() {
+        assert_eq!(
+            world.identity.verify(token),
+            Err(*refusal),
+            "token {number}"
+        );
     }
+    for good in [
+        changed("nbf", json!(now + 60)),
+        changed("iat", json!(now + 60)),
+        without("iat"),
+    ] {
+        assert!(world.identity.verify(&good).is_ok());
+    }
+}
+
+#[test]
+fn the_key_of_a_refused_token_is_logged_without_the_token() {
+    let token = |kid: &str| {
+        let header = json!({"alg": "RS256", "kid": kid}).to_string();
+        format!("{}.NEVERLEAK.NEVERLEAK", URL_SAFE_NO_PAD.encode(header))
+    };
+
+    assert_eq!(key_id(&token("abc")), "abc");
+    assert_eq!(key_id(&token(&"x".repeat(500))), "x".repeat(64));
+    assert_eq!(key_id("NEVERLEAK.NEVERLEAK.NEVERLEAK"), "");
 }
 
 #[test]
@@ -280,9 +334,9 @@ fn a_token_expires_after_an_hour_and_survives_a_restart() {
 
     world.clock.advance(TOKEN_LIFETIME - Duration::from_secs(1));
     let restarted = load(world.folder.path(), URL, world.clock.clone());
-    assert!(restarted.verify(&token).is_some());
+    assert!(restarted.verify(&token).is_ok());
     world.clock.advance(Duration::from_secs(1));
-    assert_eq!(restarted.verify(&token), None);
+    assert_eq!(restarted.verify(&token), Err(Refusal::Expired));
 }
 
 #[test]
@@ -460,7 +514,10 @@ fn a_refresh_token_is_no_access_token_and_the_other_way_round() {
     let answer = world.exchange(&world.code("all"), &[]).unwrap();
     let token = |name: &str| answer[name].as_str().unwrap();
 
-    assert_eq!(world.identity.verify(token("refresh_token")), None);
+    assert_eq!(
+        world.identity.verify(token("refresh_token")),
+        Err(Refusal::NotAnAccessToken)
+    );
     for token in [token("access_token"), "", "guessed"] {
         assert_eq!(world.refresh(token), Err(TokenError::InvalidGrant));
     }

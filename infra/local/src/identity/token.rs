@@ -136,7 +136,7 @@ impl Identity {
         let claims = self
             .key
             .verify(token, &self.issuer, self.now())
-            .ok_or(TokenError::InvalidGrant)?;
+            .map_err(|_| TokenError::InvalidGrant)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         if text("token_use") != "refresh" || text("client_id") != BrowserClient::ID {
             return Err(TokenError::InvalidGrant);

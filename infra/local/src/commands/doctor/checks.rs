@@ -39,7 +39,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    fn ok(what: impl Into<String>, finding: impl Into<String>) -> Self {
+    pub(super) fn ok(what: impl Into<String>, finding: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             finding: finding.into(),
@@ -49,7 +49,7 @@ impl Check {
         }
     }
 
-    fn problem(
+    pub(super) fn problem(
         what: impl Into<String>,
         finding: impl Into<String>,
         fix: impl Into<String>,

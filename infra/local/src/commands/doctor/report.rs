@@ -3,19 +3,23 @@
 use std::fmt::Write;
 
 use super::super::format::printable;
-use super::checks::EnvironmentChecks;
+use super::checks::{Check, EnvironmentChecks};
 
-/// Returns a line for each check, followed by its fix.
-pub(super) fn text(results: &[EnvironmentChecks]) -> String {
+/// Returns a line for each check, followed by its fix: those of each environment, then those of the store.
+pub(super) fn text(results: &[EnvironmentChecks], store: &[Check]) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let mut line = |line: String| {
         let _ = writeln!(text, "{}", printable(&line));
     };
     let mut problem_count = 0;
-    for result in results {
-        line(result.environment.clone());
-        for check in &result.checks {
+    let environments = results
+        .iter()
+        .map(|result| (result.environment.as_str(), result.checks.as_slice()));
+    let store = (!store.is_empty()).then_some(("records", store));
+    for (title, checks) in environments.chain(store) {
+        line(title.to_owned());
+        for check in checks {
             let mark = if check.fix.is_some() { "FIX" } else { "ok" };
             line(format!("  {mark:<4}{}: {}", check.what, check.finding));
             if let Some(fix) = &check.fix {
