@@ -2,11 +2,14 @@
 //!
 //! It lets an overview of many targets show how each grew without a query for each.
 
+mod totals;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use self::totals::StoredTotals;
 use super::basis::Basis;
 use super::digest::ListDigest;
 
@@ -82,7 +85,7 @@ impl Trend {
     }
 }
 
-/// Stored form of a trend: a part of the latest. A total is kept above the 0 that stands for a day without one.
+/// Stored form of a trend: a part of the latest.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredTrend {
     folded_through: NaiveDate,
@@ -95,8 +98,8 @@ pub(crate) struct StoredTrend {
     /// Day of the first total.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<NaiveDate>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    totals: Vec<u64>,
+    #[serde(default, skip_serializing_if = "StoredTotals::is_empty")]
+    totals: StoredTotals,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     bases: Vec<String>,
     /// Numbers of the bases of all days; absent when they all have the first.
@@ -120,11 +123,10 @@ impl StoredTrend {
         let mut bases: Vec<_> = closings.values().map(|(_, basis)| basis).collect();
         bases.sort_unstable();
         bases.dedup();
-        let total = |day| {
-            closings
-                .get(day)
-                .map_or(0, |(bytes, _)| bytes.saturating_add(1))
-        };
+        let totals: Vec<_> = days
+            .iter()
+            .map(|day| closings.get(day).map(|(bytes, _)| *bytes))
+            .collect();
         let basis = |day| {
             let basis = closings.get(day).map(|(_, basis)| basis);
             basis
@@ -137,7 +139,7 @@ impl StoredTrend {
             lists: lists.iter().map(|digest| digest.to_hex()).collect(),
             lists_month: *lists_month,
             from,
-            totals: days.iter().map(total).collect(),
+            totals: StoredTotals::of(&totals),
             basis_of: match bases.len() {
                 0 | 1 => Vec::new(),
                 _ => days.iter().map(basis).collect(),
@@ -155,12 +157,16 @@ impl StoredTrend {
             .iter()
             .map(|text| Basis::from_text(text))
             .collect();
+        let totals = self
+            .totals
+            .read()
+            .ok_or("the totals of the trend are damaged")?;
         let days = self.from.into_iter().flat_map(|day| day.iter_days());
         let mut closings = BTreeMap::new();
-        for (index, (day, total)) in days.zip(&self.totals).enumerate() {
+        for (index, (day, total)) in days.zip(totals).enumerate() {
             let number = self.basis_of.get(index).copied().unwrap_or_default();
             let basis = bases.get(number).ok_or("a day of the trend has no basis")?;
-            if let Some(bytes) = total.checked_sub(1) {
+            if let Some(bytes) = total {
                 closings.insert(day, (bytes, basis.clone()));
             }
         }

@@ -97,7 +97,8 @@ impl HistoryWriter {
                 .await;
         }
         // The one does not depend on the other.
-        self.fold_closed_days::<M>(target, day).await.and(kept)
+        let folded = self.fold_closed_days::<M>(target, day, Some(latest)).await;
+        folded.and(kept)
     }
 
     /// Closes the days of a target that ended before `day`: what a run that failed on that day still does.
@@ -110,7 +111,7 @@ impl HistoryWriter {
         target: &TargetId,
         scheduled_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.fold_closed_days::<M>(target, keys::day_of(scheduled_at))
+        self.fold_closed_days::<M>(target, keys::day_of(scheduled_at), None)
             .await
     }
 

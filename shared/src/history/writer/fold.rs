@@ -60,14 +60,17 @@ fn next_day(trend: &Trend, today: NaiveDate) -> Option<NextDay> {
 impl HistoryWriter {
     /// Closes the days before `today` that are not in blocks yet, at most [`MAX_DAYS_PER_RUN`] of them.
     ///
-    /// Each day is noted in the latest by itself: what was done before a time-out is not done again.
+    /// Each day is noted in the latest by itself: what was done before a time-out is not done again. `latest` is what
+    /// was read of the target just now, if it was.
     pub(super) async fn fold_closed_days<M: Historic>(
         &self,
         target: &TargetId,
         today: NaiveDate,
+        mut latest: Option<Latest<M::Summary>>,
     ) -> Result<(), StoreError> {
         for _ in 0..MAX_DAYS_PER_RUN {
-            if !self.close_next_day::<M>(target, today).await? {
+            let latest = latest.take();
+            if !self.close_next_day::<M>(target, today, latest).await? {
                 break;
             }
         }
@@ -79,9 +82,14 @@ impl HistoryWriter {
         &self,
         target: &TargetId,
         today: NaiveDate,
+        mut known: Option<Latest<M::Summary>>,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS {
-            let Some(latest) = self.snapshots.latest::<M>(target).await? else {
+            let latest = match known.take() {
+                Some(latest) => Some(latest),
+                None => self.snapshots.latest::<M>(target).await?,
+            };
+            let Some(latest) = latest else {
                 return Ok(false);
             };
             // A run that is late, or one that failed, knows less than the newest good one.
