@@ -20,13 +20,13 @@ use async_trait::async_trait;
 use futures::future::join;
 use shared::fleet::FleetSource;
 
-use crate::deployment_key::DeploymentKey;
 use crate::http::answer::{Answer, Freshness};
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
 use crate::targets;
+use shared::deployment_key::DeploymentKey;
 
 pub use compare::MAX_DIFFERENCES;
 pub use filter::Filter;

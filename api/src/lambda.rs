@@ -23,11 +23,11 @@ use shared::telemetry::{self, Format, Metrics};
 use shared::warm_up::warm_up;
 
 use crate::dashboard::Login;
-use crate::deployment_key::DeploymentKey;
 use crate::http::endpoint::Endpoint;
 use crate::http::server::Server;
 use crate::routes::ROUTES;
 use crate::users::Users;
+use shared::deployment_key::DeploymentKey;
 
 pub use lambda_runtime::Error;
 

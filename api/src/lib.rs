@@ -3,7 +3,6 @@
 pub mod bucket_size;
 pub mod constants;
 pub mod dashboard;
-pub mod deployment_key;
 pub mod health;
 pub mod history;
 pub mod http;

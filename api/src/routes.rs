@@ -10,10 +10,10 @@ use shared::history::HistoryReader;
 use shared::store::SnapshotReader;
 
 use crate::dashboard::Login;
-use crate::deployment_key::DeploymentKey;
 use crate::history::HistoryPorts;
 use crate::http::endpoint::{Endpoint, ExtraScope, Route};
 use crate::{bucket_size, constants, dashboard, health, metrics, openapi, table_size, users};
+use shared::deployment_key::DeploymentKey;
 
 /// Descriptions of all endpoints, without handlers, so that a function that uses them links no database driver
 /// and no AWS client.

@@ -3,16 +3,12 @@
 //! Names are shown only to tokens with a scope of their own.
 
 mod all_environments;
-mod connection;
-mod counts;
-mod error;
-mod grants;
-mod list;
+mod csv;
+mod distinct;
+mod distinct_view;
+mod many;
 mod pool;
-mod question;
 mod reader;
-mod schema;
-mod statement;
 mod view;
 
 use std::sync::Arc;
@@ -23,8 +19,8 @@ use futures::future::join;
 use shared::clock;
 use shared::database::DatabaseError;
 use shared::fleet::{Environment, FleetSource};
+use shared::users::{KINDS, ListQuery, Listed, Page, USER_TYPES, UsersError};
 
-use crate::deployment_key::{DeploymentKey, Key};
 use crate::http::answer::{Answer, Freshness};
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
@@ -32,14 +28,14 @@ use crate::http::media_type::MediaType;
 use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
 use crate::targets;
-use list::{Listed, Page};
+use distinct::Distinct;
+use shared::deployment_key::{DeploymentKey, Key};
+use tokio::time::Instant;
 
-pub use all_environments::{ALL_ENVIRONMENTS_TIMEOUT, READS_AT_ONCE};
-pub use connection::STATEMENT_TIMEOUT;
-pub use counts::MAX_ROLES;
-pub use error::UsersError;
-pub use grants::grants_script;
-pub use list::ListQuery;
+pub use distinct_view::{
+    DistinctEnvironment, DistinctGroup, DistinctUsers, LicenceUse, LimitUse, UnreadEnvironment,
+};
+pub use many::{ALL_ENVIRONMENTS_TIMEOUT, READS_AT_ONCE};
 pub use pool::{MAX_IDLE, MAX_WAITING, PING_TIMEOUT};
 pub use reader::{READ_TIMEOUT, Users};
 pub use view::{
@@ -59,14 +55,14 @@ pub const ROUTE: Route = Route {
     description: "Accounts and sessions, counted now in the app's own database from one state of it: the three official \
                   numbers of named users side by side, and what they consist of. Without `environment`, all \
                   environments, each with its counts or its own problem. With `view=list`, the accounts themselves, \
-                  under pseudonyms. Never an e-mail address or a person's full name.",
-    media_types: &[MediaType::Json],
+                  under pseudonyms. With `view=distinct`, each named user once over all environments. Never an e-mail address or a person's full name.",
+    media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment. Required for a list."),
         Parameter::choice(
             "view",
-            "Counts (the default) or a list.",
-            &["counts", "list"],
+            "Counts (the default), a list, or each named user of all environments once.",
+            &["counts", "list", "distinct"],
         ),
         Parameter::choice(
             "active",
@@ -76,12 +72,12 @@ pub const ROUTE: Route = Route {
         Parameter::choice(
             "kind",
             "List: only accounts of this kind. Without it, people and web services.",
-            list::KINDS,
+            KINDS,
         ),
         Parameter::choice(
             "user_type",
             "List: only accounts of this type, as the app reports it; `unclassified` if it reports none.",
-            list::USER_TYPES,
+            USER_TYPES,
         ),
         Parameter::text("role", "List: only accounts with this role."),
         Parameter::optional_number(
@@ -115,6 +111,7 @@ pub const ROUTE: Route = Route {
             generator.subschema_for::<UserCounts>(),
             generator.subschema_for::<FleetUsers>(),
             generator.subschema_for::<UserList>(),
+            generator.subschema_for::<DistinctUsers>(),
         ];
         schemars::json_schema!({"oneOf": views})
     },
@@ -151,18 +148,50 @@ impl Handler for GetUsers {
             let detail = format!("the parameter {name:?} applies to view=list only");
             return Err(Problem::bad_parameter(name, detail));
         }
-        let fleet = self.fleet.current().await?;
+        if call.parameters.text("view") == Some("distinct") {
+            return Box::pin(self.distinct(&call)).await;
+        }
+        let (fleet, key) = Box::pin(join(self.fleet.current(), self.key.key())).await;
+        let fleet = fleet?;
         if call.parameters.text("environment").is_none() {
-            return all_environments::answer(&self.users, &fleet, &call).await;
+            let key = key.as_ref().map_err(|why| *why);
+            return Box::pin(all_environments::answer(&self.users, &fleet, key, &call)).await;
         }
         let environment = targets::environment(&fleet, &call)?;
         let counts = self.users.counts(environment, call.now).await?;
+        let body = match call.media_type {
+            MediaType::Csv => csv::of_counts(&counts),
+            _ => serde_json::to_vec(&counts).map_err(Problem::internal)?,
+        };
         // Answers with the same counts are the same answer, whenever they were counted.
-        Answer::json(&counts, &counts.identity(), Freshness::Live)
+        Answer::new(call.media_type, body, &counts.identity(), Freshness::Live)
     }
 }
 
 impl GetUsers {
+    async fn distinct(&self, call: &Call<'_>) -> Result<Answer, Problem> {
+        if call.parameters.text("environment").is_some() {
+            let detail = "view=distinct covers all environments: leave the parameter out";
+            return Err(Problem::bad_parameter("environment", detail));
+        }
+        let (fleet, key) = Box::pin(join(self.fleet.current(), self.key.key())).await;
+        let fleet = fleet?;
+        let key = key.map_err(Problem::key_missing)?;
+        let distinct = Distinct {
+            users: &self.users,
+            fleet: &fleet,
+            key: &key,
+            call,
+            deadline: Instant::now() + ALL_ENVIRONMENTS_TIMEOUT,
+        };
+        let view = distinct.view().await;
+        let body = match call.media_type {
+            MediaType::Csv => csv::of_distinct(&view),
+            _ => serde_json::to_vec(&view).map_err(Problem::internal)?,
+        };
+        Answer::new(call.media_type, body, &view.identity(), Freshness::Live)
+    }
+
     async fn list(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         if call.parameters.text("environment").is_none() {
             let detail = "the parameter \"environment\" is missing: a list covers one environment";
@@ -192,7 +221,12 @@ impl GetUsers {
         let next = next.map(|cursor| cursor::next_query(call, cursor));
         let mut identity = list.clone();
         identity.as_of = DateTime::UNIX_EPOCH;
-        Ok(Answer::json(&list, &identity, Freshness::Live)?.with_next(next))
+        let body = match call.media_type {
+            MediaType::Csv => csv::of_list(&list),
+            _ => serde_json::to_vec(&list).map_err(Problem::internal)?,
+        };
+        let answer = Answer::new(call.media_type, body, &identity, Freshness::Live)?;
+        Ok(answer.with_next(next))
     }
 }
 

@@ -5,6 +5,7 @@
 mod constants;
 mod environment;
 mod identifier;
+mod licence;
 mod parse;
 mod prices;
 mod refresh;
@@ -17,6 +18,7 @@ pub use constants::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
 pub use environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
+pub use licence::Licence;
 pub use parse::{Fault, FleetFaults, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
 pub use prices::{Price, Prices};
 pub use refresh::RefreshBudget;

@@ -6,9 +6,11 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod deployment_key;
 pub mod document;
 pub mod fleet;
 pub mod history;
+pub mod identities;
 pub mod location;
 pub mod secrets;
 pub mod snapshot;
@@ -16,4 +18,5 @@ pub mod store;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod users;
 pub mod warm_up;

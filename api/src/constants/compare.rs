@@ -11,7 +11,7 @@ use super::overlay::Constant;
 use super::read::Reading;
 use super::view::comparison::{Comparison, ComparisonCounts, Difference, DifferenceView, SideView};
 use super::view::constant::ConstantView;
-use crate::deployment_key::Key;
+use shared::deployment_key::Key;
 
 /// Maximum number of differences in one answer.
 pub const MAX_DIFFERENCES: usize = 1_000;

@@ -232,6 +232,12 @@ impl Problem {
         )
     }
 
+    /// The answer needs the deployment's key, which is missing because of `why`.
+    pub fn key_missing(why: &str) -> Self {
+        let detail = format!("{why}: MRT_DEPLOYMENT_KEY names it, and distinct users need it");
+        Self::new(Code::NotConfigured, detail)
+    }
+
     /// The database role lacks rights that `statements` give.
     pub fn grants_missing(statements: &[String]) -> Self {
         let detail =

@@ -1,32 +1,30 @@
 //! Counts for all environments that a caller may read, page by page, each with its counts or its own problem.
 
-use std::time::Duration;
-
 use futures::{StreamExt, stream};
 use shared::database::DatabaseError;
+use shared::deployment_key::Key;
 use shared::fleet::{Environment, Fleet};
-use shared::telemetry::error_chain;
+use shared::users::UsersError;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::UsersError;
+use super::csv;
+use super::distinct::Distinct;
+use super::many::{ALL_ENVIRONMENTS_TIMEOUT, READS_AT_ONCE, problem};
 use super::reader::Users;
 use super::view::{EnvironmentUsers, FleetUsers, UserCounts};
 use crate::http::answer::{Answer, Freshness};
 use crate::http::cursor;
 use crate::http::endpoint::Call;
+use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
 
 /// Maximum number of environments on one page.
 const MAX_ENVIRONMENTS: u64 = 100;
-/// Databases that are read concurrently.
-pub const READS_AT_ONCE: usize = 16;
-/// Time limit for all of them. An environment without counts by then answers with a time-out problem.
-pub const ALL_ENVIRONMENTS_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Answers for the environments of one page.
 pub(super) async fn answer(
     users: &Users,
     fleet: &Fleet,
+    key: Result<&Key, &'static str>,
     call: &Call<'_>,
 ) -> Result<Answer, Problem> {
     let after = match call.parameters.text("cursor") {
@@ -48,6 +46,15 @@ pub(super) async fn answer(
     let next = last.map(|environment| cursor::encode(&environment.name));
 
     let deadline = Instant::now() + ALL_ENVIRONMENTS_TIMEOUT;
+    let is_all = after.is_empty() && next.is_none() && call.media_type != MediaType::Csv;
+    let key = key.ok().filter(|_| is_all);
+    let distinct = key.map(|key| Distinct {
+        users,
+        fleet,
+        key,
+        call,
+        deadline,
+    });
     let readings: Vec<_> = environments
         .into_iter()
         .map(|environment| item(users, environment, call, deadline))
@@ -56,14 +63,29 @@ pub(super) async fn answer(
     let items = stream::iter(readings).buffer_unordered(READS_AT_ONCE);
     let mut items: Vec<EnvironmentUsers> = items.collect().await;
     items.sort_by(|one, other| one.environment.cmp(&other.environment));
-    let sweep = FleetUsers { items, next };
+    // After the counts, whose connections it uses.
+    let distinct = match distinct {
+        Some(distinct) => Some(distinct.view().await),
+        None => None,
+    };
+    let sweep = FleetUsers {
+        items,
+        distinct,
+        next,
+    };
     let mut identity = sweep.clone();
     for item in &mut identity.items {
         item.counts = item.counts.as_ref().map(UserCounts::identity);
     }
+    identity.distinct = identity.distinct.map(|distinct| distinct.identity());
     let next = sweep.next.as_deref();
     let next = next.map(|cursor| cursor::next_query(call, cursor));
-    Ok(Answer::json(&sweep, &identity, Freshness::Live)?.with_next(next))
+    let body = match call.media_type {
+        MediaType::Csv => csv::of_fleet(&sweep),
+        _ => serde_json::to_vec(&sweep).map_err(Problem::internal)?,
+    };
+    let answer = Answer::new(call.media_type, body, &identity, Freshness::Live)?;
+    Ok(answer.with_next(next))
 }
 
 async fn item(
@@ -76,27 +98,14 @@ async fn item(
     let late = || Err(UsersError::from(DatabaseError::Timeout(None)));
     let (counts, problem) = match counting.await.unwrap_or_else(|_| late()) {
         Ok(counts) => (Some(counts), None),
+        // Nothing to count is no problem of whoever asks for all.
+        Err(UsersError::NoDatabase) => (None, None),
         Err(error) => (None, Some(problem(environment, error, call.request_id))),
     };
     EnvironmentUsers {
         environment: environment.name.clone(),
+        has_database: environment.database.is_some(),
         counts,
         problem,
     }
-}
-
-/// Returns the problem of one environment. The answer as a whole succeeds, so the cause is logged here.
-fn problem(environment: &Environment, error: UsersError, request_id: &str) -> serde_json::Value {
-    let problem = Problem::from(error);
-    if problem.status() >= 500 {
-        let cause = problem.source().map(|source| error_chain(source));
-        tracing::warn!(
-            request.id = %request_id,
-            environment = %environment.name,
-            problem.code = problem.code().as_str(),
-            error = %cause.unwrap_or_default(),
-            "users of an environment could not be counted"
-        );
-    }
-    serde_json::to_value(problem.view(request_id)).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! One idle connection per database, one reader at a time, and the last counts for a few seconds.
 //!
 //! A production database must not notice a dashboard that asks every second: whoever asks a question that is being
-//! answered waits for that answer. Cached counts belong to a database, never to a caller. Names are never
-//! cached.
+//! answered waits for that answer. Cached counts and HMACs of identities belong to a database, never to a
+//! caller. Names are never cached.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,13 +14,10 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use shared::database::Databases;
 use shared::fleet::{DatabaseTarget, TargetId};
+use shared::identities::Identities;
+use shared::users::{Connection, DatabaseCounts, Question, UsersError};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
-
-use super::connection::Connection;
-use super::counts::DatabaseCounts;
-use super::error::UsersError;
-use super::question::Question;
 
 /// Longest wait for the ping that precedes each use of an idle connection: the function instance may have been frozen
 /// for an hour.
@@ -59,6 +56,7 @@ struct Slot {
 struct State {
     idle: Option<IdleConnection>,
     counted: Option<Counted>,
+    identified: Option<Identified>,
 }
 
 struct IdleConnection {
@@ -82,6 +80,13 @@ struct Counted {
     question: Question,
     at: DateTime<Utc>,
     counts: DatabaseCounts,
+}
+
+/// Cached identities, with the key that made them and their time. HMACs, no names.
+struct Identified {
+    key_id: u64,
+    at: DateTime<Utc>,
+    identities: Arc<Identities>,
 }
 
 /// Exclusive right to read one database, until it is dropped.
@@ -210,6 +215,33 @@ impl Lease {
         });
     }
 
+    /// Returns the cached identities of the key `key_id`, if they are younger than `keep_for`.
+    pub(super) fn identified(
+        &self,
+        key_id: u64,
+        now: DateTime<Utc>,
+        keep_for: Duration,
+    ) -> Option<Arc<Identities>> {
+        let identified = self.state.identified.as_ref()?;
+        let age = (now - identified.at).to_std().unwrap_or_default();
+        let is_good = identified.key_id == key_id && age < keep_for;
+        is_good.then(|| Arc::clone(&identified.identities))
+    }
+
+    /// Caches `identities`.
+    pub(super) fn keep_identities(
+        &mut self,
+        key_id: u64,
+        at: DateTime<Utc>,
+        identities: &Arc<Identities>,
+    ) {
+        self.state.identified = Some(Identified {
+            key_id,
+            at,
+            identities: Arc::clone(identities),
+        });
+    }
+
     /// Returns a working connection, the idle one or a new one. It is closed unless it is returned with
     /// [`Lease::give_back`].
     pub(super) async fn connection(&mut self) -> Result<OpenConnection, UsersError> {
@@ -226,7 +258,7 @@ impl Lease {
         }
         let connection = Connection::open(&self.databases, &self.target).await;
         Ok(OpenConnection {
-            connection: connection.map_err(|error| UsersError::of_connect(error, &self.target))?,
+            connection: connection?,
             opened_at: Instant::now(),
         })
     }

@@ -1,17 +1,20 @@
 //! Reads counts and lists of users, each from one state of one database and within a time limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared::clock;
 use shared::database::{DatabaseError, Databases};
+use shared::deployment_key::Key;
 use shared::fleet::{DatabaseTarget, Environment};
+use shared::identities::Identities;
+use shared::users::{
+    DatabaseCounts, ListQuery, Page, Question, UsersError, read_counts as count, read_identities,
+    read_page,
+};
 
-use super::counts::{self, DatabaseCounts};
-use super::error::UsersError;
-use super::list::{self, ListQuery, Page};
 use super::pool::{Pool, TimedCounts};
-use super::question::Question;
 use super::view::{
     ActiveByKind, HumansByUserType, LicenseEstimate, Metering, NamedUsers, RoleCount,
     RuntimeMetric, Sessions, UserCounts, UserSource,
@@ -54,10 +57,7 @@ impl Users {
     ) -> Result<UserCounts, UsersError> {
         let target = environment.database.as_ref();
         let target = target.ok_or(UsersError::NoDatabase)?;
-        let question = Question {
-            administrator: environment.administrator.clone(),
-            session_timeout: environment.session_timeout,
-        };
+        let question = Question::of(environment);
         let reading = || {
             read_counts(
                 self.pool.clone(),
@@ -69,6 +69,35 @@ impl Users {
         };
         let (at, counts) = self.pool.shared(target, &question, reading).await?;
         Ok(view_of(environment, target, at, now, counts))
+    }
+
+    /// Reads the identities of the named users of `environment` as HMACs under `key`, or returns cached ones.
+    ///
+    /// # Errors
+    ///
+    /// See [`UsersError`]; takes at most [`READ_TIMEOUT`].
+    pub(super) async fn identities(
+        &self,
+        environment: &Environment,
+        key: &Key,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Identities>, UsersError> {
+        let target = environment.database.as_ref();
+        let target = target.ok_or(UsersError::NoDatabase)?;
+        let question = Question::of(environment);
+        in_time(async {
+            let mut lease = self.pool.lease(target).await?;
+            if let Some(identities) = lease.identified(key.id(), now, self.keep_for) {
+                return Ok(identities);
+            }
+            let mut open = lease.connection().await?;
+            let read = read_identities(&mut open.connection, target, &question, key).await?;
+            let identities = Arc::new(read);
+            lease.give_back(open).await;
+            lease.keep_identities(key.id(), now, &identities);
+            Ok(identities)
+        })
+        .await
     }
 
     /// Lists the users of `environment` that match `query`. Nothing is cached.
@@ -87,7 +116,7 @@ impl Users {
         in_time(async {
             let mut lease = self.pool.lease(target).await?;
             let mut open = lease.connection().await?;
-            let page = list::read(&mut open.connection, target, query, now).await?;
+            let page = read_page(&mut open.connection, target, query, now).await?;
             lease.give_back(open).await;
             Ok(page)
         })
@@ -109,7 +138,7 @@ async fn read_counts(
             return Ok(counted);
         }
         let mut open = lease.connection().await?;
-        let counts = counts::read(&mut open.connection, &target, &question, now).await?;
+        let counts = count(&mut open.connection, &target, &question, now).await?;
         lease.give_back(open).await;
         lease.keep(question, now, counts.clone());
         Ok((now, counts))
@@ -214,7 +243,9 @@ fn view_of(
 mod tests {
     use shared::database::CONNECT_TIMEOUT;
 
-    use super::super::{ALL_ENVIRONMENTS_TIMEOUT, PING_TIMEOUT, STATEMENT_TIMEOUT};
+    use shared::users::STATEMENT_TIMEOUT;
+
+    use super::super::{ALL_ENVIRONMENTS_TIMEOUT, PING_TIMEOUT};
     use super::*;
 
     #[test]

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::distinct_view::DistinctUsers;
+
 /// User accounts and sessions of one environment, counted from one state of its database.
 ///
 /// ```json
@@ -302,6 +304,9 @@ pub struct UserView {
 pub struct FleetUsers {
     /// Environments ordered by name.
     pub items: Vec<EnvironmentUsers>,
+    /// Each named user of all these environments once, as in `view=distinct`; null if they do not fit on one page, and
+    /// without a deployment key.
+    pub distinct: Option<DistinctUsers>,
     /// Cursor of the next page; null on the last one.
     pub next: Option<String>,
 }
@@ -311,9 +316,12 @@ pub struct FleetUsers {
 pub struct EnvironmentUsers {
     /// Name of the environment in the fleet file.
     pub environment: String,
-    /// Its counts; null if there is a problem.
+    /// Whether the fleet file names a database for it. Without one there is nothing to count and no problem.
+    pub has_database: bool,
+    /// Its counts; null if there is a problem or no database.
     pub counts: Option<UserCounts>,
-    /// The problem that a request for this environment alone would be answered with; null if there are counts.
+    /// The problem that a request for this environment alone would be answered with; null if there are counts or there
+    /// is no database.
     #[schemars(with = "Option<crate::http::problem::ProblemView>")]
     pub problem: Option<Value>,
 }

@@ -56,6 +56,7 @@ fn environment(model: Location, layers: Vec<LayerKind>) -> Environment {
         }),
         administrator: "MxAdmin".into(),
         session_timeout: Duration::from_secs(600),
+        is_production: false,
     }
 }
 

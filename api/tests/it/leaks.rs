@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use api::constants::Sources;
-use api::deployment_key::DeploymentKey;
 use shared::aws::Aws;
+use shared::deployment_key::DeploymentKey;
 
 use crate::constants::layers::Deployment;
 use crate::families::{FAMILIES, Random, marked};

@@ -2,6 +2,7 @@
 
 mod all_environments;
 pub(crate) mod database;
+mod distinct;
 mod generations;
 mod http;
 mod leaks;
@@ -11,10 +12,11 @@ mod rights;
 
 use std::time::Duration;
 
-use api::users::{UserCounts, Users, UsersError};
+use api::users::{UserCounts, Users};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::fleet::Environment;
+use shared::users::UsersError;
 use sqlx::Connection;
 
 use crate::harness::NOW;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::dashboard::Login;
-use api::deployment_key::DeploymentKey;
 use api::http::server::Server;
 use api::routes::{self, Ports, ROUTES};
 use collector::Writers;
@@ -15,6 +14,7 @@ use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::config::{ALLOWED_ORIGINS, DATABASE_CA_FILE, EnvironmentAccess, Reader, Variables};
 use shared::database::Databases;
+use shared::deployment_key::DeploymentKey;
 use shared::fleet::FleetSource;
 use shared::history::{HistoryReader, HistoryRetention};
 use shared::location::Location;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::constants::ConstantLayers;
+use super::licence::Licence;
 use super::prices::Prices;
 use super::refresh::RefreshBudget;
 use super::target::{BucketTarget, DatabaseTarget, TargetId};
@@ -17,6 +18,7 @@ pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fleet {
     pub(super) environments: BTreeMap<String, Environment>,
+    pub(super) licence: Option<Licence>,
     pub(super) prices: Prices,
     pub(super) refresh: RefreshBudget,
 }
@@ -36,12 +38,19 @@ pub struct Environment {
     pub administrator: String,
     /// Time after its last action during which a session counts as active.
     pub session_timeout: Duration,
+    /// Whether it is one of those that a company's licence is mostly about.
+    pub is_production: bool,
 }
 
 impl Fleet {
     /// Returns all environments in the order of their names.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.environments.values()
+    }
+
+    /// Returns the licence that the file states.
+    pub fn licence(&self) -> Option<Licence> {
+        self.licence
     }
 
     /// Returns the prices of storage and requests.

@@ -3,6 +3,7 @@
 mod constants;
 mod database;
 mod fault;
+mod licence;
 mod money;
 mod refresh;
 mod scope;
@@ -23,6 +24,7 @@ use crate::config::RESERVED_NAME;
 use constants::read_constants;
 use database::read_database;
 use fault::Faults;
+use licence::read_licence;
 use money::read_prices;
 use refresh::read_refresh;
 use section::{Section, Text};
@@ -71,9 +73,11 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
         path: String::new(),
         offset: 0,
     };
-    root.check_keys(faults, &["environment", "prices", "refresh"]);
+    root.check_keys(faults, &["environment", "licence", "prices", "refresh"]);
     let prices = root.sub_table(faults, "prices");
     let prices = prices.map(|section| read_prices(faults, &section));
+    let licence = root.sub_table(faults, "licence");
+    let licence = licence.map(|section| read_licence(faults, &section));
     let refresh = root.sub_table(faults, "refresh");
     let refresh = refresh.map(|section| read_refresh(faults, &section));
     if root.get("environment").is_none() {
@@ -99,6 +103,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     }
     Fleet {
         environments,
+        licence,
         prices: prices.unwrap_or_default(),
         refresh: refresh.unwrap_or_default(),
     }
@@ -111,6 +116,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
             "name",
             "administrator",
             "session_timeout_seconds",
+            "production",
             "storage",
             "database",
             "constants",
@@ -150,6 +156,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
     let administrator = section
         .optional_text(faults, "administrator")
         .map(Text::to_owned);
+    let production = section.boolean(faults, "production");
     let session_timeout = section.whole_number(faults, "session_timeout_seconds", 1, 86_400);
 
     Some(Environment {
@@ -158,6 +165,7 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
         database,
         constants,
         administrator: administrator.unwrap_or_else(|| DEFAULT_ADMINISTRATOR.to_owned()),
+        is_production: production.unwrap_or(false),
         session_timeout: session_timeout.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_secs),
     })
 }

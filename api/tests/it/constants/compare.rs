@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use api::deployment_key::DeploymentKey;
 use serde_json::{Value, json};
+use shared::deployment_key::DeploymentKey;
 
 use super::http::{SCOPE, server_with};
 use super::{MODEL, nowhere};

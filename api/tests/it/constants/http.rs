@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::constants::{Sources, Status};
-use api::deployment_key::DeploymentKey;
 use shared::aws::Aws;
+use shared::deployment_key::DeploymentKey;
 
 use super::errors::denying_s3;
 use super::{LAYER, MODEL, nowhere};

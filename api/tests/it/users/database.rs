@@ -5,13 +5,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::users::{Users, grants_script};
+use api::users::Users;
 use shared::aws::Aws;
 use shared::clock::FixedClock;
 use shared::database::Databases;
 use shared::fleet::{Auth, DatabaseTarget, Engine, Environment};
 use shared::location::AwsScope;
 use shared::testing;
+use shared::users::grants_script;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -277,6 +278,7 @@ pub(crate) fn environment(database: Option<DatabaseTarget>) -> Environment {
         constants: None,
         administrator: "MxAdmin".into(),
         session_timeout: Duration::from_secs(600),
+        is_production: false,
     }
 }
 

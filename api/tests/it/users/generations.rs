@@ -1,8 +1,8 @@
 //! Schemas of three generations of Mendix on both engines: what a generation lacks is null with a warning, never an error.
 
-use api::users::UsersError;
 use shared::clock::{Clock, SystemClock};
 use shared::fleet::Engine;
+use shared::users::UsersError;
 
 use super::count;
 use super::database::{BEFORE_7_4, COLUMNS, ENGINES, SEED, TestDatabase, users};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::deployment_key::DeploymentKey;
-use api::users::UsersError;
 use serde_json::json;
+use shared::deployment_key::DeploymentKey;
+use shared::users::UsersError;
 
 use super::count;
 use super::database::{SEED, TestDatabase, environment, users};

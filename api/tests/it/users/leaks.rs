@@ -2,7 +2,7 @@
 //!
 //! The fixtures contain `NEVERLEAK` in the columns that are not read, and the harness checks every answer for it too.
 
-use api::deployment_key::DeploymentKey;
+use shared::deployment_key::DeploymentKey;
 use shared::fleet::Engine;
 use shared::telemetry::error_chain;
 

@@ -1,7 +1,7 @@
 //! `view=list`: pages, filters, pseudonyms, and names for callers that may see them.
 
-use api::deployment_key::DeploymentKey;
 use serde_json::{Value, json};
+use shared::deployment_key::DeploymentKey;
 
 use super::database::{BEFORE_7_4, COLUMNS, ENGINES, SEED, TestDatabase};
 use super::documented;

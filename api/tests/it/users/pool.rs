@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use api::users::{Users, UsersError};
+use api::users::Users;
 use shared::clock;
 use shared::fleet::Engine;
+use shared::users::UsersError;
 use sqlx::Row;
 
 use super::database::{ENGINES, SEED, TestDatabase, databases, users};

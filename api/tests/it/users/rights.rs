@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use api::users::{Users, UsersError, grants_script};
+use api::users::Users;
 use shared::fleet::Engine;
+use shared::users::{UsersError, grants_script};
 
 use super::database::{ENGINES, SEED, TestDatabase, databases_with};
 use super::{count, now};

@@ -30,6 +30,6 @@ pub(crate) async fn run(
     })?;
     let database = found.database.as_ref();
     let database = database.with_context(|| format!("{environment} has no database"))?;
-    output::print(&api::users::grants_script(database))?;
+    output::print(&shared::users::grants_script(database))?;
     Ok(ExitCode::SUCCESS)
 }

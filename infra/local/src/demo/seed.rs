@@ -94,7 +94,7 @@ async fn seed_environment(
     if exists {
         // A newer version may read more than the version that created the database.
         let mut connection = postgres.connect(name).await?;
-        let grants = api::users::grants_script(&reader::target(postgres.port(), name));
+        let grants = shared::users::grants_script(&reader::target(postgres.port(), name));
         raw_sql(AssertSqlSafe(grants))
             .execute(&mut connection)
             .await?;
@@ -117,7 +117,7 @@ async fn seed_environment(
     for script in [SCHEMA, APP, ROWS, report, "ANALYZE"] {
         raw_sql(script).execute(&mut connection).await?;
     }
-    let grants = api::users::grants_script(&reader::target(postgres.port(), &unfinished));
+    let grants = shared::users::grants_script(&reader::target(postgres.port(), &unfinished));
     raw_sql(AssertSqlSafe(grants))
         .execute(&mut connection)
         .await?;

@@ -72,7 +72,7 @@ fn price(faults: &mut Faults<'_>, section: &Section<'_>, key: &str) -> Option<Pr
     price
 }
 
-fn day(text: &str) -> Result<(), &'static str> {
+pub(super) fn day(text: &str) -> Result<(), &'static str> {
     text.parse::<chrono::NaiveDate>()
         .map(drop)
         .map_err(|_| "is not a day, such as 2026-01-31")

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::constants::{Constants, ConstantsError, Filter, Sources, read_constants};
-use api::users::{UserCounts, Users, UsersError};
+use api::users::{UserCounts, Users};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use chrono::{DateTime, Utc};
 use collector::Progress;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use shared::aws::Aws;
 use shared::database::{DatabaseError, Databases, TlsFault};
 use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
+use shared::users::UsersError;
 
 /// Fix for errors that may not happen again.
 const TRY_AGAIN: &str = "try again";

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use shared::database::{DatabaseError, Databases, ReadOnly, end_postgres};
-use shared::fleet::{DatabaseTarget, Engine};
+use crate::database::{DatabaseError, Databases, ReadOnly, end_postgres};
+use crate::fleet::{DatabaseTarget, Engine};
+use futures::TryStreamExt;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
+use super::error::UsersError;
 use super::statement::Statement;
 
 /// Time limit of one statement. Mendix's own metrics allow 60 s, but here a caller waits.
@@ -23,25 +25,39 @@ const BEGIN_MYSQL: [&str; 2] = [
 pub(super) type Row = Vec<Option<String>>;
 
 /// A connection.
-pub(super) enum Connection {
+pub enum Connection {
+    /// To PostgreSQL.
     Postgres(PgConnection),
+    /// To MySQL or MariaDB.
     Mysql(MySqlConnection),
 }
 
 impl Connection {
     /// Connects to `target`, read-only.
-    pub(super) async fn open(
-        databases: &Databases,
-        target: &DatabaseTarget,
-    ) -> Result<Self, DatabaseError> {
-        Ok(match target.engine {
-            Engine::Postgres => Self::Postgres(databases.connect_postgres(target).await?),
-            Engine::Mysql => Self::Mysql(databases.connect_mysql(target, STATEMENT_TIMEOUT).await?),
-        })
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError::GrantsMissing`] if the role may not connect, otherwise [`UsersError::Database`].
+    pub async fn open(databases: &Databases, target: &DatabaseTarget) -> Result<Self, UsersError> {
+        let connected = match target.engine {
+            Engine::Postgres => {
+                let connection = databases.connect_postgres(target).await;
+                connection.map(Self::Postgres)
+            }
+            Engine::Mysql => {
+                let connection = databases.connect_mysql(target, STATEMENT_TIMEOUT).await;
+                connection.map(Self::Mysql)
+            }
+        };
+        connected.map_err(|error| UsersError::of_connect(error, target))
     }
 
     /// Checks that the server still answers.
-    pub(super) async fn ping(&mut self) -> Result<(), DatabaseError> {
+    ///
+    /// # Errors
+    ///
+    /// It does not.
+    pub async fn ping(&mut self) -> Result<(), DatabaseError> {
         match self {
             Self::Postgres(connection) => connection.ping().await?,
             Self::Mysql(connection) => connection.ping().await?,
@@ -110,8 +126,43 @@ impl Connection {
         }
     }
 
+    /// Passes each row of `statement`, whose columns must all be text, to `visit`, without keeping it.
+    pub(super) async fn each_row(
+        &mut self,
+        statement: Statement,
+        mut visit: impl FnMut(Row),
+    ) -> Result<(), DatabaseError> {
+        // As in `rows`.
+        let sql = AssertSqlSafe(statement.sql);
+        match self {
+            Self::Postgres(connection) => {
+                let mut query = sqlx::query(sql).persistent(false);
+                for value in statement.values {
+                    query = query.bind(value);
+                }
+                let mut rows = query.fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    let columns = (0..row.len()).map(|column| text(&row, column));
+                    visit(columns.collect::<Result<_, sqlx::Error>>()?);
+                }
+            }
+            Self::Mysql(connection) => {
+                let mut query = sqlx::query(sql).persistent(false);
+                for value in statement.values {
+                    query = query.bind(value);
+                }
+                let mut rows = query.fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    let columns = (0..row.len()).map(|column| row.try_get(column));
+                    visit(columns.collect::<Result<_, sqlx::Error>>()?);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Closes the connection in order. A failure changes nothing.
-    pub(super) async fn close(self) {
+    pub async fn close(self) {
         match self {
             Self::Postgres(connection) => drop(connection.close().await),
             Self::Mysql(connection) => drop(connection.close().await),

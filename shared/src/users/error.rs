@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::database::DatabaseError;
-use shared::fleet::{DatabaseTarget, Engine};
+use crate::database::DatabaseError;
+use crate::fleet::{DatabaseTarget, Engine};
 
 use super::grants;
 use super::schema::columns;

@@ -4,8 +4,8 @@
 //! `{{count condition}}` for the number of rows that meet a condition, and `{{:name}}` for a value, which is bound and
 //! never part of the text.
 
-use shared::database::STATEMENT_MARK;
-use shared::fleet::Engine;
+use crate::database::STATEMENT_MARK;
+use crate::fleet::Engine;
 
 /// A statement for one engine, with its values in order.
 #[derive(Debug, Clone, PartialEq, Eq)]

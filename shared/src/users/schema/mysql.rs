@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::database::DatabaseError;
-use shared::fleet::{DatabaseTarget, Engine};
+use crate::database::DatabaseError;
+use crate::fleet::{DatabaseTarget, Engine};
 
 use super::columns::{ASSOCIATIONS, Column, ENTITIES, Probed, REQUIRED, is_of_every_version};
 use crate::users::connection::Connection;

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use crate::config::{DEPLOYMENT_KEY, Reader};
+use crate::identities::IdentityMac;
+use crate::secrets::Secrets;
+use crate::telemetry::error_chain;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
-use shared::config::{DEPLOYMENT_KEY, Reader};
-use shared::secrets::Secrets;
-use shared::telemetry::error_chain;
 
 /// Minimum length of a key in bytes: shorter ones can be guessed.
 pub const MIN_BYTES: usize = 16;
@@ -29,6 +30,7 @@ enum Source {
 pub struct Key {
     pseudonyms: hmac::Key,
     fingerprints: hmac::Key,
+    identities: hmac::Key,
 }
 
 impl DeploymentKey {
@@ -65,9 +67,14 @@ impl DeploymentKey {
         Self { source }
     }
 
+    /// Returns whether there should be a key; it may still be unreadable.
+    pub fn is_configured(&self) -> bool {
+        !matches!(self.source, Source::None)
+    }
+
     /// Returns the key, or a public sentence about why there is none.
     ///
-    /// Secrets are cached. Takes at most [`READ_TIMEOUT`](shared::secrets::READ_TIMEOUT).
+    /// Secrets are cached. Takes at most [`READ_TIMEOUT`](crate::secrets::READ_TIMEOUT).
     ///
     /// # Errors
     ///
@@ -93,12 +100,16 @@ impl Key {
             return Err("the deployment's key is shorter than 16 bytes");
         }
         let pseudonyms = hmac::Key::new(HMAC_SHA256, value.as_bytes());
-        // A separate key, so that a pseudonym never equals a fingerprint.
-        let derived = hmac::sign(&pseudonyms, b"mrt: fingerprints of constants");
-        let fingerprints = hmac::Key::new(HMAC_SHA256, derived.as_ref());
+        // Separate keys, so that a pseudonym never equals a fingerprint, and what is stored never joins with what was
+        // shown.
+        let derived = |purpose: &[u8]| {
+            let derived = hmac::sign(&pseudonyms, purpose);
+            hmac::Key::new(HMAC_SHA256, derived.as_ref())
+        };
         Ok(Self {
+            fingerprints: derived(b"mrt: fingerprints of constants"),
+            identities: derived(b"mrt: identities of named users"),
             pseudonyms,
-            fingerprints,
         })
     }
 
@@ -113,6 +124,17 @@ impl Key {
         format!("u_{digits}")
     }
 
+    /// Returns the HMAC by which the named user with `identity` is counted once in all environments.
+    pub fn identity_mac(&self, identity: &str) -> IdentityMac {
+        IdentityMac::of(first_bytes(&self.identities, identity.as_bytes()))
+    }
+
+    /// Returns a number that tells this key from another: identities of two keys cannot be compared.
+    pub fn id(&self) -> u64 {
+        // No identity contains a zero byte.
+        first_bytes(&self.identities, b"\0id")
+    }
+
     /// Returns the fingerprint of a value of the constant `name`: equal for equal values only.
     pub fn fingerprint(&self, name: &str, value: &str) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.fingerprints);
@@ -124,6 +146,12 @@ impl Key {
         fingerprint.copy_from_slice(context.sign().as_ref());
         fingerprint
     }
+}
+
+fn first_bytes(key: &hmac::Key, message: &[u8]) -> u64 {
+    let tag = hmac::sign(key, message);
+    let first = tag.as_ref().iter().take(8);
+    first.fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ SELECT u."id" AS id,
        CASE WHEN u."id" IN ({{internal_users}}) THEN 1 ELSE 0 END AS is_internal,
        CASE WHEN u."id" IN ({{users_with_role}}) THEN 1 ELSE 0 END AS has_role,
        {{identity}} AS identity,
-       {{folded_identity}} AS folded_identity
+       {{folded_identity}} AS folded_identity,
+       CAST({{identity_text}} AS {{text}}) AS identity_text
 FROM {{schema}}"system$user" u
 {{identifiers}}
 WHERE u."name" IS NOT NULL

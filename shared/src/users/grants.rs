@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::fleet::{Auth, DatabaseTarget, Engine};
+use crate::fleet::{Auth, DatabaseTarget, Engine};
 
 const POSTGRES: &str = include_str!("grants_postgres.sql");
 const MYSQL: &str = include_str!("grants_mysql.sql");
@@ -291,7 +291,7 @@ fn literal(database: &DatabaseTarget, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::testing::fleet::database_target;
+    use crate::testing::fleet::database_target;
 
     use super::*;
 

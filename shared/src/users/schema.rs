@@ -10,7 +10,7 @@ mod postgres;
 
 use std::collections::BTreeSet;
 
-use shared::fleet::{DatabaseTarget, Engine};
+use crate::fleet::{DatabaseTarget, Engine};
 
 use super::connection::Connection;
 use super::error::UsersError;

@@ -1,7 +1,7 @@
 //! Associations of users from Mendix's own catalogue. Only plain names are used.
 
-use shared::database::DatabaseError;
-use shared::fleet::Engine;
+use crate::database::DatabaseError;
+use crate::fleet::Engine;
 
 use super::columns::Column;
 use crate::users::connection::{Connection, Row};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::fleet::{DatabaseTarget, Engine};
+use crate::fleet::{DatabaseTarget, Engine};
 
 use super::columns::{Column, Probed};
 use crate::users::connection::Connection;

@@ -2,9 +2,9 @@
 //!
 //! Names are read only when the answer needs them: for pseudonyms, or for callers who may see them.
 
+use crate::database::DatabaseError;
+use crate::fleet::{DatabaseTarget, Engine};
 use chrono::{DateTime, NaiveDateTime, Utc};
-use shared::database::DatabaseError;
-use shared::fleet::{DatabaseTarget, Engine};
 
 use super::connection::{Connection, Row};
 use super::counts::{denied_later, missing, reported_users, timestamp, versions, with_roles};
@@ -25,9 +25,9 @@ const USER_TYPE: &str = "CASE WHEN u.\"id\" IN ({{external_users}}) THEN 'extern
                          WHEN u.\"id\" IN ({{internal_users}}) THEN 'internal' ELSE 'unclassified' END";
 
 /// Types of users: as the app reports them, or that it reports none.
-pub(super) const USER_TYPES: &[&str] = &["internal", "external", "unclassified"];
+pub const USER_TYPES: &[&str] = &["internal", "external", "unclassified"];
 /// Kinds of accounts.
-pub(super) const KINDS: &[&str] = &["human", "web_service", "anonymous"];
+pub const KINDS: &[&str] = &["human", "web_service", "anonymous"];
 
 /// Which users to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,36 +51,53 @@ pub struct ListQuery {
 }
 
 /// One user as stored in the database.
-pub(super) struct Listed {
-    pub(super) id: i64,
-    pub(super) kind: String,
-    pub(super) is_active: bool,
-    pub(super) is_blocked: bool,
-    pub(super) blocked_since: Option<DateTime<Utc>>,
-    pub(super) last_login: Option<DateTime<Utc>>,
-    pub(super) created: Option<DateTime<Utc>>,
-    pub(super) entity: Option<String>,
+pub struct Listed {
+    /// Id in the app.
+    pub id: i64,
+    /// One of [`KINDS`].
+    pub kind: String,
+    /// Whether it may log in.
+    pub is_active: bool,
+    /// Whether it is blocked.
+    pub is_blocked: bool,
+    /// Start of the block, if it is stored.
+    pub blocked_since: Option<DateTime<Utc>>,
+    /// Last login; `None` if it never logged in.
+    pub last_login: Option<DateTime<Utc>>,
+    /// Time of creation, if it is stored.
+    pub created: Option<DateTime<Utc>>,
+    /// Its entity, if that is stored.
+    pub entity: Option<String>,
     /// One of [`USER_TYPES`]; `None` if the app stores none.
-    pub(super) user_type: Option<String>,
+    pub user_type: Option<String>,
     /// By name; `None` if the database has no roles.
-    pub(super) roles: Option<Vec<String>>,
+    pub roles: Option<Vec<String>>,
     /// Never printed: no type that holds it implements `Debug`.
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     /// The app's identifier for metering, if it has one for this user. Never printed either.
-    pub(super) identifier: Option<String>,
+    pub identifier: Option<String>,
 }
 
 /// One page.
-pub(super) struct Page {
-    pub(super) mendix_version: Option<String>,
-    pub(super) model_version: Option<String>,
-    pub(super) users: Vec<Listed>,
-    pub(super) has_more: bool,
-    pub(super) warnings: Vec<String>,
+pub struct Page {
+    /// Version of the runtime that last used the database.
+    pub mendix_version: Option<String>,
+    /// Version of the model that last used the database.
+    pub model_version: Option<String>,
+    /// By id.
+    pub users: Vec<Listed>,
+    /// Whether more users follow.
+    pub has_more: bool,
+    /// What this version does not store.
+    pub warnings: Vec<String>,
 }
 
 /// Reads one page from one state of the database.
-pub(super) async fn read(
+///
+/// # Errors
+///
+/// See [`UsersError`].
+pub async fn read(
     connection: &mut Connection,
     target: &DatabaseTarget,
     query: &ListQuery,

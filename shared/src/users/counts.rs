@@ -1,9 +1,9 @@
 //! Counts the users of one database. Reads only the columns that are counted: nothing but numbers, role names and
 //! versions leaves the database.
 
+use crate::database::DatabaseError;
+use crate::fleet::{DatabaseTarget, Engine};
 use chrono::{DateTime, Utc};
-use shared::database::DatabaseError;
-use shared::fleet::{DatabaseTarget, Engine};
 
 use super::connection::{Connection, Row};
 use super::error::UsersError;
@@ -27,62 +27,89 @@ pub const MAX_ROLES: usize = 200;
 
 /// Counts of one database, all from one state of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DatabaseCounts {
-    pub(super) mendix_version: Option<String>,
-    pub(super) model_version: Option<String>,
-    pub(super) accounts: Accounts,
+pub struct DatabaseCounts {
+    /// Version of the runtime that last used the database; `None` if it is not stored.
+    pub mendix_version: Option<String>,
+    /// Version of the model that last used the database; `None` if it is not stored.
+    pub model_version: Option<String>,
+    /// Accounts.
+    pub accounts: Accounts,
     /// `None` if the app stores no user types.
-    pub(super) external_humans: Option<u64>,
+    pub external_humans: Option<u64>,
     /// By name; `None` if the database has no roles.
-    pub(super) roles: Option<Vec<RoleCounts>>,
-    pub(super) sessions: Option<SessionCounts>,
-    pub(super) warnings: Vec<String>,
+    pub roles: Option<Vec<RoleCounts>>,
+    /// Recent sessions; `None` if the database has no session tables.
+    pub sessions: Option<SessionCounts>,
+    /// What this version does not store, or why a number is doubtful.
+    pub warnings: Vec<String>,
 }
 
 /// Columns of `counts.sql`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Accounts {
-    pub(super) total: u64,
-    pub(super) active: u64,
-    pub(super) inactive: u64,
-    pub(super) blocked: u64,
-    pub(super) active_humans: u64,
-    pub(super) active_web_services: u64,
+pub struct Accounts {
+    /// Accounts with a name, without anonymous visitors.
+    pub total: u64,
+    /// Those that may log in.
+    pub active: u64,
+    /// Those that may not.
+    pub inactive: u64,
+    /// Blocked accounts.
+    pub blocked: u64,
+    /// Active people.
+    pub active_humans: u64,
+    /// Active web services.
+    pub active_web_services: u64,
     active_external_humans: u64,
-    pub(super) active_never_logged_in: u64,
-    pub(super) licensed: u64,
+    /// Active accounts that never logged in.
+    pub active_never_logged_in: u64,
+    /// Active accounts without the administrator.
+    pub licensed: u64,
     administrators: u64,
-    pub(super) without_role: u64,
-    pub(super) anonymous: u64,
-    pub(super) metered: u64,
-    pub(super) metered_internal: u64,
+    /// Accounts without a role.
+    pub without_role: u64,
+    /// Rows of anonymous visitors.
+    pub anonymous: u64,
+    /// Distinct identities of active accounts.
+    pub metered: u64,
+    /// Those with an account that was not reported as external.
+    pub metered_internal: u64,
     /// Those of `metered_internal` with an account that the app reported as internal.
-    pub(super) metered_reported_internal: u64,
+    pub metered_reported_internal: u64,
     /// Identities that are left when letter case is ignored.
-    pub(super) metered_folded: u64,
+    pub metered_folded: u64,
 }
 
 /// Counts for one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RoleCounts {
-    pub(super) role: String,
-    pub(super) total: u64,
-    pub(super) active: u64,
+pub struct RoleCounts {
+    /// Name of the role.
+    pub role: String,
+    /// Accounts with a name, without anonymous visitors.
+    pub total: u64,
+    /// Those that may log in.
+    pub active: u64,
 }
 
 /// Sessions within the time window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SessionCounts {
-    pub(super) named_user_sessions: u64,
-    pub(super) distinct_named_users: u64,
-    pub(super) anonymous_sessions: u64,
+pub struct SessionCounts {
+    /// Sessions of named users.
+    pub named_user_sessions: u64,
+    /// Named users with such a session.
+    pub distinct_named_users: u64,
+    /// Sessions of anonymous visitors.
+    pub anonymous_sessions: u64,
 }
 
 /// Reads the counts from one state of the database, as of `now`.
 ///
 /// Values that the app's Mendix version does not store are `None`, with a warning. Costs nine short statements, two of
 /// which read all of `system$user`.
-pub(super) async fn read(
+///
+/// # Errors
+///
+/// See [`UsersError`].
+pub async fn read(
     connection: &mut Connection,
     target: &DatabaseTarget,
     question: &Question,
@@ -110,7 +137,7 @@ pub(super) fn denied_later(
     }
 }
 
-async fn read_with(
+pub(super) async fn read_with(
     connection: &mut Connection,
     engine: Engine,
     schema: &Schema,
@@ -158,7 +185,7 @@ pub(super) fn missing(what: &str, field: &str) -> String {
 }
 
 /// Returns the statement parts for accounts in a database with `schema`.
-fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts {
+pub(super) fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts {
     let (identity, identifiers) = match &schema.identifiers {
         None => (r#"u."name""#, String::new()),
         Some(Linked { table, link }) => (
@@ -182,6 +209,7 @@ fn account_parts(engine: Engine, schema: &Schema, question: &Question) -> Parts 
         .text("internal_users", reported_users(schema, "Internal"))
         .text("users_with_role", users_with_role)
         .text("identity", exact(engine, identity))
+        .text("identity_text", identity)
         .text("folded_identity", folded(engine, identity))
         .text(
             "is_administrator",
