@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-history bench-masking package deploy reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-history bench-masking package release deploy deploy-file reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -68,8 +68,14 @@ bench-history: ## Measures the history of 500 and 5,000 tables: bytes, pages, un
 package: ## Builds the functions' zips within their size budget: ARCH=arm64 or x86_64, RDS_CA_BUNDLE=file
 	@exec infra/aws/package.sh
 
-deploy: ## Builds and deploys to AWS, asking for every parameter: RDS_CA_BUNDLE=file or none
+release: ## Builds what CloudFormation deploys without a compiler, for both architectures: RDS_CA_BUNDLE=file or none
+	@exec infra/aws/package.sh release
+
+deploy: ## Builds, shows what will change on AWS, asks once and deploys: DEPLOY=deploy.toml, RDS_CA_BUNDLE=file or none
 	@exec infra/aws/package.sh deploy $(ARGS)
+
+deploy-file: ## Writes a deployment's file: PROFILE=trial or network, or STACK=name REGION=region of one that runs; DEPLOY=file
+	@exec infra/aws/package.sh $(if $(STACK),adopt "$(STACK)" "$(REGION)",new "$(PROFILE)")
 
 reset: ## Deletes the demo's data and the local snapshots
 	rm -rf .mrt/demo .mrt/mrt.db*

@@ -2,13 +2,16 @@
 # Builds and packs the functions: `make package` and `make deploy`.
 #
 #   infra/aws/package.sh                     the zips, within their budgets, in target/package/<architecture>/
-#   infra/aws/package.sh deploy [ARG...]     sam build, adding the databases' authorities, sam deploy --guided ARG...
+#   infra/aws/package.sh deploy [--yes]      the zips, then what DEPLOY says: deploy.py
+#   infra/aws/package.sh release             the zips for both architectures and a template, in target/release-aws/
+#   infra/aws/package.sh new PROFILE         writes DEPLOY: trial or network
+#   infra/aws/package.sh adopt STACK REGION  writes DEPLOY from a stack that runs
 #
+#   DEPLOY         the deployment's file, by default deploy.toml: infra/README.md, "Deploy from nothing"
 #   ARCH           arm64 (default, as in the template) or x86_64
 #   RDS_CA_BUNDLE  file with the authorities of the databases' certificates, or `none`: infra/README.md, "Packaging"
 #
-# Uses the same compiler and flags as sam: cargo-lambda with Zig, so that sam reuses what is built here. Contents and
-# size budgets of the zips: zips.py.
+# Uses the same compiler and flags as `sam build`: cargo-lambda with Zig. Contents and size budgets of the zips: zips.py.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -45,30 +48,61 @@ build() {
     done
 }
 
+# Packs what `build` built.
+pack() {
+    package=$target_folder/package/$architecture
+    say "packing for $architecture:"
+    python3 -B "$here/zips.py" pack "$target_folder/lambda" "$package"
+    say "in ${package#"$repository/"}"
+}
+
+python() { "$repository/.mrt/venv/deploy/bin/python" -B "$@"; }
+
 case "${RDS_CA_BUNDLE-}" in
     '' | none) ;;
     *) RDS_CA_BUNDLE=$(realpath -- "$RDS_CA_BUNDLE") && export RDS_CA_BUNDLE ;;
 esac
+deployment=$(realpath -- "${DEPLOY:-deploy.toml}")
 ensure_python
 # Checked before building: without it, only users would notice.
-[[ ${1-} != deploy ]] || python3 -B "$here/zips.py" authorities
+case ${1-} in
+    deploy | release) python3 -B "$here/zips.py" authorities ;;
+esac
 ensure_venv deploy
 export PATH=$repository/.mrt/venv/deploy/bin:$PATH SAM_CLI_TELEMETRY=0
-choose_target
-build
 case ${1-} in
     '')
-        out=$target_folder/package/$architecture
-        say "packing for $architecture:"
-        python3 -B "$here/zips.py" pack "$target_folder/lambda" "$out"
-        say "in ${out#"$repository/"}"
+        choose_target
+        build
+        pack
+        ;;
+    release)
+        packages=()
+        for architecture in arm64 x86_64; do
+            wanted=$architecture
+            choose_target
+            [[ $architecture == "$wanted" ]] || fail "a release has both architectures, and rustc has no target for $wanted"
+            build
+            pack
+            packages+=("$package")
+        done
+        python "$here/release.py" "$target_folder/release-aws" "${packages[@]}"
+        say "release: ${target_folder#"$repository/"}/release-aws"
         ;;
     deploy)
         shift
-        cd "$here"
-        sam build --parameter-overrides "Architecture=$architecture"
-        python3 -B zips.py complete .aws-sam/build
-        exec sam deploy --guided --parameter-overrides "Architecture=$architecture" "$@"
+        choose_target
+        build
+        pack
+        python "$here/release.py" "$target_folder/deploy-aws" "$package"
+        if grep -q '^fleet *=' "$deployment"; then
+            (cd "$repository" && cargo build --locked --package local)
+            export MRT=${CARGO_TARGET_DIR:-$repository/target}/debug/mrt
+        fi
+        python "$here/deploy.py" deploy "$deployment" "$target_folder/deploy-aws" "$@"
         ;;
-    *) fail "usage: infra/aws/package.sh [deploy [ARG...]]" ;;
+    new | adopt)
+        python "$here/deploy.py" "$1" "$deployment" "${@:2}"
+        ;;
+    *) fail "usage: infra/aws/package.sh [deploy [--yes] | release | new PROFILE | adopt STACK REGION]" ;;
 esac

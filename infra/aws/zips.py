@@ -4,7 +4,6 @@
   zips.py pack BUILT OUT        packs BUILT/<function>/bootstrap, cargo-lambda's output, into OUT/<function>/ and
                                 OUT/<function>.zip, reproducibly
   zips.py authorities           checks RDS_CA_BUNDLE, which a deployment must have
-  zips.py complete BUILD        adds what `sam build` leaves out to its folders, and checks their packed size
 
 Packs every program in `*/src/bin`. Prints each size, and exits with 1 if one exceeds its budget. RDS_CA_BUNDLE names the
 file with the authorities of the databases' certificates, which only functions that log in to databases get; `none` is
@@ -134,27 +133,12 @@ def pack(built, out):
     check_sizes(sizes)
 
 
-def complete(build):
-    names, bundle, sizes = functions(), read_bundle(is_required=True), {}
-    for name in names:
-        folder = build / "".join(word.capitalize() for word in name.split("-"))
-        if not (folder / "bootstrap").is_file():
-            raise Failed(f"sam built no {folder / 'bootstrap'}")
-        files = contents(name, folder / "bootstrap", bundle)
-        if BUNDLE_NAME in files:
-            (folder / BUNDLE_NAME).write_bytes(files[BUNDLE_NAME])
-        sizes[name] = len(zipped(files))
-    check_sizes(sizes)
-
-
 def main(arguments):
     match arguments:
         case ["pack", built, out]:
             pack(Path(built), Path(out))
         case ["authorities"]:
             read_bundle(is_required=True)
-        case ["complete", build]:
-            complete(Path(build))
         case _:
             sys.exit(__doc__)
 

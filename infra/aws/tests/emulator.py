@@ -7,7 +7,8 @@ Run by the emulator's own Python (.mrt/venv/ministack). It changes these parts o
 * IAM has no actions for batches of SQS: sending ten messages at once is sqs:SendMessage.
 * A concurrency from a template's parameter is text; ministack compares it with a number.
 * An OpenAPI document may contain `x-amazon-apigateway-any-method`, which ministack ignores.
-* A template's condition may join a list; ministack does not evaluate the join.
+* A template's condition may join, split and select from lists; ministack does not evaluate that.
+* A rule of a security group may be a resource of its own, which ministack does not have.
 * ECS calls on tasks and services are authorised by their kind of resource, listing tasks by the condition key of the
   cluster, and parameters by their path, as in IAM's reference; ministack uses the cluster and `*`.
 * Each decision about a role is appended to the file in MRT_DECISIONS as one JSON line. The test of the roles reads it:
@@ -26,7 +27,7 @@ import time
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import apigateway_v1, eventbridge, lambda_svc
-from ministack.services.cloudformation import changesets, engine, handlers, stacks
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 DECISIONS = os.environ["MRT_DECISIONS"]
 CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/([A-Za-z]+)$")
@@ -119,15 +120,37 @@ def evaluate_conditions(template, params):
 
 
 def joined(value, params):
-    """`value`, with each join of a list parameter replaced by its text."""
+    """`value`, with each join, split and selection of parameters replaced by its result."""
     if isinstance(value, list):
         return [joined(each, params) for each in value]
     if not isinstance(value, dict):
         return value
     if "Fn::Join" in value:
         separator, items = value["Fn::Join"]
-        return separator.join(each.strip() for each in params[items["Ref"]]["Value"].split(","))
+        if isinstance(items, dict):
+            items = [each.strip() for each in params[items["Ref"]]["Value"].split(",")]
+        return separator.join(joined(items, params))
+    if "Fn::Split" in value:
+        separator, text = value["Fn::Split"]
+        return joined(text, params).split(separator)
+    if "Fn::Select" in value:
+        index, items = value["Fn::Select"]
+        return joined(items, params)[int(index)]
     return {key: joined(each, params) for key, each in value.items()}
+
+
+def create_egress(_logical_id, props, _stack_name):
+    """AWS::EC2::SecurityGroupEgress: adds the rule to its group."""
+    group = provisioners._ec2._security_groups[props["GroupId"]]
+    group["IpPermissionsEgress"] += provisioners._ec2_sg_permissions([props])
+    return f"sgr-{props['GroupId'][3:]}", {}
+
+
+def delete_egress(_physical_id, props):
+    group = provisioners._ec2._security_groups.get(props.get("GroupId"))
+    if group:
+        rules = provisioners._ec2_sg_permissions([props])
+        group["IpPermissionsEgress"] = [each for each in group["IpPermissionsEgress"] if each not in rules]
 
 
 iam_actions.extract_iam_action = extract_iam_action
@@ -137,6 +160,7 @@ eventbridge._invoke_target = invoke_target
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
 apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
 apigateway_v1._import_path_item = import_path_item
+provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroupEgress"] = {"create": create_egress, "delete": delete_egress}
 for module in (changesets, engine, handlers, stacks):
     if hasattr(module, "_evaluate_conditions"):
         module._evaluate_conditions = evaluate_conditions

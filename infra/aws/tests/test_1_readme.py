@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import costs  # noqa: E402 (in the folder of the template, not of the tests)
-from test_1_template import flat  # noqa: E402
+from test_1_template import statements_of  # noqa: E402
 from world import FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
 
 README = (REPOSITORY / "infra/README.md").read_text(encoding="utf-8")
@@ -30,8 +30,7 @@ def permissions(template):
     """One row per function and statement; the text above the table covers what all functions share."""
     lines = ["| function | may | on |", "|---|---|---|"]
     for name, function in FUNCTIONS.items():
-        policies = template["Resources"][f"{name}Role"]["Properties"]["Policies"]
-        for statement in flat(policies[0]["PolicyDocument"]["Statement"]):
+        for statement in statements_of(template["Resources"], f"{name}Role"):
             if statement["Sid"] == "Logs":
                 continue
             actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -61,7 +60,7 @@ class Readme(unittest.TestCase):
         functions = [each["Properties"] for each in self.template["Resources"].values()
                      if each["Type"] == "AWS::Lambda::Function"]
         defaults = {name: each.get("Default") for name, each in self.template["Parameters"].items()}
-        reserved = [each["ReservedConcurrentExecutions"] for each in functions]
+        reserved = [each["ReservedConcurrentExecutions"]["Fn::If"][1] for each in functions]
         wanted = 100 + sum(each if isinstance(each, int) else defaults[each["Ref"]] for each in reserved)
         self.assertIn(f"must be {wanted} or more", README)
 

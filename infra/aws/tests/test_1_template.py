@@ -11,6 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from limits import Resolved, exists
 from world import FUNCTIONS, REPOSITORY, TEMPLATE, TOOLS, expand
 
 CHECKS = REPOSITORY / ".mrt/venv/checkov/bin"
@@ -97,17 +98,52 @@ class Expanded(unittest.TestCase):
         ports = {}
         for name, properties in self.of("AWS::EC2::SecurityGroup").items():
             for direction in ("SecurityGroupIngress", "SecurityGroupEgress"):
-                for rule in properties.get(direction, []):
-                    for each in [rule] if "Fn::If" not in rule else rule["Fn::If"][1:]:
-                        if "FromPort" in each:
-                            self.assertEqual(each["FromPort"], each["ToPort"], name)
-                            ports.setdefault((name, direction[13:]), set()).add(each["FromPort"])
+                for rule in chosen(properties.get(direction, [])):
+                    self.assertEqual(rule["FromPort"], rule["ToPort"], name)
+                    port = rule["FromPort"] if isinstance(rule["FromPort"], int) else "further"
+                    ports.setdefault((name, direction[13:]), set()).add(port)
         self.assertEqual(ports, {
-            ("ClosedSecurityGroup", "Egress"): {1}, ("AwsSecurityGroup", "Egress"): {443},
-            ("DatabaseSecurityGroup", "Egress"): {5432, 3306}, ("EndpointSecurityGroup", "Ingress"): {443},
+            ("ClosedSecurityGroup", "Egress"): {1}, ("AwsSecurityGroup", "Egress"): {443, 53},
+            ("DatabaseSecurityGroup", "Egress"): {5432, 3306, "further"}, ("EndpointSecurityGroup", "Ingress"): {443},
             ("EndpointSecurityGroup", "Egress"): {1}})
         for name, properties in self.of("AWS::EC2::SecurityGroup").items():
             self.assertTrue(properties["SecurityGroupEgress"], f"{name}: a group without rules allows all outgoing traffic")
+
+    def network(self, **parameters):
+        """What the network is with these parameters: existing resources, and each group's rules."""
+        resolved = Resolved(self.template, {"VpcId": "vpc-1", "VpcCidr": "10.0.0.0/16", **parameters})
+        made = {name for name, each in self.resources.items() if exists(resolved, each)}
+        rules = {name: resolved.value(each["SecurityGroupEgress"]) for name, each in self.of("AWS::EC2::SecurityGroup").items()}
+        return made, rules
+
+    def test_each_endpoint_can_be_left_to_an_existing_vpc(self):
+        used = {"StorageBuckets": "arn:aws:s3:::acme-*", "TargetRoles": "arn:aws:iam::123456789012:role/a", "StorageVolumes": "true",
+                "ConstantParameters": "arn:aws:ssm:r:123456789012:parameter/a", "ConstantTasks": "arn:aws:ecs:r:123456789012:cluster/a"}
+        every = set(self.of("AWS::EC2::VPCEndpoint"))
+        made, rules = self.network(**used)
+        self.assertLessEqual(every | {"AwsToEndpoints"}, made)
+        self.assertNotIn("10.0.0.0/16", json.dumps(rules["AwsSecurityGroup"]), "new endpoints are reached by their group alone")
+        for name in every:
+            made, rules = self.network(**used, **{f"Create{name}": "false"})
+            self.assertEqual(every - made, {name})
+            is_gateway = name in ("S3Endpoint", "DynamoDbEndpoint")
+            self.assertEqual("10.0.0.0/16" in json.dumps(rules["AwsSecurityGroup"]), not is_gateway, name)
+        made, rules = self.network(**used, CreateEndpoints="false", ExistingEndpointsGroup="sg-1")
+        self.assertFalse((every | {"EndpointSecurityGroup", "AwsToEndpoints"}) & made)
+        self.assertEqual([each.get("DestinationSecurityGroupId") for each in rules["AwsSecurityGroup"]][0], "sg-1")
+
+    def test_databases_are_reached_in_several_ranges_at_any_port_or_by_their_group(self):
+        def reached(**parameters):
+            rules = self.network(**parameters)[1]["DatabaseSecurityGroup"]
+            return {(each.get("CidrIp") or each["DestinationSecurityGroupId"], int(each["FromPort"])) for each in rules}
+
+        self.assertEqual(reached(), {("10.0.0.0/16", 5432), ("10.0.0.0/16", 3306)})
+        ranges = ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16"]
+        found = reached(DatabaseCidrs=",".join(ranges), DatabasePorts="5433,6432,3307")
+        self.assertEqual(found, {(each, port) for each in ranges for port in (5432, 3306, 5433, 6432, 3307)})
+        self.assertEqual(reached(DatabaseCidrs="10.1.0.0/16,10.2.0.0/16", DatabasePorts="6432"),
+                         {(each, port) for each in ranges[:2] for port in (5432, 3306, 6432)})
+        self.assertEqual(reached(DatabaseGroup="sg-9"), {("sg-9", 5432), ("sg-9", 3306)})
 
     def test_there_is_no_route_to_the_internet_and_endpoints_are_private_and_narrow(self):
         kinds = {each["Type"] for each in self.resources.values()}
@@ -235,7 +271,8 @@ class Expanded(unittest.TestCase):
         for name, properties in self.of("AWS::Lambda::Function").items():
             self.assertEqual(properties["KmsKeyArn"], {"Fn::GetAtt": ["Key", "Arn"]}, name)
             self.assertEqual(properties["TracingConfig"], {"Mode": "Active"}, name)
-            self.assertIn("ReservedConcurrentExecutions", properties, name)
+            self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][0], "ReservesConcurrency", name)
+            self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][2], {"Ref": "AWS::NoValue"}, name)
             self.assertEqual(properties["Runtime"], "provided.al2023", name)
             self.assertEqual(properties["LoggingConfig"]["LogGroup"], {"Ref": f"{name}Logs"})
         for name, properties in self.of("AWS::Logs::LogGroup").items():
@@ -284,9 +321,15 @@ class Expanded(unittest.TestCase):
 
 
 # Statements with actions for which AWS offers no resource: (role, Sid).
-WITHOUT_RESOURCES = {("ApiConstantsRole", "ListTasks"), ("ApiConstantsRole", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
+WITHOUT_RESOURCES = {("ConstantClustersPolicy", "ListTasks"), ("ConstantClustersPolicy", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
                      ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),
                      ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics"), ("PlanRole", "Metrics")}
+
+
+def chosen(rules):
+    """All rules, including those behind conditions."""
+    for rule in rules:
+        yield from chosen(rule["Fn::If"][1:]) if "Fn::If" in rule else [rule] if "FromPort" in rule else []
 
 
 def flat(statements):
@@ -296,3 +339,13 @@ def flat(statements):
             yield from (each for each in statement["Fn::If"][1:] if "Action" in each)
         else:
             yield statement
+
+
+def statements_of(resources, role):
+    """All statements of a function's role: its own, and those of the lists' policies. All functions share FunctionPolicy."""
+    properties = resources[role]["Properties"]
+    yield from flat(properties["Policies"][0]["PolicyDocument"]["Statement"])
+    for each in properties["ManagedPolicyArns"]:
+        name = (each["Fn::If"][1] if "Fn::If" in each else each).get("Ref")
+        if name != "FunctionPolicy":
+            yield from flat(resources[name]["Properties"]["PolicyDocument"]["Statement"])

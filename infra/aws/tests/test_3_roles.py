@@ -146,12 +146,21 @@ class Roles(unittest.TestCase):
         iam = self.world.client("iam")
         for name, function in FUNCTIONS.items():
             role = self.world.resource(f"{name}Role")
-            document = iam.get_role_policy(RoleName=role, PolicyName=function)["PolicyDocument"]
-            for statement in document["Statement"]:
+            for statement in self.statements(iam, role, function):
                 if statement["Sid"] != "FailedTicks":  # used by Lambda, when `plan` failed for the third time
                     yield from ((f"mrt-{function}", action, listed(statement["Resource"]))
                                 for action in listed(statement["Action"])
                                 if not {action, (function, action)} & set(NOT_BY_THE_BINARY))
+
+    @staticmethod
+    def statements(iam, role, function):
+        """The role's own statements and those of the lists' policies; all functions share FunctionPolicy."""
+        yield from iam.get_role_policy(RoleName=role, PolicyName=function)["PolicyDocument"]["Statement"]
+        for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            if "FunctionPolicy" not in attached["PolicyName"]:
+                policy = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]
+                version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+                yield from version["PolicyVersion"]["Document"]["Statement"]
 
     def missing(self, decisions):
         """The rights that were never used in `decisions`, statement by statement."""

@@ -74,6 +74,6 @@ class Life(unittest.TestCase):
         unconditional = {name for name, each in self.world.expanded["Resources"].items() if "Condition" not in each}
         conditional = {"Vpc", "SubnetA", "SubnetB", "RouteTable", "SubnetARoutes", "SubnetBRoutes", "S3Endpoint",
                        "DynamoDbEndpoint", "SqsEndpoint", "SecretsEndpoint", "EndpointSecurityGroup", "UserPool",
-                       "AuthDomain", "AllEnvironmentsGroup", "ApiGatewayRole", "ApiGatewayAccount"}
+                       "AuthDomain", "AllEnvironmentsGroup", "ApiGatewayRole", "ApiGatewayAccount", "AwsToEndpoints"}
         self.assertEqual(made, unconditional | conditional)
         self.world.sam("delete", "--stack-name", "mrt-least", "--no-prompts", "--region", "us-east-1")

@@ -435,8 +435,8 @@ name = "no-login"
         raise AssertionError(f"{function} has no running process")
 
 
-def expand(path):
-    """The template as CloudFormation receives it, with SAM's types expanded."""
+def expand(path, keep_code=False):
+    """The template as CloudFormation receives it, with SAM's types expanded; `keep_code` if its code is in S3 already."""
     from samtranslator.translator.transform import transform
     from samtranslator.yaml_helper import yaml_parse
 
@@ -449,20 +449,30 @@ def expand(path):
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     template = yaml_parse(Path(path).read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
+        if resource["Type"] == "AWS::Serverless::Function" and not keep_code:
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     return json.loads(json.dumps(transform(template, {}, NoManagedPolicies()), default=str))
 
 
 _world = None
+_is_deployed = False
+
+
+def emulator():
+    """The emulator, shared by all tests of this run, perhaps with nothing in it."""
+    global _world
+    if _world is None:
+        _world = World()
+    return _world
 
 
 def world():
     """The deployed world, shared by all tests of this run."""
-    global _world
-    if _world is None:
-        _world = World()
-        _world.make_data()
-        _world.deploy()
-        _world.put_gateway_responses()
-    return _world
+    global _is_deployed
+    made = emulator()
+    if not _is_deployed:
+        made.make_data()
+        made.deploy()
+        made.put_gateway_responses()
+        _is_deployed = True
+    return made

@@ -152,6 +152,23 @@ Examples:
         #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
         data: PathBuf,
     },
+    /// Prints the parameters that a fleet file needs in a deployment on AWS, as TOML for deploy.toml
+    #[command(after_help = "\
+Only prints, and calls nothing. A list that is too long for a parameter is shortened to patterns.
+
+Examples:
+  mrt aws-parameters --fleet fleet.toml --account 123456789012 --region eu-west-1")]
+    AwsParameters {
+        /// Fleet file: a path
+        #[arg(long, value_name = "FILE")]
+        fleet: String,
+        /// Account of the stack
+        #[arg(long, value_name = "ID")]
+        account: String,
+        /// Region of the stack
+        #[arg(long, value_name = "REGION")]
+        region: String,
+    },
     /// Checks everything that a fleet file names, and prints how to fix problems
     #[command(after_help = "\
 Checks buckets and other storage, databases with their TLS, privileges and schema, and all layers of constants. Reads
@@ -299,6 +316,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             fleet,
             data,
         } => commands::grants::run(&environment, fleet, &data).await,
+        Command::AwsParameters {
+            fleet,
+            account,
+            region,
+        } => commands::aws_parameters::run(&fleet, &account, &region),
         Command::Doctor {
             fleet,
             environment,

@@ -214,27 +214,3 @@ fn a_deployment_without_the_bundle_must_be_requested() {
     );
     assert!(authorities(Some("none")).status.success());
 }
-
-#[test]
-fn the_output_of_sam_gets_the_bundle_and_is_checked_against_the_budget() {
-    let build = tempfile::tempdir().unwrap();
-    let bundle = root().join("shared/src/aws/amazon_roots.pem");
-    let bootstrap = |resource: &str| build.path().join(resource).join("bootstrap");
-    for name in functions() {
-        let words = name
-            .split('-')
-            .map(|word| word[..1].to_uppercase() + &word[1..]);
-        let file = bootstrap(&words.collect::<String>());
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, [7; 1000]).unwrap();
-    }
-    let complete = || run(&[Path::new("complete"), build.path()], bundle.to_str());
-
-    let output = complete();
-
-    assert!(output.status.success(), "{}", output_text(&output));
-    assert!(build.path().join("ApiUsers/rds-ca.pem").exists());
-    assert!(!build.path().join("ApiPublic/rds-ca.pem").exists());
-    std::fs::write(bootstrap("ApiPublic"), incompressible(4_000_001)).unwrap();
-    assert_eq!(complete().status.code(), Some(1));
-}

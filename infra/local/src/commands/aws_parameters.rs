@@ -1,0 +1,45 @@
+//! `mrt aws-parameters`: prints what a fleet file means for the parameters of a deployment on AWS. Calls nothing.
+
+mod derive;
+mod patterns;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use shared::fleet::Fleet;
+
+use self::derive::{Derived, Home, derive};
+use super::format::printable;
+use crate::output;
+
+/// Prints the parameters that the fleet file at the path `fleet` needs in `account` and `region`, as TOML.
+pub(crate) fn run(fleet: &str, account: &str, region: &str) -> anyhow::Result<ExitCode> {
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        bail!("--account is not twelve digits");
+    }
+    let text = std::fs::read_to_string(fleet).with_context(|| format!("could not read {fleet}"))?;
+    let parsed = Fleet::parse(fleet, &text)?;
+    let derived = derive(&parsed, &Home { account, region })?;
+    for warning in &derived.warnings {
+        output::print_error(&printable(&format!("mrt: {warning}")));
+    }
+    output::print(&toml(&derived))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the parameters as TOML: a list with one text on each line.
+fn toml(derived: &Derived) -> String {
+    let mut text = String::new();
+    for (name, values) in &derived.lists {
+        let _ = writeln!(text, "{name} = [");
+        for value in values {
+            let _ = writeln!(text, "  \"{value}\",");
+        }
+        let _ = writeln!(text, "]");
+    }
+    for (name, value) in &derived.texts {
+        let _ = writeln!(text, "{name} = \"{value}\"");
+    }
+    text
+}
