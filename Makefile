@@ -50,7 +50,7 @@ bench: ## Measures the release binaries next to a Python peer: size, start, answ
 	cargo build --release --locked --package api --package collector --bins
 	@exec infra/bench/run.sh $(ARGS)
 
-bench-listing: ## Measures listings of synthetic buckets next to s5cmd, rclone and the AWS CLI
+bench-listing: ## Measures listings of synthetic buckets next to s5cmd, rclone and the AWS CLI; MRT_BENCH_SEED repeats its random shapes
 	cargo build --release --locked --package synthetic-s3 --package collector --bin synthetic-s3 --example list-bucket --example list-bucket-sdk
 	@exec infra/bench/listing.sh $(ARGS)
 

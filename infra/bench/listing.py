@@ -9,6 +9,7 @@ reported. Started by listing.sh, which installs the programs; the server is infr
 import argparse
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -20,7 +21,12 @@ import process
 from report import commit, machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SHAPES = ["dates", "uuid", "sequential", "skewed", "skewed_end", "mendix", "tenants", "unicode", "slashes", "hours"]
+SHAPES = [
+    "dates", "uuid", "sequential", "skewed", "skewed_end", "mendix", "tenants", "unicode", "slashes", "hours",
+    "tiny_alphabet", "mixed_letters", "dominant", "words", "growing",
+]
+# Percentage of requests that are answered with SlowDown, in one of the cases.
+SLOW_DOWN_PERCENT = 5
 BUCKET = "files"
 # A program that takes longer than this on one bucket is killed and reported as such.
 TIMEOUT_SECONDS = 600
@@ -31,8 +37,8 @@ OURS = ("mrt", "sdk")
 class Server:
     """The synthetic bucket."""
 
-    def __init__(self, shape, count, delay_ms):
-        command = [os.environ["MRT_BENCH_SERVER"], shape, str(count), str(delay_ms)]
+    def __init__(self, shape, count, delay_ms, slow_down_percent):
+        command = [os.environ["MRT_BENCH_SERVER"], shape, str(count), str(delay_ms), "0", str(slow_down_percent)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url, keys, size = self.process.stdout.readline().split()
         self.keys, self.bytes = int(keys), int(size)
@@ -90,8 +96,8 @@ def run(command):
     return process.run(command, environment, TIMEOUT_SECONDS, last_bytes=4096)
 
 
-def measure(programs, shape, count, delay_ms, times):
-    with Server(shape, count, delay_ms) as server:
+def measure(programs, shape, count, delay_ms, times, slow_down_percent=0):
+    with Server(shape, count, delay_ms, slow_down_percent) as server:
         least_requests = max(1, -(-server.keys // 1000))
         for name, program in programs.items():
             best = None
@@ -106,7 +112,8 @@ def measure(programs, shape, count, delay_ms, times):
                 if best is None or found["wall_s"] < best["wall_s"]:
                     best = found | {"exact": is_right}
             del best["output"]
-            about = {"program": name, "shape": shape, "keys": server.keys, "delay_ms": delay_ms}
+            name_of_shape = f"{shape}, {slow_down_percent} % SlowDown" if slow_down_percent else shape
+            about = {"program": name, "shape": name_of_shape, "keys": server.keys, "delay_ms": delay_ms}
             yield about | {"least_requests": least_requests} | best
 
 
@@ -115,19 +122,25 @@ def main():
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys of the large buckets (1,000,000)")
     parser.add_argument("--times", type=int, default=3, help="runs of our programs, of which the fastest counts (3)")
     parser.add_argument("--without-peers", action="store_true", help="only our programs")
+    parser.add_argument("--random", type=int, default=10, help="shapes that a seed decides, others in each run (10)")
     settings = parser.parse_args()
+    seed = int(os.environ.get("MRT_BENCH_SEED") or random.randrange(1 << 32))
+    print(f"random shapes of seed {seed}: MRT_BENCH_SEED={seed} repeats them\n", flush=True)
     peers = {} if settings.without_peers else {"s5cmd": s5cmd, "rclone": rclone, "awscli": awscli}
     cases = [("sequential", settings.keys, 0, {"sdk": sdk} | peers), ("uuid", settings.keys, 0, {"sdk": sdk})]
     cases += [(shape, settings.keys, 30, {}) for shape in SHAPES]
+    cases += [(f"random-{seed + index}", settings.keys, 30, {}) for index in range(settings.random)]
     cases += [("folders", 10_000, 30, peers), ("uuid", 10_000, 30, {}), ("uuid", 1, 30, {})]
     lines, about = [], {"time": datetime.now(timezone.utc).isoformat(), "commit": commit(REPOSITORY)} | machine()
-    print(f"{'bucket':<14}{'keys':>9} {'ms/page':>7}  {'program':<8}{'wall s':>8}{'CPU s':>8}{'MB':>7}{'requests':>10}{'x least':>8}  result")
-    for shape, count, delay_ms, others in cases:
-        for line in measure({"mrt": ours} | others, shape, count, delay_ms, settings.times):
+    print(f"{'bucket':<20}{'keys':>9} {'ms/page':>7}  {'program':<8}{'wall s':>8}{'CPU s':>8}{'MB':>7}{'requests':>10}{'x least':>8}  result")
+    runs = [measure({"mrt": ours} | others, *about_bucket, settings.times) for *about_bucket, others in cases]
+    runs.append(measure({"mrt": ours}, "uuid", settings.keys, 30, settings.times, SLOW_DOWN_PERCENT))
+    for run_of_bucket in runs:
+        for line in run_of_bucket:
             lines.append(about | line)
             share = line["requests"] / line["least_requests"]
             result = "exact" if line["exact"] else f"WRONG, exit code {line['status']}"
-            print(f"{line['shape']:<14}{line['keys']:>9} {line['delay_ms']:>7}  {line['program']:<8}{line['wall_s']:>8.2f}"
+            print(f"{line['shape']:<20}{line['keys']:>9} {line['delay_ms']:>7}  {line['program']:<8}{line['wall_s']:>8.2f}"
                   f"{line['cpu_s']:>8.2f}{line['peak_rss_mb']:>7.0f}{line['requests']:>10}{share:>8.2f}  {result}", flush=True)
     results = REPOSITORY / ".mrt" / "bench"
     results.mkdir(parents=True, exist_ok=True)

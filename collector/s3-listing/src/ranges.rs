@@ -6,28 +6,27 @@
 //! it completes; a page that counted beyond a split made in the meantime is requested again. Where two ranges meet, both
 //! must find the same next key, or the provider does not list in the order that ranges rely on (see `seams`).
 //!
-//! Nothing is known about a bucket in advance. Its first pages are listed sequentially. The distance between their keys
-//! predicts the key some pages ahead, and the range is split there. A split that finds keys allows the next one to be
-//! four times as far ahead. A split that finds none is a wasted request and ends the range before it. The number of
-//! wasted requests is limited to a share of the pages seen so far, so a small bucket is listed without overhead.
+//! Nothing is known about a bucket in advance. Its first pages are listed sequentially; then ranges are split where
+//! their keys predict it (see `splits` and `density`).
 
 mod density;
 mod seams;
+mod splits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::density::{Density, SplitPoint};
+use self::density::Density;
 use self::seams::Expected;
 pub use self::seams::Seam;
-use crate::key_space::KeyModel;
+use crate::key_space::{KeyModel, symbols};
 use crate::seen::EntryHash;
 
 /// A key: UTF-8 bytes, which is the order that S3 lists in.
 pub type Key = Arc<[u8]>;
 
 /// Share of the pages seen that may be wasted on splits, in total.
-const WASTE_SHARE: f64 = 0.2;
+const WASTE_SHARE: f64 = 0.21;
 /// Waste that is allowed initially: the first split requires three pages.
 const INITIAL_WASTE: f64 = 0.2;
 /// Expected waste at the end of an open range: half a page.
@@ -40,10 +39,16 @@ const INITIAL_REACH: f64 = 6.0;
 const REACH_GROWTH: f64 = 4.0;
 /// Maximum reach as a multiple of the pages seen so far.
 const SEEN_REACH: f64 = 2.0;
-/// Pages between two estimates of a range's remaining pages.
+/// Remaining pages above which they are estimated only now and then, because an estimate takes time.
+const LONG: f64 = 16.0;
+/// Pages between two estimates of a long range.
 const ESTIMATE_EVERY: f64 = 4.0;
 /// Factor by which an estimate may exceed the previous one.
 const ESTIMATE_GROWTH: f64 = 1.5;
+/// Pages that a range lasts longer than estimated for each page that it is then expected to last.
+const SURPRISE_SHARE: f64 = 2.0;
+/// Factor by which a split comes nearer to the position of a range after one that found no keys.
+const CAUTION: f64 = 4.0;
 /// Remaining pages from which on a range is worth a split.
 const MIN_PAGES: f64 = 3.0;
 /// Minimum distance of a split in pages: the pending page must end before it.
@@ -52,6 +57,12 @@ const MIN_REACH: f64 = 1.6;
 pub const MAX_RANGES: usize = 128;
 /// Pages without a new entry that are accepted: a page of delete markers each in a bucket of a million of them.
 const MAX_EMPTY_PAGES: u64 = 1_000;
+/// Pages from which more is learned than what distinguishes them from others.
+const EARLY_PAGES: u64 = 64;
+/// Samples that are learned from an early page, at least.
+const EARLY_SAMPLES: usize = 8;
+/// Samples that are learned from another page, at least.
+const SAMPLES: usize = 2;
 /// Entries of a full page.
 const PAGE_ENTRIES: f64 = 1000.0;
 
@@ -182,6 +193,10 @@ struct Range {
     reach: f64,
     /// Estimated remaining pages, including the pending one.
     left: f64,
+    /// Pages that it has lasted since it was estimated to end.
+    surprise: f64,
+    /// Share of the usual distance at which it is split, after splits that found no keys.
+    caution: f64,
     density: Option<Density>,
     /// Range that it was split from; `None` once its first page has completed.
     parent: Option<Parent>,
@@ -250,6 +265,8 @@ impl Plan {
                 left,
                 density: None,
                 parent: None,
+                surprise: 0.0,
+                caution: 1.0,
                 cannot_split: false,
                 has_started,
                 expected: None,
@@ -321,14 +338,13 @@ impl Plan {
             _ => false,
         };
         if is_split_off {
+            range.caution = (range.caution * CAUTION).min(1.0);
             return Completion::Repeat;
         }
         self.counts.entries += keys.counted;
         let parent = range.parent.take();
         self.check_start(id, keys);
-        for sample in keys.samples.first().into_iter().chain(keys.samples.last()) {
-            self.model.learn(&sample.key);
-        }
+        self.learn(id, &keys.samples);
         if let Some(parent) = parent {
             let is_empty = keys.counted == 0;
             self.learn_from_split(parent, is_empty);
@@ -340,16 +356,20 @@ impl Plan {
         Completion::Counted
     }
 
-    /// Adjusts the reach of a range by whether the split off part has keys.
-    fn learn_from_split(&mut self, Parent { id, distance }: Parent, is_empty: bool) {
-        let Some(range) = self.ranges.get_mut(&id) else {
-            return;
-        };
-        if is_empty {
-            range.reach = (distance / REACH_GROWTH).max(MIN_REACH);
-            range.left = range.left.min(distance);
-        } else {
-            range.reach = range.reach.max(distance);
+    /// Adds the keys of a page to the model: many samples of the first pages, then as many as distinguish pages.
+    fn learn(&mut self, id: RangeId, samples: &[Sample]) {
+        let is_early = self.counts.pages <= EARLY_PAGES;
+        let learned = if is_early { EARLY_SAMPLES } else { SAMPLES };
+        let step = (samples.len() / learned).max(1);
+        let range = self.ranges.get(&id);
+        let position = range.and_then(|range| range.open.position());
+        let mut previous = position.and_then(|position| symbols(position));
+        for sample in samples.iter().rev().step_by(step).rev() {
+            let Some(key) = symbols(&sample.key) else {
+                return;
+            };
+            self.model.learn(previous.as_deref(), &key, is_early);
+            previous = Some(key);
         }
     }
 
@@ -361,16 +381,13 @@ impl Plan {
         range.open.cursor = Some(cursor);
         range.pages += 1.0;
         range.cannot_split = false;
-        if let Some(density) = Density::from_samples(&keys.samples) {
-            range.density = Some(density);
-        }
+        range.density = Density::after(range.density.take(), &keys.samples);
         let Some(until) = &range.open.until else {
             range.left = f64::INFINITY;
             return;
         };
         range.left = (range.left - 1.0).max(1.0);
-        // An estimate costs as much time as scanning a part of the page, so it is not made for every page.
-        if range.pages > ESTIMATE_EVERY && range.pages % ESTIMATE_EVERY >= 1.0 {
+        if range.left > LONG && range.pages % ESTIMATE_EVERY >= 1.0 {
             return;
         }
         let density = range.density.as_ref();
@@ -380,88 +397,13 @@ impl Plan {
             // may last as long again.
             let max = (range.left * ESTIMATE_GROWTH).max(range.pages + ESTIMATE_GROWTH);
             range.left = estimate.min(max);
-        }
-    }
-
-    /// Splits the range with the most remaining pages and returns the right part.
-    fn split(&mut self) -> Option<RangeId> {
-        if !self.may_split || self.ranges.len() >= MAX_RANGES {
-            return None;
-        }
-        while self.may_waste() {
-            let (id, _) = self
-                .ranges
-                .iter()
-                .filter(|(_, range)| range.is_worth_a_split())
-                .max_by(|(_, one), (_, other)| one.left.total_cmp(&other.left))?;
-            let id = *id;
-            if let Some(child) = self.split_range(id) {
-                return Some(child);
-            }
-            self.ranges.get_mut(&id)?.cannot_split = true;
-        }
-        None
-    }
-
-    /// Returns whether one more split keeps the wasted requests within their limit.
-    #[expect(clippy::cast_precision_loss, reason = "estimates")]
-    fn may_waste(&self) -> bool {
-        let PlanCounts { pages, entries } = self.counts;
-        let wasted = (pages as f64 - entries as f64 / PAGE_ENTRIES).max(0.0);
-        let open = self.ranges.len() as f64;
-        let expected =
-            open.min(PESSIMISTIC_RANGES) + (open - PESSIMISTIC_RANGES).max(0.0) * OPEN_WASTE;
-        wasted + expected <= (pages + 1) as f64 * WASTE_SHARE + INITIAL_WASTE
-    }
-
-    fn split_range(&mut self, id: RangeId) -> Option<RangeId> {
-        let range = self.ranges.get(&id)?;
-        let density = range.density.clone()?;
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let seen = self.counts.pages as f64 * SEEN_REACH;
-        let distance = range.reach.min(range.left / 2.0).min(seen).max(MIN_REACH);
-        let point = density.split_point(&range.open, distance, &self.model)?;
-        let is_trusted = range.reach >= range.left;
-        self.split_at(id, point, is_trusted.then_some(density))
-    }
-
-    /// Splits a range at a key after its position and before its end; returns the right part.
-    ///
-    /// With a density, the right part may be split before any of its pages has completed.
-    fn split_at(
-        &mut self,
-        id: RangeId,
-        SplitPoint { key, distance }: SplitPoint,
-        density: Option<Density>,
-    ) -> Option<RangeId> {
-        let range = self.ranges.get_mut(&id)?;
-        let left = range.left - distance;
-        let child = Range {
-            open: OpenRange {
-                lower: Some(key.clone()),
-                until: range.open.until.replace(key),
-                cursor: None,
-                next: range.open.next.take(),
-            },
-            is_pending: false,
-            pages: range.pages + distance,
-            reach: if density.is_some() {
-                left
+            range.surprise = if estimate < MIN_PAGES {
+                range.surprise + 1.0
             } else {
-                distance * REACH_GROWTH
-            },
-            left,
-            parent: Some(Parent { id, distance }),
-            cannot_split: false,
-            density,
-            has_started: false,
-            expected: None,
-        };
-        range.left = distance;
-        if child.density.is_none() {
-            range.reach = (distance / 2.0).max(MIN_REACH);
+                0.0
+            };
+            range.left = range.left.max(range.surprise / SURPRISE_SHARE);
         }
-        Some(self.insert(child))
     }
 }
 

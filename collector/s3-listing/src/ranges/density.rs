@@ -1,20 +1,20 @@
 //! Density of keys: estimates how many pages lie between two keys, and which key lies some pages ahead.
 
 use super::{Key, MIN_REACH, OpenRange, PAGE_ENTRIES, REACH_GROWTH, Sample};
-use crate::key_space::{Guess, KeyModel};
+use crate::key_space::{KeyModel, symbols};
 
-/// How densely keys lie, by the keys of one page.
+/// Fewest pages that a range is estimated to have left.
+const MIN_ESTIMATE: f64 = 0.1;
+
+/// How densely keys lie before the last one that was listed.
 #[derive(Debug, Clone)]
 pub(super) struct Density {
-    /// First sample of the page.
-    first: Reference,
-    /// Last sample before the page's last key.
-    nearest: Reference,
-    /// Last key of the page.
+    /// Earlier keys in order: for each power of two the farthest that many entries from the last one.
+    references: Vec<Reference>,
     last: Key,
 }
 
-/// A key with the number of entries from there to the page's last key.
+/// A key with the number of entries from there to the last key.
 #[derive(Debug, Clone)]
 struct Reference {
     key: Key,
@@ -30,68 +30,105 @@ pub(super) struct SplitPoint {
 }
 
 impl Density {
-    /// Returns the density of a page; `None` with fewer than two samples.
-    pub(super) fn from_samples(samples: &[Sample]) -> Option<Self> {
-        let (last, first) = (samples.last()?, samples.first()?);
-        let nearest = samples.iter().rev().nth(1)?;
-        #[expect(clippy::cast_precision_loss, reason = "at most a page of entries")]
-        let reference = |sample: &Sample| Reference {
+    /// Returns the density after a page with these samples, if the one before it was `before`.
+    ///
+    /// `None` with fewer than two samples.
+    #[expect(clippy::cast_precision_loss, reason = "at most a page of entries")]
+    pub(super) fn after(before: Option<Self>, samples: &[Sample]) -> Option<Self> {
+        let Some((last, others)) = samples.split_last() else {
+            return before;
+        };
+        let mut references = before.map_or_else(Vec::new, |before| before.references);
+        for reference in &mut references {
+            reference.entries_to_last += last.entries as f64;
+        }
+        references.extend(others.iter().map(|sample| Reference {
             key: sample.key.clone(),
             entries_to_last: last.entries.saturating_sub(sample.entries).max(1) as f64,
-        };
-        Some(Self {
-            first: reference(first),
-            nearest: reference(nearest),
+        }));
+        let magnitude = |reference: &mut Reference| reference.entries_to_last.log2().floor();
+        references.dedup_by(|next, kept| magnitude(next) >= magnitude(kept));
+        (!references.is_empty()).then_some(Self {
+            references,
             last: last.key.clone(),
         })
     }
 
-    /// Estimates the pages between the page's last key and `until`, assuming the same density.
+    /// Returns the reference about a page before the last key, and the farthest one.
+    fn page_and_farthest(&self) -> [Option<&Reference>; 2] {
+        let is_page = |reference: &&Reference| reference.entries_to_last >= PAGE_ENTRIES / 2.0;
+        let farthest = self.references.first();
+        [
+            self.references.iter().rev().find(is_page).or(farthest),
+            farthest,
+        ]
+    }
+
+    /// Estimates the pages between the last key and `until`, if they have the density of the last page, and that of all
+    /// pages before: between the two.
     pub(super) fn pages_until(&self, until: &Key, model: &KeyModel) -> Option<f64> {
+        let (last, until) = (symbols(&self.last)?, symbols(until)?);
+        let all = model.distance(&last, &until)?;
         let by_reference = |reference: &Reference| {
-            let keys: [&[u8]; 3] = [&reference.key, &self.last, until];
-            let space = model.space(&keys, Guess::Careful)?;
-            let step = space.distance(&reference.key, &self.last)?;
-            let all = space.distance(&self.last, until)?;
-            let pages = space.ratio(all, step) * reference.entries_to_last / PAGE_ENTRIES;
-            Some(pages.max(0.1))
+            let step = model.distance(&symbols(&reference.key)?, &last)?;
+            let steps = model.ratio(&last, all, step);
+            Some((steps * reference.entries_to_last / PAGE_ENTRIES).max(MIN_ESTIMATE))
         };
-        match (by_reference(&self.first), by_reference(&self.nearest)) {
-            (Some(first), Some(nearest)) => Some(first.min(nearest)),
-            (first, nearest) => first.or(nearest),
+        match self
+            .page_and_farthest()
+            .map(|reference| by_reference(reference?))
+        {
+            [Some(page), Some(farthest)] => Some((page * farthest).sqrt()),
+            [page, farthest] => page.or(farthest),
         }
     }
 
-    /// Returns a key inside `range`, if possible `pages` after its position.
+    /// Returns a key inside `range` that is `pages` after its position, or with this `part` of the range before it.
     ///
-    /// A whole page is the best measure of the density, unless it crosses from one part of the bucket into another:
-    /// then its last keys are.
+    /// A part is as good a guess as there is where the range ends before `pages`, by what is known about its keys.
     pub(super) fn split_point(
         &self,
         range: &OpenRange,
         pages: f64,
+        part: f64,
         model: &KeyModel,
     ) -> Option<SplitPoint> {
-        let position = range.position()?;
-        let until = range.until.as_ref();
-        for guess in [Guess::Careful, Guess::Bold] {
-            for reference in [&self.first, &self.nearest] {
-                let mut keys: Vec<&[u8]> = vec![position, &reference.key, &self.last];
-                keys.extend(until.map(|until| &**until));
-                let space = model.space(&keys, guess)?;
-                let step = space.distance(&reference.key, &self.last)?;
-                let page = step.times(PAGE_ENTRIES / reference.entries_to_last);
-                let mut distance = pages;
-                while distance >= MIN_REACH {
-                    let key = space.ahead(position, page, distance).map(Key::from);
-                    let is_inside = |key: &Key| until.is_none_or(|until| key < until);
-                    if let Some(key) = key.filter(is_inside) {
-                        return Some(SplitPoint { key, distance });
-                    }
-                    distance /= REACH_GROWTH;
-                }
-            }
+        let (position, last) = (symbols(range.position()?)?, symbols(&self.last)?);
+        let until = match &range.until {
+            Some(until) => Some(symbols(until)?),
+            None => None,
+        };
+        let ahead = |reference: &Reference, distance: f64| {
+            let step = model.distance(&symbols(&reference.key)?, &last)?;
+            let steps = distance * PAGE_ENTRIES / reference.entries_to_last;
+            let key = Key::from(model.ahead(&position, until.as_deref(), step, steps)?);
+            let is_inside = range.until.as_ref().is_none_or(|until| key < *until);
+            is_inside.then_some(SplitPoint { key, distance })
+        };
+        // The farther the split, the farther back the reference: a step of a few lengths is more certain than one of many.
+        let wanted = pages * PAGE_ENTRIES / REACH_GROWTH;
+        let is_far = |reference: &&Reference| reference.entries_to_last >= wanted;
+        let [page, farthest] = self.page_and_farthest();
+        let far = self.references.iter().rev().find(is_far).or(farthest);
+        let mut references = [far, page].into_iter().flatten();
+        if let Some(until) = &until {
+            return references
+                .find_map(|reference| ahead(reference, pages))
+                .or_else(|| {
+                    let key = model.between(&position, until, part)?;
+                    let key = Key::from(key);
+                    Some(SplitPoint {
+                        key,
+                        distance: pages,
+                    })
+                });
         }
-        None
+        references.chain(&self.references).find_map(|reference| {
+            let nearer = |distance: &f64| Some(distance / REACH_GROWTH);
+            let distances = std::iter::successors(Some(pages), nearer);
+            distances
+                .take_while(|distance| *distance >= MIN_REACH)
+                .find_map(|distance| ahead(reference, distance))
+        })
     }
 }

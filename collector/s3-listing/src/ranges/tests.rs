@@ -2,6 +2,7 @@
 
 use synthetic_s3::{Numbers, SHAPES, keys_of_shape};
 
+use super::density::SplitPoint;
 use super::*;
 
 /// Milliseconds that a page takes.
@@ -99,6 +100,10 @@ fn every_shape_is_listed_concurrently_with_few_extra_requests() {
         ("tenants", 200_000, 900),
         ("unicode", 200_000, 1_200),
         ("slashes", 200_000, 900),
+        ("control", 200_000, 900),
+        ("tiny_alphabet", 200_000, 1_000),
+        ("mixed_letters", 200_000, 1_000),
+        ("dominant", 200_000, 900),
         ("folders", 10_000, 300),
         ("uuid", 10_000, 300),
         ("dates", 10_000, 300),
@@ -290,13 +295,18 @@ fn a_billion_objects_take_few_extra_requests() {
 /// Returns a page of a bucket whose keys are the ten-digit numbers below `count`.
 fn computed_page(count: u64, range: &OpenRange) -> PageKeys {
     let number_after = |key: &Key| {
-        let digits: String = String::from_utf8_lossy(key).chars().take(10).collect();
-        let number: u64 = format!("{digits:0<10}").parse().unwrap();
+        let key = String::from_utf8_lossy(key);
+        let digits: String = key
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .take(10)
+            .collect();
+        let is_after_digits = key[digits.len()..].starts_with(|symbol| symbol > '9');
         // A key with more or fewer than ten digits lies between two numbers.
-        if digits.len() < 10 {
-            number
-        } else {
-            number + 1
+        match (digits.len(), is_after_digits) {
+            (10, _) => digits.parse::<u64>().unwrap() + 1,
+            (_, true) => format!("{digits:9<10}").parse::<u64>().unwrap() + 1,
+            (_, false) => format!("{digits:0<10}").parse().unwrap(),
         }
     };
     let from = range.position().map_or(0, number_after).min(count);

@@ -15,6 +15,7 @@
 
 mod bucket;
 mod document;
+mod random_shapes;
 mod request;
 mod server;
 mod shapes;

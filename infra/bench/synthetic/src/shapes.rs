@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::random_shapes::keys_of_seed;
+
 /// A deterministic random number generator.
 #[derive(Debug)]
 pub struct Numbers(pub u64);
@@ -22,7 +24,7 @@ impl Numbers {
     }
 }
 
-fn uuid(numbers: &mut Numbers) -> String {
+pub(crate) fn uuid(numbers: &mut Numbers) -> String {
     let (high, low) = (numbers.random(), numbers.random());
     format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
@@ -34,12 +36,15 @@ fn uuid(numbers: &mut Numbers) -> String {
     )
 }
 
-/// Returns keys of a shape, about `count` of them, in order.
+/// Returns keys of a shape, about `count` of them, in order. `random-SEED` is the shape that a number decides.
 ///
 /// # Panics
 ///
 /// When there is no such shape.
 pub fn keys_of_shape(name: &str, count: usize) -> Vec<String> {
+    if let Some(seed) = name.strip_prefix("random-") {
+        return keys_of_seed(seed.parse().unwrap(), count);
+    }
     let mut numbers = Numbers(7);
     let keys: BTreeSet<String> = match name {
         "sequential" => (0..count).map(|n| format!("file-{n:08}.bin")).collect(),
@@ -151,13 +156,44 @@ pub fn keys_of_shape(name: &str, count: usize) -> Vec<String> {
         "timestamps" => (0..count)
             .map(|n| format!("evt-{}", 1_700_000_000_000_u64 + (n as u64) * 137))
             .collect(),
+        "tiny_alphabet" => (1..=count).map(|n| in_base(n, "!/0Aa~")).collect(),
+        "tiny_alphabet_reversed" => (1..=count)
+            .map(|n| in_base(n, "!/0Aa~").chars().rev().collect())
+            .collect(),
+        "mixed_letters" => (0..count)
+            .map(|n| {
+                let first = ["é", "日", "z", "A", "😀"][n % 5];
+                let control = ["", "\u{1}", "\u{7f}"][numbers.below(3)];
+                let end = ["", "", "/"][numbers.below(3)];
+                format!(
+                    "{first}/d{:x} &<>+%/{control}{n}{end}",
+                    numbers.below(1 << 12)
+                )
+            })
+            .collect(),
+        "dominant" => (0..count)
+            .map(|n| match n % 100 {
+                0 => format!("{:x}/{n}", numbers.random()),
+                _ => format!("5f1d3a77c2e4b609/{}", uuid(&mut numbers)),
+            })
+            .collect(),
         other => panic!("no shape {other}"),
     };
     keys.into_iter().collect()
 }
 
-/// All shapes.
-pub const SHAPES: [&str; 17] = [
+fn in_base(mut number: usize, digits: &str) -> String {
+    let digits: Vec<char> = digits.chars().collect();
+    let mut symbols = Vec::new();
+    while number > 0 {
+        symbols.push(digits[number % digits.len()]);
+        number /= digits.len();
+    }
+    symbols.iter().rev().collect()
+}
+
+/// All shapes, except random ones.
+pub const SHAPES: [&str; 21] = [
     "sequential",
     "unpadded",
     "uuid",
@@ -175,4 +211,8 @@ pub const SHAPES: [&str; 17] = [
     "slashes",
     "growing",
     "timestamps",
+    "tiny_alphabet",
+    "tiny_alphabet_reversed",
+    "mixed_letters",
+    "dominant",
 ];

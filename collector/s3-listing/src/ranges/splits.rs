@@ -1,0 +1,115 @@
+//! Decides which range is split, and how far ahead.
+//!
+//! The keys of a range predict the key some pages ahead, and the range is split there. A split that finds keys allows the
+//! next one to be four times as far ahead. A split that finds none is a wasted request: it ends the range before it, and
+//! the next one is nearer. The number of wasted requests is limited to a share of the pages seen so far, so a small
+//! bucket is listed without overhead.
+
+use super::density::{Density, SplitPoint};
+use super::{
+    CAUTION, INITIAL_WASTE, MAX_RANGES, MIN_REACH, OPEN_WASTE, OpenRange, PAGE_ENTRIES,
+    PESSIMISTIC_RANGES, Parent, Plan, PlanCounts, REACH_GROWTH, Range, RangeId, SEEN_REACH,
+    WASTE_SHARE,
+};
+
+impl Plan {
+    /// Adjusts the reach of a range by whether the split off part has keys.
+    pub(super) fn learn_from_split(&mut self, Parent { id, distance }: Parent, is_empty: bool) {
+        let Some(range) = self.ranges.get_mut(&id) else {
+            return;
+        };
+        if is_empty {
+            range.reach = (distance / REACH_GROWTH).max(MIN_REACH);
+            range.left = range.left.min(distance);
+            range.caution /= CAUTION;
+        } else {
+            range.reach = range.reach.max(distance);
+            range.caution = (range.caution * CAUTION).min(1.0);
+        }
+    }
+
+    /// Splits the range with the most remaining pages and returns the right part.
+    pub(super) fn split(&mut self) -> Option<RangeId> {
+        if !self.may_split || self.ranges.len() >= MAX_RANGES {
+            return None;
+        }
+        while self.may_waste() {
+            let (id, _) = self
+                .ranges
+                .iter()
+                .filter(|(_, range)| range.is_worth_a_split())
+                .max_by(|(_, one), (_, other)| one.left.total_cmp(&other.left))?;
+            let id = *id;
+            if let Some(child) = self.split_range(id) {
+                return Some(child);
+            }
+            self.ranges.get_mut(&id)?.cannot_split = true;
+        }
+        None
+    }
+
+    /// Returns whether one more split keeps the wasted requests within their limit.
+    #[expect(clippy::cast_precision_loss, reason = "estimates")]
+    fn may_waste(&self) -> bool {
+        let PlanCounts { pages, entries } = self.counts;
+        let wasted = (pages as f64 - entries as f64 / PAGE_ENTRIES).max(0.0);
+        let open = self.ranges.len() as f64;
+        let expected =
+            open.min(PESSIMISTIC_RANGES) + (open - PESSIMISTIC_RANGES).max(0.0) * OPEN_WASTE;
+        wasted + expected <= (pages + 1) as f64 * WASTE_SHARE + INITIAL_WASTE
+    }
+
+    fn split_range(&mut self, id: RangeId) -> Option<RangeId> {
+        let range = self.ranges.get(&id)?;
+        let density = range.density.clone()?;
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let seen = self.counts.pages as f64 * SEEN_REACH;
+        let distance = range.reach.min(range.left / 2.0).min(seen).max(MIN_REACH);
+        // Between two keys, a part of the range; beyond the last known one, a number of pages.
+        let part = (distance / range.left).min(0.5) * range.caution;
+        let point = density.split_point(&range.open, distance, part, &self.model)?;
+        let is_trusted = range.reach >= range.left;
+        self.split_at(id, point, is_trusted.then_some(density))
+    }
+
+    /// Splits a range at a key after its position and before its end; returns the right part.
+    ///
+    /// With a density, the right part may be split before any of its pages has completed.
+    pub(super) fn split_at(
+        &mut self,
+        id: RangeId,
+        SplitPoint { key, distance }: SplitPoint,
+        density: Option<Density>,
+    ) -> Option<RangeId> {
+        let range = self.ranges.get_mut(&id)?;
+        let left = range.left - distance;
+        let child = Range {
+            open: OpenRange {
+                lower: Some(key.clone()),
+                until: range.open.until.replace(key),
+                cursor: None,
+                next: range.open.next.take(),
+            },
+            is_pending: false,
+            pages: range.pages + distance,
+            reach: if density.is_some() {
+                left
+            } else {
+                distance * REACH_GROWTH
+            },
+            left,
+            parent: Some(Parent { id, distance }),
+            surprise: 0.0,
+            caution: 1.0,
+            cannot_split: false,
+            density,
+            has_started: false,
+            expected: None,
+        };
+        range.left = distance;
+        if child.density.is_none() {
+            range.reach = (distance / 2.0).max(MIN_REACH);
+        }
+        Some(self.insert(child))
+    }
+}
