@@ -2,5 +2,6 @@
 
 pub mod cloudwatch;
 pub(crate) mod rds_storage;
+pub(crate) mod service_endpoint;
 pub(crate) mod service_error;
 pub(crate) mod signed_request;

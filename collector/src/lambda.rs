@@ -16,6 +16,7 @@ use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
 use shared::warm_up::warm_up;
 
+use crate::alerts::Notifier;
 use crate::collect::{BatchHandler, Collector, CollectorPorts, DatabaseCollector};
 use crate::config::{CollectorConfig, PlanConfig};
 use crate::invocation::CollectError;
@@ -69,7 +70,9 @@ pub async fn serve_plan() -> Result<(), Error> {
     let fleet = FleetSource::new(Arc::clone(&aws), config.fleet, Arc::clone(&clock));
     let first = warm_up("fleet", config.warm_up, fleet.current());
     futures::join!(first, snapshots.warm_up(config.warm_up));
+    let notifier = Notifier::new(Arc::clone(&aws), Arc::new(ProcessVariables), clock.clone());
     let ports = PlanPorts {
+        notifier: Some(&notifier),
         fleet: &fleet,
         snapshots: &snapshots,
         writers: &writers,

@@ -1,5 +1,7 @@
 //! From a tick of the schedule to jobs: decides for each target whether it is measured now.
 //!
+//! Also evaluates the alerts of the fleet file, by what earlier ticks measured: `alerts.rs`.
+//!
 //! Not here: measuring. A small fleet costs nothing extra this way, and one bad target can neither delay nor fail
 //! another. How often a bucket is listed is in `plan/budget.rs`. CloudWatch's daily metrics are read here, for the whole
 //! fleet at once: `plan/metrics.rs`.
@@ -23,6 +25,7 @@ use shared::store::SnapshotReader;
 use shared::telemetry::error_chain;
 use tokio::time::timeout;
 
+use crate::alerts::{self, AlertPorts};
 use crate::invocation::CollectError;
 use crate::queue::{Job, JobKind, JobQueue, QueueError, Subject};
 use crate::tick::Tick;
@@ -102,6 +105,7 @@ pub async fn plan(
     };
     let documents = queue_documents(&fleet, queue, ports.snapshots, tick);
     let (buckets, documents) = futures::join!(buckets.run(queue, &mut report), documents);
+    check_alerts(&fleet, ports).await;
     let documents = documents.map(|count| report.document_count = count);
     let queued = databases.and(documents).map_err(CollectError::QueueFailed);
     buckets.and(queued)?;
@@ -117,6 +121,22 @@ pub async fn plan(
         "targets queued"
     );
     Ok(report)
+}
+
+/// Evaluates the alerts. A failure is logged and is none of the tick's: the next tick evaluates them again.
+async fn check_alerts(fleet: &Fleet, ports: PlanPorts<'_>) {
+    let Some(notifier) = ports.notifier else {
+        return;
+    };
+    let alert_ports = AlertPorts {
+        fleet,
+        snapshots: ports.snapshots,
+        states: &ports.writers.snapshots,
+        now: ports.clock.now(),
+    };
+    if let Err(error) = alerts::check(alert_ports, notifier).await {
+        tracing::error!(error = error_chain(&error), "the alerts were not evaluated");
+    }
 }
 
 async fn queue_databases(

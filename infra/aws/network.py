@@ -13,7 +13,7 @@ PLAN_CONCURRENCY, COLLECTORS, API_FUNCTIONS, UNRESERVED = 2, 2, 5, 100
 # The parameter for each service's endpoint, by the end of the service's name.
 ENDPOINTS = {"s3": "CreateS3Endpoint", "dynamodb": "CreateDynamoDbEndpoint", "sqs": "CreateSqsEndpoint",
              "secretsmanager": "CreateSecretsEndpoint", "monitoring": "CreateMonitoringEndpoint", "sts": "CreateStsEndpoint",
-             "ssm": "CreateSsmEndpoint", "ecs": "CreateEcsEndpoint", "ec2": "CreateEc2Endpoint"}
+             "ssm": "CreateSsmEndpoint", "ecs": "CreateEcsEndpoint", "ec2": "CreateEc2Endpoint", "sns": "CreateSnsEndpoint"}
 
 
 def find(wanted, declared, owned):

@@ -140,11 +140,17 @@ impl Aws {
     /// Returns a connector for requests without the SDK, with the proxy and the certificate authorities of the SDK's
     /// clients, that waits `first_byte` for a response to begin.
     pub fn connector(&self, config: &SdkConfig, first_byte: Duration) -> Connector {
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(first_byte)
-            .build();
-        self.http.connector(Some(settings), config.sleep_impl())
+        self.http
+            .connector(Some(waiting(first_byte)), config.sleep_impl())
+    }
+
+    /// Returns a connector for servers outside AWS, with the proxy of the SDK's clients and the system's certificate
+    /// authorities, that waits `first_byte` for a response to begin. It follows no redirect.
+    pub fn public_connector(&self, first_byte: Duration) -> Connector {
+        let sleep = self.base.sleep_impl();
+        self.http
+            .public()
+            .connector(Some(waiting(first_byte)), sleep)
     }
 
     /// Returns the custom endpoint of S3, if there is one.
@@ -249,6 +255,13 @@ pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String 
         SdkError::ResponseError(_) => "malformed response".to_owned(),
         _ => "the request could not be built".to_owned(),
     }
+}
+
+fn waiting(first_byte: Duration) -> HttpConnectorSettings {
+    HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(first_byte)
+        .build()
 }
 
 /// AWS's settings cannot be used. The text names the variable and the fault.

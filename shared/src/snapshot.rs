@@ -102,9 +102,13 @@ pub struct Run {
 impl Run {
     /// Returns whether the next run is missed at `now`: one more interval has passed since it was due.
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        self.missed_at().is_some_and(|missed_at| now >= missed_at)
+    }
+
+    /// Returns the time from which the next run is missed, unless it is made before; `None` beyond all times.
+    pub fn missed_at(&self) -> Option<DateTime<Utc>> {
         let interval = self.next_due_at - self.scheduled_at;
-        let missed_at = self.next_due_at.checked_add_signed(interval);
-        missed_at.is_some_and(|missed_at| now >= missed_at)
+        self.next_due_at.checked_add_signed(interval)
     }
 
     /// Returns how old the numbers are at `now`, in seconds.

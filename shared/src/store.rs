@@ -9,6 +9,7 @@
 //! | snapshot of a bucket's metrics | `SNAP#storage_metrics#<target id>` | the same |
 //! | snapshot of a database's file documents | `SNAP#file_documents#<target id>` | the same |
 //! | checkpoint | `CHECKPOINT#<target id>` | `run` |
+//! | state of an alert | `ALERT` | name of the alert |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
 //! | unreadable latest, kept aside | `UNREADABLE#LATEST#<kind>` | `<target id>#<digest>` |
 //! | history: one run | `POINT#<owner>`, `POINT_PARTS#<owner>` | scheduled time, as above |
@@ -19,6 +20,7 @@
 //! The owner of history is a target id, or `storage_metrics#<target id>` for a bucket's metrics. `_PARTS` are the parts of
 //! tables' totals. A block above the item limit continues under its sort key with `#01` and so on.
 
+mod alerts;
 mod checkpoints;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
@@ -30,6 +32,7 @@ pub mod memory;
 mod snapshots;
 
 pub use crate::attributes::{Attributes, Value};
+pub use alerts::{ALERT_STATE_LIFE, AlertItem};
 #[cfg(any(test, feature = "testing"))]
 pub use checkpoints::packed_bytes;
 pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint};

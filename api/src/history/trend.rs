@@ -1,10 +1,10 @@
 //! What `include=trend` adds to a target: its daily totals and how fast they grow, from its latest alone. No I/O.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::history::Trend;
-use shared::history::growth::{Closing, ClosingSeries, Growth, WINDOW_DAYS};
+use shared::history::growth::Growth;
 
 /// Total of each of the last UTC days that are closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -21,19 +21,9 @@ pub struct DailyTotals {
 ///
 /// `trend` is that of its latest; `None` before its first day was closed.
 pub(crate) fn trended(trend: Option<&Trend>, now: DateTime<Utc>) -> (DailyTotals, Growth) {
-    let today = now.date_naive();
-    let since = today.checked_sub_days(Days::new(WINDOW_DAYS.into()));
-    let totals = trend.into_iter().flat_map(Trend::totals);
-    let closings: Vec<_> = totals
-        .filter(|(day, _)| since.is_none_or(|since| since <= *day) && *day < today)
-        .map(|(day, bytes)| Closing { day, bytes })
-        .collect();
+    let closings = trend.map(|trend| trend.closed(now)).unwrap_or_default();
     let breaks = trend.map(Trend::breaks).unwrap_or_default();
-    let growth = Growth::of(&ClosingSeries {
-        closings: &closings,
-        breaks: &breaks,
-        is_ended: false,
-    });
+    let growth = Trend::growth(trend, now);
     let from = closings.first().map(|closing| closing.day);
     let last = closings.last().map(|closing| closing.day);
     let days = from.into_iter().flat_map(|day| day.iter_days());

@@ -12,8 +12,8 @@ pub const QUEUE_RESERVE: Duration = Duration::from_secs(75);
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
 /// Longest time for the history of metrics: 10,000 buckets have new ones at the same tick, and each takes about ten calls.
 pub const HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time that the function `plan` needs at most: the fleet file, then all of the above.
-pub const PLAN_TIMEOUT: Duration = Duration::from_secs(360);
+/// Time that the function `plan` needs at most: the fleet file, then all of the above, then the alerts.
+pub const PLAN_TIMEOUT: Duration = Duration::from_secs(420);
 /// Histories that are written at a time: most of their calls are to partitions of their own.
 pub(super) const CONCURRENT_HISTORIES: usize = 16;
 /// Writes at a time: all latest items of a kind share a partition, which takes 1,000 writes a second.
@@ -24,6 +24,7 @@ mod tests {
     use shared::aws::CALL_TIMEOUT;
 
     use super::*;
+    use crate::alerts::ALERT_TIMEOUT;
 
     #[test]
     fn the_timeouts_add_up_to_the_functions() {
@@ -31,8 +32,13 @@ mod tests {
         let fleet = CALL_TIMEOUT;
         let writes = 2 * WRITE_TIMEOUT;
 
-        let sum =
-            fleet + READ_TIMEOUT + QUEUE_RESERVE + CLOUDWATCH_TIMEOUT + writes + HISTORY_TIMEOUT;
+        let sum = fleet
+            + READ_TIMEOUT
+            + QUEUE_RESERVE
+            + CLOUDWATCH_TIMEOUT
+            + writes
+            + HISTORY_TIMEOUT
+            + ALERT_TIMEOUT;
 
         assert!(sum <= PLAN_TIMEOUT, "{sum:?}");
         assert!(2 * CALL_TIMEOUT <= QUEUE_RESERVE);

@@ -8,6 +8,7 @@ use shared::fleet::FleetSource;
 use shared::store::SnapshotReader;
 use shared::telemetry::Metrics;
 
+use crate::alerts::Notifier;
 use crate::writers::Writers;
 
 /// What planning needs in addition to the event.
@@ -25,6 +26,8 @@ pub struct PlanPorts<'a> {
     pub clock: &'a dyn Clock,
     /// Time between two ticks of the schedule.
     pub every: Duration,
+    /// Who tells alerts; `None` evaluates none.
+    pub notifier: Option<&'a Notifier>,
     /// Where the metrics of the program itself go.
     pub metrics: &'a Metrics,
 }

@@ -1,6 +1,8 @@
 //! Tests of the collector from outside: recorded events in, snapshots out; real services where variables name them.
 
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod batches;
 #[cfg(test)]
 mod cloudwatch;

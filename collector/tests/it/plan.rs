@@ -45,6 +45,7 @@ async fn planned(
 ) -> Result<PlanReport, CollectError> {
     let file = FleetFile::with(fleet);
     let ports = PlanPorts {
+        notifier: None,
         fleet: &file.source(&world.clock),
         snapshots: &world.reader,
         writers: &world.writers,

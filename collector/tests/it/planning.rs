@@ -127,6 +127,7 @@ impl Scene {
         let event = json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}, "time": time});
         let event: EventBridgeEvent = serde_json::from_value(event).unwrap();
         let ports = PlanPorts {
+            notifier: None,
             fleet: &self.fleet.source(&self.world.clock),
             snapshots,
             writers,

@@ -22,6 +22,7 @@ WORDS = {
     "Documents": "`ConstantDocuments`", "Uploads": "all keys of `StorageBuckets`",
     "SnapshotKey": "the key of the snapshots, through DynamoDB only",
     "ListTasks": "all tasks of the clusters in `ConstantTasks`", "Tables": "`StorageTables`", "Volumes": "all: EC2 offers no resource for it",
+    "AlertTopics": "`AlertTopics`", "AlertSecrets": "`AlertSecrets`",
     "Metrics": "all: CloudWatch offers no resource for it", "Logs": "its log group",
 }
 

@@ -84,11 +84,13 @@ class Expanded(unittest.TestCase):
         self.assertEqual(retained, {"SnapshotTable", "Key", "UserPool"})
 
     def test_every_function_is_in_the_vpc_and_reaches_only_what_it_needs(self):
-        groups = {"ClosedSecurityGroup": {"ApiPublic"}, "DatabaseSecurityGroup": {"CollectTableSize", "ApiUsers"}}
+        groups = {"ClosedSecurityGroup": {"ApiPublic"}, "DatabaseSecurityGroup": {"CollectTableSize", "ApiUsers"},
+                  "WebhookSecurityGroup": {"Plan"}}
         functions = self.of("AWS::Lambda::Function")
         self.assertEqual(set(functions), set(FUNCTIONS))
         for name, properties in functions.items():
-            found = {each["Fn::GetAtt"][0] for each in properties["VpcConfig"]["SecurityGroupIds"]}
+            listed = [each.get("Fn::If", [None, each])[1] for each in properties["VpcConfig"]["SecurityGroupIds"]]
+            found = {each["Fn::GetAtt"][0] for each in listed}
             expected = {group for group, members in groups.items() if name in members} or set()
             expected |= set() if name == "ApiPublic" else {"AwsSecurityGroup"}
             self.assertEqual(found, expected, name)
@@ -105,7 +107,7 @@ class Expanded(unittest.TestCase):
         self.assertEqual(ports, {
             ("ClosedSecurityGroup", "Egress"): {1}, ("AwsSecurityGroup", "Egress"): {443, 53},
             ("DatabaseSecurityGroup", "Egress"): {5432, 3306, "further"}, ("EndpointSecurityGroup", "Ingress"): {443},
-            ("EndpointSecurityGroup", "Egress"): {1}})
+            ("EndpointSecurityGroup", "Egress"): {1}, ("WebhookSecurityGroup", "Egress"): {443}})
         for name, properties in self.of("AWS::EC2::SecurityGroup").items():
             self.assertTrue(properties["SecurityGroupEgress"], f"{name}: a group without rules allows all outgoing traffic")
 
@@ -118,7 +120,8 @@ class Expanded(unittest.TestCase):
 
     def test_each_endpoint_can_be_left_to_an_existing_vpc(self):
         used = {"StorageBuckets": "arn:aws:s3:::acme-*", "TargetRoles": "arn:aws:iam::123456789012:role/a", "StorageVolumes": "true",
-                "ConstantParameters": "arn:aws:ssm:r:123456789012:parameter/a", "ConstantTasks": "arn:aws:ecs:r:123456789012:cluster/a"}
+                "ConstantParameters": "arn:aws:ssm:r:123456789012:parameter/a", "ConstantTasks": "arn:aws:ecs:r:123456789012:cluster/a",
+                "AlertTopics": "arn:aws:sns:r:123456789012:a"}
         every = set(self.of("AWS::EC2::VPCEndpoint"))
         made, rules = self.network(**used)
         self.assertLessEqual(every | {"AwsToEndpoints"}, made)

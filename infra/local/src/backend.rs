@@ -9,6 +9,7 @@ use api::dashboard::Login;
 use api::http::server::Server;
 use api::routes::{self, Ports, ROUTES};
 use collector::Writers;
+use collector::alerts::Notifier;
 use collector::collect::CollectorPorts;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
@@ -64,6 +65,7 @@ pub(crate) struct Backend {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) databases: Databases,
     pub(crate) aws: Arc<Aws>,
+    variables: Arc<dyn Variables>,
     deployment_key: DeploymentKey,
     access: EnvironmentAccess,
     /// Origins that browsers may call from.
@@ -111,8 +113,14 @@ impl Backend {
                 location,
                 Arc::clone(&clock),
             )),
-            databases: Databases::new(Arc::clone(&aws), variables, Arc::clone(&clock), ca_file),
+            databases: Databases::new(
+                Arc::clone(&aws),
+                Arc::clone(&variables),
+                Arc::clone(&clock),
+                ca_file,
+            ),
             store: Arc::new(store),
+            variables,
             clock,
             aws,
             deployment_key,
@@ -150,6 +158,12 @@ impl Backend {
     /// Returns the reader of the snapshot store.
     pub(crate) fn snapshots(&self) -> SnapshotReader {
         SnapshotReader::new(self.store.clone())
+    }
+
+    /// Returns who tells alerts.
+    pub(crate) fn notifier(&self) -> Notifier {
+        let variables = Arc::clone(&self.variables);
+        Notifier::new(Arc::clone(&self.aws), variables, Arc::clone(&self.clock))
     }
 
     /// Returns the writers of the snapshot store.

@@ -1,5 +1,6 @@
 //! The one-shot commands: one file each.
 
+pub(crate) mod alerts;
 pub(crate) mod aws_parameters;
 pub(crate) mod bucket_size;
 pub(crate) mod doctor;

@@ -204,6 +204,22 @@ Examples:
   mrt history rebuild"
     )]
     History(commands::history::HistoryArguments),
+    /// Tells the alerts of a fleet file that began or ended, or shows what would be told
+    #[command(after_help = "\
+Reads the store of mrt serve, which evaluates alerts at every interval itself.
+
+Examples:
+  mrt alerts --dry-run
+  mrt alerts --dry-run --fleet fleet.toml --data /var/lib/mrt")]
+    Alerts {
+        /// Print what would be told, and send nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(long, value_name = "FILE", help = FLEET_HELP)]
+        fleet: Option<String>,
+        #[arg(long, value_name = "DIR", default_value = DATA, help = DATA_HELP)]
+        data: PathBuf,
+    },
     /// Prints a development token of the running server
     #[command(after_help = "\
 Examples:
@@ -328,6 +344,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             data,
         } => commands::doctor::run(fleet, environment.as_deref(), json, &data).await,
         Command::History(arguments) => commands::history::run(arguments).await,
+        Command::Alerts {
+            dry_run,
+            fleet,
+            data,
+        } => commands::alerts::run(dry_run, fleet, &data).await,
         Command::Token {
             scope,
             environments,

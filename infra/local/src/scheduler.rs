@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use collector::alerts::Notifier;
 use collector::{Job, JobKind, JobQueue, PlanPorts, QueueError, Writers};
 use serde_json::{Value, json};
 use shared::aws::Aws;
@@ -115,6 +116,7 @@ pub(crate) struct Schedule {
     pub(crate) writers: Writers,
     pub(crate) aws: Arc<Aws>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) notifier: Notifier,
     pub(crate) every: Duration,
 }
 
@@ -144,6 +146,7 @@ impl Schedule {
             }
         };
         let ports = PlanPorts {
+            notifier: Some(&self.notifier),
             fleet: &self.fleet,
             snapshots: &self.snapshots,
             writers: &self.writers,

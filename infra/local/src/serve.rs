@@ -216,6 +216,7 @@ fn start_collecting(
         writers: backend.writers(),
         aws: Arc::clone(&backend.aws),
         clock: Arc::clone(&backend.clock),
+        notifier: backend.notifier(),
         every,
     };
     tasks.spawn(schedule.run(queue.clone(), stopped.clone()));

@@ -39,6 +39,14 @@ impl Http {
         }
     }
 
+    /// Returns these settings with trust in the system's authorities, for servers outside AWS.
+    pub(super) fn public(&self) -> Self {
+        Self {
+            tls: TlsContext::default(),
+            proxy: self.proxy.clone(),
+        }
+    }
+
     /// Returns a client for the SDK.
     pub(super) fn client(&self) -> SharedHttpClient {
         let http = self.clone();

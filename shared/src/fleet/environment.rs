@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::alert::Alert;
 use super::constants::ConstantLayers;
 use super::licence::Licence;
 use super::prices::Prices;
@@ -19,6 +20,7 @@ pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Fleet {
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) licence: Option<Licence>,
+    pub(super) alerts: Vec<Alert>,
     pub(super) prices: Prices,
     pub(super) refresh: RefreshBudget,
 }
@@ -51,6 +53,11 @@ impl Fleet {
     /// Returns the licence that the file states.
     pub fn licence(&self) -> Option<Licence> {
         self.licence
+    }
+
+    /// Returns the alerts in the order of the file.
+    pub fn alerts(&self) -> &[Alert] {
+        &self.alerts
     }
 
     /// Returns the prices of storage and requests.

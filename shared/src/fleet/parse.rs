@@ -1,5 +1,6 @@
 //! Parses the fleet file. Finds all faults in one pass, with their lines and fields.
 
+mod alert;
 mod constants;
 mod database;
 mod fault;
@@ -21,6 +22,7 @@ use super::environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environ
 use super::storage_kind::StorageKind;
 use super::target::TargetId;
 use crate::config::RESERVED_NAME;
+use alert::read_alerts;
 use constants::read_constants;
 use database::read_database;
 use fault::Faults;
@@ -30,6 +32,7 @@ use refresh::read_refresh;
 use section::{Section, Text};
 use storage::read_storage;
 
+pub use alert::MAX_ALERTS;
 pub use fault::{Fault, FleetFaults};
 
 /// Most environments in one file: one planning run can queue them well within its time-out.
@@ -73,7 +76,10 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
         path: String::new(),
         offset: 0,
     };
-    root.check_keys(faults, &["environment", "licence", "prices", "refresh"]);
+    root.check_keys(
+        faults,
+        &["environment", "prices", "refresh", "licence", "alert"],
+    );
     let prices = root.sub_table(faults, "prices");
     let prices = prices.map(|section| read_prices(faults, &section));
     let licence = root.sub_table(faults, "licence");
@@ -101,9 +107,11 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             );
         }
     }
+    let alerts = read_alerts(faults, &root, &environments);
     Fleet {
         environments,
         licence,
+        alerts,
         prices: prices.unwrap_or_default(),
         refresh: refresh.unwrap_or_default(),
     }

@@ -6,12 +6,13 @@ mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::totals::StoredTotals;
 use super::basis::Basis;
 use super::digest::ListDigest;
+use super::growth::{Closing, ClosingSeries, Growth, WINDOW_DAYS};
 
 /// Days whose closing totals are kept: five whole weeks.
 pub const TREND_DAYS: u64 = 35;
@@ -55,6 +56,27 @@ impl Trend {
         let pairs = days.clone().zip(days.skip(1));
         let differ = pairs.filter(|((_, (_, before)), (_, (_, after)))| before != after);
         differ.map(|(_, (day, _))| *day).collect()
+    }
+
+    /// Returns the closing totals of the growth's window that are closed at `now`.
+    pub fn closed(&self, now: DateTime<Utc>) -> Vec<Closing> {
+        let today = now.date_naive();
+        let since = today.checked_sub_days(Days::new(WINDOW_DAYS.into()));
+        self.totals()
+            .filter(|(day, _)| since.is_none_or(|since| since <= *day) && *day < today)
+            .map(|(day, bytes)| Closing { day, bytes })
+            .collect()
+    }
+
+    /// Returns the growth of a target at `now`; `trend` is `None` before its first day was closed.
+    pub fn growth(trend: Option<&Self>, now: DateTime<Utc>) -> Growth {
+        let closings = trend.map(|trend| trend.closed(now)).unwrap_or_default();
+        let breaks = trend.map(Self::breaks).unwrap_or_default();
+        Growth::of(&ClosingSeries {
+            closings: &closings,
+            breaks: &breaks,
+            is_ended: false,
+        })
     }
 
     /// Takes in the closing total of a day that was folded; `None` where it has none.

@@ -1,13 +1,13 @@
-//! EC2's endpoint, and the signed request for one volume. No I/O except the endpoint rules.
+//! EC2's endpoint, and the signed request for one volume. No I/O.
 
 use aws_credential_types::Credentials;
-use aws_sdk_cloudwatch::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::aws::SdkConfig;
 
 use super::EC2;
+use crate::aws::service_endpoint;
 use crate::aws::signed_request::{SigningRules, SigningScope, UnsignedRequest};
 use crate::error::MeasureError;
 
@@ -17,8 +17,6 @@ const FORM: (&str, &str) = (
     "content-type",
     "application/x-www-form-urlencoded; charset=utf-8",
 );
-/// First label of CloudWatch's host names, and EC2's instead: the rest of both is the same in all partitions.
-const HOST_LABELS: (&str, &str) = ("://monitoring", "://ec2");
 
 /// EC2 in one region.
 #[derive(Debug)]
@@ -37,11 +35,8 @@ impl Endpoint {
             )
         };
         let region = config.region().ok_or_else(no_region)?.as_ref().to_owned();
-        let url = match config.endpoint_url() {
-            Some(url) => url.to_owned(),
-            None => of_region(config, &region).await?,
-        };
-        let url = format!("{}/", url.trim_end_matches('/'));
+        let url = service_endpoint::of(config, &region, "ec2").await;
+        let url = url.map_err(|error| build_error().caused_by(error))?;
         Ok(Self { url, region })
     }
 
@@ -68,19 +63,6 @@ impl Endpoint {
         let signed = request.sign(scope, credentials, now);
         signed.map_err(|error| build_error().caused_by(error))
     }
-}
-
-/// Returns EC2's URL by the SDK's rules for CloudWatch, whose host names have the same form in every partition.
-async fn of_region(config: &SdkConfig, region: &str) -> Result<String, MeasureError> {
-    let params = Params::builder()
-        .region(region)
-        .use_fips(config.use_fips().unwrap_or(false))
-        .use_dual_stack(config.use_dual_stack().unwrap_or(false))
-        .build()
-        .map_err(|error| build_error().caused_by(error))?;
-    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await;
-    let endpoint = endpoint.map_err(|error| build_error().caused_by(error))?;
-    Ok(endpoint.url().replacen(HOST_LABELS.0, HOST_LABELS.1, 1))
 }
 
 fn build_error() -> MeasureError {

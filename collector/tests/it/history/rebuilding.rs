@@ -82,6 +82,7 @@ async fn a_lost_history_is_that_of_the_snapshots_after_a_rebuild_by_event() {
     };
     let fleet = FleetFile::with_buckets(&[]);
     let ports = collector::PlanPorts {
+        notifier: None,
         fleet: &fleet.source(&world.clock),
         snapshots: &world.reader,
         writers: &world.writers,

@@ -88,6 +88,7 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
             let queue = PrintedQueue::default();
             let (snapshots, writers) = (backend.snapshots(), backend.writers());
             let ports = PlanPorts {
+                notifier: None,
                 fleet: &backend.fleet,
                 snapshots: &snapshots,
                 writers: &writers,

@@ -29,8 +29,13 @@ impl Refresh {
     /// Returns whether the due measurement is missed at `now`: one interval, or one day where intervals are longer, has
     /// passed since.
     pub fn is_missed(&self, now: DateTime<Utc>) -> bool {
+        now >= self.missed_at()
+    }
+
+    /// Returns the time from which the due measurement is missed, unless it is made before.
+    pub fn missed_at(&self) -> DateTime<Utc> {
         let patience = Duration::from_secs(self.interval_seconds).min(MAX_PATIENCE);
-        now >= clock::after(self.next_full_at, patience)
+        clock::after(self.next_full_at, patience)
     }
 
     /// Returns whether the interval is the longest possible: the target takes more than its share of the budget.
