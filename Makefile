@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-history bench-masking package release deploy deploy-file reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-history bench-inventory bench-masking package release deploy deploy-file reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -64,6 +64,10 @@ bench-masking: ## Measures which share of generated secrets and of harmless cons
 bench-history: ## Measures the history of 500 and 5,000 tables: bytes, pages, units of DynamoDB, processor time
 	cargo build --release --locked --package shared --example measure-history
 	@exec infra/bench/history.sh $(ARGS)
+
+bench-inventory: ## Measures reports of S3 Inventory of 100,000,000 rows next to DuckDB and pyarrow
+	cargo build --release --locked --package s3-inventory --example sum_files
+	@exec infra/bench/inventory.sh $(ARGS)
 
 package: ## Builds the functions' zips within their size budget: ARCH=arm64 or x86_64, RDS_CA_BUNDLE=file
 	@exec infra/aws/package.sh
