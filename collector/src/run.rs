@@ -195,14 +195,13 @@ impl<S: Source> RunContext<'_, '_, S> {
         let Task {
             id, tick, refresh, ..
         } = *self.task;
+        let taken_at = measurement.as_of().unwrap_or(paused.started_at());
         let run = Run {
             scheduled_at: tick.at,
-            taken_at: paused.started_at(),
-            duration: match paused.is_resumed() {
+            taken_at,
+            duration: match paused.is_resumed() || taken_at < paused.started_at() {
                 false => self.started.elapsed(),
-                true => (self.clock.now() - paused.started_at())
-                    .to_std()
-                    .unwrap_or_default(),
+                true => (self.clock.now() - taken_at).to_std().unwrap_or_default(),
             },
             next_due_at: match refresh {
                 Some(refresh) => refresh.next_full_at,

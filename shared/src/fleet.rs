@@ -27,4 +27,6 @@ pub use refresh::RefreshBudget;
 pub use server::DatabaseServer;
 pub use source::{CHECK_INTERVAL, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 pub use storage_kind::StorageKind;
-pub use target::{Auth, BucketTarget, DatabaseTarget, Engine, Kind, Measured, TargetId};
+pub use target::{
+    Auth, BucketTarget, DatabaseTarget, Engine, InventoryLocation, Kind, Measured, TargetId,
+};

@@ -48,6 +48,11 @@ pub trait Measurement: Send + Sync + Sized {
     /// Returns the bytes in total, for logs and metrics.
     fn total_bytes(&self) -> u64;
 
+    /// Returns when the numbers were true, if somebody else took them before the run.
+    fn as_of(&self) -> Option<DateTime<Utc>> {
+        None
+    }
+
     /// Returns the measurement with its own record of its run and of the next full measurement, where it keeps one.
     #[must_use]
     fn in_run(self, _run: &Run, _refresh: Option<Refresh>) -> Self {

@@ -24,8 +24,8 @@ pub struct CostView {
     pub prices_as_of: String,
     /// Region of the prices.
     pub prices_region: String,
-    /// Which bytes are priced. `listing`: current, noncurrent and multipart, as far as they were measured.
-    /// `cloudwatch`: its metrics for the whole bucket. For other storage the billed bytes: `used` or `provisioned`.
+    /// Which bytes are priced. `listing`: current, noncurrent and multipart, as far as they were measured, by a
+    /// listing or a report. `cloudwatch`: its metrics for the whole bucket. For other storage the billed bytes: `used` or `provisioned`.
     pub basis: Basis,
     /// Sum of `by_storage_class` for a month, without the bytes in `unpriced`.
     pub monthly_total: f64,

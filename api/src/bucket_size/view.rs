@@ -8,7 +8,9 @@ use serde::Serialize;
 use shared::clock;
 use shared::fleet::{BucketTarget, Prices, StorageKind};
 use shared::history::growth::Growth;
-use shared::snapshot::bucket_size::{Definition, Refresh, ResourceSize, Unmeasured, Uploads};
+use shared::snapshot::bucket_size::{
+    Definition, InventoryReport, Refresh, ResourceSize, Unmeasured, Uploads,
+};
 use shared::snapshot::{
     BucketSize, ClassSize, Completeness, Failure, Good, Method, Objects, StorageMetrics,
 };
@@ -40,9 +42,12 @@ pub struct BucketItem {
     /// What `total_bytes` adds up: `current_objects` or `whole_bucket`; for other storage `used`, or `provisioned` where
     /// the used bytes are unknown.
     pub definition: Definition,
-    /// Where `total_bytes` comes from: `listing`, `cloudwatch`, or `service` where the service reported it.
+    /// Where `total_bytes` comes from: `listing`, `inventory` (a report of S3 Inventory), `cloudwatch`, or `service` where
+    /// the service reported it.
     pub method: Method,
-    /// Current objects, as a listing returns them; null when they were not listed.
+    /// The report that current objects and versions come from; null unless `method` is `inventory`.
+    pub inventory: Option<InventoryReport>,
+    /// Current objects, as a listing returns them; null when they were neither listed nor in a report.
     pub current: Option<Objects>,
     /// Versions that are no longer current; null when they were not listed.
     pub noncurrent: Option<Objects>,
@@ -68,7 +73,8 @@ pub struct BucketItem {
     pub completeness: Completeness,
     /// When the run that measured `total_bytes` was scheduled, RFC 3339 UTC.
     pub scheduled_at: DateTime<Utc>,
-    /// When measuring started, RFC 3339 UTC: for a size by `listing`, when that listing started.
+    /// When measuring started, RFC 3339 UTC: for a size by `listing`, when that listing started; by `inventory`, when S3
+    /// started to scan the bucket.
     pub taken_at: DateTime<Utc>,
     /// When measuring ended, RFC 3339 UTC.
     pub finished_at: DateTime<Utc>,
@@ -181,6 +187,7 @@ impl BucketItem {
             age_seconds: run.age_seconds(now),
             stale,
             method: size.method,
+            inventory: size.inventory,
             current: size.current,
             noncurrent: size.noncurrent,
             delete_markers: size

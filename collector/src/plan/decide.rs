@@ -14,9 +14,13 @@ use crate::tick::Tick;
 /// EFS reports once in 15 minutes, and each read is billed: reading more often returns the same.
 const EFS_REPORTS_EVERY: Duration = Duration::from_secs(900);
 
+/// S3 writes a report a day at most, at a time that it does not promise. Reading the same one again costs little, and a
+/// new one waits a quarter of a day at most.
+const INVENTORY_IS_READ_EVERY: Duration = Duration::from_secs(6 * 3600);
+
 /// Returns the LIST requests that one listing of the target takes, by the last one; `None` where none is known.
 pub(super) fn listing_cost(storage: &Storage<'_>) -> Option<u64> {
-    if storage.target.kind != StorageKind::S3 {
+    if storage.target.kind != StorageKind::S3 || storage.target.inventory.is_some() {
         return None;
     }
     let size = &storage.size.as_ref()?.good.as_ref()?.summary;
@@ -26,6 +30,10 @@ pub(super) fn listing_cost(storage: &Storage<'_>) -> Option<u64> {
 /// Decides for a target whose share of the budget is a listing once in `ticks`; `None` where that is not known.
 pub(super) fn due_of(storage: &Storage<'_>, ticks: Option<u64>, tick: Tick) -> Due {
     let interval = match storage.target.kind {
+        StorageKind::S3 if storage.target.inventory.is_some() => Interval {
+            every: INVENTORY_IS_READ_EVERY.max(tick.every),
+            reason: RefreshReason::ServiceUpdates,
+        },
         StorageKind::S3 => Interval::of_ticks(ticks.unwrap_or(1), tick.every),
         StorageKind::Efs if tick.every < EFS_REPORTS_EVERY => Interval {
             every: EFS_REPORTS_EVERY,
@@ -39,13 +47,19 @@ pub(super) fn due_of(storage: &Storage<'_>, ticks: Option<u64>, tick: Tick) -> D
     due(&storage.id, known(storage), interval, tick)
 }
 
-/// Returns what decides when a target is measured; `None` if it never was, or is not known to have been listed.
+/// Returns what decides when a target is measured; `None` if it never was, or is not known to have been
+/// measured by its source.
 fn known(storage: &Storage<'_>) -> Option<Known> {
     let latest = storage.size.as_ref()?;
     let good = latest.good.as_ref()?;
     let is_bucket = storage.target.kind == StorageKind::S3;
-    if is_bucket {
-        good.summary.listing?;
+    // A bucket whose source has changed is measured now.
+    let is_by_source = match storage.target.inventory {
+        None => good.summary.listing.is_some(),
+        Some(_) => good.summary.inventory.is_some(),
+    };
+    if is_bucket && !is_by_source {
+        return None;
     }
     let failure = latest.last_failure.as_ref();
     Some(Known {

@@ -6,6 +6,7 @@
 
 pub(crate) mod daily_metrics;
 pub(super) mod error;
+mod inventory;
 pub(super) mod listing;
 pub(super) mod multipart;
 
@@ -55,7 +56,7 @@ fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmea
     unmeasured.collect()
 }
 
-/// Measures a bucket, or the part of it within `bounds`.
+/// Measures a bucket by its source, or the part of it within `bounds`.
 pub(super) async fn measure(
     aws: &Aws,
     clock: &dyn Clock,
@@ -63,6 +64,16 @@ pub(super) async fn measure(
     bounds: PartBounds<'_>,
     progress: &Progress,
 ) -> Result<Part<BucketSize>, MeasureError> {
+    if target.inventory.is_some() {
+        let part = inventory::measure(aws, clock, target, bounds, progress).await?;
+        return Ok(match part {
+            Part::Whole(mut size) => {
+                add_uploads(aws, target, &mut size, bounds.pause_at).await;
+                Part::Whole(size)
+            }
+            paused @ Part::Paused(_) => paused,
+        });
+    }
     let (listed, versions_error) = list(aws, target, bounds, progress).await?;
     let listed = match listed {
         ListedPart::Paused(state) => return Ok(Part::Paused(state)),

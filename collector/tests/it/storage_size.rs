@@ -3,6 +3,7 @@
 
 mod content;
 mod emulator;
+mod inventory;
 mod parts;
 mod providers;
 mod resource;

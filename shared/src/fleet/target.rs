@@ -34,6 +34,44 @@ pub struct BucketTarget {
     pub measure: Measured,
     /// Storage allocated to an RDS instance, in GiB; `None` for other kinds.
     pub allocated_gib: Option<u64>,
+    /// Where the reports of S3 Inventory are that the bucket is measured by; `None` if it is listed.
+    pub inventory: Option<InventoryLocation>,
+}
+
+/// A folder with reports of S3 Inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InventoryLocation {
+    /// Destination bucket.
+    pub bucket: String,
+    /// Prefix of the configuration's reports, without a slash at its end: `PREFIX/SOURCE-BUCKET/CONFIGURATION`.
+    pub prefix: String,
+}
+
+impl InventoryLocation {
+    /// Parses `s3://BUCKET/PREFIX`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `text`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("s3://").unwrap_or_default();
+        match rest.trim_end_matches('/').split_once('/') {
+            Some((bucket, prefix)) if !bucket.is_empty() => Ok(Self {
+                bucket: bucket.to_owned(),
+                prefix: prefix.to_owned(),
+            }),
+            _ => Err(
+                "must be s3://DESTINATION/PREFIX/SOURCE-BUCKET/CONFIGURATION, the folder that has a folder for each report"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for InventoryLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "s3://{}/{}", self.bucket, self.prefix)
+    }
 }
 
 /// Parts of a bucket that are measured in addition to its current objects.
@@ -218,6 +256,7 @@ impl BucketTarget {
             measure: Measured::default(),
             scope: AwsScope::default(),
             allocated_gib: None,
+            inventory: None,
         }
     }
 

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::{Completeness, Measurement, Run, StorageMetrics};
 use crate::fleet::Kind;
 
-pub use parts::{ClassSize, ListingRun, Objects, Part, ResourceSize, Unmeasured, Uploads};
+pub use parts::{
+    ClassSize, InventoryReport, ListingRun, Objects, Part, ResourceSize, Unmeasured, Uploads,
+};
 pub use refresh::{LONGEST_INTERVAL, Refresh, RefreshReason};
 
 /// Size of a storage target.
@@ -38,6 +40,8 @@ pub struct BucketSize {
     pub unmeasured: Vec<Unmeasured>,
     /// The listing that the parts come from; `None` in old snapshots.
     pub listing: Option<ListingRun>,
+    /// The report that current objects and versions come from, if they were not listed.
+    pub inventory: Option<InventoryReport>,
     /// When the target is measured next, and why then; `None` in old snapshots.
     pub refresh: Option<Refresh>,
 }
@@ -48,6 +52,8 @@ pub struct BucketSize {
 pub enum Method {
     /// Every object was listed and its size added.
     Listing,
+    /// A report of S3 Inventory was read, which has every object.
+    Inventory,
     /// CloudWatch's metrics were read.
     CloudWatch,
     /// The service reported its own number.
@@ -59,6 +65,7 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Listing => "listing",
+            Self::Inventory => "inventory",
             Self::CloudWatch => "cloudwatch",
             Self::Service => "service",
         }
@@ -104,6 +111,7 @@ impl BucketSize {
             resource: None,
             unmeasured: Vec::new(),
             listing: None,
+            inventory: None,
             refresh: None,
         }
     }
@@ -127,6 +135,15 @@ impl BucketSize {
         Self {
             current: Some(current),
             ..Self::nothing(Method::Listing)
+        }
+    }
+
+    /// Returns the size of a target whose current objects are `current`, by `report`.
+    pub fn of_inventory(current: Objects, report: InventoryReport) -> Self {
+        Self {
+            current: Some(current),
+            inventory: Some(report),
+            ..Self::nothing(Method::Inventory)
         }
     }
 
@@ -209,6 +226,11 @@ impl Measurement for BucketSize {
 
     fn total_bytes(&self) -> u64 {
         self.total_bytes()
+    }
+
+    /// The time at which S3 started the scan for its report.
+    fn as_of(&self) -> Option<DateTime<Utc>> {
+        Some(self.inventory.as_ref()?.as_of)
     }
 
     fn in_run(mut self, run: &Run, refresh: Option<Refresh>) -> Self {

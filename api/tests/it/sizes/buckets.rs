@@ -22,7 +22,7 @@ async fn a_bucket_item_has_its_numbers_and_their_age() {
                 "bucket": "acme-prod-files", "prefix": "", "suffix": "",
                 "total_bytes": 1, "object_count": 2,
                 "by_storage_class": {"STANDARD": {"total_bytes": 1, "object_count": 2}},
-                "definition": "current_objects", "method": "listing",
+                "definition": "current_objects", "method": "listing", "inventory": null,
                 "current": {"total_bytes": 1, "object_count": 2,
                             "by_storage_class": {"STANDARD": {"total_bytes": 1, "object_count": 2}}},
                 "noncurrent": null, "delete_markers": null, "multipart": null,

@@ -8,11 +8,12 @@ use self::resource::read_resource;
 use super::fault::Faults;
 use super::scope::read_scope;
 use super::section::{Section, Text};
-use crate::fleet::{BucketTarget, Measured, StorageKind};
+use crate::fleet::{BucketTarget, InventoryLocation, Measured, StorageKind};
 
 /// Keys of a bucket's entry.
-const BUCKET_KEYS: [&str; 8] = [
+const BUCKET_KEYS: [&str; 10] = [
     "bucket",
+    "inventory",
     "kind",
     "measure",
     "prefix",
@@ -20,6 +21,7 @@ const BUCKET_KEYS: [&str; 8] = [
     "region",
     "role_arn",
     "requester_pays",
+    "source",
 ];
 
 pub(super) fn read_storage(
@@ -70,14 +72,41 @@ fn read_bucket(
     }
     let scope = read_scope(faults, section);
     let requester_pays = section.boolean(faults, "requester_pays").unwrap_or(false);
+    let inventory = read_inventory(faults, section);
     Some(BucketTarget {
         prefix: prefix.unwrap_or_default(),
         suffix: suffix.unwrap_or_default(),
         measure,
         scope,
         requester_pays,
+        inventory,
         ..BucketTarget::whole(environment, bucket?)
     })
+}
+
+/// Returns where the reports are, if they are the source of the size; naming them is enough for that.
+fn read_inventory(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<InventoryLocation> {
+    let location = section.optional_text(faults, "inventory").and_then(|text| {
+        InventoryLocation::parse(text.value)
+            .map_err(|rule| faults.add(text.offset, &section.field("inventory"), rule))
+            .ok()
+    });
+    let Some(source) = section.optional_text(faults, "source") else {
+        return location;
+    };
+    match source.value {
+        "listing" => return None,
+        "inventory" if section.get("inventory").is_some() => return location,
+        _ => {}
+    }
+    let reason = match source.value {
+        "inventory" => {
+            "\"inventory\" needs the key `inventory`, the folder with the reports".to_owned()
+        }
+        other => format!("{other:?} is unknown; allowed: listing, inventory"),
+    };
+    faults.add(source.offset, &section.field("source"), reason);
+    None
 }
 
 fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
@@ -134,6 +163,41 @@ pub(super) mod tests {
         assert!(whole.measure.multipart && !whole.measure.needs_versions());
         assert!(parse(all).unwrap().measure.needs_versions());
         assert!(!least.measure.multipart && !least.measure.needs_versions());
+    }
+
+    #[test]
+    fn a_bucket_is_listed_unless_it_has_an_inventory() {
+        let inventory = "bucket = \"files\"\ninventory = \"s3://inventories/files/daily/\"";
+        let location = InventoryLocation {
+            bucket: "inventories".into(),
+            prefix: "files/daily".into(),
+        };
+
+        assert_eq!(parse("bucket = \"files\"").unwrap().inventory, None);
+        assert_eq!(parse(inventory).unwrap().inventory, Some(location.clone()));
+        for (source, expected) in [("inventory", Some(location)), ("listing", None)] {
+            let entry = format!("{inventory}\nsource = \"{source}\"");
+            assert_eq!(parse(&entry).unwrap().inventory, expected);
+        }
+    }
+
+    #[test]
+    fn a_source_that_is_unknown_or_has_no_reports_is_a_fault() {
+        for (entry, expected) in [
+            ("source = \"inventory\"", "needs the key `inventory`"),
+            ("source = \"athena\"", "allowed: listing, inventory"),
+            (
+                "inventory = \"s3://inventories\"",
+                "must be s3://DESTINATION",
+            ),
+            (
+                "inventory = \"inventories/daily\"",
+                "must be s3://DESTINATION",
+            ),
+        ] {
+            let fault = parse(&format!("bucket = \"files\"\n{entry}")).unwrap_err();
+            assert!(fault.contains(expected), "{fault}");
+        }
     }
 
     #[test]

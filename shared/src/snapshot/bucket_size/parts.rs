@@ -35,6 +35,25 @@ impl Objects {
         }
     }
 
+    /// Adds objects of one class; returns `false` and adds nothing if a sum exceeds 64 bits.
+    #[must_use]
+    pub fn add_class(&mut self, storage_class: &str, bytes: u64, objects: u64) -> bool {
+        let bytes_sum = self.total_bytes.checked_add(bytes);
+        let objects_sum = self.object_count.checked_add(objects);
+        let (Some(total_bytes), Some(object_count)) = (bytes_sum, objects_sum) else {
+            return false;
+        };
+        (self.total_bytes, self.object_count) = (total_bytes, object_count);
+        // A class is never more than the total, so its sums fit too.
+        let class = self
+            .by_storage_class
+            .entry(storage_class.to_owned())
+            .or_default();
+        class.total_bytes += bytes;
+        class.object_count += objects;
+        true
+    }
+
     /// Returns whether `bytes` more would overflow the 64-bit sum.
     pub fn would_overflow(&self, bytes: u64) -> bool {
         self.total_bytes.checked_add(bytes).is_none()
@@ -129,6 +148,18 @@ impl Part {
             Self::CloudWatch => "cloudwatch",
         }
     }
+}
+
+/// The report of S3 Inventory that a size comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InventoryReport {
+    /// When S3 started to scan the bucket, RFC 3339 UTC. Objects that were written or deleted later may be missing or
+    /// included.
+    pub as_of: DateTime<Utc>,
+    /// Number of its files.
+    pub file_count: u64,
+    /// Bytes of them that were read.
+    pub read_bytes: u64,
 }
 
 /// Times and cost of a listing.

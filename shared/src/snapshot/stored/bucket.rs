@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::storage_metrics::StoredStorageMetrics;
 use super::{Stored, is_default, without_body};
 use crate::snapshot::bucket_size::{
-    BucketSize, ClassSize, ListingRun, Method, Objects, Part, Refresh, RefreshReason, ResourceSize,
-    Unmeasured, Uploads,
+    BucketSize, ClassSize, InventoryReport, ListingRun, Method, Objects, Part, Refresh,
+    RefreshReason, ResourceSize, Unmeasured, Uploads,
 };
 
 /// Stored form of a [`BucketSize`].
@@ -37,6 +37,8 @@ pub struct StoredBucketSize {
     unmeasured: Vec<StoredUnmeasured>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     listing: Option<StoredListingRun>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inventory: Option<StoredInventoryReport>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh: Option<StoredRefresh>,
 }
@@ -117,6 +119,17 @@ struct ListingFields {
     request_count: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredInventoryReport(#[serde(with = "InventoryFields")] InventoryReport);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "InventoryReport")]
+struct InventoryFields {
+    as_of: DateTime<Utc>,
+    file_count: u64,
+    read_bytes: u64,
+}
+
 /// Stored form of a [`Refresh`], which a queue's message has too.
 #[derive(Serialize, Deserialize)]
 pub struct StoredRefresh(#[serde(with = "RefreshFields")] pub Refresh);
@@ -144,6 +157,7 @@ impl Stored for BucketSize {
             resource,
             unmeasured,
             listing,
+            inventory,
             refresh,
         } = summary.clone();
         StoredBucketSize {
@@ -156,6 +170,7 @@ impl Stored for BucketSize {
             resource: resource.map(StoredResourceSize),
             unmeasured: unmeasured.into_iter().map(StoredUnmeasured).collect(),
             listing: listing.map(StoredListingRun),
+            inventory: inventory.map(StoredInventoryReport),
             refresh: refresh.map(StoredRefresh),
         }
     }
@@ -175,10 +190,11 @@ impl Stored for BucketSize {
                 .map(|stored| stored.0)
                 .collect(),
             listing: stored.listing.map(|stored| stored.0),
+            inventory: stored.inventory.map(|stored| stored.0),
             refresh: stored.refresh.map(|stored| stored.0),
         };
         let has_total = match size.method {
-            Method::Listing => size.current.is_some(),
+            Method::Listing | Method::Inventory => size.current.is_some(),
             Method::CloudWatch => size.cloudwatch.is_some() || size.resource.is_some(),
             Method::Service => size.resource.is_some(),
         };
