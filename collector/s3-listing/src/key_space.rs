@@ -22,6 +22,9 @@ const PRECISION: f64 = 1e-3;
 /// Symbols that a predicted key has at most after the place where it leaves a known one.
 const MAX_NEW_SYMBOLS: usize = 24;
 
+/// First code point after those that are not characters.
+const AFTER_SURROGATES: char = '\u{E000}';
+
 /// A key as symbols.
 pub(crate) type Symbols = Vec<char>;
 
@@ -144,8 +147,38 @@ impl KeyModel {
         self.key_at(base, position, wanted, step.share * factor)
     }
 
-    /// Returns the key with this `part` of the keys between two others before it; `None` if the model knows none.
+    /// Returns the key with this `part` of the keys between two others before it.
     pub(crate) fn between(&self, low: &[char], high: &[char], part: f64) -> Option<Vec<u8>> {
+        let by_keys = self.between_by_keys(low, high, part);
+        by_keys.or_else(|| self.between_by_codes(low, high, part))
+    }
+
+    /// Returns the key between two others by their first different symbols, where no key is known between them.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a part of a code point's distance"
+    )]
+    fn between_by_codes(&self, low: &[char], high: &[char], part: f64) -> Option<Vec<u8>> {
+        let mut position = common(low, high);
+        let from = low.get(position).map_or(0, |symbol| u32::from(*symbol));
+        let distance = u32::from(*high.get(position)?).checked_sub(from)?;
+        let mut code = from + ((f64::from(distance) * part) as u32).max(1);
+        if distance < 2 {
+            // After all keys that begin like `low` and one more symbol.
+            position += 1;
+            code = u32::from(*low.get(position)?) + 1;
+        }
+        let symbol = char::from_u32(code).unwrap_or(AFTER_SURROGATES);
+        let start = low.get(..position)?.iter().chain([&symbol]);
+        let key = start.collect::<String>().into_bytes();
+        let [low, high] = [low, high].map(|key| key.iter().collect::<String>().into_bytes());
+        let is_inside = low < key && key < high && key.len() > self.prefix_bytes;
+        (is_inside && key.len() <= MAX_KEY_BYTES).then_some(key)
+    }
+
+    /// Returns the same by the symbols that are known; `None` if there are none.
+    fn between_by_keys(&self, low: &[char], high: &[char], part: f64) -> Option<Vec<u8>> {
         let position = common(low, high);
         let from = self.share_before(low, position);
         let step = (self.share_before(high, position) - from) * part;

@@ -26,7 +26,11 @@ use crate::seen::EntryHash;
 pub type Key = Arc<[u8]>;
 
 /// Share of the pages seen that may be wasted on splits, in total.
-const WASTE_SHARE: f64 = 0.21;
+const WASTE_SHARE: f64 = 0.2;
+/// Share of the pages beyond [`MANY_PAGES`] that may be wasted in addition: of many pages, a half more or less is nothing.
+const MORE_WASTE_SHARE: f64 = 0.025;
+/// Pages from which on more may be wasted.
+const MANY_PAGES: f64 = 100.0;
 /// Waste that is allowed initially: the first split requires three pages.
 const INITIAL_WASTE: f64 = 0.2;
 /// Expected waste at the end of an open range: half a page.

@@ -115,8 +115,8 @@ impl Density {
             return references
                 .find_map(|reference| ahead(reference, pages))
                 .or_else(|| {
-                    let key = model.between(&position, until, part)?;
-                    let key = Key::from(key);
+                    let key = model.between(&position, until, part);
+                    let key = Key::from(key?);
                     Some(SplitPoint {
                         key,
                         distance: pages,

@@ -7,9 +7,9 @@
 
 use super::density::{Density, SplitPoint};
 use super::{
-    CAUTION, INITIAL_WASTE, MAX_RANGES, MIN_REACH, OPEN_WASTE, OpenRange, PAGE_ENTRIES,
-    PESSIMISTIC_RANGES, Parent, Plan, PlanCounts, REACH_GROWTH, Range, RangeId, SEEN_REACH,
-    WASTE_SHARE,
+    CAUTION, INITIAL_WASTE, MANY_PAGES, MAX_RANGES, MIN_REACH, MORE_WASTE_SHARE, OPEN_WASTE,
+    OpenRange, PAGE_ENTRIES, PESSIMISTIC_RANGES, Parent, Plan, PlanCounts, REACH_GROWTH, Range,
+    RangeId, SEEN_REACH, WASTE_SHARE,
 };
 
 impl Plan {
@@ -52,11 +52,13 @@ impl Plan {
     #[expect(clippy::cast_precision_loss, reason = "estimates")]
     fn may_waste(&self) -> bool {
         let PlanCounts { pages, entries } = self.counts;
-        let wasted = (pages as f64 - entries as f64 / PAGE_ENTRIES).max(0.0);
+        let (pages, entries) = (pages as f64, entries as f64);
+        let wasted = (pages - entries / PAGE_ENTRIES).max(0.0);
         let open = self.ranges.len() as f64;
         let expected =
             open.min(PESSIMISTIC_RANGES) + (open - PESSIMISTIC_RANGES).max(0.0) * OPEN_WASTE;
-        wasted + expected <= (pages + 1) as f64 * WASTE_SHARE + INITIAL_WASTE
+        let more = (pages - MANY_PAGES).max(0.0) * MORE_WASTE_SHARE;
+        wasted + expected <= (pages + 1.0) * WASTE_SHARE + INITIAL_WASTE + more
     }
 
     fn split_range(&mut self, id: RangeId) -> Option<RangeId> {
