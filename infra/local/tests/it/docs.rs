@@ -176,7 +176,7 @@ async fn every_command_works_and_every_example_has_the_answers_shape() {
             _ => {}
         }
     }
-    assert_eq!((commands, examples), (24, 6));
+    assert_eq!((commands, examples), (25, 6));
     assert!(server.stop("INT").await.success());
 }
 
