@@ -39,8 +39,8 @@ class Resolved:
     def arn(name):
         return f"arn:aws:service:ap-southeast-2:123456789012:type/{'m' * 44}-{name}-ABCDEFGHIJKL"
 
-    def attribute(self, _path):
-        return self.arn("Attribute" * 3)
+    def attribute(self, path):
+        return self.arn(".".join(path))
 
     def choose(self, argument):
         condition, yes, no = argument

@@ -79,9 +79,9 @@ class Expanded(unittest.TestCase):
         self.assertIs(properties["DeletionProtectionEnabled"], True)
         self.assertEqual(properties["BillingMode"], "PAY_PER_REQUEST")
 
-    def test_only_resources_that_cannot_be_recreated_are_retained(self):
+    def test_only_what_cannot_be_recreated_or_serves_the_account_is_retained(self):
         retained = {name for name, each in self.resources.items() if each.get("DeletionPolicy") == "Retain"}
-        self.assertEqual(retained, {"SnapshotTable", "Key", "UserPool"})
+        self.assertEqual(retained, {"SnapshotTable", "Key", "UserPool", "ApiGatewayRole", "ApiGatewayAccount"})
 
     def test_every_function_is_in_the_vpc_and_reaches_only_what_it_needs(self):
         groups = {"ClosedSecurityGroup": {"ApiPublic"}, "DatabaseSecurityGroup": {"CollectTableSize", "ApiUsers"},
@@ -213,7 +213,8 @@ class Expanded(unittest.TestCase):
              ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), *WITHOUT_RESOURCES})
 
     def test_roles_that_use_the_snapshots_may_decrypt_them_only_through_dynamodb(self):
-        table, key = {"Fn::GetAtt": ["SnapshotTable", "Arn"]}, {"Fn::GetAtt": ["Key", "Arn"]}
+        adopted = {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${SnapshotTableName}"}
+        table, key = {"Fn::If": ["NewSnapshotTable", {"Fn::GetAtt": ["SnapshotTable", "Arn"]}, adopted]}, KEY
         for name, role in self.of("AWS::IAM::Role").items():
             statements = [each for policy in role.get("Policies", []) for each in flat(policy["PolicyDocument"]["Statement"])]
             (*decrypting,) = (each for each in statements if each["Resource"] == key)
@@ -272,7 +273,7 @@ class Expanded(unittest.TestCase):
 
     def test_functions_encrypt_trace_and_limit(self):
         for name, properties in self.of("AWS::Lambda::Function").items():
-            self.assertEqual(properties["KmsKeyArn"], {"Fn::GetAtt": ["Key", "Arn"]}, name)
+            self.assertEqual(properties["KmsKeyArn"], KEY, name)
             self.assertEqual(properties["TracingConfig"], {"Mode": "Active"}, name)
             self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][0], "ReservesConcurrency", name)
             self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][2], {"Ref": "AWS::NoValue"}, name)
@@ -280,7 +281,7 @@ class Expanded(unittest.TestCase):
             self.assertEqual(properties["LoggingConfig"]["LogGroup"], {"Ref": f"{name}Logs"})
         for name, properties in self.of("AWS::Logs::LogGroup").items():
             self.assertEqual(properties["RetentionInDays"], {"Ref": "LogRetentionDays"}, name)
-            self.assertEqual(properties["KmsKeyId"], {"Fn::GetAtt": ["Key", "Arn"]}, name)
+            self.assertEqual(properties["KmsKeyId"], KEY, name)
 
     def test_every_answer_from_the_gateway_itself_is_a_problem_document(self):
         body = self.resources["Api"]["Properties"]["Body"]
@@ -302,7 +303,10 @@ class Expanded(unittest.TestCase):
         # `SecurityPolicy_TLS13_1_2_*` starts at TLS 1.2; without a policy, a regional API starts at TLS 1.0.
         self.assertRegex(self.resources["Api"]["Properties"]["SecurityPolicy"], "^SecurityPolicy_TLS13_1_2_")
         self.assertEqual(self.resources["Api"]["Properties"]["EndpointAccessMode"], "STRICT")
-        self.assertEqual(self.resources["DomainName"]["Properties"]["SecurityPolicy"], "TLS_1_2")
+        for name in ("Api", "DomainName"):
+            properties = self.resources[name]["Properties"]
+            self.assertEqual((properties["SecurityPolicy"], properties["EndpointAccessMode"]),
+                             ("SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09", "STRICT"), name)
         record = self.resources["DnsRecord"]["Properties"]
         self.assertEqual(record["Type"], "CNAME")
         self.assertEqual(record["ResourceRecords"], [{"Fn::GetAtt": ["DomainName", "RegionalDomainName"]}])
@@ -311,6 +315,46 @@ class Expanded(unittest.TestCase):
         (server,) = body["servers"]
         self.assertEqual(server["x-amazon-apigateway-endpoint-configuration"],
                          {"disableExecuteApiEndpoint": {"Fn::If": ["WithDomain", True, False]}})
+
+    def test_certificate_and_record_can_be_those_of_another_account(self):
+        def made(**given):
+            return self.network(DnsDomain="example.com", **given)[0] & {"Certificate", "DnsRecord", "DomainName"}
+
+        self.assertEqual(made(HostedZoneId="Z1"), {"Certificate", "DnsRecord", "DomainName"})
+        self.assertEqual(made(CertificateArn="arn"), {"DomainName"})
+        self.assertEqual(made(CertificateArn="arn", HostedZoneId="Z1"), {"DnsRecord", "DomainName"})
+
+    def test_a_table_and_a_key_can_be_adopted(self):
+        parameters = {"SnapshotTableName": "restored", "KeyArn": "arn:key"}
+        made, _ = self.network(**parameters)
+        self.assertFalse({"SnapshotTable", "Key"} & made)
+        resolved = Resolved(self.template, parameters)
+        for name in ("Plan", "CollectBucketSize", "ApiTableSize"):
+            properties = resolved.value(self.resources[name]["Properties"])
+            self.assertEqual(properties["Environment"]["Variables"]["MRT_SNAPSHOT_TABLE"], "restored", name)
+            self.assertEqual(properties["KmsKeyArn"], "arn:key", name)
+        # Nothing refers to resources that do not exist then.
+        for name in made:
+            text = json.dumps(resolved.value(self.resources[name]["Properties"]))
+            self.assertNotIn(Resolved.arn("SnapshotTable.Arn"), text, name)
+            self.assertNotIn(Resolved.arn("Key.Arn"), text, name)
+            self.assertNotIn(f'"{Resolved.arn("SnapshotTable")}"', text, name)
+
+    def test_what_needs_no_token_has_low_limits_of_its_own(self):
+        from samtranslator.yaml_helper import yaml_parse
+
+        settings = self.resources["Apiv1Stage"]["Properties"]["MethodSettings"]
+        limits = {(each["ResourcePath"], each["HttpMethod"]): each["ThrottlingRateLimit"] for each in settings}
+        public = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]["ApiPublic"]["Properties"]["Events"]
+        for event in (each["Properties"] for each in public.values()):
+            path = event["Path"] if event["Path"] == "/" else "/~1" + event["Path"][1:].replace("/", "~1")
+            self.assertEqual(limits.pop((path, event["Method"])), {"Ref": "PublicRequestsPerSecond"}, event)
+        self.assertEqual(limits, {("/*", "*"): {"Ref": "RequestsPerSecond"}})
+
+    def test_execution_logs_exist_before_the_stage_that_would_make_its_own(self):
+        self.assertIn("ExecutionLogs", self.needed_by("Apiv1Stage"))
+        name = self.resources["ExecutionLogs"]["Properties"]["LogGroupName"]
+        self.assertEqual(name, {"Fn::Sub": "API-Gateway-Execution-Logs_${Api}/v1"})
 
     def test_only_administrators_create_users_and_the_page_has_no_secret(self):
         pool = self.resources["UserPool"]["Properties"]
@@ -323,6 +367,8 @@ class Expanded(unittest.TestCase):
             self.assertNotIn("mrt/users.pii", client["AllowedOAuthScopes"])
 
 
+# The stack's key, or one that it adopts.
+KEY = {"Fn::If": ["NewKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "KeyArn"}]}
 # Statements with actions for which AWS offers no resource: (role, Sid).
 WITHOUT_RESOURCES = {("ConstantClustersPolicy", "ListTasks"), ("ConstantClustersPolicy", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
                      ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),

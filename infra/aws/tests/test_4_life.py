@@ -42,7 +42,7 @@ class Life(unittest.TestCase):
         domain = self.world.client("apigateway").get_domain_name(domainName="maas-api.example.com")
         self.assertEqual((record["Type"], record["ResourceRecords"]),
                          ("CNAME", [{"Value": domain["regionalDomainName"]}]))
-        self.assertEqual(domain["securityPolicy"], "TLS_1_2")
+        self.assertEqual(domain["securityPolicy"], "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09")
         reply = self.world.ask("GET", f"{self.world.url}/bucket_size", {"Host": "maas-api.example.com"})
         self.assertEqual(reply.status, 401, reply.body)
 
@@ -74,6 +74,6 @@ class Life(unittest.TestCase):
         unconditional = {name for name, each in self.world.expanded["Resources"].items() if "Condition" not in each}
         conditional = {"Vpc", "SubnetA", "SubnetB", "RouteTable", "SubnetARoutes", "SubnetBRoutes", "S3Endpoint",
                        "DynamoDbEndpoint", "SqsEndpoint", "SecretsEndpoint", "EndpointSecurityGroup", "UserPool",
-                       "AuthDomain", "AllEnvironmentsGroup", "ApiGatewayRole", "ApiGatewayAccount", "AwsToEndpoints"}
+                       "AuthDomain", "AllEnvironmentsGroup", "SnapshotTable", "Key", "AwsToEndpoints"}
         self.assertEqual(made, unconditional | conditional)
         self.world.sam("delete", "--stack-name", "mrt-least", "--no-prompts", "--region", "us-east-1")
