@@ -20,6 +20,8 @@ PRICES = {
     "log_gb": 0.50,
     "trace": 5e-6,
     "alarm_month": 0.10,
+    "composite_alarm_month": 0.50,
+    "dashboard_month": 3.00,
     "key_month": 1.00,
     "secret_month": 0.40,
     "metric_month": 0.30,
@@ -46,12 +48,13 @@ ENVIRONMENT = {
     "log_kilobytes": 2,  # per run or request
 }
 LIST_REQUESTS_PER_DAY = 1_000_000  # for all buckets together: the default of [refresh] in the fleet file
-ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 20, 15, 3, 2, 1_500
+ALARMS, COMPOSITE_ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 22, 1, 15, 3, 2, 1_500
 
 
 def fixed():
-    """The cost without any environment: endpoints, alarms, key, metrics, a machine client."""
+    """The cost without any environment: endpoints, alarms, a dashboard, key, metrics, a machine client."""
     return (ENDPOINTS * ZONES * HOURS * PRICES["endpoint_zone_hour"] + ALARMS * PRICES["alarm_month"]
+            + COMPOSITE_ALARMS * PRICES["composite_alarm_month"] + PRICES["dashboard_month"]
             + PRICES["key_month"] + PRICES["secret_month"] + METRICS * PRICES["metric_month"]
             + PRICES["machine_client_month"] + TOKENS * PRICES["token"])
 

@@ -2,6 +2,9 @@
 locals {
   declared = [
     "AlarmEmail",
+    "AlarmTopicArn",
+    "AlertSecrets",
+    "AlertTopics",
     "AllowedOrigins",
     "ApiConcurrency",
     "ApiGatewayLogging",
@@ -22,6 +25,7 @@ locals {
     "CreateMonitoringEndpoint",
     "CreateS3Endpoint",
     "CreateSecretsEndpoint",
+    "CreateSnsEndpoint",
     "CreateSqsEndpoint",
     "CreateSsmEndpoint",
     "CreateStsEndpoint",
@@ -55,6 +59,7 @@ locals {
     "ResourceAccounts",
     "ResourceOrganization",
     "RouteTableIds",
+    "RunbookUrl",
     "S3PrefixListId",
     "ScheduleMinutes",
     "SnapshotRetentionDays",

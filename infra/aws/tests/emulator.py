@@ -8,6 +8,8 @@ Run by the emulator's own Python (.mrt/venv/ministack). It changes these parts o
 * A concurrency from a template's parameter is text; ministack compares it with a number.
 * An OpenAPI document may contain `x-amazon-apigateway-any-method`, which ministack ignores.
 * A template's condition may join, split and select from lists; ministack does not evaluate that.
+* An alarm may be on a formula; ministack takes its metric.
+* A composite alarm, which ministack does not have, exists by its name only.
 * A rule of a security group may be a resource of its own, which ministack does not have.
 * ECS calls on tasks and services are authorised by their kind of resource, listing tasks by the condition key of the
   cluster, and parameters by their path, as in IAM's reference; ministack uses the cluster and `*`.
@@ -146,6 +148,30 @@ def create_egress(_logical_id, props, _stack_name):
     return f"sgr-{props['GroupId'][3:]}", {}
 
 
+def plain_alarm(props):
+    """An alarm on a formula as one on the formula's metric."""
+    if "Metrics" not in props:
+        return props
+    (stat,) = (each["MetricStat"] for each in props["Metrics"] if "MetricStat" in each)
+    rest = {name: value for name, value in props.items() if name != "Metrics"}
+    return {**rest, **stat["Metric"], "Statistic": stat["Stat"], "Period": stat["Period"]}
+
+
+def create_alarm(logical_id, props, *more):
+    return original_alarm["create"](logical_id, plain_alarm(props), *more)
+
+
+def update_alarm(physical_id, old_props, new_props, *more, **named):
+    return original_alarm["update"](physical_id, plain_alarm(old_props), plain_alarm(new_props), *more, **named)
+
+
+def create_composite(logical_id, _props, stack_name):
+    """AWS::CloudWatch::CompositeAlarm: its name and ARN, and no state."""
+    name = f"{stack_name}-{logical_id}"
+    region, account = provisioners.get_region(), provisioners.get_account_id()
+    return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}
+
+
 def delete_egress(_physical_id, props):
     group = provisioners._ec2._security_groups.get(props.get("GroupId"))
     if group:
@@ -160,6 +186,9 @@ eventbridge._invoke_target = invoke_target
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
 apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
 apigateway_v1._import_path_item = import_path_item
+original_alarm = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
+provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"] = {**original_alarm, "create": create_alarm, "update": update_alarm}
+provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = {"create": create_composite, "delete": lambda *_: None}
 provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroupEgress"] = {"create": create_egress, "delete": delete_egress}
 for module in (changesets, engine, handlers, stacks):
     if hasattr(module, "_evaluate_conditions"):

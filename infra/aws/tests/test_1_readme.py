@@ -50,11 +50,14 @@ class Readme(unittest.TestCase):
 
     def test_costs_match_the_formula(self):
         self.assertIn(costs.table(), README)
+        kinds = [each["Type"] for each in self.template["Resources"].values()]
+        counted = (costs.ALARMS, costs.COMPOSITE_ALARMS, 1)
+        self.assertEqual(counted, tuple(kinds.count(f"AWS::CloudWatch::{kind}") for kind in ("Alarm", "CompositeAlarm", "Dashboard")))
         self.assertAlmostEqual(costs.month(100) - costs.month(10), 90 * sum(costs.each().values()), places=6)
         self.assertAlmostEqual(costs.services(1000)["S3 listing"], 152.08, places=2)
 
     def test_every_alarm_has_a_row_and_every_row_an_alarm(self):
-        alarms = {name for name, each in self.template["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+        alarms = {name for name, each in self.template["Resources"].items() if each["Type"] in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")}
         self.assertEqual(set(re.findall(r"\b[A-Za-z]+Alarm\b", README)), alarms)
 
     def test_the_quota_is_the_reserved_concurrency_and_what_lambda_keeps_unreserved(self):

@@ -259,6 +259,34 @@ class Expanded(unittest.TestCase):
         self.assertEqual(set(self.template["Mappings"]["Schedule"]),
                          set(self.template["Parameters"]["ScheduleMinutes"]["AllowedValues"]))
 
+    def test_every_alarm_has_a_severity_a_runbook_and_somebody_who_hears_it(self):
+        urgent = [{"Fn::If": ["WithAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AlarmTopic"}]}]
+        composite = self.resources["CollectionDownAlarm"]["Properties"]
+        parts = set(re.findall(r"ALARM\(\"\$\{(\w+)\}\"\)", composite["AlarmRule"]["Fn::Sub"]))
+        self.assertEqual(len(parts), 5)
+        alarms = {**self.of("AWS::CloudWatch::Alarm"), "CollectionDownAlarm": composite}
+        for name, alarm in alarms.items():
+            text = alarm["AlarmDescription"]["Fn::Sub"]
+            self.assertTrue(text.endswith("What to do: ${RunbookUrl}#alarms"), name)
+            hears = {"URGENT": urgent, "NOTICE": [{"Ref": "AlarmTopic"}]}.get(text.split(".")[0])
+            self.assertEqual(hears is None, name in parts, name)
+            self.assertEqual((alarm.get("AlarmActions"), alarm.get("OKActions")), (hears, hears), name)
+        body = json.loads(re.sub(r"\$\{[^}]+\}", "x", self.resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+        self.assertEqual(sum(each["type"] == "alarm" for each in body["widgets"]), 1)
+        shown = set(re.findall(r"\$\{(\w+)\.Arn\}", self.resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+        self.assertEqual(shown, set(alarms))
+
+    def test_dead_letters_alarm_by_arrival_and_failures_once_a_tick(self):
+        alarms = self.of("AWS::CloudWatch::Alarm")
+        for name in ("ScheduleDeadLetters", "BucketSizeDeadLetters", "TableSizeDeadLetters"):
+            arrived, present = alarms[f"{name}Alarm"]["Metrics"]
+            self.assertEqual(arrived["Expression"], f"DIFF({present['Id']})")
+            queue = present["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"]
+            self.assertEqual((queue, present["ReturnData"]), ([name, "QueueName"], False))
+        for kind in ("BucketSize", "TableSize"):
+            for alarm in (alarms[f"{kind}FailuresAlarm"], alarms[f"{kind}FailingShareAlarm"]):
+                self.assertEqual(alarm["Period"]["Fn::FindInMap"][2], "Seconds")
+
     def test_queues_wait_longer_than_their_functions_and_give_up(self):
         functions, queues = self.of("AWS::Lambda::Function"), self.of("AWS::SQS::Queue")
         for kind in ("BucketSize", "TableSize"):

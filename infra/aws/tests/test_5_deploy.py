@@ -77,7 +77,7 @@ class Deploy(unittest.TestCase):
             "CreateEndpoints": False, "DatabaseCidrs": ["10.8.0.0/16", "10.7.0.0/16"], "S3PrefixListId": "pl-12345678",
             "DynamoDbPrefixListId": "pl-87654321", "AuthDomainPrefix": "acme-mrt", "MachineEnvironments": "acme-prod acme-test",
             "ClientEnvironments": "abc=acme-prod acme-test;def=*", "EnvironmentsDefault": "all", "ReaderEnvironment": "acme-prod",
-            "LogLevel": "debug", "LogRetentionDays": 30, "ApiGatewayLogging": "keep", "AlarmEmail": "ops@example.com",
+            "LogLevel": "debug", "LogRetentionDays": 30, "ApiGatewayLogging": "create", "AlarmEmail": "ops@example.com",
         }
 
     def file(self, name, parameters, stack=STACK):
@@ -117,7 +117,7 @@ class Deploy(unittest.TestCase):
         (found,) = self.client.describe_stacks(StackName=stack)["Stacks"]
         return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
 
-    def test_1_a_second_deployment_keeps_forty_answers_and_asks_once(self):
+    def test_0_a_second_deployment_keeps_forty_answers_and_asks_once(self):
         answers = self.answers()
         self.assertEqual(len(answers), 40)
         path = self.file("deploy.toml", answers)
