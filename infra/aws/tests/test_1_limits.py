@@ -16,7 +16,7 @@ sys.path.insert(0, str(REPOSITORY / "infra/aws"))
 import deployment  # noqa: E402 (in the folder of the template, not of the tests)
 
 LISTS = ("StorageBuckets", "StorageTables", "ConstantDocuments", "DatabaseLogins", "DatabaseSecrets", "ConstantSecrets",
-         "ConstantParameters", "ConstantTasks", "DataKeys", "TargetRoles")
+         "ConstantParameters", "ConstantTasks", "DataKeys", "TargetRoles", "AlertTopics", "AlertSecrets")
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"
 
 
