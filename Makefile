@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra lint deny bench bench-listing bench-tables bench-history bench-inventory bench-masking package release deploy deploy-file reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz lint deny bench bench-listing bench-tables bench-history bench-inventory bench-masking package release deploy deploy-file reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -25,6 +25,9 @@ test: ## Runs every test with real services, which it installs, starts and stops
 test-infra: ## Runs only the deployment's tests, which `make test` includes; ARGS names files, such as test_1_template
 	cargo build --workspace --locked --bins
 	@exec infra/test/services.sh infra/aws/tests/run.sh $(ARGS)
+
+fuzz: ## Reads damaged pages with our scanner and with the SDK for a minute; MRT_FUZZ_SECONDS=N, and MRT_FUZZ_SEED=N from a seed on
+	@MRT_FUZZ_SEED=$${MRT_FUZZ_SEED:-$$(date +%s)} MRT_FUZZ_SECONDS=$${MRT_FUZZ_SECONDS:-60} cargo test --quiet --locked --package collector --test it -- storage_size::fuzz --ignored --nocapture
 
 lint: ## Checks formatting, lints and documentation; a warning is an error
 	cargo fmt --all --check

@@ -4,7 +4,7 @@
 
 pub mod answer;
 pub mod caller;
-pub(crate) mod csv;
+pub mod csv;
 pub(crate) mod cursor;
 pub mod endpoint;
 pub mod media_type;

@@ -22,7 +22,9 @@ pub use invocation::CollectError;
 pub use plan::{PlanPorts, PlanReport, plan};
 pub use queue::{Job, JobKind, JobQueue, MessageError, QueueError, SqsQueue, Subject};
 pub use run::{Outcome, Part, Progress, Report, Source};
-pub use storage_size::{BucketSource, measure_bucket};
+pub use storage_size::{
+    AccountBucket, BucketSource, account_buckets, measure_bucket, measure_bucket_within,
+};
 pub use table_size::{FileDocumentSource, TableSource, measure_database};
 pub use tick::Tick;
 pub use writers::Writers;

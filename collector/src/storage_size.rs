@@ -9,6 +9,7 @@ mod resource;
 pub(crate) mod s3;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::aws::Aws;
@@ -18,6 +19,7 @@ use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::Part;
 use tokio::time::Instant;
 
+pub use self::s3::account::{AccountBucket, account_buckets};
 use self::s3::listing::PartBounds;
 use self::s3::{SECONDARY_TIMEOUT, daily_metrics, error as s3_error};
 use crate::error::MeasureError;
@@ -99,8 +101,22 @@ pub async fn measure_bucket(
     target: &BucketTarget,
     progress: &Progress,
 ) -> Result<BucketSize, MeasureError> {
+    measure_bucket_within(aws, target, progress, MEASURE_TIMEOUT).await
+}
+
+/// Measures like [`measure_bucket`], for at most `limit` and two minutes more for CloudWatch.
+///
+/// # Errors
+///
+/// See [`MeasureError`].
+pub async fn measure_bucket_within(
+    aws: Arc<Aws>,
+    target: &BucketTarget,
+    progress: &Progress,
+    limit: Duration,
+) -> Result<BucketSize, MeasureError> {
     let source = BucketSource::new(Arc::clone(&aws), Arc::new(SystemClock));
-    let mut size = measure_within(&source, target, progress, MEASURE_TIMEOUT).await?;
+    let mut size = measure_within(&source, target, progress, limit).await?;
     if target.wants_storage_metrics() {
         let until = Instant::now() + SECONDARY_TIMEOUT;
         let now = SystemClock.now();

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Runs a command with real services: PostgreSQL, MariaDB and two AWS emulators (ministack, moto).
+# Runs a command with real services: PostgreSQL, MariaDB, two AWS emulators (ministack, moto) and an S3 server (nanio).
 #
 #   infra/test/services.sh CMD [ARG...]       for example: infra/test/services.sh cargo test --workspace
 #
-# Installs what is missing (install.sh), starts the four on free loopback ports without data, exports
+# Installs what is missing (install.sh), starts the five on free loopback ports without data, exports
 #
 #   MRT_TEST_POSTGRES_URL   superuser of a PostgreSQL 15 or newer
 #   MRT_TEST_MYSQL_URL      administrator of a MariaDB, in the empty database `mrt`
 #   MRT_TEST_MINISTACK_URL  AWS: Lambda, API Gateway, Cognito, DynamoDB, S3, SQS and more; credentials test/test
 #   MRT_TEST_MOTO_URL       AWS: a second opinion on DynamoDB and S3
+#   MRT_TEST_NANIO_URL      S3 by a server that checks signatures; credentials test/nanio-secret
 #   MRT_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, for tests that start their own server
 #   MRT_TEST_OTHER_POSTGRES_BINS  the same for the oldest and the newest supported version, separated by colons
 #   MRT_TEST_PGBOUNCER, MRT_TEST_PGPOOL  programs of the poolers, for tests that start their own
@@ -108,6 +109,9 @@ answers() (
     [[ $line == HTTP/*' 200 '* ]]
 )
 
+# Whether something accepts connections at PORT.
+listens() (exec 3<>"/dev/tcp/127.0.0.1/$1")
+
 # Prints COUNT free ports from below the kernel's ephemeral range, so that nothing else takes one by chance before the
 # service does.
 free_ports() {
@@ -131,6 +135,7 @@ install_all() {
     ensure_python
     spawn venv-ministack ensure_venv ministack
     spawn venv-moto ensure_venv moto
+    spawn venv-nanio ensure_venv nanio
     spawn prometheus ensure_prometheus
     ensure_postgres
     ensure_mariadb
@@ -138,6 +143,7 @@ install_all() {
     ensure_poolers
     finish venv-ministack
     finish venv-moto
+    finish venv-nanio
     finish prometheus
 }
 
@@ -225,15 +231,25 @@ start_moto() {
         MOTO_S3_DEFAULT_MAX_KEYS=100 PYTHONUNBUFFERED=1 "$repository/.mrt/venv/moto/bin/moto_server" -H 127.0.0.1 -p "$moto_port"
 }
 
+# Its start has no side effects outside of its folder, and it answers 403 to a request without a signature.
+start_nanio() {
+    mkdir "$run/nanio"
+    serve nanio env --chdir="$run/nanio" -i PATH="$PATH" LANG=C.UTF-8 HOME="$run/nanio" TMPDIR="$run/nanio" \
+        NANIO_ACCESS_KEY=test NANIO_SECRET_KEY=nanio-secret PYTHONUNBUFFERED=1 \
+        "$repository/.mrt/venv/nanio/bin/nanio" serve --data-dir data --host 127.0.0.1 --port "$nanio_port" \
+        --no-access-log --log-level warning
+}
+
 # Initialises the databases while the emulators are already starting.
 start_all() {
-    read -r postgres_port mariadb_port ministack_port moto_port < <(free_ports 4)
+    read -r postgres_port mariadb_port ministack_port moto_port nanio_port < <(free_ports 5)
     postgres_password=$(random_password)
     mariadb_password=$(random_password)
     create_postgres
     create_mariadb
     start_ministack
     start_moto
+    start_nanio
     finish initdb
     start_postgres
     finish install-db
@@ -242,6 +258,7 @@ start_all() {
     await mariadb mariadb_answers
     await ministack answers "$ministack_port" /_ministack/health
     await moto answers "$moto_port" /moto-api/data.json
+    await nanio listens "$nanio_port"
 }
 
 stop_all() {
@@ -274,6 +291,7 @@ export MRT_TEST_POSTGRES_URL="postgres://postgres:$postgres_password@127.0.0.1:$
 export MRT_TEST_MYSQL_URL="mysql://mrt:$mariadb_password@127.0.0.1:$mariadb_port/mrt"
 export MRT_TEST_MINISTACK_URL="http://127.0.0.1:$ministack_port"
 export MRT_TEST_MOTO_URL="http://127.0.0.1:$moto_port"
+export MRT_TEST_NANIO_URL="http://127.0.0.1:$nanio_port"
 export MRT_TEST_POSTGRES_BIN=$postgres
 export MRT_TEST_OTHER_POSTGRES_BINS=$other_postgres_bins
 MRT_TEST_PGBOUNCER=$(server_program pgbouncer)

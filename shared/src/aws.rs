@@ -22,6 +22,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -42,6 +43,9 @@ pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
 
+/// Variable for the profile.
+const PROFILE: &str = "AWS_PROFILE";
+
 /// Region that requests to another provider's endpoint are signed for if none is configured, as by AWS's own tools.
 const OTHER_PROVIDERS_REGION: &str = "us-east-1";
 
@@ -51,6 +55,10 @@ pub struct Aws {
     base: SdkConfig,
     /// Custom endpoint of S3, with a slash at its end. It is one host for all buckets, so the bucket name is in the path.
     s3_endpoint: Option<String>,
+    /// Profile that was asked for; `None` for the default one.
+    profile: Option<String>,
+    /// Whether requests are sent without a signature.
+    is_unsigned: bool,
     http: Http,
     /// Whether the custom endpoint wants the bucket name in the host.
     uses_virtual_hosts: AtomicBool,
@@ -77,18 +85,46 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// `AWS_CA_BUNDLE` is not a file with certificates, or the endpoint is not a URL.
+    /// `AWS_CA_BUNDLE` is not a file with certificates, the profile does not exist, or the endpoint is not a URL.
     pub async fn load() -> Result<Self, LoadError> {
+        Self::load_with(AwsOptions::default()).await
+    }
+
+    /// Loads like [`Aws::load`]; `options` take precedence.
+    ///
+    /// # Errors
+    ///
+    /// See [`Aws::load`].
+    pub async fn load_with(options: AwsOptions) -> Result<Self, LoadError> {
+        let profile = options
+            .profile
+            .or_else(|| ProcessVariables.get(PROFILE))
+            .filter(|name| !name.is_empty());
+        if let Some(profile) = &profile {
+            check_profile(profile).await?;
+        }
         let authorities = http::authorities(&ProcessVariables, TrustStore::default());
         let http = Http::through_proxy(authorities.map_err(LoadError)?);
-        let base = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.client())
-            .region(region_provider())
             .timeout_config(timeouts())
-            .retry_config(retries())
-            .load()
-            .await;
-        let loaded = Self::new(base, http);
+            .retry_config(retries());
+        loader = match options.region {
+            Some(region) => loader.region(Region::new(region)),
+            None => loader.region(region_provider(profile.as_deref())),
+        };
+        if let Some(profile) = &profile {
+            loader = loader.profile_name(profile);
+        }
+        if options.is_unsigned {
+            loader = loader.no_credentials();
+        }
+        let mut loaded = Self::new(loader.load().await, http);
+        loaded.profile = profile;
+        loaded.is_unsigned = options.is_unsigned;
+        if let Some(url) = options.s3_endpoint {
+            loaded.s3_endpoint = with_last_slash(&url);
+        }
         match &loaded.s3_endpoint {
             Some(url) if !is_url(url) => Err(LoadError(format!(
                 "the endpoint of S3 must start with http:// or https://: {url:?}"
@@ -124,6 +160,8 @@ impl Aws {
         Self {
             s3_endpoint: s3_endpoint(&base),
             base,
+            profile: None,
+            is_unsigned: false,
             http,
             uses_virtual_hosts: AtomicBool::new(false),
             regions: Mutex::default(),
@@ -153,6 +191,16 @@ impl Aws {
             .connector(Some(waiting(first_byte)), sleep)
     }
 
+    /// Returns the name of the profile that the settings come from; `None` for the default one.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// Returns whether requests are sent without a signature, as for public buckets.
+    pub fn is_unsigned(&self) -> bool {
+        self.is_unsigned
+    }
+
     /// Returns the custom endpoint of S3, if there is one.
     pub fn s3_endpoint(&self) -> Option<&str> {
         self.s3_endpoint.as_deref()
@@ -173,6 +221,9 @@ impl Aws {
     pub async fn s3_config(&self, scope: &AwsScope) -> aws_sdk_s3::config::Builder {
         let config = self.config_for(scope).await;
         let mut s3 = aws_sdk_s3::config::Builder::from(&config);
+        if self.is_unsigned {
+            s3 = s3.allow_no_auth();
+        }
         if let Some(endpoint) = &self.s3_endpoint {
             let is_path_style = !self.uses_virtual_hosts.load(Ordering::Relaxed);
             s3 = s3.endpoint_url(endpoint).force_path_style(is_path_style);
@@ -264,6 +315,19 @@ fn waiting(first_byte: Duration) -> HttpConnectorSettings {
         .build()
 }
 
+/// Settings that take precedence over variables and profiles, as the options of the AWS CLI do.
+#[derive(Debug, Clone, Default)]
+pub struct AwsOptions {
+    /// Profile, in place of that in `AWS_PROFILE`.
+    pub profile: Option<String>,
+    /// Region, in place of that in `AWS_REGION` or the profile.
+    pub region: Option<String>,
+    /// URL of S3.
+    pub s3_endpoint: Option<String>,
+    /// Whether requests are sent without a signature, and no credentials are looked for.
+    pub is_unsigned: bool,
+}
+
 /// AWS's settings cannot be used. The text names the variable and the fault.
 #[derive(Debug, Error)]
 #[error("{0}")]
@@ -279,22 +343,57 @@ fn s3_endpoint(base: &SdkConfig) -> Option<String> {
     let own = base.service_config().zip(key.ok());
     let own = own.and_then(|(settings, key)| settings.load_config(key));
     let url = own.or(base.endpoint_url().map(str::to_owned))?;
+    with_last_slash(&url)
+}
+
+/// Returns `url` with a slash at its end, without which the SDK's rules drop the last part of a path; `None` if it is
+/// empty.
+fn with_last_slash(url: &str) -> Option<String> {
     let url = url.trim();
-    // Without the last slash the SDK's rules drop the last part of a path.
     (!url.is_empty()).then(|| format!("{}/", url.trim_end_matches('/')))
+}
+
+/// Checks that the files of AWS's tools have a profile of this name.
+async fn check_profile(name: &str) -> Result<(), LoadError> {
+    let (files, environment, usual_places) = (Fs::real(), Env::real(), Default::default());
+    let selected = Some(name.to_owned().into());
+    let profiles = aws_config::profile::load(&files, &environment, &usual_places, selected);
+    let profiles = profiles.await.map_err(|error| {
+        LoadError(format!(
+            "the files of AWS's profiles cannot be read: {}",
+            error_chain(&error)
+        ))
+    })?;
+    if profiles.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let mut names: Vec<_> = profiles.profiles().collect();
+    names.sort_unstable();
+    let known = if names.is_empty() {
+        "they have none".to_owned()
+    } else {
+        format!("they have {}", names.join(", "))
+    };
+    Err(LoadError(format!(
+        "there is no profile {name:?} in AWS's configuration files: {known}"
+    )))
 }
 
 /// Returns where [`Aws::load`] looks for a region: variables, the profile, and shortly the metadata of an instance, which
 /// exist in AWS only.
-fn region_provider() -> RegionProviderChain {
+fn region_provider(profile: Option<&str>) -> RegionProviderChain {
     let metadata = imds::Client::builder()
         .max_attempts(1)
         .connect_timeout(METADATA_TIMEOUT)
         .read_timeout(METADATA_TIMEOUT)
         .build();
     let instance = imds::region::ImdsRegionProvider::builder().imds_client(metadata);
+    let mut of_profile = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        of_profile = of_profile.profile_name(profile);
+    }
     RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new())
+        .or_else(of_profile.build())
         .or_else(instance.build())
 }
 

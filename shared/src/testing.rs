@@ -26,6 +26,10 @@ pub const MYSQL: &str = "MRT_TEST_MYSQL_URL";
 pub const MINISTACK: &str = "MRT_TEST_MINISTACK_URL";
 /// Endpoint of moto.
 pub const MOTO: &str = "MRT_TEST_MOTO_URL";
+/// Endpoint of nanio, an S3 server that is no emulator of AWS, and checks signatures.
+pub const NANIO: &str = "MRT_TEST_NANIO_URL";
+/// Key pair of nanio.
+pub const NANIO_KEYS: (&str, &str) = ("test", "nanio-secret");
 /// Folder of PostgreSQL's programs.
 pub const POSTGRES_BIN: &str = "MRT_TEST_POSTGRES_BIN";
 /// Folders with the programs of other versions of PostgreSQL, separated by colons.

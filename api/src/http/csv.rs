@@ -9,7 +9,7 @@ const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell<'a> {
+pub enum Cell<'a> {
     /// Null.
     Empty,
     /// A whole number.
@@ -22,20 +22,20 @@ pub(crate) enum Cell<'a> {
 
 /// Lines of cells.
 #[derive(Debug, Default)]
-pub(crate) struct Csv {
+pub struct Csv {
     text: String,
 }
 
 impl Csv {
     /// Returns a table with a header line.
-    pub(crate) fn new(header: &[&str]) -> Self {
+    pub fn new(header: &[&str]) -> Self {
         let mut csv = Self::default();
         csv.row(header.iter().map(|name| Cell::from(*name)));
         csv
     }
 
     /// Adds a line.
-    pub(crate) fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
+    pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
         for (number, cell) in cells.into_iter().enumerate() {
             if number > 0 {
                 self.text.push(',');
@@ -56,7 +56,7 @@ impl Csv {
     }
 
     /// Returns the UTF-8 text.
-    pub(crate) fn into_body(self) -> Vec<u8> {
+    pub fn into_body(self) -> Vec<u8> {
         self.text.into_bytes()
     }
 

@@ -14,7 +14,7 @@ pub use ranges::{
     PlanCounts, RangeId, Sample, Seam,
 };
 pub use scan::{
-    ErrorResponse, Foreign, Listing, Order, Page, PageError, Scanner, Scope, normalized,
+    ErrorResponse, Foreign, Listing, Order, Page, PageError, Scanner, Scope, normalized, unescaped,
 };
 pub use seen::{EntryHash, SeenEntries};
 pub use totals::{ClassTotals, ListingTotals, Totals};

@@ -26,7 +26,7 @@ pub use self::document::normalized;
 use self::entries::{Entries, Tags};
 pub use self::error_response::ErrorResponse;
 pub use self::foreign::Foreign;
-pub(crate) use self::text::unescaped;
+pub use self::text::unescaped;
 use self::text::{decoded, field, number};
 use crate::ranges::{OpenRange, PageKeys};
 use crate::seen::{EntryHash, SeenEntries};
@@ -215,6 +215,9 @@ impl<'a> Scanner<'a> {
         }
         check_plain(&self.head)?;
         check_plain(trailer)?;
+        if self.has_entries && !document::is_frame(&self.head, trailer) {
+            return Err(PageError::Unfamiliar("elements in a form of their own"));
+        }
         if memmem::find(trailer, b"Key>").is_some() {
             return Err(PageError::Unfamiliar("entries in a form of its own"));
         }

@@ -59,6 +59,26 @@ impl UnsignedRequest {
         self.try_sign(scope, credentials, now).map_err(SigningError)
     }
 
+    /// Returns the request without a signature.
+    pub(crate) fn unsigned(self) -> Result<HttpRequest, SigningError> {
+        let header = self.header;
+        self.build(header.into_iter()).map_err(SigningError)
+    }
+
+    fn build<'h>(
+        self,
+        headers: impl Iterator<Item = (&'h str, &'h str)>,
+    ) -> Result<HttpRequest, BoxError> {
+        let mut request = HttpRequest::new(SdkBody::from(self.body));
+        request.set_method(self.method)?;
+        request.set_uri(self.url)?;
+        for (name, value) in headers {
+            let headers = request.headers_mut();
+            headers.try_insert(name.to_owned(), value.to_owned())?;
+        }
+        Ok(request)
+    }
+
     fn try_sign(
         self,
         scope: SigningScope<'_>,
@@ -78,14 +98,7 @@ impl UnsignedRequest {
         let signable = SignableRequest::new(self.method, &self.url, header.into_iter(), body)?;
         let (instructions, _) = sign(signable, &params.into())?.into_parts();
 
-        let mut request = HttpRequest::new(SdkBody::from(self.body));
-        request.set_method(self.method)?;
-        request.set_uri(self.url)?;
-        for (name, value) in instructions.headers().chain(header) {
-            let headers = request.headers_mut();
-            headers.try_insert(name.to_owned(), value.to_owned())?;
-        }
-        Ok(request)
+        self.build(instructions.headers().chain(header))
     }
 }
 

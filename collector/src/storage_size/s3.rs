@@ -4,6 +4,7 @@
 //! Keys that end in `/` are objects, some of them with content, so they count like any other. Noncurrent versions,
 //! delete markers and incomplete uploads are parts of their own, measured where the fleet file wants them.
 
+pub(super) mod account;
 pub(crate) mod daily_metrics;
 pub(super) mod error;
 mod inventory;

@@ -3,6 +3,8 @@
 
 mod content;
 mod emulator;
+mod fuzz;
+mod independent;
 mod inventory;
 mod parts;
 mod providers;

@@ -24,8 +24,6 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use shared::config::ProcessVariables;
-use shared::fleet::BucketTarget;
-use shared::snapshot::bucket_size::Part;
 use shared::telemetry::{self, Format};
 
 /// Default data folder.
@@ -45,7 +43,7 @@ Examples:
   mrt table-size postgres://mrt_ro@db/acme      measure a database and its tables now (or mysql://…)
   mrt doctor --fleet fleet.toml                 check everything that the fleet file names
 
-Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 partial (the output lists what could not be measured)"
+Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 partial (the output lists what could not be measured), 130 interrupted"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -81,35 +79,21 @@ Examples:
         #[arg(long, value_name = "DIR", default_value = DATA)]
         data: PathBuf,
     },
-    /// Measures a bucket, part of a bucket, or other storage now
+    /// Measures buckets, parts of buckets, or other storage now
     #[command(after_help = "\
-Region, credentials, profile and endpoint come from the usual AWS variables. Other storage is written as KIND://ID:
-efs://fs-…, ebs://vol-…, rds://INSTANCE with --allocated-gib, aurora://CLUSTER, dynamodb://TABLE.
+Region, credentials, profile and endpoint come from the usual AWS variables and files, or from the options that the AWS
+CLI has as well. Other storage is written as KIND://ID: efs://fs-…, ebs://vol-…, rds://INSTANCE with --allocated-gib,
+aurora://CLUSTER, dynamodb://TABLE. Ctrl-C prints what was counted so far, and exits with 130.
 
 Examples:
   mrt bucket-size s3://acme-prod-files
-  mrt bucket-size s3://shared-files/acme-prod/ --json
-  mrt bucket-size s3://shared-files --suffix .customer1
+  mrt bucket-size s3://acme-prod-files s3://shared-files/acme-prod/ --units si
+  mrt bucket-size s3:// --profile prod --csv
+  mrt bucket-size s3://shared-files --suffix .customer1 --json
   mrt bucket-size s3://acme-prod-files --measure current,noncurrent,delete_markers,multipart,cloudwatch
-  mrt bucket-size dynamodb://Sessions
-  AWS_PROFILE=prod AWS_REGION=eu-west-1 mrt bucket-size s3://acme-prod-files")]
-    BucketSize {
-        /// Bucket, and the prefix of the keys to count
-        #[arg(value_name = "s3://BUCKET[/PREFIX]", value_parser = commands::bucket_size::parse)]
-        target: BucketTarget,
-        /// Count only keys with this suffix
-        #[arg(long, value_name = "S", default_value = "")]
-        suffix: String,
-        /// Parts to measure in addition to current objects [default: multipart]
-        #[arg(long, value_name = "PART,PART", value_delimiter = ',', value_parser = commands::bucket_size::parse_part)]
-        measure: Option<Vec<Part>>,
-        /// Storage allocated to the RDS instance, in GiB
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-        allocated_gib: Option<u64>,
-        /// Print the snapshot as JSON
-        #[arg(long)]
-        json: bool,
-    },
+  mrt bucket-size s3://noaa-ghcn-pds --no-sign-request --region us-east-1
+  mrt bucket-size dynamodb://Sessions")]
+    BucketSize(Box<commands::bucket_size::BucketSizeArguments>),
     /// Measures a database and its tables now
     #[command(after_help = "\
 The password comes from the URL, or from PGPASSWORD, the file in PGPASSFILE or ~/.pgpass (MYSQL_PWD for mysql://). In a
@@ -203,7 +187,7 @@ Examples:
   mrt history s3://shared-files/acme-test/ --csv
   mrt history rebuild"
     )]
-    History(commands::history::HistoryArguments),
+    History(Box<commands::history::HistoryArguments>),
     /// Tells the alerts of a fleet file that began or ended, or shows what would be told
     #[command(after_help = "\
 Reads the store of mrt serve, which evaluates alerts at every interval itself.
@@ -302,21 +286,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             .await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::BucketSize {
-            target,
-            suffix,
-            measure,
-            allocated_gib,
-            json,
-        } => {
-            let options = commands::bucket_size::Options {
-                suffix,
-                measure,
-                allocated_gib,
-            };
-            let target = commands::bucket_size::apply_options(target, &options)
-                .unwrap_or_else(|reason| exit_with_usage(ErrorKind::ArgumentConflict, &reason));
-            commands::bucket_size::run(&target, json).await
+        Command::BucketSize(arguments) => {
+            if let Err(reason) = arguments.check() {
+                exit_with_usage(ErrorKind::ArgumentConflict, &reason);
+            }
+            commands::bucket_size::run(&arguments).await
         }
         Command::TableSize {
             database,
@@ -343,7 +317,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             json,
             data,
         } => commands::doctor::run(fleet, environment.as_deref(), json, &data).await,
-        Command::History(arguments) => commands::history::run(arguments).await,
+        Command::History(arguments) => commands::history::run(*arguments).await,
         Command::Alerts {
             dry_run,
             fleet,

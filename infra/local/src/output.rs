@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
+use console::Term;
 use serde::Serialize;
 
 /// Writes the output of a command to standard output.
@@ -30,6 +31,12 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// As [`print()`].
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Returns the width of the terminal that standard output is; `None` if it is no terminal.
+pub(crate) fn columns() -> Option<usize> {
+    let (_rows, columns) = Term::stdout().size_checked()?;
+    Some(columns.into())
 }
 
 /// Writes one line to standard error. If that fails, there is nobody to report it to.

@@ -95,6 +95,43 @@ pub fn normalized(body: &[u8], listing: Listing) -> Result<Vec<u8>, PageError> {
     writer.finish()
 }
 
+/// Returns whether a page's entries are directly within its root: `head` is everything before them, `trailer` everything
+/// after them.
+pub(super) fn is_frame(head: &[u8], trailer: &[u8]) -> bool {
+    let (Ok(head), Ok(trailer)) = (std::str::from_utf8(head), std::str::from_utf8(trailer)) else {
+        return false;
+    };
+    let mut path = Vec::new();
+    let fragment = Tokenizer::from_fragment(trailer, 0..trailer.len());
+    walk(Tokenizer::from(head), &mut path, 1)
+        && path.len() == 1
+        && walk(fragment, &mut path, 0)
+        && path.is_empty()
+}
+
+/// Follows the elements of a text; `false` if they are not well-formed, or if there are fewer than `least` open ones
+/// after the first.
+fn walk<'t>(tokens: Tokenizer<'t>, path: &mut Vec<&'t str>, least: usize) -> bool {
+    for token in tokens {
+        match token {
+            Ok(Token::ElementStart { local, .. }) => path.push(local.as_str()),
+            Ok(Token::ElementEnd { end, .. }) => {
+                let closed = match end {
+                    ElementEnd::Open => continue,
+                    ElementEnd::Empty => path.pop().is_some(),
+                    ElementEnd::Close(_, local) => path.pop() == Some(local.as_str()),
+                };
+                if !closed || path.len() < least {
+                    return false;
+                }
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
 /// Writes what is kept of a page.
 #[derive(Debug)]
 struct Writer {
@@ -130,6 +167,9 @@ impl Writer {
 
     fn open(&mut self, path: &[&str]) -> Result<(), PageError> {
         match path {
+            ["ListBucketResult"] if self.listing == Listing::Versions => {
+                Err(PageError::NotAListing(Foreign::Objects))
+            }
             [root] if *root != self.root() => {
                 Err(PageError::Malformed("another kind of document than a page"))
             }
@@ -203,6 +243,24 @@ fn push(text: &mut String, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_are_directly_within_the_root() {
+        let head = b"<?xml version='1.0'?><R><Name>a</Name><Prefix/>".as_slice();
+        assert!(is_frame(head, b"<Key>1</Key></R>\n"));
+        for (head, trailer) in [
+            ("<R><Other>", "</Other></R>"),
+            ("<R><Name></R>", "</R>"),
+            ("<R><Nam", "</R>"),
+            ("<R>", "</R></R>"),
+            ("<R>", ""),
+            ("<R></R>", ""),
+            ("<R>", "</Other>"),
+            ("<R>", "</R><R>"),
+        ] {
+            assert!(!is_frame(head.as_bytes(), trailer.as_bytes()), "{head}");
+        }
+    }
 
     fn read(body: &str) -> Result<String, PageError> {
         normalized(body.as_bytes(), Listing::Objects).map(|page| String::from_utf8(page).unwrap())

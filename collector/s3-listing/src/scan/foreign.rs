@@ -11,6 +11,8 @@ pub enum Foreign {
     Html,
     /// S3's error document; [`ErrorResponse`](crate::ErrorResponse) reads it.
     Error,
+    /// A page of current objects in place of versions: the provider ignores that versions were asked for.
+    Objects,
 }
 
 impl Foreign {
@@ -44,6 +46,7 @@ impl fmt::Display for Foreign {
             Self::Empty => "empty",
             Self::Html => "a page of HTML, as of a proxy",
             Self::Error => "an error",
+            Self::Objects => "a page of objects without versions",
         })
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn decoded(key: &[u8], is_encoded: bool) -> Cow<'_, [u8]> {
 }
 
 /// Replaces the entities of XML text; invalid ones stay unchanged.
-pub(crate) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+pub fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr(b'&', text).is_none() {
         return Cow::Borrowed(text);
     }

@@ -1,5 +1,7 @@
-//! Maps S3's errors to [`MeasureError`]: its error responses here, what happened without one in `no_response`.
+//! Maps S3's errors to [`MeasureError`]: its error responses here, what happened without one in `no_response`, and
+//! credentials that are missing or have expired in `credentials`.
 
+pub(super) mod credentials;
 mod no_response;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -9,7 +11,7 @@ use chrono::{DateTime, Utc};
 use s3_listing::ErrorResponse;
 use shared::clock::{Clock, SystemClock};
 
-pub(super) use self::no_response::{error_from_credentials, no_credentials, unreachable};
+pub(super) use self::no_response::unreachable;
 use crate::error::MeasureError;
 
 /// Longest accepted name of a region.
@@ -89,6 +91,14 @@ pub(super) fn no_versions() -> MeasureError {
     )
 }
 
+/// Returns the error for a provider that answers a request for versions with objects.
+pub(super) fn versions_ignored() -> MeasureError {
+    MeasureError::permanent(
+        "unsupported",
+        "this storage does not list versions: it answers with current objects",
+    )
+}
+
 /// Returns the error for a request that could not be built.
 pub(super) fn build_error() -> MeasureError {
     MeasureError::permanent(
@@ -126,7 +136,7 @@ where
         SdkError::TimeoutError(_) => timeout(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(),
         other => match credentials_error(other) {
-            Some(error) => no_response::credentials(error),
+            Some(error) => credentials::missing_because(error, None),
             None if matches!(other, SdkError::ConstructionFailure(_)) => build_error(),
             None => no_response::unreachable_for(other),
         },
@@ -208,8 +218,7 @@ pub(super) fn error_from_response(
         ),
         ("ExpiredToken" | "RequestExpired" | "TokenRefreshRequired", _) => MeasureError::permanent(
             "credentials_refused",
-            "the AWS credentials have expired, and new ones were not better: renew the role's session or the profile \
-             (single sign-on: aws sso login)",
+            "the AWS credentials have expired, and new ones were not better: renew the role's session or the profile",
         ),
         ("AllAccessDisabled" | "AccountProblem", _) => MeasureError::permanent(
             "access_denied",
@@ -253,12 +262,13 @@ pub(super) fn error_from_response(
         ("AccessDenied" | "Forbidden", _) => MeasureError::permanent(
             "access_denied",
             "listing the bucket was denied; the collector needs s3:ListBucket on it. If it has that right, a bucket policy, \
-             a policy of a VPC endpoint or of the organisation denies it, or the requester must pay",
+             a policy of a VPC endpoint or of the organisation denies it, or the requester must pay (requester_pays)",
         ),
         ("", 401 | 403) => MeasureError::permanent(
             "access_denied",
             "listing the bucket was denied without a reason; the collector needs s3:ListBucket on it. Other causes: a \
-             policy of the bucket, of a VPC endpoint or of the organisation, a proxy, or the requester must pay",
+             policy of the bucket, of a VPC endpoint or of the organisation, a proxy, or a requester who must pay \
+             (requester_pays)",
         ),
         ("", 404) => MeasureError::permanent("bucket_missing", "the bucket does not exist"),
         (code, status) => {
@@ -291,9 +301,9 @@ fn clock_wrong(server_time: Option<&str>) -> MeasureError {
 fn wrong_region(region: Option<&str>) -> MeasureError {
     let reason = match region {
         Some(region) => {
-            format!("the bucket is in region {region}; set its region in the fleet file")
+            format!("the bucket is in region {region}, and not in the one that is set for it")
         }
-        None => "the bucket is in another region; set its region in the fleet file".to_owned(),
+        None => "the bucket is in another region than the one that is set for it".to_owned(),
     };
     MeasureError::permanent("wrong_region", reason)
 }

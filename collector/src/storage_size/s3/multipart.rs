@@ -4,19 +4,23 @@
 //! page without a valid next page is an error, never the end. An upload or a part that a page repeats counts once, and a
 //! page that brings nothing new, though it is not the last, is an error.
 
-use std::borrow::Cow;
+mod body;
+mod document;
+mod xml;
+
 use std::collections::HashSet;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::types::{EncodingType, MultipartUpload, RequestPayer};
+use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use percent_encoding::percent_decode_str;
 use s3_listing::EntryHash;
 use shared::fleet::BucketTarget;
 use shared::snapshot::bucket_size::Uploads;
 
+use self::body::ResponseBody;
+use self::document::{PartsPage, UploadsPage};
 use super::error::{self as s3_error, unexpected};
 use crate::error::MeasureError;
 
@@ -27,8 +31,6 @@ const CONCURRENT_UPLOADS: usize = 64;
 const MAX_UPLOADS: usize = 100_000;
 /// Pages without a new upload, one after another, that are accepted.
 const MAX_EMPTY_PAGES: u32 = 100;
-/// Class of uploads without one in the listing.
-const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
 
 /// Incomplete uploads of a target, and the requests that finding them took.
 #[derive(Debug, Default)]
@@ -77,56 +79,52 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
     let mut seen = HashSet::new();
     let mut empty_pages = 0;
     loop {
-        let request = client
-            .list_multipart_uploads()
-            .bucket(&target.bucket)
-            // Keys may have characters that XML cannot represent.
-            .encoding_type(EncodingType::Url)
-            .set_request_payer(payer(target))
-            .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
-            .set_key_marker(marker.as_ref().map(|(key, _)| key.clone()))
-            .set_upload_id_marker(marker.as_ref().map(|(_, id)| id.clone()));
-        let page = request
-            .send()
-            .await
-            .map_err(|error| listing_error(error, "s3:ListBucketMultipartUploads"))?;
+        let UploadsPage { mut uploads, next } =
+            uploads_page(client, target, marker.as_ref()).await?;
         found.requests += 1;
-        let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
-        let uploads = page.uploads().iter().map(|upload| read(upload, is_encoded));
-        let mut uploads: Vec<Upload> = uploads.collect::<Result<_, _>>()?;
+        let had_uploads = !uploads.is_empty();
         uploads.retain(|upload| seen.insert(upload.hash()));
         if seen.len() > MAX_UPLOADS {
             return Err(too_many());
         }
-        let is_repeated = uploads.is_empty() && !page.uploads().is_empty();
-        empty_pages = if uploads.is_empty() {
-            empty_pages + 1
-        } else {
-            0
-        };
+        let has_new = !uploads.is_empty();
+        empty_pages = if has_new { 0 } else { empty_pages + 1 };
         add_page(client, target, &mut found, uploads).await?;
-        let key = page
-            .next_key_marker()
-            .map(|key| plain(key, is_encoded).into_owned());
-        let next = key.zip(page.next_upload_id_marker().map(str::to_owned));
-        marker = match (page.is_truncated(), next) {
-            (Some(false), _) => return Ok(found),
-            (None, _) => {
-                return Err(s3_error::truncated(
-                    "a page lacks the information whether it is the last",
-                ));
-            }
-            (Some(true), None) => {
-                return Err(unexpected("more uploads and no marker for the next page"));
-            }
-            (Some(true), next) if next == marker => {
-                return Err(unexpected("a page that names itself as the next"));
-            }
-            (Some(true), _) if is_repeated || empty_pages > MAX_EMPTY_PAGES => {
-                return Err(unexpected("a page of uploads that brings nothing new"));
-            }
-            (Some(true), next) => next,
-        };
+        if next.is_none() {
+            return Ok(found);
+        }
+        if next == marker {
+            return Err(unexpected("a page that names itself as the next"));
+        }
+        if (had_uploads && !has_new) || empty_pages > MAX_EMPTY_PAGES {
+            return Err(unexpected("a page of uploads that brings nothing new"));
+        }
+        marker = next;
+    }
+}
+
+/// Requests the page of uploads after `marker`.
+async fn uploads_page(
+    client: &Client,
+    target: &BucketTarget,
+    marker: Option<&(String, String)>,
+) -> Result<UploadsPage, MeasureError> {
+    let body = ResponseBody::default();
+    let request = client
+        .list_multipart_uploads()
+        .bucket(&target.bucket)
+        // Keys may have characters that XML cannot represent.
+        .encoding_type(EncodingType::Url)
+        .set_request_payer(payer(target))
+        .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
+        .set_key_marker(marker.map(|(key, _)| key.clone()))
+        .set_upload_id_marker(marker.map(|(_, id)| id.clone()))
+        .customize()
+        .interceptor(body.clone());
+    let ended = request.send().await;
+    match body.take() {
+        Some(text) => document::uploads(&text),
+        None => Err(without_body(ended, "s3:ListBucketMultipartUploads")),
     }
 }
 
@@ -192,81 +190,67 @@ async fn parts_of(
     let mut marker: Option<String> = None;
     let mut seen = HashSet::new();
     loop {
-        let request = client
-            .list_parts()
-            .bucket(&target.bucket)
-            .key(&upload.key)
-            .upload_id(&upload.id)
-            .set_request_payer(payer(target))
-            .set_part_number_marker(marker.clone());
-        let page = match request.send().await {
-            Ok(page) => page,
-            Err(error) if error.code() == Some("NoSuchUpload") => {
-                parts.requests += 1;
-                return Ok(parts);
-            }
-            Err(error) => return Err(listing_error(error, "s3:ListMultipartUploadParts")),
-        };
+        let page = parts_page(client, target, upload, marker.as_ref()).await?;
         parts.requests += 1;
-        let seen_before = seen.len();
-        for part in page.parts() {
-            if !seen.insert((part.part_number(), part.size())) {
-                continue;
-            }
-            let bytes = part.size().and_then(|bytes| u64::try_from(bytes).ok());
-            let sum = bytes.and_then(|bytes| parts.bytes.checked_add(bytes));
-            parts.bytes = sum.ok_or_else(|| unexpected("a part without a valid size"))?;
-            parts.count += 1;
-        }
-        let next = page.next_part_number_marker().map(str::to_owned);
-        marker = match (page.is_truncated(), next) {
-            // Some providers omit the field from a page that has all parts.
-            (Some(false) | None, _) => {
-                parts.is_incomplete = true;
-                return Ok(parts);
-            }
-            (Some(true), None) => {
-                return Err(unexpected("more parts and no marker for the next page"));
-            }
-            (Some(true), next) if next == marker => {
-                return Err(unexpected("a page that names itself as the next"));
-            }
-            (Some(true), _) if seen.len() == seen_before && !page.parts().is_empty() => {
-                return Err(unexpected("a page of parts that brings nothing new"));
-            }
-            (Some(true), next) => next,
+        let Some(PartsPage { parts: page, next }) = page else {
+            return Ok(parts);
         };
+        let seen_before = seen.len();
+        for (number, bytes) in &page {
+            if seen.insert((*number, *bytes)) {
+                let sum = parts.bytes.checked_add(*bytes);
+                parts.bytes = sum.ok_or_else(|| unexpected("more bytes than 64 bits hold"))?;
+                parts.count += 1;
+            }
+        }
+        if next.is_none() {
+            parts.is_incomplete = true;
+            return Ok(parts);
+        }
+        if next == marker {
+            return Err(unexpected("a page that names itself as the next"));
+        }
+        if seen.len() == seen_before {
+            return Err(unexpected("a page of parts that brings nothing new"));
+        }
+        marker = next;
     }
 }
 
-/// Reads one upload of a page.
-fn read(upload: &MultipartUpload, is_encoded: bool) -> Result<Upload, MeasureError> {
-    let key = upload
-        .key()
-        .ok_or_else(|| unexpected("an upload without a key"))?;
-    let id = upload
-        .upload_id()
-        .ok_or_else(|| unexpected("an upload without an id"))?;
-    let initiated_at = upload.initiated();
-    let class = upload
-        .storage_class()
-        .map(|class| class.as_str().to_owned());
-    Ok(Upload {
-        key: plain(key, is_encoded).into_owned(),
-        id: id.to_owned(),
-        storage_class: class.unwrap_or_else(|| DEFAULT_STORAGE_CLASS.to_owned()),
-        initiated_at: initiated_at.and_then(|time| DateTime::from_timestamp(time.secs(), 0)),
-    })
+/// Requests the page of an upload's parts after `marker`; `None` if the upload does not exist any more.
+async fn parts_page(
+    client: &Client,
+    target: &BucketTarget,
+    upload: &Upload,
+    marker: Option<&String>,
+) -> Result<Option<PartsPage>, MeasureError> {
+    let body = ResponseBody::default();
+    let request = client
+        .list_parts()
+        .bucket(&target.bucket)
+        .key(&upload.key)
+        .upload_id(&upload.id)
+        .set_request_payer(payer(target))
+        .set_part_number_marker(marker.cloned())
+        .customize()
+        .interceptor(body.clone());
+    let ended = request.send().await;
+    match (body.take(), ended) {
+        (Some(text), _) => document::parts(&text).map(Some),
+        (None, Err(error)) if error.code() == Some("NoSuchUpload") => Ok(None),
+        (None, ended) => Err(without_body(ended, "s3:ListMultipartUploadParts")),
+    }
 }
 
-/// Decodes a key: percent-encoded UTF-8 with `+` for a space.
-fn plain(key: &str, is_encoded: bool) -> Cow<'_, str> {
-    if !is_encoded {
-        return Cow::Borrowed(key);
+/// Returns why a request had no successful response; `action` is the permission that it needs.
+fn without_body<T, E>(ended: Result<T, SdkError<E>>, action: &str) -> MeasureError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match ended {
+        Err(error) => listing_error(error, action),
+        Ok(_) => s3_error::truncated("a page has no end"),
     }
-    let with_spaces = key.replace('+', " ");
-    let bytes: Vec<u8> = percent_decode_str(&with_spaces).collect();
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn payer(target: &BucketTarget) -> Option<RequestPayer> {
@@ -336,11 +320,5 @@ mod tests {
         assert_eq!(uploads.by_storage_class.len(), 1);
         let oldest = uploads.oldest_initiated_at.unwrap().to_rfc3339();
         assert!(oldest.starts_with("2025-01-02"), "{oldest}");
-    }
-
-    #[test]
-    fn keys_are_decoded_only_where_they_were_encoded() {
-        assert_eq!(plain("a%2Bb+c", true), "a+b c");
-        assert_eq!(plain("a%2Bb+c", false), "a%2Bb+c");
     }
 }

@@ -137,6 +137,94 @@ async fn pages_of_uploads_that_lead_back_are_an_error() {
     assert!(s3.requests().len() < 10, "{}", s3.requests().len());
 }
 
+/// Some providers leave `IsTruncated` out, write markers in other letter cases, or name the root after the response.
+#[tokio::test]
+async fn pages_of_uploads_in_other_forms_have_the_exact_total() {
+    let s3 = with_uploads(|id, marker| {
+        Response::new(
+            200,
+            match (id, marker) {
+                ("", None) => {
+                    "<ListMultipartUploadsResult><isTruncated>True</isTruncated><nextKeyMarker>k</nextKeyMarker>\
+                     <NextUploadIDMarker>one</NextUploadIDMarker><Upload><Key>k</Key><UploadId>one</UploadId></Upload>\
+                     </ListMultipartUploadsResult>"
+                }
+                ("", Some("one")) => {
+                    "<s3:ListMultipartUploadsResponse xmlns:s3='x'><Upload><Key>k</Key><UploadId>two</UploadId></Upload>\
+                     </s3:ListMultipartUploadsResponse>"
+                }
+                ("one", None) => {
+                    "<ListPartsResponse><NextPartNumberMarker>1</NextPartNumberMarker><Part><PartNumber>1</PartNumber>\
+                     <Size>5</Size></Part></ListPartsResponse>"
+                }
+                ("two", None) => {
+                    "<ListPartsResult><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><Size>7</Size>\
+                     </Part></ListPartsResult>"
+                }
+                other => panic!("request for {other:?}"),
+            },
+        )
+    })
+    .await;
+
+    let found = measured(&s3).await.multipart.unwrap();
+
+    assert_eq!(
+        (found.upload_count, found.part_count, found.total_bytes),
+        (2, 2, 12)
+    );
+}
+
+/// The SDK's parser accepts such a page as one with fewer entries.
+#[tokio::test]
+async fn a_page_of_uploads_or_parts_that_stops_early_is_never_a_smaller_number() {
+    let cut = |response: Response, at: &str| {
+        let end = response.body.find(at).unwrap() + at.len();
+        Response::new(200, &response.body[..end])
+    };
+    for is_parts in [false, true] {
+        let s3 = with_uploads(move |id, _| match (id, is_parts) {
+            ("", false) => cut(uploads(&["one", "two"], None), "</Upload>"),
+            ("", true) => uploads(&["one"], None),
+            (_, false) => parts(&[1], None),
+            (_, true) => cut(parts(&[1, 2], None), "</Part>"),
+        })
+        .await;
+
+        let size = measured(&s3).await;
+
+        assert_eq!(size.multipart, None);
+        assert_eq!(size.unmeasured[0].code, "connection_cut");
+    }
+}
+
+#[tokio::test]
+async fn more_uploads_without_a_usable_marker_are_named_at_once() {
+    for marker in [
+        "",
+        "<NextKeyMarker>k</NextKeyMarker>",
+        "<KeyMarker>k</KeyMarker>",
+    ] {
+        let s3 = with_uploads(move |id, _| match id {
+            "" => Response::new(
+                200,
+                format!(
+                    "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>{marker}<Upload><Key>k</Key>\
+                     <UploadId>one</UploadId></Upload></ListMultipartUploadsResult>"
+                ),
+            ),
+            _ => parts(&[1], None),
+        })
+        .await;
+
+        let size = measured(&s3).await;
+
+        assert_eq!(size.unmeasured[0].code, "unexpected_answer", "{marker}");
+        assert!(size.unmeasured[0].reason.contains("marker"), "{marker}");
+        assert!(s3.requests().len() <= 3, "{}", s3.requests().len());
+    }
+}
+
 /// The listing and the SDK's calls for uploads go to the same place, whatever the endpoint looks like.
 #[tokio::test]
 async fn a_base_path_is_used_for_objects_and_uploads() {

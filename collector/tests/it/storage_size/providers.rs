@@ -231,7 +231,12 @@ async fn a_temporary_redirect_is_followed_at_the_same_provider_only() {
 async fn errors_name_their_cause() {
     for (status, code, expected, word) in [
         (403, "RequestTimeTooSkewed", "clock_wrong", "clock"),
-        (400, "ExpiredToken", "credentials_refused", "aws sso login"),
+        (
+            400,
+            "ExpiredToken",
+            "credentials_refused",
+            "AWS_SESSION_TOKEN",
+        ),
         (
             400,
             "KMS.DisabledException",

@@ -196,7 +196,7 @@ async fn a_provider_that_ignores_start_after_is_listed_sequentially() {
 async fn a_truncated_page_without_a_token_is_an_error() {
     let server = serve(Bucket::of_shape("uuid", MANY), |request| {
         match request.number {
-            6 => Response::Replaced {
+            6.. => Response::Replaced {
                 from: "<NextContinuationToken>t",
                 to: "<Other>t",
             },

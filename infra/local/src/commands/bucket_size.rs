@@ -1,224 +1,310 @@
-//! `mrt bucket-size`: measures one bucket, prefix or other storage with the collector's code.
+//! `mrt bucket-size`: measures buckets, parts of them, or other storage with the collector's code.
 
+mod lines;
+mod measure;
 mod readable;
+mod report;
+mod target;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::bucket_size::BucketItem;
-use chrono::{DateTime, Utc};
-use collector::Progress;
-use shared::aws::Aws;
-use shared::clock::{Clock, SystemClock};
-use shared::fleet::{BucketTarget, Measured, Prices, StorageKind};
+use clap::{Args, ValueEnum};
+use collector::MeasureError;
+use shared::aws::{Aws, AwsOptions};
+use shared::fleet::{BucketTarget, StorageKind};
+use shared::location::AwsScope;
 use shared::snapshot::bucket_size::Part;
-use shared::snapshot::{BucketSize, Good, Measurement, Run};
 
-use super::{ENVIRONMENT, exit_code, progress, report_failure};
+use self::report::{Entry, Found, Report};
+use self::target::{Asked, Selection};
+use super::format::{Units, printable};
+use super::{ENVIRONMENT, exit_code, report_failure};
 use crate::output;
 
-/// Options of the command, apart from the target.
-pub(crate) struct Options {
-    /// Suffix of the keys to count.
-    pub(crate) suffix: String,
-    /// Parts to measure in addition to current objects; `None` for the default of the fleet file.
-    pub(crate) measure: Option<Vec<Part>>,
-    /// Storage allocated to the RDS instance, in GiB.
-    pub(crate) allocated_gib: Option<u64>,
+pub(crate) use self::target::parse;
+
+/// Exit code of a program that Ctrl-C ended, as a shell reports it.
+const INTERRUPTED: u8 = 130;
+
+/// What to measure, and how to print it.
+#[derive(Args)]
+pub(crate) struct BucketSizeArguments {
+    /// Bucket and the prefix of the keys to count, or other storage; s3:// is every bucket of the account
+    #[arg(value_name = "s3://BUCKET[/PREFIX]", required = true, value_parser = target::parse_asked)]
+    targets: Vec<Asked>,
+    /// Count only keys with this suffix
+    #[arg(long, value_name = "S", default_value = "")]
+    suffix: String,
+    /// Parts to measure in addition to current objects [default: multipart]
+    #[arg(long, value_name = "PART,PART", value_delimiter = ',', value_parser = target::parse_part)]
+    measure: Option<Vec<Part>>,
+    /// Storage allocated to the RDS instance, in GiB
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    allocated_gib: Option<u64>,
+    /// Print JSON: the snapshot, or the sum of several with their snapshots
+    #[arg(long)]
+    json: bool,
+    /// Print rows of CSV, with exact bytes
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Units of sizes in the table: powers of 1,024, powers of 1,000, or bytes
+    #[arg(long, value_name = "UNITS", value_enum, default_value_t = UnitsArgument::Iec)]
+    units: UnitsArgument,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
-/// Parses `s3://BUCKET[/PREFIX]`, or another kind of storage with its id.
-pub(crate) fn parse(text: &str) -> Result<BucketTarget, String> {
-    let (kind, rest) = text
-        .split_once("://")
-        .and_then(|(word, rest)| Some((StorageKind::from_name(word)?, rest)))
-        .ok_or_else(|| {
-            let kinds = StorageKind::NAMES[1..].join(", ");
-            format!(
-                "write s3://BUCKET or s3://BUCKET/PREFIX, or KIND://ID for the other kinds: {kinds}"
-            )
-        })?;
-    if kind != StorageKind::S3 {
-        kind.check_id(rest)
-            .map_err(|rule| format!("{rest:?} {rule}"))?;
-        return Ok(BucketTarget::resource(ENVIRONMENT, kind, rest));
-    }
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.is_empty() {
-        return Err(
-            "the bucket name is missing: write s3://BUCKET or s3://BUCKET/PREFIX".to_owned(),
-        );
-    }
-    Ok(BucketTarget {
-        prefix: prefix.to_owned(),
-        ..BucketTarget::whole(ENVIRONMENT, bucket)
-    })
+/// Options that the AWS CLI has as well.
+#[derive(Args)]
+struct AwsArguments {
+    // Not doc comments, in which names of variables need marks that a terminal would show.
+    #[arg(long, value_name = "NAME", help = "Profile, in place of AWS_PROFILE")]
+    profile: Option<String>,
+    #[arg(
+        long,
+        value_name = "REGION",
+        help = "Region, in place of AWS_REGION or that of the profile"
+    )]
+    region: Option<String>,
+    /// URL of S3, for buckets
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Send requests without a signature, for public buckets
+    #[arg(long, conflicts_with = "profile")]
+    no_sign_request: bool,
+    /// Agree to pay for the requests
+    #[arg(long, value_name = "requester", num_args = 0..=1, default_missing_value = "requester",
+        value_parser = ["requester"])]
+    request_payer: Option<String>,
 }
 
-/// Parses the name of a part.
-pub(crate) fn parse_part(text: &str) -> Result<Part, String> {
-    let part = Part::ALL.into_iter().find(|part| part.as_str() == text);
-    part.ok_or_else(|| {
-        let allowed = Part::ALL.map(Part::as_str).join(", ");
-        format!("allowed: {allowed}, separated by commas")
-    })
+#[derive(Clone, Copy, ValueEnum)]
+enum UnitsArgument {
+    Iec,
+    Si,
+    Bytes,
 }
 
-/// Returns `target` with the options applied.
-///
-/// # Errors
-///
-/// The option that the target does not support.
-pub(crate) fn apply_options(
-    target: BucketTarget,
-    options: &Options,
-) -> Result<BucketTarget, String> {
-    let is_bucket = target.kind == StorageKind::S3;
-    if !is_bucket && (!options.suffix.is_empty() || options.measure.is_some()) {
-        return Err("--suffix and --measure are for buckets only".to_owned());
+impl From<UnitsArgument> for Units {
+    fn from(argument: UnitsArgument) -> Self {
+        match argument {
+            UnitsArgument::Iec => Self::Iec,
+            UnitsArgument::Si => Self::Si,
+            UnitsArgument::Bytes => Self::Bytes,
+        }
     }
-    if options.allocated_gib.is_some() != (target.kind == StorageKind::Rds) {
-        return Err(
-            "--allocated-gib is for rds://ID, and required there: the used size is this less the free storage"
-                .to_owned(),
-        );
+}
+
+/// Returns a target in the form of the command line.
+fn name(target: &BucketTarget) -> String {
+    let (kind, bucket) = (target.kind.as_str(), &target.bucket);
+    match target.kind {
+        StorageKind::S3 => format!("{kind}://{bucket}/{}", target.prefix),
+        _ => format!("{kind}://{bucket}"),
     }
-    let measure = match &options.measure {
-        Some(parts) => Measured {
-            noncurrent: parts.contains(&Part::Noncurrent),
-            delete_markers: parts.contains(&Part::DeleteMarkers),
-            multipart: parts.contains(&Part::Multipart),
-            cloudwatch: parts.contains(&Part::CloudWatch),
-        },
-        None => target.measure,
-    };
-    let target = BucketTarget {
-        suffix: options.suffix.clone(),
-        allocated_gib: options.allocated_gib,
-        measure,
-        ..target
-    };
-    if measure.cloudwatch && !target.is_whole_bucket() {
-        return Err(
-            "cloudwatch measures the whole bucket: it cannot be used with a prefix or a suffix"
-                .to_owned(),
-        );
+}
+
+impl BucketSizeArguments {
+    /// Checks what the argument parser cannot.
+    ///
+    /// # Errors
+    ///
+    /// The options that cannot be used together.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let is_account = |asked: &Asked| matches!(asked, Asked::Account);
+        if self.targets.len() > 1 && self.targets.iter().any(is_account) {
+            return Err(
+                "s3:// is every bucket of the account, so there is nothing to add".to_owned(),
+            );
+        }
+        let selection = self.selection();
+        let targets = self.named().map(|target| selection.apply(target));
+        let targets: Vec<BucketTarget> = targets.collect::<Result<_, _>>()?;
+        let is_bucket = |target: &BucketTarget| target.kind == StorageKind::S3;
+        if !targets.iter().all(is_bucket)
+            && (self.aws.endpoint_url.is_some() || self.aws.request_payer.is_some())
+        {
+            return Err("--endpoint-url and --request-payer are for buckets only".to_owned());
+        }
+        target::check_overlap(&targets)
     }
-    Ok(target)
+
+    fn selection(&self) -> Selection {
+        Selection {
+            suffix: self.suffix.clone(),
+            measure: self.measure.clone(),
+            allocated_gib: self.allocated_gib,
+            requester_pays: self.aws.request_payer.is_some(),
+        }
+    }
+
+    /// Returns the targets that are written out.
+    fn named(&self) -> impl Iterator<Item = BucketTarget> {
+        self.targets.iter().filter_map(|asked| match asked {
+            Asked::One(target) => Some((**target).clone()),
+            Asked::Account => None,
+        })
+    }
+
+    /// Returns all targets, with what is selected of them.
+    async fn resolve(&self, aws: &Aws) -> Result<Vec<BucketTarget>, MeasureError> {
+        let mut targets: Vec<BucketTarget> = self.named().collect();
+        if targets.is_empty() {
+            let buckets = collector::account_buckets(aws).await?;
+            targets.extend(buckets.into_iter().map(|bucket| BucketTarget {
+                scope: AwsScope {
+                    region: bucket.region,
+                    ..AwsScope::default()
+                },
+                ..BucketTarget::whole(ENVIRONMENT, &bucket.name)
+            }));
+        }
+        let selection = self.selection();
+        let selected = targets.into_iter().map(|target| selection.apply(target));
+        let selected: Result<_, String> = selected.collect();
+        selected.map_err(|reason| MeasureError::permanent("bucket_failed", reason))
+    }
 }
 
 /// Measures and prints.
-pub(crate) async fn run(target: &BucketTarget, is_json: bool) -> anyhow::Result<ExitCode> {
-    let aws = Arc::new(Aws::load().await?);
-    let progress = Progress::default();
-    let started_at = SystemClock.now();
-    let measuring = collector::measure_bucket(aws, target, &progress);
-    let size = match progress::watch(&progress, "objects", measuring).await {
-        Ok(size) => size,
-        Err(error) => return Ok(report_failure(&readable::name(target), &error)),
+pub(crate) async fn run(arguments: &BucketSizeArguments) -> anyhow::Result<ExitCode> {
+    let aws = AwsOptions {
+        profile: arguments.aws.profile.clone(),
+        region: arguments.aws.region.clone(),
+        s3_endpoint: arguments.aws.endpoint_url.clone(),
+        is_unsigned: arguments.aws.no_sign_request,
     };
-    if is_json {
-        output::print_json(&item(target, &size, started_at))?;
-    } else {
-        output::print(&readable::text(target, &size))?;
+    let aws = Arc::new(Aws::load_with(aws).await?);
+    let targets = match arguments.resolve(&aws).await {
+        Ok(targets) => targets,
+        Err(error) => return Ok(fail("s3://", &error)),
+    };
+    for target in targets.iter().filter(|target| target.prefix.contains('*')) {
+        let note = format!(
+            "mrt: note: {} counts keys that begin with {:?}: * is taken literally",
+            name(target),
+            target.prefix
+        );
+        output::print_error(&printable(&note));
     }
-    Ok(exit_code(size.completeness()))
+    let is_single = matches!(arguments.targets.as_slice(), [Asked::One(_)]);
+    let report = measure::all(&aws, targets).await;
+    if let (
+        [
+            Entry {
+                target,
+                found: Found::Failed(error),
+            },
+        ],
+        true,
+    ) = (report.entries.as_slice(), is_single)
+    {
+        return Ok(fail(&name(target), error));
+    }
+    print(arguments, &report, is_single)?;
+    Ok(exit_code_of(&report))
 }
 
-fn item(target: &BucketTarget, size: &BucketSize, started_at: DateTime<Utc>) -> BucketItem {
-    let now = SystemClock.now();
-    let duration = (now - started_at).to_std().unwrap_or_default();
-    // A one-shot measurement is not scheduled, so the next one is never due.
-    let run = Run {
-        scheduled_at: started_at,
-        taken_at: started_at,
-        duration,
-        next_due_at: DateTime::<Utc>::MAX_UTC,
+fn print(arguments: &BucketSizeArguments, report: &Report, is_single: bool) -> anyhow::Result<()> {
+    if arguments.csv {
+        return output::print(&lines::csv(report));
+    }
+    if arguments.json {
+        return match (report.entries.as_slice(), is_single) {
+            (
+                [
+                    Entry {
+                        target,
+                        found: Found::Measured(size),
+                    },
+                ],
+                true,
+            ) => output::print_json(&report.item(target, size)),
+            _ => output::print_json(&report.sum()),
+        };
+    }
+    let page = readable::Page {
+        units: arguments.units.into(),
+        columns: output::columns(),
     };
-    let good = Good {
-        run,
-        completeness: size.completeness(),
-        summary: size.summary(),
-    };
-    BucketItem::of(target, good, None, &Prices::default(), now)
+    output::print(&page.text(report, is_single))
+}
+
+/// Returns the exit code: 0 complete, 1 nothing measured, 3 partial, 130 interrupted.
+fn exit_code_of(report: &Report) -> ExitCode {
+    if report.is_interrupted() {
+        return ExitCode::from(INTERRUPTED);
+    }
+    if !report.entries.is_empty() && report.measured().next().is_none() {
+        return ExitCode::FAILURE;
+    }
+    exit_code(report.completeness())
+}
+
+/// Reports that nothing was measured, and which option may help.
+fn fail(what: &str, error: &MeasureError) -> ExitCode {
+    let code = report_failure(what, error);
+    if let Some(hint) = hint(error.code) {
+        output::print_error(&format!("mrt: hint: {hint}"));
+    }
+    code
+}
+
+/// Returns the options of this command that may help.
+fn hint(code: &str) -> Option<&'static str> {
+    match code {
+        "region_missing" | "wrong_region" => Some("set AWS_REGION, or --region"),
+        "access_denied" => Some(
+            "--request-payer for a bucket whose requesters pay, --no-sign-request for a public one",
+        ),
+        "credentials_missing" => {
+            Some("--profile or AWS_PROFILE names other credentials; --no-sign-request needs none")
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::snapshot::Completeness;
+
+    use super::report::Counted;
+    use super::report::tests::{measured, report};
     use super::*;
 
-    fn options() -> Options {
-        Options {
-            suffix: String::new(),
-            measure: None,
-            allocated_gib: None,
-        }
-    }
-
     #[test]
-    fn buckets_and_prefixes_are_separated() {
-        for (text, bucket, prefix) in [
-            ("s3://acme", "acme", ""),
-            ("s3://acme/", "acme", ""),
-            ("s3://acme/a/b", "acme", "a/b"),
+    fn a_gap_is_never_a_success() {
+        let failed = || {
+            let error = MeasureError::permanent("access_denied", "denied");
+            ("s3://b", Found::Failed(Box::new(error)))
+        };
+        let stopped = || ("s3://c", Found::Interrupted(Counted::default()));
+        for (found, expected) in [
+            (vec![("s3://a", measured(&[1]))], 0),
+            (vec![("s3://a", measured(&[1])), failed()], 3),
+            (vec![failed()], 1),
+            (vec![("s3://a", measured(&[1])), stopped()], 130),
+            (vec![stopped(), failed()], 130),
+            (vec![], 0),
         ] {
-            let target = parse(text).unwrap();
+            let report = report(found);
+
+            let code = exit_code_of(&report);
+
+            let expected = ExitCode::from(expected);
+            assert_eq!(format!("{code:?}"), format!("{expected:?}"));
             assert_eq!(
-                (target.bucket.as_str(), target.prefix.as_str()),
-                (bucket, prefix)
+                report.completeness() == Completeness::Complete,
+                expected == ExitCode::SUCCESS
             );
         }
-        for bad in ["acme", "s3://", "s3:///x", "https://acme", "efs://acme"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-        let table = parse("dynamodb://Sessions").unwrap();
-        assert_eq!(table.id().as_str(), "command-line/dynamodb/Sessions//");
     }
 
     #[test]
-    fn measured_parts_are_the_fleet_files_default_or_the_named_ones() {
-        let bucket = || parse("s3://acme").unwrap();
-        let named = Options {
-            measure: Some(vec![Part::Current, Part::Noncurrent, Part::CloudWatch]),
-            ..options()
-        };
-
-        let default = apply_options(bucket(), &options()).unwrap().measure;
-        let chosen = apply_options(bucket(), &named).unwrap().measure;
-
-        assert_eq!(default, Measured::default());
-        assert!(chosen.noncurrent && chosen.cloudwatch);
-        assert!(!chosen.multipart && !chosen.delete_markers);
-        assert_eq!(parse_part("delete_markers"), Ok(Part::DeleteMarkers));
-        let unknown = parse_part("versions").unwrap_err();
-        assert!(unknown.contains("current, noncurrent, delete_markers, multipart, cloudwatch"));
-    }
-
-    #[test]
-    fn options_that_the_target_does_not_support_are_rejected() {
-        let with_suffix = Options {
-            suffix: ".pdf".to_owned(),
-            ..options()
-        };
-        let with_cloudwatch = Options {
-            measure: Some(vec![Part::CloudWatch]),
-            ..options()
-        };
-        let allocated = Options {
-            allocated_gib: Some(20),
-            ..options()
-        };
-        for (text, options, expected) in [
-            ("aurora://acme", &with_suffix, "for buckets only"),
-            ("aurora://acme", &with_cloudwatch, "for buckets only"),
-            ("s3://acme/a/", &with_cloudwatch, "whole bucket"),
-            ("s3://acme", &allocated, "is for rds"),
-            ("rds://acme", &options(), "required there"),
-        ] {
-            let reason = apply_options(parse(text).unwrap(), options).unwrap_err();
-            assert!(reason.contains(expected), "{text}: {reason}");
-        }
-        let instance = apply_options(parse("rds://acme").unwrap(), &allocated).unwrap();
-        assert_eq!(instance.allocated_gib, Some(20));
+    fn the_options_of_this_command_are_named() {
+        assert!(hint("region_missing").unwrap().contains("AWS_REGION"));
+        assert!(hint("access_denied").unwrap().contains("--request-payer"));
+        assert_eq!(hint("timeout"), None);
     }
 }

@@ -1,11 +1,42 @@
 //! Sizes, counts, names and tables for people.
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use unicode_width::UnicodeWidthStr;
+
+/// Units of sizes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Units {
+    /// Powers of 1,024: KiB, MiB and so on.
+    #[default]
+    Iec,
+    /// Powers of 1,000: kB, MB and so on.
+    Si,
+    /// Bytes.
+    Bytes,
+}
+
+impl Units {
+    /// Returns a rounded size.
+    pub(super) fn rounded(self, bytes: u64) -> String {
+        match self {
+            Self::Iec => BinaryBytes(bytes).to_string(),
+            Self::Si => DecimalBytes(bytes).to_string(),
+            Self::Bytes => format!("{} bytes", HumanCount(bytes)),
+        }
+    }
+
+    /// Returns a rounded size, followed by the exact bytes.
+    pub(super) fn exact(self, bytes: u64) -> String {
+        match self {
+            Self::Bytes => self.rounded(bytes),
+            _ => format!("{} ({} bytes)", self.rounded(bytes), HumanCount(bytes)),
+        }
+    }
+}
 
 /// Returns a rounded size, followed by the exact bytes.
 pub(super) fn size(bytes: u64) -> String {
-    format!("{} ({} bytes)", HumanBytes(bytes), HumanCount(bytes))
+    Units::default().exact(bytes)
 }
 
 /// Returns a count with separators between thousands.
@@ -66,9 +97,54 @@ pub(super) fn table(rows: &[Vec<String>], text_columns: usize) -> String {
     text
 }
 
+/// Returns the width of the widest line of `text`.
+pub(super) fn width(text: &str) -> usize {
+    text.lines().map(UnicodeWidthStr::width).max().unwrap_or(0)
+}
+
+/// Returns the same rows one below the other, for terminals that are too narrow for [`table`]: the first `names` cells in
+/// one line, and each other cell in a line of its own, with the name of its column.
+pub(super) fn stacked(rows: &[Vec<String>], names: usize) -> String {
+    let Some((header, rows)) = rows.split_first() else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for row in rows {
+        let (first, others) = row.split_at(names.min(row.len()));
+        text.push_str(&printable(&first.join(" ")));
+        text.push('\n');
+        for (name, cell) in header.iter().skip(names).zip(others) {
+            text.push_str(&printable(&format!("  {name} {cell}")));
+            text.push('\n');
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_in_the_chosen_units_and_exact() {
+        for (units, expected) in [
+            (Units::Iec, "1.46 KiB (1,500 bytes)"),
+            (Units::Si, "1.50 kB (1,500 bytes)"),
+            (Units::Bytes, "1,500 bytes"),
+        ] {
+            assert_eq!(units.exact(1_500), expected);
+        }
+        assert_eq!(Units::Iec.rounded(0), "0 B");
+    }
+
+    #[test]
+    fn narrow_tables_have_a_line_for_each_cell() {
+        let rows = [["part", "class", "size"], ["current", "total", "1 B"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+
+        assert_eq!(stacked(&rows, 2), "current total\n  size 1 B\n");
+        assert_eq!(width(&stacked(&rows, 2)), 13);
+    }
 
     #[test]
     fn columns_are_aligned_by_the_width_of_characters() {

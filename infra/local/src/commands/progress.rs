@@ -1,19 +1,21 @@
 //! A progress line on the terminal while a measurement runs.
 
+mod time_left;
+
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use collector::Progress;
-use indicatif::{
-    HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
-};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use self::time_left::TimeLeft;
 
 /// Time between updates of the line.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Awaits `measuring`. Shows the counts of `progress` meanwhile, if standard error is a terminal.
+/// Awaits `measuring`. Shows the counts of all of `parts` meanwhile, if standard error is a terminal.
 pub(super) async fn watch<T>(
-    progress: &Progress,
+    parts: &[Progress],
     items: &str,
     measuring: impl Future<Output = T>,
 ) -> T {
@@ -22,39 +24,54 @@ pub(super) async fn watch<T>(
     } else {
         ProgressDrawTarget::hidden()
     };
-    let bar = ProgressBar::with_draw_target(None, target);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
-        bar.set_style(style);
+    let bar = Line(ProgressBar::with_draw_target(None, target));
+    // The message is cut to the width of the terminal, so it never wraps.
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        bar.0.set_style(style);
     }
     let mut measuring = std::pin::pin!(measuring);
     let mut updates = tokio::time::interval(UPDATE_INTERVAL);
+    let mut time_left = TimeLeft::default();
     loop {
         tokio::select! {
-            result = measuring.as_mut() => {
-                bar.finish_and_clear();
-                return result;
-            }
+            result = measuring.as_mut() => return result,
             _ = updates.tick() => {
-                let elapsed_ms = u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-                let rate = progress.items().saturating_mul(1000) / elapsed_ms;
-                let (count, bytes) = (HumanCount(progress.items()), HumanBytes(progress.bytes()));
-                let left = time_left(progress.left(), rate);
-                bar.set_message(format!("{count} {items}, {bytes}, {} per second{left}", HumanCount(rate)));
-                bar.tick();
+                let elapsed = bar.0.elapsed();
+                let count = parts.iter().map(Progress::items).sum();
+                let bytes = parts.iter().map(Progress::bytes).sum();
+                time_left.record(elapsed, count, left(parts));
+                let message = message(items, count, bytes, &time_left, elapsed);
+                bar.0.set_message(message);
+                bar.0.tick();
             }
         }
     }
 }
 
-/// Returns the end of the line: how long `left` items take at `rate` items a second. Empty if unknown.
-fn time_left(left: Option<u64>, rate: u64) -> String {
-    match left.and_then(|left| left.checked_div(rate)) {
-        Some(seconds) => format!(
-            ", about {} left",
-            HumanDuration(Duration::from_secs(seconds))
-        ),
-        None => String::new(),
+/// The line on the terminal. It goes away with this value, also if the measurement is stopped.
+struct Line(ProgressBar);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
+}
+
+/// Returns how many items are left; `None` if that is unknown of any part.
+fn left(parts: &[Progress]) -> Option<u64> {
+    parts.iter().map(Progress::left).sum()
+}
+
+/// Returns the line: what matters most comes first, because a narrow terminal cuts the end.
+fn message(items: &str, count: u64, bytes: u64, time_left: &TimeLeft, elapsed: Duration) -> String {
+    let mut parts = vec![
+        format!("{} {items}", HumanCount(count)),
+        HumanBytes(bytes).to_string(),
+    ];
+    parts.extend(time_left.text());
+    parts.push(format!("{} per second", HumanCount(time_left.rate())));
+    parts.push(format!("{} s", elapsed.as_secs()));
+    parts.join(", ")
 }
 
 #[cfg(test)]
@@ -62,9 +79,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_left_is_shown_if_it_is_known() {
-        assert_eq!(time_left(Some(1_200_000), 10_000), ", about 2 minutes left");
-        assert_eq!(time_left(None, 10_000), "");
-        assert_eq!(time_left(Some(5), 0), "");
+    fn what_is_left_of_one_part_is_not_what_is_left_of_all() {
+        let parts = [Progress::default(), Progress::default()];
+        parts[0].expect(Some(5));
+
+        assert_eq!(left(&parts), None);
+        parts[1].expect(Some(7));
+        assert_eq!(left(&parts), Some(12));
+    }
+
+    #[test]
+    fn the_counts_come_first() {
+        let text = message(
+            "objects",
+            1_234,
+            2_048,
+            &TimeLeft::default(),
+            Duration::from_secs(3),
+        );
+
+        assert_eq!(text, "1,234 objects, 2.00 KiB, 0 per second, 3 s");
     }
 }

@@ -65,7 +65,7 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
     let progress = Progress::default();
     let started_at = SystemClock.now();
     let measuring = collector::measure_database(databases, &target, &progress);
-    let size = match progress::watch(&progress, "tables", measuring).await {
+    let size = match progress::watch(std::slice::from_ref(&progress), "tables", measuring).await {
         Ok(size) => size,
         Err(mut error) => {
             if !has_password && error.code == LOGIN_REFUSED {

@@ -11,6 +11,7 @@ mod architecture;
 mod commands;
 mod docs;
 mod end_to_end;
+mod endpoints;
 mod harness;
 mod infra_agrees;
 mod login;

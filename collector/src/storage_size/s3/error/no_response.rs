@@ -1,11 +1,8 @@
-//! Errors without a response of S3: no connection, no trust, no credentials.
+//! Errors without a response of S3: no connection, no trust.
 
 use std::error::Error;
 use std::io::ErrorKind;
 
-use aws_credential_types::provider::error::CredentialsError;
-
-use super::timeout;
 use crate::error::MeasureError;
 
 /// Returns the error for an unreachable S3 at `host`; the host is its detail.
@@ -73,38 +70,6 @@ fn by_text(text: &str) -> Option<&'static str> {
     found.map(|(_, cause)| *cause)
 }
 
-/// Returns the error for missing credentials.
-pub(in crate::storage_size::s3) fn no_credentials() -> MeasureError {
-    MeasureError::permanent(
-        "credentials_missing",
-        "there are no AWS credentials for the bucket, or its role_arn could not be assumed",
-    )
-}
-
-/// Maps an error of the credentials provider.
-pub(in crate::storage_size::s3) fn error_from_credentials(error: CredentialsError) -> MeasureError {
-    credentials(&error).caused_by(error)
-}
-
-pub(super) fn credentials(error: &CredentialsError) -> MeasureError {
-    if matches!(error, CredentialsError::ProviderTimedOut(_)) {
-        return timeout();
-    }
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if text.contains("SSO") || text.contains("sso") {
-            return MeasureError::permanent(
-                "credentials_missing",
-                "the profile's session of single sign-on is missing or has expired: run aws sso login, with --profile \
-                 NAME unless it is the default one",
-            );
-        }
-        next = error.source();
-    }
-    no_credentials()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,17 +93,5 @@ mod tests {
             assert!(!failure.reason.contains("s3.example"), "{}", failure.reason);
             assert_eq!(failure.detail.as_deref(), Some("host s3.example"));
         }
-    }
-
-    #[test]
-    fn a_missing_session_of_single_sign_on_says_what_to_run() {
-        let error = CredentialsError::invalid_configuration("the SSO token has expired");
-
-        assert!(credentials(&error).reason.contains("aws sso login"));
-        assert!(
-            !credentials(&CredentialsError::not_loaded_no_source())
-                .reason
-                .contains("sso")
-        );
     }
 }

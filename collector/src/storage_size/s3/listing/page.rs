@@ -27,7 +27,7 @@ use self::request::Endpoint;
 use self::retry::{AttemptError, Attempts};
 use crate::aws::signed_request::{self, SendError};
 use crate::error::MeasureError;
-use crate::storage_size::s3::error as s3_error;
+use crate::storage_size::s3::error::{self as s3_error, credentials};
 
 /// Minimum remaining lifetime of credentials; others are replaced before they are used.
 const CREDENTIALS_RESERVE: Duration = Duration::from_secs(120);
@@ -118,8 +118,8 @@ impl<'a> PageClient<'a> {
                 .credentials(attempts.rejected_key())
                 .await
                 .map_err(FetchError::Failed)?;
-            let attempt = self.attempt(range, order, &endpoint, &credentials);
-            let error = match attempt.await {
+            let attempt = self.attempt(range, order, &endpoint, credentials.as_ref());
+            let mut error = match attempt.await {
                 Ok(page) => return Ok(page),
                 Err(AttemptError::Unordered) => return Err(FetchError::Unordered),
                 Err(error) => error,
@@ -129,7 +129,13 @@ impl<'a> PageClient<'a> {
             }
             let corrected = self.correct(&endpoint, &error).await;
             corrected.map_err(FetchError::Failed)?;
-            let key = credentials.access_key_id().to_owned();
+            if let (AttemptError::Expired(expired), Some(credentials)) = (&mut error, &credentials)
+            {
+                let role_arn = self.target.scope.role_arn.as_deref();
+                expired.reason = credentials::expired(credentials, role_arn, self.aws.profile());
+            }
+            let key = credentials.as_ref().map(Credentials::access_key_id);
+            let key = key.unwrap_or_default().to_owned();
             let pause = attempts
                 .pause_after(error, key)
                 .map_err(FetchError::Failed)?;
@@ -187,7 +193,7 @@ impl<'a> PageClient<'a> {
         range: &OpenRange,
         order: Order<'_>,
         endpoint: &Endpoint,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
     ) -> Result<Page, AttemptError> {
         let request = endpoint
             .request(
@@ -242,8 +248,15 @@ impl<'a> PageClient<'a> {
         scanner.finish().map_err(|error| body::error(error, &start))
     }
 
-    /// Returns credentials that do not expire soon and do not have the `rejected` access key.
-    async fn credentials(&self, rejected: Option<&str>) -> Result<Credentials, MeasureError> {
+    /// Returns credentials that do not expire soon and do not have the `rejected` access key; `None` if requests are not
+    /// signed.
+    async fn credentials(
+        &self,
+        rejected: Option<&str>,
+    ) -> Result<Option<Credentials>, MeasureError> {
+        if self.aws.is_unsigned() {
+            return Ok(None);
+        }
         let mut cached = self.credentials.lock().await;
         let soon = SystemClock.now() + CREDENTIALS_RESERVE;
         let is_usable = |credentials: &&Credentials| {
@@ -253,15 +266,16 @@ impl<'a> PageClient<'a> {
             is_fresh && rejected != Some(credentials.access_key_id())
         };
         if let Some(credentials) = cached.as_ref().filter(is_usable) {
-            return Ok(credentials.clone());
+            return Ok(Some(credentials.clone()));
         }
         let Some(provider) = &self.provider else {
-            return Err(s3_error::no_credentials());
+            return Err(credentials::missing());
         };
         let fresh = provider.provide_credentials().await;
-        let fresh = fresh.map_err(s3_error::error_from_credentials)?;
+        let fresh =
+            fresh.map_err(|error| credentials::error_from_provider(error, self.aws.profile()))?;
         *cached = Some(fresh.clone());
-        Ok(fresh)
+        Ok(Some(fresh))
     }
 }
 

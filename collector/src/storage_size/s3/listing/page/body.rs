@@ -99,6 +99,7 @@ fn not_a_listing(foreign: Foreign, body: &[u8]) -> AttemptError {
         Foreign::Html => AttemptError::Permanent(s3_error::not_a_listing(
             "a page of HTML, as of a proxy or a console",
         )),
+        Foreign::Objects => AttemptError::Permanent(s3_error::versions_ignored()),
         Foreign::Error => {
             let response = ErrorResponse::parse(body);
             match response.code {

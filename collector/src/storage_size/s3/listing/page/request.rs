@@ -100,13 +100,13 @@ impl Endpoint {
         &self.region
     }
 
-    /// Returns the signed request for the next page of `range`.
+    /// Returns the request for the next page of `range`, signed if there are credentials.
     pub(super) fn request(
         &self,
         target: &BucketTarget,
         listing: Listing,
         range: &OpenRange,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
         now: DateTime<Utc>,
     ) -> Result<HttpRequest, MeasureError> {
         let request = UnsignedRequest {
@@ -122,8 +122,11 @@ impl Endpoint {
             region: &self.region,
             rules: SigningRules::S3,
         };
-        let signed = request.sign(scope, credentials, now);
-        signed.map_err(|error| s3_error::build_error().caused_by(error))
+        let request = match credentials {
+            Some(credentials) => request.sign(scope, credentials, now),
+            None => request.unsigned(),
+        };
+        request.map_err(|error| s3_error::build_error().caused_by(error))
     }
 }
 
@@ -305,7 +308,7 @@ mod tests {
                 &target,
                 Listing::Objects,
                 &open(None, None),
-                &credentials,
+                Some(&credentials),
                 DateTime::UNIX_EPOCH,
             )
             .unwrap();
