@@ -15,8 +15,8 @@ sys.path.insert(0, str(REPOSITORY / "infra/aws"))
 
 import deployment  # noqa: E402 (in the folder of the template, not of the tests)
 
-LISTS = ("StorageBuckets", "StorageTables", "ConstantDocuments", "DatabaseLogins", "DatabaseSecrets", "ConstantSecrets",
-         "ConstantParameters", "ConstantTasks", "DataKeys", "TargetRoles", "AlertTopics", "AlertSecrets")
+LISTS = ("StorageBuckets", "InventoryBuckets", "StorageTables", "ConstantDocuments", "DatabaseLogins", "DatabaseSecrets",
+         "ConstantSecrets", "ConstantParameters", "ConstantTasks", "DataKeys", "TargetRoles", "AlertTopics", "AlertSecrets")
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"
 
 
@@ -75,7 +75,7 @@ class Limits(unittest.TestCase):
                 self.assertEqual(list(excesses(self.template, derived)), [])
 
     def test_lists_as_long_as_parameters_allow_fit_into_policies(self):
-        arns = {"StorageBuckets": "arn:aws:s3:::{:024}", "DataKeys": "arn:aws:kms:ap-southeast-2:123456789012:key/{:036}"}
+        arns = {"StorageBuckets": "arn:aws:s3:::{:024}", "InventoryBuckets": "arn:aws:s3:::{:024}", "DataKeys": "arn:aws:kms:ap-southeast-2:123456789012:key/{:036}"}
         full = {}
         for name in LISTS:
             arn = arns.get(name, "arn:aws:service:ap-southeast-2:123456789012:{:024}")

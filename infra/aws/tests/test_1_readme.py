@@ -19,6 +19,7 @@ WORDS = {
     "OtherAccounts": "`TargetRoles`", "Databases": "`DatabaseLogins`", "Secrets": "`DatabaseSecrets`",
     "DeploymentKey": "the deployment's key", "ConstantSecrets": "`ConstantSecrets`", "Parameters": "`ConstantParameters`",
     "Tasks": "`ConstantTasks`", "TaskDefinitions": "all: ECS offers no resource for it", "DataKeys": "`DataKeys`",
+    "Inventories": "`InventoryBuckets`", "Reports": "all keys of `InventoryBuckets`",
     "Documents": "`ConstantDocuments`", "Uploads": "all keys of `StorageBuckets`",
     "SnapshotKey": "the key of the snapshots, through DynamoDB only",
     "ListTasks": "all tasks of the clusters in `ConstantTasks`", "Tables": "`StorageTables`", "Volumes": "all: EC2 offers no resource for it",

@@ -107,7 +107,8 @@ class Drive(unittest.TestCase):
         buckets = {key: (each["total_bytes"], each["object_count"]) for key, each in found.items() if each["kind"] == "s3"}
         self.assertEqual(buckets, {
             ("acme-prod", "acme-prod-files"): (3345, 2), ("acme-test", "acme-test-files"): (7, 1),
-            ("acme-test", "elsewhere-files"): (24, 2)})
+            ("acme-test", "elsewhere-files"): (24, 2), ("acme-test", "reported-files"): (331277155, 143)})
+        self.assertEqual(found["acme-test", "reported-files"]["method"], "inventory")
         parts = found["acme-prod", "acme-prod-files"]
         self.assertEqual((parts["multipart"]["total_bytes"], parts["noncurrent"]["total_bytes"], parts["delete_markers"],
                           parts["completeness"]), (17, 0, {"object_count": 0}, "complete"))

@@ -5,6 +5,7 @@ run.sh installs the tools and expects PostgreSQL.
 """
 
 import atexit
+import hashlib
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -171,7 +172,7 @@ class World:
         """Buckets, a database, a secret, and the role of "another account"."""
         s3 = self.client("s3")
         for name in ("deploy", "mrt-fleet", "acme-prod-files", "acme-test-files", "elsewhere-files", "forbidden-files",
-                     "acme-config", "other-config"):
+                     "acme-config", "other-config", "inventories"):
             s3.create_bucket(Bucket=name)
         self.put_files("acme-prod-files", {"a": 1000, "b/c": 2345})
         self.upload = s3.create_multipart_upload(Bucket="acme-prod-files", Key="upload")["UploadId"]
@@ -179,6 +180,7 @@ class World:
         self.put_files("acme-test-files", {"one": 7})
         self.put_files("elsewhere-files", {"x": 11, "y": 13})
         self.put_files("forbidden-files", {"z": 5})
+        self.report = self.put_inventory("reported-files")
         defaults = {"ApiUrl": "https://example.com", "ApiPassword": "", "Limit": "1", "Region": "us", "Mode": "default"}
         constants = [{"Name": f"Sales.{name}", "Type": "String", "DefaultValue": value}
                      for name, value in defaults.items()]
@@ -232,6 +234,21 @@ class World:
         for key, size in sizes.items():
             self.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x" * size)
 
+    def put_inventory(self, bucket):
+        """A report of S3 Inventory of a bucket to which no role has a right; returns the key of one of its files."""
+        kept = REPOSITORY / "collector/s3-inventory/tests/reports/duckdb"
+        put = partial(self.client("s3").put_object, Bucket="inventories")
+        manifest = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))
+        (file,) = manifest["files"]
+        path, file["key"] = file["key"], f"{bucket}/daily/data/{file['key']}"
+        put(Key=file["key"], Body=(kept / path).read_bytes())
+        manifest["sourceBucket"] = bucket
+        text = json.dumps(manifest).encode()
+        folder = f"{bucket}/daily/{time.strftime('%Y-%m-%dT%H-%MZ', time.gmtime())}"
+        put(Key=f"{folder}/manifest.json", Body=text)
+        put(Key=f"{folder}/manifest.checksum", Body=hashlib.md5(text).hexdigest().encode())
+        return file["key"]
+
     def write_fleet(self):
         """acme-prod has everything, acme-test a bucket in "another account"; two others each fail for one reason."""
         host, port = self.postgres.hostname, self.postgres.port
@@ -283,6 +300,10 @@ name = "acme-test"
   bucket = "elsewhere-files"
   measure = ["current", "multipart", "cloudwatch"]
   role_arn = "{self.target_role_arn}"
+  [[environment.storage]]
+  bucket = "reported-files"
+  measure = ["current"]
+  inventory = "s3://inventories/reported-files/daily"
   [environment.constants]
   model = "s3://acme-config/metadata.json"
   layers = [{{ kind = "secret", id = "acme/prod", role_arn = "{self.target_role_arn}" }}]
@@ -312,6 +333,7 @@ name = "no-login"
             "FleetBucket": "mrt-fleet", "Architecture": "x86_64", "ScheduleMinutes": "1",
             "StorageBuckets": "arn:aws:s3:::acme-*", "StorageVolumes": "true", "StorageMetrics": "true",
             "StorageTables": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/acme-sessions",
+            "InventoryBuckets": "arn:aws:s3:::inventories",
             "ConstantDocuments": "arn:aws:s3:::acme-config/*", "DatabaseSecrets": self.secret_arn,
             "DatabaseLogins": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/mrt_deployed",
             "ConstantSecrets": self.constant_secret_arn, "DataKeys": self.data_key_arn,

@@ -88,11 +88,14 @@ impl Derived {
                 ));
             }
             StorageKind::S3 => {
-                let partition = partition(home.region);
-                self.list(
-                    "StorageBuckets",
-                    format!("arn:{partition}:s3:::{}", target.bucket),
-                );
+                let bucket = |name: &str| format!("arn:{}:s3:::{name}", partition(home.region));
+                if let Some(inventory) = &target.inventory {
+                    self.list("InventoryBuckets", bucket(&inventory.bucket));
+                }
+                // Incomplete uploads are in no report.
+                if target.inventory.is_none() || target.measure.multipart {
+                    self.list("StorageBuckets", bucket(&target.bucket));
+                }
             }
             // The endpoint allows only what is listed, also with a role.
             StorageKind::DynamoDb => {
@@ -266,6 +269,10 @@ name = "acme-prod"
   [[environment.storage]]
   bucket = "acme-files"
   [[environment.storage]]
+  bucket = "acme-archive"
+  measure = ["current"]
+  inventory = "s3://inventories/acme-archive/daily"
+  [[environment.storage]]
   kind = "ebs"
   id = "vol-0123456789abcdef0"
   [[environment.storage]]
@@ -309,6 +316,7 @@ name = "acme-prod"
                 "arn:aws:rds-db:eu-central-1:123456789012:dbuser:*/mrt_ro",
             ),
             ("DatabasePorts", "5433"),
+            ("InventoryBuckets", "arn:aws:s3:::inventories"),
             ("StorageBuckets", "arn:aws:s3:::acme-files"),
             (
                 "StorageTables",
