@@ -229,6 +229,20 @@ class Deploy(unittest.TestCase):
         trial = deployment.read(self.write("trial.toml", text), deployment.template(TEMPLATE))
         self.assertEqual(trial.parameters["ReserveConcurrency"], "false")
 
+    def test_7_rules_accept_empty_lists_and_an_organisation_and_refuse_all_buckets_without_a_limit(self):
+        least = {"FleetBucket": "by-file"}
+        for name, more, words in (
+                ("least", {}, "nothing was changed"),
+                ("organisation", {"StorageBuckets": ["arn:aws:s3:::*"], "TargetRoleName": "reader", "ResourceOrganization": "o-abcdefghij"}, "nothing was changed"),
+                ("bare", {"StorageBuckets": ["arn:aws:s3:::*"]}, "all buckets need"),
+                ("role", {"TargetRoleName": "reader", "ResourceOrganization": "o-abcdefghij", "TargetRoles": ["arn:aws:iam::210987654321:role/a"]}, "either TargetRoleName")):
+            with self.subTest(name):
+                path = self.file(f"{name}.toml", {**least, **more}, "mrt-rules")
+                path.write_text(path.read_text(encoding="utf-8").replace('"network"', '"trial"'), encoding="utf-8")
+                code, output, _ = self.deploy(path, answer="n")
+                self.assertEqual(code, 1, output)
+                self.assertIn(words, output)
+
     def test_8_a_release_is_a_template_with_its_zips_and_their_digests(self):
         folder = self.folder / "release"
         ran = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False)
