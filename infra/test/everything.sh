@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs CMD, the workspace's tests, and then the dashboard's (dashboard.sh), while the deployment's tests
-# (infra/aws/tests) run in the background.
+# Runs CMD, the workspace's tests, then those of sizing and users again with MySQL in place of MariaDB (mysql.sh), and
+# then the dashboard's (dashboard.sh), while the deployment's tests (infra/aws/tests) run in the background.
 #
 #   infra/test/services.sh infra/test/everything.sh CMD [ARG...]
 #
@@ -30,8 +30,13 @@ watcher=$!
 # The deployment's tests stop their emulator on TERM; the watcher ends when they do.
 trap 'kill "$deployment" 2>/dev/null || true' EXIT
 
-workspace_status=0 dashboard_status=0 deployment_status=0
+workspace_status=0 mysql_status=0 dashboard_status=0 deployment_status=0
 "$@" || workspace_status=$?
+
+say ''
+say 'tests on MySQL:'
+# One at a time: MySQL's list of InnoDB tables cannot be read while any session waits for a lock on a table.
+NEXTEST_TEST_THREADS=1 RUST_TEST_THREADS=1 infra/test/mysql.sh "$@" -- table_size::mysql users:: || mysql_status=$?
 
 say ''
 say 'dashboard tests:'
@@ -45,6 +50,7 @@ wait "$deployment" || deployment_status=$?
 
 say ''
 report 'workspace tests' "$workspace_status"
+report 'tests on MySQL' "$mysql_status"
 report 'dashboard tests' "$dashboard_status"
 report 'deployment tests' "$deployment_status"
-exit "$((workspace_status || dashboard_status || deployment_status))"
+exit "$((workspace_status || mysql_status || dashboard_status || deployment_status))"

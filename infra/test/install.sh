@@ -4,6 +4,7 @@
 #   infra/test/install.sh postgres          PostgreSQL server binaries; creates and starts no cluster
 #   infra/test/install.sh other-postgres    the oldest and the newest supported PostgreSQL, below .mrt/tools/postgres/
 #   infra/test/install.sh mariadb           MariaDB server binaries, without a service
+#   infra/test/install.sh mysql             .mrt/tools/mysql/mysqld, the MySQL of Debian's unstable distribution, unpacked
 #   infra/test/install.sh poolers           pgbouncer and pgpool, without a service
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
@@ -81,6 +82,54 @@ ensure_mariadb() {
         server_program mariadb >/dev/null && return
     # The core packages contain only the programs: no service, no system-wide database.
     apt_install mariadb-server-core mariadb-client-core
+}
+
+# Prints the address of the configured mirror of Debian; fails if this is another distribution.
+debian_mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null |
+        head -n 1 | grep .
+}
+
+# Runs an apt program on the packages of Debian's unstable distribution, as if nothing were installed. It has its own
+# lists, so the machine's are not changed and root is not needed.
+apt_unstable() {
+    local apt=$repository/.mrt/tools/mysql/apt
+    mkdir -p "$apt"/{lists/partial,archives/partial}
+    : >"$apt/status"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s unstable main\n' "$debian" >"$apt/sources"
+    "$1" --quiet -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" \
+        -o Dir::Etc::sourcelist="$apt/sources" -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- \
+        -o APT::Sandbox::User=root "${@:2}"
+}
+
+# Unpacks the server together with the libraries that it was linked with, because the distribution's own are older. No
+# stable distribution has a MySQL, and the registries of npm and PyPI have none that runs here.
+ensure_mysql() {
+    local root=$repository/.mrt/tools/mysql libraries debian log packages
+    [[ -x $root/mysqld ]] && "$root/mysqld" --version >/dev/null 2>&1 && return
+    debian=$(debian_mirror) || { say "MySQL is not installed: only Debian's packages have one that can be unpacked"; return; }
+    say "installing MySQL into .mrt/tools/mysql (Debian's package, unpacked)"
+    rm -rf "$root"
+    mkdir -p "$root/packages"
+    log=$root/install.log
+    libraries=$root/usr/lib/$(uname -m)-linux-gnu
+    (
+        cd "$root/packages"
+        apt_unstable apt-get update &&
+            packages=$(apt_unstable apt-get --simulate --no-install-recommends install mysql-server-core |
+                awk '/^Inst/ && $2 !~ /perl|gdbm|^libdb5|^mysql-common$/ { print $2 }') &&
+            # shellcheck disable=SC2086 # a list of names
+            apt_unstable apt-get download $packages &&
+            for package in *.deb; do dpkg-deb --extract "$package" ..; done
+    ) >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "could not unpack MySQL; the full output is in $log"; }
+    cat >"$root/mysqld" <<PROGRAM
+#!/bin/sh
+exec "$(find "$libraries" -name 'ld-linux*' | head -n 1)" --library-path "$libraries" "$root/usr/sbin/mysqld" \\
+    --no-defaults --basedir="$root/usr" --secure-file-priv= "\$@"
+PROGRAM
+    chmod +x "$root/mysqld"
+    rm -rf "$root/packages" "$root/apt" "$root"/usr/share/{doc,man,locale,mysql-test}
+    "$root/mysqld" --version >/dev/null || fail "MySQL does not run here"
 }
 
 # The packages would start services; this policy, unless there is one, prevents that.
@@ -207,6 +256,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
         1:postgres) ensure_postgres ;;
         1:other-postgres) ensure_other_postgres ;;
         1:mariadb) ensure_mariadb ;;
+        1:mysql) ensure_mysql ;;
         1:poolers) ensure_poolers ;;
         2:venv)
             ensure_python
@@ -216,6 +266,6 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
         1:chromium) command -v chromium >/dev/null || apt_install chromium ;;
         1:prometheus) ensure_prometheus ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | poolers | venv NAME | node | chromium | prometheus | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | mysql | poolers | venv NAME | node | chromium | prometheus | cargo-deny" ;;
     esac
 fi

@@ -13,6 +13,9 @@ pub mod time;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
 use crate::config::{ProcessVariables, Variables};
 
 pub use pooler::Pooler;
@@ -98,4 +101,13 @@ pub fn skip(reason: &str) {
     );
     // The test runner captures the output of print macros, but not direct writes. A failed write is harmless.
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
+/// Logs in to a MySQL once over TLS, which need not be verified: then it accepts the same login in plain text. MariaDB
+/// always does.
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+pub async fn remember_mysql_login(port: u16, user: &str, password: &str) {
+    let options = MySqlConnectOptions::new().host("127.0.0.1").port(port);
+    let options = options.username(user).password(password);
+    options.connect().await.unwrap().close().await.unwrap();
 }

@@ -64,6 +64,10 @@ impl TestDatabase {
                 }
             })
             .await;
+        if engine == Engine::Mysql {
+            let target = &database.target;
+            testing::remember_mysql_login(target.port, &target.user, PASSWORD).await;
+        }
         Some(database)
     }
 
@@ -89,7 +93,8 @@ impl TestDatabase {
             engine,
             host,
             port,
-            user: format!("{name}_ro"),
+            // MySQL allows 32 characters.
+            user: format!("u{}_{suffix}", std::process::id()),
             name,
             auth: Auth::Variable(PASSWORD_VARIABLE.into()),
             scope: AwsScope::default(),
@@ -202,6 +207,18 @@ impl TestDatabase {
                 owner.close().await.unwrap();
             }
         }
+    }
+
+    /// Returns the numbers that a query of the administrator of this MySQL or MariaDB finds.
+    pub(crate) async fn numbers(&self, query: &str) -> Vec<i64> {
+        let Administrator::Mysql(options) = &self.administrator else {
+            panic!("not a MySQL");
+        };
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap()
     }
 
     async fn run_on_server(&self, statement: &str) {

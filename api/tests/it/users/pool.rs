@@ -181,14 +181,13 @@ async fn a_closed_connection_is_replaced_transparently() {
                     .await;
             }
             Engine::Mysql => {
-                let user = database.user();
-                let name = user
-                    .split('@')
-                    .next()
-                    .unwrap()
-                    .trim_matches('\'')
-                    .to_owned();
-                database.run(&format!("KILL USER '{name}'@'%'")).await;
+                let user = &database.target.user;
+                let sessions = format!(
+                    "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST WHERE USER = '{user}'"
+                );
+                for id in database.numbers(&sessions).await {
+                    database.run(&format!("KILL {id}")).await;
+                }
             }
         }
 

@@ -3,7 +3,7 @@
 -- Cost:     reads the server's dictionary; no table is opened.
 -- Locks:    none.
 -- Rights:   as tables.sql.
--- Versions: tested by hand on MySQL 9.7; the same in MySQL 8.
+-- Versions: tested on MySQL 9.7; the same in MySQL 8.
 SELECT DISTINCT SQL_CALC_FOUND_ROWS TABLE_NAME
 FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = DATABASE() AND INDEX_TYPE = 'FULLTEXT'

@@ -5,7 +5,7 @@
 -- Cost:     one stat of each file: 0.2 s for 10,000 (MariaDB 10.11, two cores).
 -- Locks:    none on tables.
 -- Rights:   PROCESS.
--- Versions: tested on MariaDB 10.11, and by hand on MySQL 9.7. MySQL 8 and newer call the view INNODB_TABLESPACES and
+-- Versions: tested on MariaDB 10.11 and MySQL 9.7. MySQL 8 and newer call the view INNODB_TABLESPACES and
 --           have plain names instead of InnoDB's spelling, so the query matches both. The same in MySQL 5.7 (not
 --           tested).
 SELECT SQL_CALC_FOUND_ROWS

@@ -5,7 +5,7 @@
 --           if another session holds or waits for an exclusive one, the statement ends with lock_wait_timeout, and
 --           tables are matched to files by name.
 -- Rights:   PROCESS.
--- Versions: tested on MariaDB 10.11, and by hand on MySQL 9.7. MySQL 8 and newer call the view INNODB_TABLES. The same
+-- Versions: tested on MariaDB 10.11 and MySQL 9.7. MySQL 8 and newer call the view INNODB_TABLES. The same
 --           in MySQL 5.7 (not tested).
 SELECT SQL_CALC_FOUND_ROWS
   CAST(TABLE_ID AS UNSIGNED),

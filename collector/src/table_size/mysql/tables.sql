@@ -12,7 +12,7 @@
 --           and never waits.
 -- Rights:   shows only tables that the role has a right on. Any right suffices, such as SHOW VIEW on the database,
 --           which gives no access to rows.
--- Versions: tested on MariaDB 10.11, and by hand on MySQL 9.7; columns are the same in MySQL 5.7 and 8 (not tested).
+-- Versions: tested on MariaDB 10.11 and MySQL 9.7; columns are the same in MySQL 5.7 and 8 (not tested).
 SELECT SQL_CALC_FOUND_ROWS
   TABLE_NAME,
   TABLE_TYPE,

@@ -1,4 +1,4 @@
-//! A MariaDB database and a login role for one test.
+//! A database and a login role for one test, on MariaDB or, in a second run of the tests, on MySQL.
 
 use std::str::FromStr;
 
@@ -16,6 +16,7 @@ use crate::services;
 /// The database, and its administrator's connection to it.
 pub(super) struct TestDatabase {
     pub(super) connection: MySqlConnection,
+    pub(super) is_mariadb: bool,
     server: MySqlConnectOptions,
     pub(super) target: DatabaseTarget,
 }
@@ -28,17 +29,23 @@ impl TestDatabase {
         let server = MySqlConnectOptions::from_str(&url).unwrap();
         let name = format!("mrt_collector_{}", services::unique_account());
         let mut connection = server.connect().await.unwrap();
+        let version: String = sqlx::query_scalar("SELECT VERSION()")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         execute(&mut connection, &format!("CREATE DATABASE {name}")).await;
         execute(
             &mut connection,
             &format!("CREATE USER {name}@'%' IDENTIFIED BY '{PASSWORD}'"),
         )
         .await;
+        testing::remember_mysql_login(server.get_port(), &name, PASSWORD).await;
         let target = local(Engine::Mysql, server.get_port(), &name);
         let connection_to_it = server.clone().database(&name).connect().await.unwrap();
         connection.close().await.unwrap();
         let mut database = Self {
             connection: connection_to_it,
+            is_mariadb: version.contains("MariaDB"),
             server,
             target,
         };
@@ -73,11 +80,31 @@ impl TestDatabase {
         query.fetch_one(&mut self.connection).await.unwrap()
     }
 
-    /// Returns the bytes of the file of the table with InnoDB's `spelling`.
-    pub(super) async fn file_bytes(&mut self, spelling: &str) -> u64 {
-        let name = &self.target.name;
+    /// Returns the bytes of the file of this table.
+    pub(super) async fn file_bytes(&mut self, table: &str) -> u64 {
+        let name = if self.is_mariadb {
+            format!("CAST(CONVERT('{table}' USING filename) AS BINARY)")
+        } else {
+            format!("'{table}'")
+        };
+        self.bytes_of_files(&format!("= CONCAT(DATABASE(), '/', {name})"))
+            .await
+    }
+
+    /// Returns the bytes of the files whose names begin with `start` in this database.
+    pub(super) async fn bytes_of_all_files(&mut self, start: &str) -> u64 {
+        self.bytes_of_files(&format!("LIKE CONCAT(DATABASE(), '/{start}%')"))
+            .await
+    }
+
+    async fn bytes_of_files(&mut self, condition: &str) -> u64 {
+        let view = if self.is_mariadb {
+            "INNODB_SYS_TABLESPACES"
+        } else {
+            "INNODB_TABLESPACES"
+        };
         let query = format!(
-            "SELECT FILE_SIZE FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME = '{name}/{spelling}'"
+            "SELECT SUM(FILE_SIZE) FROM information_schema.{view} WHERE CAST(NAME AS BINARY) {condition}"
         );
         self.number(&query).await
     }
@@ -123,4 +150,15 @@ pub(super) fn names(size: &DatabaseSize) -> Vec<&str> {
         .collect();
     names.sort_unstable();
     names
+}
+
+/// Returns a table in a statement, `numbers`, with the column `seq` from 1 to `count`, up to 100,000.
+pub(super) fn numbers(count: u32) -> String {
+    let digits = (0..10).map(|digit| format!("SELECT {digit} AS n"));
+    let digits = digits.collect::<Vec<_>>().join(" UNION ALL ");
+    format!(
+        "(SELECT 1 + a.n + 10 * b.n + 100 * c.n + 1000 * d.n + 10000 * e.n AS seq
+          FROM ({digits}) AS a, ({digits}) AS b, ({digits}) AS c, ({digits}) AS d, ({digits}) AS e
+          HAVING seq <= {count} ORDER BY seq) AS numbers"
+    )
 }

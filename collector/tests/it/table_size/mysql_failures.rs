@@ -38,21 +38,26 @@ async fn rights_granted_through_a_role_count() {
     let Some(mut database) = TestDatabase::with(&["GRANT PROCESS ON *.* TO :role"]).await else {
         return;
     };
+    let default = if database.is_mariadb {
+        "SET DEFAULT ROLE readers FOR :role"
+    } else {
+        "SET DEFAULT ROLE readers TO :role"
+    };
     for statement in [
         "CREATE TABLE t (id INT PRIMARY KEY)",
-        "CREATE ROLE :database",
-        "GRANT SHOW VIEW ON :database.* TO :database",
-        "GRANT :database TO :role",
-        "SET DEFAULT ROLE :database FOR :role",
+        "CREATE ROLE readers",
+        "GRANT SHOW VIEW ON :database.* TO readers",
+        "GRANT readers TO :role",
+        default,
     ] {
-        // Here `:database` is also the name of a role.
-        database.run(statement).await;
+        let statement = statement.replace("readers", &format!("{}_r", database.target.name));
+        database.run(&statement).await;
     }
 
     let size = database.measure().await.unwrap();
 
     assert_eq!(names(&size), ["t"]);
-    database.run("DROP ROLE :database").await;
+    database.run("DROP ROLE :database_r").await;
     database.drop().await;
 }
 

@@ -1,8 +1,8 @@
-//! Tables of a MariaDB database and their sizes.
+//! Tables of a MariaDB or MySQL database and their sizes.
 
 use shared::snapshot::{Completeness, Measurement, MendixCatalogue, Quality, TableKind};
 
-use super::mysql::{TestDatabase, execute, names, table};
+use super::mysql::{TestDatabase, execute, names, numbers, table};
 
 /// Files grow immediately; the statistics of `information_schema` lag behind.
 #[tokio::test]
@@ -20,12 +20,15 @@ async fn bytes_come_from_files_and_not_from_the_last_statistics() {
         .await;
     database.run("ANALYZE TABLE `sales$order`").await;
     database
-        .run("INSERT INTO `sales$order` SELECT seq, REPEAT('x', 400) FROM seq_1_to_5000")
+        .run(&format!(
+            "INSERT INTO `sales$order` SELECT seq, REPEAT('x', 400) FROM {}",
+            numbers(5000)
+        ))
         .await;
 
     let size = database.measure().await.unwrap();
 
-    let file_bytes = database.file_bytes("sales@0024order").await;
+    let file_bytes = database.file_bytes("sales$order").await;
     let statistics = "SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES
         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'sales$order'";
     let statistics_bytes = database.number(statistics).await;
@@ -55,7 +58,10 @@ async fn free_bytes_are_the_unused_bytes_of_the_file() {
         .run("CREATE TABLE t (id BIGINT PRIMARY KEY, note VARCHAR(640), KEY by_note (note))")
         .await;
     database
-        .run("INSERT INTO t SELECT seq, REPEAT(MD5(seq), 20) FROM seq_1_to_10000")
+        .run(&format!(
+            "INSERT INTO t SELECT seq, REPEAT(SHA2(seq, 256), 10) FROM {}",
+            numbers(10000)
+        ))
         .await;
     // The file does not shrink when an index is dropped.
     database.run("ALTER TABLE t DROP INDEX by_note").await;
@@ -92,19 +98,25 @@ async fn a_partitioned_table_is_one_table_with_the_bytes_of_all_its_files() {
         )
         .await;
     database
-        .run("INSERT INTO log SELECT seq, seq % 20 FROM seq_1_to_20000")
+        .run(&format!(
+            "INSERT INTO log SELECT seq, seq % 20 FROM {}",
+            numbers(20000)
+        ))
         .await;
 
     let size = database.measure().await.unwrap();
 
-    let files = format!(
-        "SELECT SUM(FILE_SIZE) FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME LIKE '{}/log#P#%'",
-        database.target.name
-    );
+    // MariaDB's name of a partition's file has a capital letter.
+    let files = if database.is_mariadb {
+        "log#P#"
+    } else {
+        "log#p#"
+    };
+    let bytes_of_files = database.bytes_of_all_files(files).await;
     assert_eq!(names(&size), ["log"]);
     let log = table(&size, "log");
     assert_eq!(log.kind, TableKind::Partitioned);
-    assert_eq!(log.total_bytes, database.number(&files).await);
+    assert_eq!(log.total_bytes, bytes_of_files);
     assert_eq!(log.quality, Quality::Exact);
     assert_eq!(size.total_bytes, log.total_bytes);
     assert_eq!(size.summary().table_count, 1);
@@ -176,12 +188,13 @@ async fn unusual_names_are_reported_unchanged_and_matched_to_their_files() {
 
     let size = database.measure().await.unwrap();
 
+    let bytes = database.file_bytes("FTS_notes").await;
     let mut expected = unusual.to_vec();
     expected.sort_unstable();
     assert_eq!(names(&size), expected);
     for table in &size.tables {
         assert_eq!(table.quality, Quality::Exact, "{table:?}");
-        assert_eq!(table.total_bytes, 65_536, "{table:?}");
+        assert_eq!(table.total_bytes, bytes, "{table:?}");
         assert_eq!(table.schema, database.target.name);
     }
     database.drop().await;
@@ -194,20 +207,27 @@ async fn full_text_indexes_sequences_views_and_other_engines_are_distinguished()
     };
     for statement in [
         "CREATE TABLE note (id INT PRIMARY KEY, body TEXT, FULLTEXT (body))",
-        "CREATE SEQUENCE numbers",
         "CREATE VIEW seen AS SELECT * FROM note",
         "CREATE TABLE my (id INT PRIMARY KEY, body TEXT) ENGINE = MyISAM",
-        "INSERT INTO my SELECT seq, REPEAT('y', 100) FROM seq_1_to_1000",
         "CREATE TABLE memory (id INT) ENGINE = MEMORY",
         "CREATE TABLE csv (id INT NOT NULL) ENGINE = CSV",
-        "CREATE TABLE versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
     ] {
         database.run(statement).await;
+    }
+    let rows = format!("SELECT seq, REPEAT('y', 100) FROM {}", numbers(1000));
+    database.run(&format!("INSERT INTO my {rows}")).await;
+    let mut expected = vec!["my", "note"];
+    if database.is_mariadb {
+        database.run("CREATE SEQUENCE numbers").await;
+        database
+            .run("CREATE TABLE versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING")
+            .await;
+        expected.push("versioned");
     }
 
     let size = database.measure().await.unwrap();
 
-    assert_eq!(names(&size), ["my", "note", "versioned"]);
+    assert_eq!(names(&size), expected);
     let parts = "SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES
         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'my'";
     let my = table(&size, "my");
@@ -218,18 +238,13 @@ async fn full_text_indexes_sequences_views_and_other_engines_are_distinguished()
     );
     let note = table(&size, "note");
     let own = database.file_bytes("note").await;
-    assert!(note.total_bytes > own && note.index_bytes.unwrap() > note.total_bytes - own);
+    // The index that is in the table's own file counts once the server has updated its statistics.
+    assert!(note.total_bytes > own && note.index_bytes.unwrap() >= note.total_bytes - own);
     assert_eq!(size.unsized_tables.len(), 1);
     assert_eq!(size.unsized_tables[0].table, "csv");
     assert_eq!(size.completeness(), Completeness::Partial);
-    let all_files = format!(
-        "SELECT SUM(FILE_SIZE) FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME LIKE '{}/%'",
-        database.target.name
-    );
-    assert_eq!(
-        size.total_bytes,
-        database.number(&all_files).await + my.total_bytes
-    );
+    let all_files = database.bytes_of_all_files("").await;
+    assert_eq!(size.total_bytes, all_files + my.total_bytes);
     database.drop().await;
 }
 
@@ -286,8 +301,8 @@ async fn entities_come_from_the_runtimes_catalogue_if_the_role_can_read_it() {
     database.drop().await;
 }
 
-/// `LOCK TABLES … WRITE` does not conflict with any query. A table that is being created is listed without sizes, and
-/// its file counts.
+/// `LOCK TABLES … WRITE` does not conflict with any query. A table that is being created is listed without sizes by MariaDB,
+/// and its file counts; MySQL does not list it yet.
 #[tokio::test]
 async fn locks_of_other_sessions_cost_no_wait_and_no_table() {
     let Some(mut database) = TestDatabase::empty().await else {
@@ -303,7 +318,9 @@ async fn locks_of_other_sessions_cost_no_wait_and_no_table() {
     let mut maker = database.other_session().await;
     let making = tokio::spawn(async move {
         // Until its connection is killed.
-        let made = sqlx::raw_sql("CREATE TABLE making AS SELECT seq, SLEEP(600) FROM seq_1_to_2");
+        let made = sqlx::raw_sql(
+            "CREATE TABLE making AS SELECT n, SLEEP(600) FROM (SELECT 1 AS n UNION SELECT 2) AS two",
+        );
         made.execute(&mut maker).await.is_err()
     });
     let is_making = "SELECT COUNT(*) FROM information_schema.PROCESSLIST
@@ -320,8 +337,10 @@ async fn locks_of_other_sessions_cost_no_wait_and_no_table() {
     assert!(making.await.unwrap());
     assert_eq!(table(&size, "locked").quality, Quality::Exact);
     assert_eq!(table(&size, "free").quality, Quality::Exact);
-    let making = table(&size, "making");
-    assert_eq!((making.total_bytes, making.heap_bytes), (65_536, None));
+    if database.is_mariadb {
+        let making = table(&size, "making");
+        assert_eq!((making.total_bytes, making.heap_bytes), (65_536, None));
+    }
     drop(writer);
     database.drop().await;
 }
