@@ -32,6 +32,11 @@ pub use file_documents::{COUNT_EVERY, FileDocumentSource};
 /// own statistics queries the same limit.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Time beyond the server's own statement limit, so that the server's time-out error still arrives.
+const ANSWER_RESERVE: Duration = Duration::from_secs(5);
+/// Time limit for closing a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Measures database targets.
 #[derive(Clone)]
 pub struct TableSource {

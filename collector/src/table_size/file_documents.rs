@@ -16,7 +16,7 @@ use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::FileDocuments;
 use tokio::time::timeout;
 
-use super::{STATEMENT_TIMEOUT, unexpected};
+use super::{ANSWER_RESERVE, CLOSE_TIMEOUT, STATEMENT_TIMEOUT, unexpected};
 use crate::error::MeasureError;
 use crate::queue::JobKind;
 use crate::run::{Progress, Source};
@@ -24,34 +24,17 @@ use crate::tick::Tick;
 
 /// Time between two counts.
 pub const COUNT_EVERY: Duration = Duration::from_secs(86_400);
-/// Time beyond the server's own statement limit, so that the server's time-out error still arrives.
-const ANSWER_RESERVE: Duration = Duration::from_secs(5);
-/// Time limit for closing the connection.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Counts the file documents of database targets.
 #[derive(Clone)]
 pub struct FileDocumentSource {
     databases: Databases,
-    statement_timeout: Duration,
 }
 
 impl FileDocumentSource {
     /// Returns a source that connects through `databases`.
     pub fn new(databases: Databases) -> Self {
-        Self {
-            databases,
-            statement_timeout: STATEMENT_TIMEOUT,
-        }
-    }
-
-    /// Replaces [`STATEMENT_TIMEOUT`].
-    #[must_use]
-    pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
-        Self {
-            statement_timeout,
-            ..self
-        }
+        Self { databases }
     }
 }
 
@@ -67,10 +50,9 @@ impl Source for FileDocumentSource {
         target: &DatabaseTarget,
         progress: &Progress,
     ) -> Result<FileDocuments, MeasureError> {
-        let limit = self.statement_timeout;
         let documents = match target.engine {
-            Engine::Postgres => postgres::count(&self.databases, target, limit).await,
-            Engine::Mysql => mysql::count(&self.databases, target, limit).await,
+            Engine::Postgres => postgres::count(&self.databases, target).await,
+            Engine::Mysql => mysql::count(&self.databases, target).await,
         }?;
         progress.add(documents.document_count, documents.document_bytes);
         Ok(documents)
@@ -131,10 +113,9 @@ fn no_right() -> MeasureError {
 
 /// Waits for an answer until a little after the server gives up.
 async fn in_time<T>(
-    statement_timeout: Duration,
     answer: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, DatabaseError> {
-    timeout(statement_timeout + ANSWER_RESERVE, answer)
+    timeout(STATEMENT_TIMEOUT + ANSWER_RESERVE, answer)
         .await
         .map_err(|_| DatabaseError::Timeout(None))?
         .map_err(DatabaseError::from)

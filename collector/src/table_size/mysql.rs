@@ -22,14 +22,9 @@ use self::list::{ListError, list, query};
 use self::rights::Rights;
 use self::sizes::{Innodb, InnodbFile, InnodbTable, ListedTable};
 use super::mendix::{MendixName, MendixNames};
-use super::{sort, unexpected};
+use super::{ANSWER_RESERVE, CLOSE_TIMEOUT, sort, unexpected};
 use crate::error::MeasureError;
 use crate::run::Progress;
-
-/// Time beyond the server's own statement limit, so that the server's time-out error still arrives.
-const ANSWER_RESERVE: Duration = Duration::from_secs(5);
-/// Time limit for closing the connection.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const TABLES: &str = include_str!("mysql/tables.sql");
 const INNODB_FILES: &str = include_str!("mysql/innodb_files.sql");

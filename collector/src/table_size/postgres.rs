@@ -23,16 +23,11 @@ use tokio::time::timeout;
 
 use super::mendix::{MendixName, MendixNames};
 use super::partitions::{Linked, roll_up};
-use super::{sort, unexpected};
+use super::{ANSWER_RESERVE, CLOSE_TIMEOUT, sort, unexpected};
 use crate::error::MeasureError;
 use crate::run::Progress;
 use pace::Pace;
 use row::{Row, Verdict};
-
-/// Time beyond the server's own statement limit, so that the server's time-out error still arrives.
-const ANSWER_RESERVE: Duration = Duration::from_secs(5);
-/// Time limit for closing the connection.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A new lock is waited for briefly, because the batch can be repeated without the locked table; one lock costs at most
 /// two such waits.

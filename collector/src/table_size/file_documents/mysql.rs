@@ -1,7 +1,5 @@
 //! File documents of an app on MySQL or MariaDB.
 
-use std::time::Duration;
-
 use shared::database::{DatabaseError, Databases, STATEMENT_MARK};
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::FileDocuments;
@@ -9,7 +7,7 @@ use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::time::timeout;
 
-use super::{CLOSE_TIMEOUT, in_time, no_right, no_sizes, no_table};
+use super::{CLOSE_TIMEOUT, STATEMENT_TIMEOUT, in_time, no_right, no_sizes, no_table};
 use crate::error::MeasureError;
 
 const LOOK: &str = include_str!("mysql/look.sql");
@@ -25,32 +23,27 @@ const DENIED: [u16; 2] = [1142, 1143];
 pub(super) async fn count(
     databases: &Databases,
     target: &DatabaseTarget,
-    limit: Duration,
 ) -> Result<FileDocuments, MeasureError> {
-    let mut connection = databases.connect_mysql(target, limit).await?;
-    let counted = count_with(&mut connection, limit).await;
+    let mut connection = databases.connect_mysql(target, STATEMENT_TIMEOUT).await?;
+    let counted = count_with(&mut connection).await;
     // The numbers are complete: a connection that fails to close cleanly changes nothing.
     let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
     counted
 }
 
-async fn count_with(
-    connection: &mut MySqlConnection,
-    limit: Duration,
-) -> Result<FileDocuments, MeasureError> {
+async fn count_with(connection: &mut MySqlConnection) -> Result<FileDocuments, MeasureError> {
     // A role without any right on a table is told the same whether the table exists or not.
     let look = sqlx::query_scalar(AssertSqlSafe(format!("{STATEMENT_MARK} {LOOK}")))
         .persistent(false)
         .fetch_one(&mut *connection);
-    let tables: i64 = in_time(limit, look).await?;
+    let tables: i64 = in_time(look).await?;
     if tables == 0 {
         return Err(no_table());
     }
     let row = sqlx::query_as(AssertSqlSafe(format!("{STATEMENT_MARK} {COUNT}")))
         .persistent(false)
         .fetch_one(connection);
-    let (document_count, document_bytes, unsized_count) =
-        in_time(limit, row).await.map_err(explained)?;
+    let (document_count, document_bytes, unsized_count) = in_time(row).await.map_err(explained)?;
     Ok(FileDocuments {
         document_count,
         document_bytes,

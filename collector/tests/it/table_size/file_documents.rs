@@ -1,5 +1,7 @@
 //! File documents counted on a real PostgreSQL and MariaDB.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use aws_lambda_events::event::sqs::SqsEvent;
 use collector::{
     BatchHandler, DatabaseCollector, FileDocumentSource, Job, MeasureError, Progress, Source,
@@ -8,6 +10,7 @@ use serde_json::json;
 use shared::clock;
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::{Completeness, DatabaseSize, FileDocuments, Measurement};
+use shared::testing::relay::relay;
 use shared::testing::time::at;
 
 use super::mysql;
@@ -47,6 +50,42 @@ async fn documents_with_contents_are_counted_and_those_without_a_size_apart() {
 
     assert_eq!(counted, COUNTED);
     assert_eq!(counted.completeness(), Completeness::Partial);
+    database.drop().await;
+}
+
+/// A stand-in for a replica, which cancels the count once and ends the connection.
+#[tokio::test]
+async fn a_count_that_a_replica_cancels_is_repeated_once() {
+    let Some(mut database) = TestDatabase::empty().await else {
+        return;
+    };
+    for statements in [TABLE, ROWS, COLUMNS] {
+        database.run(statements).await;
+    }
+    let replica_that_cancels = |times: u32| {
+        let cancelled = AtomicU32::new(0);
+        let port = relay(database.target.port, move |piece| {
+            let is_count = piece.windows(14).any(|part| part == b"unsized_count\n");
+            if !is_count || cancelled.fetch_add(1, Ordering::Relaxed) >= times {
+                return None;
+            }
+            let words = "canceling statement due to conflict with recovery";
+            let fields = format!("SERROR\0VERROR\0C40001\0M{words}\0\0");
+            let length = u32::try_from(fields.len() + 4).unwrap();
+            Some([b"E", &length.to_be_bytes()[..], fields.as_bytes()].concat())
+        });
+        DatabaseTarget {
+            port,
+            ..database.target.clone()
+        }
+    };
+
+    let once = count(&replica_that_cancels(1)).await;
+    let twice = count(&replica_that_cancels(2)).await;
+
+    assert_eq!(once.unwrap(), COUNTED);
+    let error = twice.unwrap_err();
+    assert_eq!((error.code, error.is_transient), ("conflict", true));
     database.drop().await;
 }
 

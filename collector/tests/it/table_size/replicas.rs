@@ -85,7 +85,7 @@ async fn a_recovery_that_cancels_statements_is_never_a_permanent_failure() {
     let mut database = TestDatabase::on(&primary.url()).await;
     database
         .run(
-            "DO $$ BEGIN FOR n IN 1..1500 LOOP EXECUTE format('CREATE TABLE many_%s (id int PRIMARY KEY)', n); END LOOP; END $$",
+            "DO $$ BEGIN FOR n IN 1..4000 LOOP EXECUTE format('CREATE TABLE many_%s (id int PRIMARY KEY)', n); END LOOP; END $$",
         )
         .await;
     let standby = primary.standby(&["max_standby_streaming_delay=0", "hot_standby_feedback=off"]);
@@ -108,7 +108,7 @@ async fn a_recovery_that_cancels_statements_is_never_a_permanent_failure() {
             Ok(size) => {
                 let many = size.tables.iter();
                 let many = many.filter(|table| table.table.starts_with("many_"));
-                assert_eq!(many.count(), 1500);
+                assert_eq!(many.count(), 4000);
             }
             // On a machine that is too slow for any statement between two conflicts.
             Err(error) => assert_eq!((error.code, error.is_transient), ("conflict", true)),
