@@ -5,6 +5,7 @@
 //! on a table blocks the app's next change to that table.
 
 mod file_documents;
+mod inheritance;
 mod mendix;
 mod mysql;
 mod partitions;

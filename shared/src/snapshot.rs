@@ -27,8 +27,8 @@ pub use server_storage::{ServerKind, ServerStorage};
 pub use storage_metrics::StorageMetrics;
 pub use stored::{Stored, StoredRefresh};
 pub use table_size::{
-    DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, ServerRole, TableKind,
-    TableName, TableSize, UnsizedTable,
+    ChildTables, DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, ServerRole,
+    TableKind, TableName, TableSize, UnsizedTable,
 };
 
 /// Result of one measuring run: bytes of a bucket or tables of a database.

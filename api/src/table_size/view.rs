@@ -38,8 +38,9 @@ pub struct DatabaseItem {
     pub table_count: u64,
     /// Number of all sized tables whose bytes are an estimate.
     pub estimated_table_count: u64,
-    /// Whether a `primary` or a `replica` was measured; null in old snapshots, and for MySQL and MariaDB. A replica has no
-    /// contents of unlogged tables, which are not sized there.
+    /// Whether a `primary` or a `replica` was measured, or, of MySQL and MariaDB, a `read_only` server that receives from
+    /// no primary. Null in old snapshots, and if the login of MySQL or MariaDB lacks `PROCESS`, without which replication
+    /// is hidden. A replica of PostgreSQL has no contents of unlogged tables, which are not sized there.
     pub server_role: Option<ServerRole>,
     /// Whether Mendix' list of entities was `read`, is wholly or partly `denied` to the role, was `locked` (tables then
     /// lack their entity) or is `absent`; null in old snapshots.

@@ -6,6 +6,7 @@
 mod list;
 mod names;
 mod rights;
+mod role;
 mod sizes;
 
 use std::collections::{HashMap, HashSet};
@@ -93,6 +94,7 @@ async fn measure_with(
     } else {
         None
     };
+    let server_role = in_time(limit, role::read(connection, rights.sees_files)).await?;
     let mendix = in_time(limit, mendix_names(connection)).await?;
     let is_plain = server == Server::Mysql8;
     let sizes = sizes::evaluate(&database, listed, innodb.as_ref(), is_plain);
@@ -111,7 +113,7 @@ async fn measure_with(
         database: target.name.clone(),
         total_bytes,
         system_bytes: None,
-        server_role: None,
+        server_role,
         mendix_catalogue: Some(mendix.catalogue),
         tables: sizes.tables,
         unsized_tables: sizes.unsized_tables,

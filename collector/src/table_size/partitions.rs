@@ -14,6 +14,10 @@ pub(super) struct Linked {
     pub(super) id: u32,
     /// Identity of the direct parent table; `None` unless the table is a partition.
     pub(super) parent: Option<u32>,
+    /// Identities of the tables that inherit from it directly; none for partitioned tables.
+    pub(super) children: Vec<u32>,
+    /// Name of its schema.
+    pub(super) schema: String,
     /// The table; `None` when it exists but could not be sized.
     pub(super) table: Option<TableSize>,
 }
@@ -154,6 +158,8 @@ mod tests {
         Linked {
             id,
             parent,
+            children: Vec::new(),
+            schema: "public".into(),
             table: Some(TableSize {
                 kind: TableKind::Partitioned,
                 ..TableSize::named("public", name)
@@ -165,6 +171,8 @@ mod tests {
         Linked {
             id,
             parent,
+            children: Vec::new(),
+            schema: "public".into(),
             table: Some(TableSize {
                 heap_bytes: Some(bytes),
                 toast_bytes: Some(0),

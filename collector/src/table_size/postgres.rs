@@ -21,6 +21,7 @@ use sqlx::query::QueryAs;
 use sqlx::{Connection, FromRow, Postgres, Row as _};
 use tokio::time::timeout;
 
+use super::inheritance::set_child_tables;
 use super::mendix::{MendixName, MendixNames};
 use super::partitions::{Linked, roll_up};
 use super::{ANSWER_RESERVE, CLOSE_TIMEOUT, sort, unexpected};
@@ -137,6 +138,7 @@ impl Session<'_> {
             let is_mendix_schema = table.schema == MENDIX_SCHEMA;
             names.mark(table, is_mendix_schema);
         }
+        set_child_tables(&mut found.tables);
         let mut tables = roll_up(found.tables);
         sort(&mut tables, &mut found.unsized_tables);
         Ok(DatabaseSize {
@@ -304,6 +306,8 @@ impl Found {
     fn add(&mut self, row: Row, progress: &Progress) -> Result<(), MeasureError> {
         let (id, parent) = (row.oid.0, row.parent.map(|parent| parent.0));
         let is_catalogue = row.is_catalogue;
+        let schema = row.schema_name.clone();
+        let children = row.children.iter().map(|child| child.0).collect();
         match row.evaluate()? {
             Verdict::Gone => {}
             Verdict::Sized(table) if is_catalogue => {
@@ -314,13 +318,23 @@ impl Found {
             Verdict::Unsized(_) if is_catalogue => self.system_bytes = None,
             Verdict::Sized(table) => {
                 progress.add(1, table.total_bytes);
-                let table = Some(*table);
-                self.tables.push(Linked { id, parent, table });
+                self.tables.push(Linked {
+                    id,
+                    parent,
+                    children,
+                    schema,
+                    table: Some(*table),
+                });
             }
             Verdict::Unsized(table) => {
                 self.unsized_tables.push(table);
-                let table = None;
-                self.tables.push(Linked { id, parent, table });
+                self.tables.push(Linked {
+                    id,
+                    parent,
+                    children,
+                    schema,
+                    table: None,
+                });
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ const POSTGRES: &str = "SELECT pg_is_in_recovery(), inet_server_port(), \
      extract(epoch FROM clock_timestamp() - backend_start)::bigint \
      FROM pg_stat_activity WHERE pid = pg_backend_pid()";
 const MYSQL: &str = "SELECT CAST(@@global.sql_select_limit AS UNSIGNED), CAST(@@global.init_connect AS CHAR), \
-     CAST(@@global.read_only AS SIGNED), CAST(@@port AS SIGNED)";
+     CAST(@@global.read_only AS CHAR), CAST(@@port AS SIGNED)";
 /// Words in `init_connect` that limit rows.
 const LIMITS: [&str; 3] = ["sql_select_limit", "max_join_size", "sql_safe_updates"];
 /// How much older than our connection a server's process may look: ages are in whole seconds.
@@ -67,7 +67,7 @@ impl Databases {
     async fn around_mysql(&self, target: &DatabaseTarget) -> Result<Vec<String>, DatabaseError> {
         let mut connection = self.connect_mysql(target, CONNECT_TIMEOUT).await?;
         let sql = AssertSqlSafe(format!("{STATEMENT_MARK} {MYSQL}"));
-        let (limit, init, is_read_only, port): (u64, Option<String>, i64, i64) =
+        let (limit, init, read_only, port): (u64, Option<String>, String, i64) =
             sqlx::query_as(sql)
                 .persistent(false)
                 .fetch_one(&mut connection)
@@ -85,7 +85,8 @@ impl Databases {
                 "init_connect of the server limits results: our sessions lift the limits".into(),
             );
         }
-        if is_read_only != 0 {
+        // MariaDB 12 has words in place of a number.
+        if !matches!(read_only.as_str(), "0" | "OFF") {
             notes.push(
                 "the server is read-only, as a replica is: data may be older than on its primary"
                     .into(),

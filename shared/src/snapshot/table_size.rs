@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Completeness, Measurement, ServerStorage};
 use crate::fleet::{Engine, Kind};
 
-pub use table::{Persistence, Quality, TableKind, TableName, TableSize, UnsizedTable};
+pub use table::{ChildTables, Persistence, Quality, TableKind, TableName, TableSize, UnsizedTable};
 
 /// A database with all its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct DatabaseSize {
     pub total_bytes: u64,
     /// Bytes of the tables of the system schemas with their indexes; `None` where the engine does not report them.
     pub system_bytes: Option<u64>,
-    /// Whether a primary or a replica was measured; `None` in old snapshots and where the engine does not tell.
+    /// Whether a primary or a replica was measured; `None` in old snapshots, and where the login may not know.
     pub server_role: Option<ServerRole>,
     /// Whether Mendix' own list of entities could be read; `None` in old snapshots.
     pub mendix_catalogue: Option<MendixCatalogue>,
@@ -74,8 +74,12 @@ impl DatabaseSummary {
 pub enum ServerRole {
     /// It accepts writes.
     Primary,
-    /// It follows a primary: unlogged and temporary tables have no contents, and there are no counts of dead rows.
+    /// It follows a primary. On PostgreSQL, unlogged and temporary tables have no contents, and there are no counts of
+    /// dead rows.
     Replica,
+    /// A MySQL or MariaDB that refuses writes and receives from no primary: a replica whose replication is stopped, or a
+    /// primary under maintenance.
+    ReadOnly,
 }
 
 /// Whether Mendix' own list of entities and associations could be read.

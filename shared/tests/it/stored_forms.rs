@@ -9,9 +9,9 @@ use shared::snapshot::bucket_size::{
     ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
 };
 use shared::snapshot::{
-    BucketSize, DatabaseSize, Failure, FileDocuments, MendixCatalogue, Method, Objects,
-    Persistence, Quality, Run, ServerKind, ServerRole, ServerStorage, Snapshot, StorageMetrics,
-    TableKind, TableName, TableSize, UnsizedTable,
+    BucketSize, ChildTables, DatabaseSize, Failure, FileDocuments, MendixCatalogue, Method,
+    Objects, Persistence, Quality, Run, ServerKind, ServerRole, ServerStorage, Snapshot,
+    StorageMetrics, TableKind, TableName, TableSize, UnsizedTable,
 };
 
 pub(crate) fn scheduled_at() -> DateTime<Utc> {
@@ -240,9 +240,26 @@ pub(crate) fn database_v4() -> Snapshot<DatabaseSize> {
 }
 
 /// The fifth form: the server's role. The sixth differs in its summary only.
-pub(crate) fn database() -> Snapshot<DatabaseSize> {
+pub(crate) fn database_v5() -> Snapshot<DatabaseSize> {
     let mut snapshot = database_v4();
     snapshot.measurement.server_role = Some(ServerRole::Replica);
+    snapshot
+}
+
+/// The seventh form: child tables.
+pub(crate) fn database() -> Snapshot<DatabaseSize> {
+    let mut snapshot = database_v5();
+    snapshot.measurement.server_role = Some(ServerRole::ReadOnly);
+    snapshot.measurement.tables[0].child_tables = Some(ChildTables {
+        table_count: 3,
+        total_bytes: Some(49_152),
+        schemas: vec!["_timescaledb_internal".into()],
+    });
+    snapshot.measurement.tables[1].child_tables = Some(ChildTables {
+        table_count: 1,
+        total_bytes: None,
+        schemas: vec!["archive".into(), "public".into()],
+    });
     snapshot
 }
 

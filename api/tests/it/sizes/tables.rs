@@ -150,7 +150,7 @@ async fn a_table_has_all_its_fields_and_no_internal_ones() {
         reply.json()["items"][0]["tables"],
         json!([{
             "schema": "public", "table": "log_1", "kind": "table", "persistence": "permanent",
-            "partition_of": {"schema": "public", "table": "log"},
+            "partition_of": {"schema": "public", "table": "log"}, "child_tables": null,
             "entity": "Sales.Order", "association": null, "module": "Sales",
             "is_system": false, "is_transient": false,
             "heap_bytes": 300, "toast_bytes": 0, "index_bytes": 0, "total_bytes": 300,

@@ -32,6 +32,7 @@ pub(super) struct Row {
     pub(super) kind: String,
     pub(super) persistence: String,
     pub(super) parent: Option<Oid>,
+    pub(super) children: Vec<Oid>,
     pub(super) is_catalogue: bool,
     pub(super) is_locked: bool,
     pub(super) is_replica: bool,
@@ -71,6 +72,9 @@ impl FromRow<'_, PgRow> for Row {
             kind: row.try_get("kind")?,
             persistence: row.try_get("persistence")?,
             parent: row.try_get("parent")?,
+            children: row
+                .try_get::<Option<Vec<Oid>>, _>("children")?
+                .unwrap_or_default(),
             is_catalogue: row.try_get("is_catalogue")?,
             is_locked: row.try_get("is_locked")?,
             is_replica: row.try_get("is_replica")?,
@@ -173,6 +177,7 @@ mod tests {
             kind: "r".into(),
             persistence: "p".into(),
             parent: None,
+            children: Vec::new(),
             is_catalogue: false,
             is_locked: false,
             is_replica: false,

@@ -20,6 +20,7 @@
 -- Pages:    are unsigned numbers in a signed column: a relation of more than 16 TiB has a negative one.
 -- Detached: a partition whose concurrent detach is pending is no longer read through its parent. The column exists since
 --           version 14, so it is looked up by its name.
+-- Children: tables that inherit from a table that is not partitioned, such as the chunks of a TimescaleDB hypertable.
 -- Replica:  counts of dead rows and times of maintenance are the server's own, and a replica does no maintenance.
 -- Cost:     as pg_total_relation_size for each table: about 0.1 ms with two indexes and TOAST. One read of the list of
 --           locks for each batch.
@@ -45,7 +46,8 @@ version AS MATERIALIZED (
 ),
 batch AS MATERIALIZED (
   SELECT
-    c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispartition, c.reltoastrelid, c.relhasindex,
+    c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispartition, c.relhassubclass, c.reltoastrelid,
+    c.relhasindex,
     c.relpages::bigint & 4294967295 AS relpages, c.reltuples, v.is_replica,
     c.reltuples < 0 OR c.reltuples = 0 AND c.relpages = 0 AND v.has_no_minus_one AS is_unknown,
     $3 OR c.oid IN (SELECT oid FROM locked_tables) OR c.reltoastrelid IN (SELECT oid FROM locked_tables) AS is_locked,
@@ -64,6 +66,9 @@ SELECT
   b.relkind::text AS kind,
   b.relpersistence::text AS persistence,
   i.inhparent AS parent,
+  CASE WHEN b.relhassubclass AND b.relkind = 'r' THEN (
+    SELECT array_agg(child.inhrelid) FROM pg_inherits AS child WHERE child.inhparent = b.oid
+  ) END AS children,
   n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_catalogue,
   b.is_locked,
   b.is_replica,

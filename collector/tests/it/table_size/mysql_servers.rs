@@ -4,7 +4,7 @@ use std::fs;
 
 use collector::{MeasureError, Progress, measure_database};
 use shared::fleet::{DatabaseTarget, Engine};
-use shared::snapshot::{Completeness, DatabaseSize, Measurement, Quality};
+use shared::snapshot::{Completeness, DatabaseSize, Measurement, Quality, ServerRole};
 use shared::testing::relay::{relay, replace};
 use shared::testing::{PASSWORD, Server};
 use sqlx::Connection;
@@ -175,4 +175,48 @@ async fn a_list_that_is_cut_on_its_way_is_an_error() {
         assert!(error.reason.contains("5 of 6 rows"), "{}", error.reason);
     }
     database.drop().await;
+}
+
+#[tokio::test]
+async fn a_primary_a_replica_and_a_read_only_server_are_told_apart() {
+    let (Some(mut primary), Some(replica)) = (Server::mariadb(None), Server::mariadb(None)) else {
+        return;
+    };
+    primary.shut_down();
+    primary.add_arguments(&["--log-bin", "--server-id=1"]);
+    primary.start();
+    let mut session = connect(&replica).await;
+    for user in ["reader", "blind"] {
+        for statement in [
+            format!("CREATE USER {user}@'%' IDENTIFIED BY '{PASSWORD}'"),
+            format!("GRANT SHOW VIEW ON mrt.* TO {user}@'%'"),
+        ] {
+            execute(&mut session, &statement).await;
+        }
+    }
+    execute(&mut session, "GRANT PROCESS ON *.* TO reader@'%'").await;
+    let role = async |user: &str| measure(&replica, user).await.unwrap().server_role;
+
+    assert_eq!(role("reader").await, Some(ServerRole::Primary));
+    execute(&mut session, "SET GLOBAL read_only = 1").await;
+    assert_eq!(role("reader").await, Some(ServerRole::ReadOnly));
+    let follow = format!(
+        "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'mrt', MASTER_PASSWORD = '{PASSWORD}'",
+        primary.port()
+    );
+    for statement in ["SET GLOBAL server_id = 2", &follow, "START SLAVE"] {
+        execute(&mut session, statement).await;
+    }
+    let receiving =
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Slave_IO'";
+    while sqlx::query_scalar::<_, i64>(receiving)
+        .fetch_one(&mut session)
+        .await
+        .unwrap()
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(role("reader").await, Some(ServerRole::Replica));
+    assert_eq!(role("blind").await, None);
 }

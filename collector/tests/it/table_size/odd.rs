@@ -1,6 +1,6 @@
 //! Databases that most have never seen: huge page counts, names in no known encoding, a detach that was interrupted.
 
-use shared::snapshot::Quality;
+use shared::snapshot::{ChildTables, Quality};
 use shared::testing;
 use sqlx::Connection;
 
@@ -111,5 +111,41 @@ async fn a_partition_whose_detach_is_pending_no_longer_counts_in_its_table() {
     assert_eq!(table(&size, "log_1").unwrap().partition_of, None);
     assert!(table(&size, "log_2").unwrap().partition_of.is_some());
     reader.close().await.unwrap();
+    database.drop().await;
+}
+
+/// As `TimescaleDB` does it: the rows of a table are in tables that inherit from it, in another schema.
+#[tokio::test]
+async fn a_table_says_where_the_tables_are_that_inherit_from_it() {
+    let Some(mut database) = TestDatabase::empty().await else {
+        return;
+    };
+    database
+        .run(
+            "CREATE SCHEMA chunks;
+             CREATE TABLE reading (id int PRIMARY KEY, body text);
+             CREATE TABLE also (n int);
+             CREATE TABLE chunks.reading_1 (PRIMARY KEY (id)) INHERITS (reading);
+             CREATE TABLE chunks.reading_2 (PRIMARY KEY (id)) INHERITS (reading, also);
+             CREATE TABLE childless (id int); CREATE TABLE chunks.gone () INHERITS (childless); DROP TABLE chunks.gone;
+             INSERT INTO chunks.reading_1 SELECT n, 'x' FROM generate_series(1, 5000) AS n",
+        )
+        .await;
+
+    let size = database.measure().await.unwrap();
+
+    let in_all = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relname LIKE 'reading__' AND relkind = 'r'";
+    let children = |name: &str| table(&size, name).unwrap().child_tables.clone();
+    let expected = ChildTables {
+        table_count: 2,
+        total_bytes: Some(database.number(in_all).await),
+        schemas: vec!["chunks".into()],
+    };
+    assert_eq!(children("reading"), Some(expected));
+    assert_eq!(children("also").unwrap().table_count, 1);
+    assert_eq!(children("childless"), None);
+    let whole = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
+        WHERE relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'chunks'::regnamespace)";
+    assert_eq!(size.table_bytes(), database.number(whole).await);
     database.drop().await;
 }

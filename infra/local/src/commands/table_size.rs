@@ -17,8 +17,8 @@ use shared::config::{DATABASE_CA_FILE, ProcessVariables, Variables};
 use shared::database::Databases;
 use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{
-    DatabaseSize, Measurement, Persistence, Quality, Run, ServerRole, Snapshot, TableKind,
-    TableSize,
+    ChildTables, DatabaseSize, Measurement, Persistence, Quality, Run, ServerRole, Snapshot,
+    TableKind, TableSize,
 };
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -187,6 +187,24 @@ fn row(table: &TableSize, has_toast: bool) -> Vec<String> {
     row
 }
 
+/// Returns where the tables are that inherit from `parent`.
+fn child_tables(parent: &TableSize, children: &ChildTables) -> String {
+    let tables = match children.table_count {
+        1 => "1 table inherits".to_owned(),
+        count => format!("{} tables inherit", format::count(count)),
+    };
+    let bytes = children.total_bytes.map_or_else(
+        || "not all are measured".to_owned(),
+        |bytes| format!("{} in total", format::size(bytes)),
+    );
+    format!(
+        "{}.{}: {tables} from it, in {}: {bytes}",
+        parent.schema,
+        parent.table,
+        children.schemas.join(", ")
+    )
+}
+
 fn readable(size: &DatabaseSize) -> String {
     let shown = || size.counted_tables().take(READABLE_TABLES);
     // Only PostgreSQL has TOAST tables.
@@ -210,6 +228,14 @@ fn readable(size: &DatabaseSize) -> String {
             "… and {left_out} smaller tables (--json lists all)\n"
         ));
     }
+    let parents = size.counted_tables().filter_map(|table| {
+        let children = table.child_tables.as_ref()?;
+        Some(child_tables(table, children))
+    });
+    for line in parents.take(READABLE_TABLES) {
+        notes.push_str(&format::printable(&line));
+        notes.push('\n');
+    }
     for table in &size.unsized_tables {
         let line = format!(
             "not measured: {}.{}: {}",
@@ -220,7 +246,8 @@ fn readable(size: &DatabaseSize) -> String {
     }
     let replica = match size.server_role {
         Some(ServerRole::Replica) => ", a replica",
-        _ => "",
+        Some(ServerRole::ReadOnly) => ", a read-only server",
+        Some(ServerRole::Primary) | None => "",
     };
     let tables = match size.summary().table_count {
         1 => "1 table".to_owned(),
@@ -287,6 +314,11 @@ mod tests {
             ],
         );
         size.database = "d\u{202e}".into();
+        size.tables[0].child_tables = Some(ChildTables {
+            table_count: 2,
+            total_bytes: Some(2_048),
+            schemas: vec!["_timescaledb_internal".into()],
+        });
         size.server_role = Some(ServerRole::Replica);
         size.unsized_tables.push(UnsizedTable {
             schema: "public".into(),

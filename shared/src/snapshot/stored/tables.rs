@@ -3,7 +3,8 @@
 //! Version 1 had ordinary tables of PostgreSQL only: it lacks every field that has a default below, and its three parts
 //! are always there. Version 2 added kinds, partitions, flags, statistics and parts that may be unknown. Version 3 added
 //! the server's storage. Version 4 added table ids and renamed the flag of transient tables. Version 5 added the
-//! server's role. Version 6 added the sums of bytes and the server's storage to the summary.
+//! server's role. Version 6 added the sums of bytes and the server's storage to the summary. Version 7 added child tables,
+//! and the role of a server that is only known to be read-only.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,8 +13,8 @@ use super::server_storage::StoredServerStorage;
 use super::{Stored, is_default};
 use crate::fleet::Engine;
 use crate::snapshot::{
-    DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality, ServerRole,
-    ServerStorage, TableKind, TableName, TableSize, UnsizedTable,
+    ChildTables, DatabaseSize, DatabaseSummary, Measurement, MendixCatalogue, Persistence, Quality,
+    ServerRole, ServerStorage, TableKind, TableName, TableSize, UnsizedTable,
 };
 
 /// Stored form of a [`DatabaseSummary`].
@@ -75,6 +76,14 @@ struct TableFields {
         deserialize_with = "read_name"
     )]
     partition_of: Option<TableName>,
+    /// Absent before version 7.
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        serialize_with = "store_children",
+        deserialize_with = "read_children"
+    )]
+    child_tables: Option<ChildTables>,
     #[serde(default, skip_serializing_if = "is_default")]
     entity: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -126,6 +135,18 @@ struct NameFields {
 }
 
 #[derive(Serialize, Deserialize)]
+struct StoredChildTables(#[serde(with = "ChildrenFields")] ChildTables);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ChildTables")]
+struct ChildrenFields {
+    table_count: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    total_bytes: Option<u64>,
+    schemas: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct StoredUnsizedTable(#[serde(with = "UnsizedFields")] UnsizedTable);
 
 #[derive(Serialize, Deserialize)]
@@ -137,7 +158,7 @@ struct UnsizedFields {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 6;
+    const VERSION: u64 = 7;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -203,6 +224,21 @@ fn store_name<S: Serializer>(name: &Option<TableName>, serializer: S) -> Result<
 fn read_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TableName>, D::Error> {
     let stored = Option::<StoredTableName>::deserialize(deserializer)?;
     Ok(stored.map(|StoredTableName(name)| name))
+}
+
+fn store_children<S: Serializer>(
+    children: &Option<ChildTables>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let children = children.clone().map(StoredChildTables);
+    children.serialize(serializer)
+}
+
+fn read_children<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ChildTables>, D::Error> {
+    let stored = Option::<StoredChildTables>::deserialize(deserializer)?;
+    Ok(stored.map(|StoredChildTables(children)| children))
 }
 
 fn store_quality<S: Serializer>(quality: &Quality, serializer: S) -> Result<S::Ok, S::Error> {

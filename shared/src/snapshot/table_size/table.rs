@@ -24,6 +24,9 @@ pub struct TableSize {
     pub persistence: Persistence,
     /// The partitioned table whose numbers include these; null for all but partitions.
     pub partition_of: Option<TableName>,
+    /// Tables that inherit from this one, such as the chunks of a `TimescaleDB` hypertable. A query of this table reads them
+    /// too, and its numbers do not include them. Null when there are none, and for partitioned tables.
+    pub child_tables: Option<ChildTables>,
     /// Mendix entity, such as `Sales.Order`; null when the table belongs to no entity.
     pub entity: Option<String>,
     /// Mendix association stored in the table, such as `Sales.Order_Customer`; null for all others.
@@ -70,6 +73,7 @@ impl TableSize {
             kind: TableKind::Table,
             persistence: Persistence::Permanent,
             partition_of: None,
+            child_tables: None,
             entity: None,
             association: None,
             module: None,
@@ -102,6 +106,17 @@ pub struct TableName {
     pub schema: String,
     /// Table name.
     pub table: String,
+}
+
+/// Tables that inherit from another one, directly or through others. Each is listed as a table of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ChildTables {
+    /// Number of these tables, sized or not.
+    pub table_count: u64,
+    /// All their bytes on disk; null when one of them could not be sized.
+    pub total_bytes: Option<u64>,
+    /// Schemas that contain them, sorted.
+    pub schemas: Vec<String>,
 }
 
 /// Kinds of tables.
