@@ -9,6 +9,7 @@
 mod agreement;
 mod architecture;
 mod commands;
+mod dashboards;
 mod docs;
 mod end_to_end;
 mod endpoints;

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
+use crate::dashboards;
 use crate::harness::{Server, data_folder, eventually, has_postgres, send};
 
 fn root() -> PathBuf {
@@ -154,7 +155,7 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
         return;
     }
     let (data, folder) = (data_folder(), tempfile::tempdir().unwrap());
-    let server = Server::start(data.path(), "1s").await;
+    let server = Server::start_with_past(data.path(), "1s", 14).await;
     let token = server.token(&["--scope", "mrt/metrics.read"]);
     server
         .item(
@@ -197,6 +198,20 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
             "1",
         )
         .await;
+    for expression in dashboards::expressions() {
+        if dashboards::needs_cloudwatch(&expression) {
+            // Not wrong, but without an answer here.
+            assert!(prometheus.query(&expression).await.is_empty());
+            continue;
+        }
+        eventually(&expression, async || {
+            let samples = prometheus.query(&expression).await;
+            (!samples.is_empty()).then_some(())
+        })
+        .await;
+    }
+    dashboards::assert_urls_answer(&server, &server.token(&[])).await;
+
     let groups = prometheus.api("rules").await.unwrap()["groups"].clone();
     let rules = groups
         .as_array()

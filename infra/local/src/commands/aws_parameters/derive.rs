@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use shared::fleet::{
-    Auth, BucketTarget, ConstantLayer, DatabaseTarget, Environment, Fleet, LayerKind, StorageKind,
+    Alert, Auth, BucketTarget, ConstantLayer, DatabaseTarget, Destination, Environment, Fleet,
+    LayerKind, StorageKind, WebhookUrl,
 };
 use shared::location::{AwsScope, Location};
 
@@ -34,6 +35,9 @@ pub(super) fn derive(fleet: &Fleet, home: &Home<'_>) -> anyhow::Result<Derived> 
     let mut derived = Derived::default();
     for environment in fleet.environments() {
         derived.add(environment, home);
+    }
+    for alert in fleet.alerts() {
+        derived.add_destinations(alert);
     }
     derived.fit()?;
     Ok(derived)
@@ -72,6 +76,21 @@ impl Derived {
             self.add_document(&constants.model, &constants.scope, home);
             for layer in &constants.layers {
                 self.add_layer(layer, home);
+            }
+        }
+    }
+
+    fn add_destinations(&mut self, alert: &Alert) {
+        for destination in &alert.destinations {
+            match destination {
+                Destination::Sns { topic_arn, .. } => self.list("AlertTopics", topic_arn.clone()),
+                Destination::Webhook { url, .. } => match url {
+                    WebhookUrl::Secret(arn) => self.list("AlertSecrets", arn.clone()),
+                    WebhookUrl::Variable(name) => self.warn(format!(
+                        "alert {}: env:{name} is for one machine: use a secret",
+                        alert.name
+                    )),
+                },
             }
         }
     }
@@ -210,7 +229,7 @@ impl Derived {
         for (name, items) in &mut self.lists {
             // A role's pattern would allow every role that starts alike.
             let fixed = match *name {
-                "TargetRoles" | "StorageTables" => usize::MAX,
+                "TargetRoles" | "StorageTables" | "AlertTopics" => usize::MAX,
                 _ => items.iter().next().map_or(0, |item| fixed(item)),
             };
             let Some(fitting) = fitting(items, fixed) else {
@@ -368,5 +387,31 @@ name = "acme-prod"
 
         assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
         assert!(found.lists.is_empty());
+    }
+
+    #[test]
+    fn who_is_told_alerts_has_parameters_too() {
+        let topic = "arn:aws:sns:eu-west-1:123456789012:mrt";
+        let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hook-AbCdEf";
+        let found = derived(&format!(
+            r#"
+[[environment]]
+name = "acme-prod"
+[[alert]]
+name = "stale"
+stale_for = "2h"
+sns = "{topic}"
+webhook = "{secret}"
+[[alert]]
+name = "failing"
+failing_for = "2h"
+webhook = "env:HOOK"
+"#
+        ));
+
+        let only = |text: &str| BTreeSet::from([text.to_owned()]);
+        let expected = [("AlertSecrets", only(secret)), ("AlertTopics", only(topic))];
+        assert_eq!(found.lists, BTreeMap::from(expected));
+        assert!(found.warnings.iter().any(|text| text.contains("env:HOOK")));
     }
 }
