@@ -45,6 +45,7 @@ locals {
     "HistoryDays",
     "HistoryHoursDays",
     "HostedZoneId",
+    "InventoryBuckets",
     "KeyArn",
     "LogLevel",
     "LogRetentionDays",
