@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz lint deny bench bench-listing bench-tables bench-history bench-inventory bench-masking package release deploy deploy-file reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz soak lint deny bench bench-listing bench-tables bench-history bench-inventory bench-masking package release deploy deploy-file reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -29,14 +29,26 @@ test-infra: ## Runs only the deployment's tests, which `make test` includes; ARG
 fuzz: ## Reads damaged pages with our scanner and with the SDK for a minute; MRT_FUZZ_SECONDS=N, and MRT_FUZZ_SEED=N from a seed on
 	@MRT_FUZZ_SEED=$${MRT_FUZZ_SEED:-$$(date +%s)} MRT_FUZZ_SECONDS=$${MRT_FUZZ_SECONDS:-60} cargo test --quiet --locked --package collector --test it -- storage_size::fuzz --ignored --nocapture
 
-lint: ## Checks formatting, lints and documentation; a warning is an error
+soak: ## Soaks a demo for some minutes: load, kills, a full disk, a frozen database; ARGS="--seconds 5 --kills 2" shortens it
+	cargo build --workspace --locked --bins
+	@infra/test/install.sh postgres
+	@exec python3 infra/test/soak.py "$${CARGO_TARGET_DIR:-target}/debug/mrt" $(ARGS)
+
+lint: ## Checks formatting, lints, documentation and the OpenAPI document; a warning is an error
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo build --workspace --locked --bins
+	@MRT="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/mrt" infra/openapi/lint.sh
 
-deny: ## Checks the dependencies: banned crates and licences (.deny.toml)
+deny: ## Checks the dependencies: banned crates, licences, and advisories if their database can be had (.deny.toml)
 	@infra/test/install.sh cargo-deny
 	.mrt/tools/bin/cargo-deny --locked check bans licenses
+	@if timeout 60 .mrt/tools/bin/cargo-deny --locked fetch db >/dev/null 2>&1; then \
+	    .mrt/tools/bin/cargo-deny --locked check advisories; \
+	else \
+	    echo "advisories: not checked: https://github.com/rustsec/advisory-db cannot be reached"; \
+	fi
 
 dashboard-types: ## Writes the types of the API for an editor of the dashboard, from the OpenAPI document of this code
 	cargo build --workspace --locked --bins

@@ -64,7 +64,7 @@ pub const ROUTE: Route = Route {
             &["trend"],
         ),
         Parameter::number("limit", "Maximum number of items on one page.", 1000, 100),
-        Parameter::text("cursor", "The `next` of the previous page."),
+        Parameter::cursor(),
     ],
     problems: &[Code::NotFound, Code::SnapshotPending],
     schema: |generator| generator.subschema_for::<BucketSizes>(),
@@ -122,7 +122,8 @@ impl Handler for GetBucketSize {
             let (good, failure, trend) = latest
                 .map(|latest| (latest.good, latest.last_failure, latest.trend))
                 .unwrap_or_default();
-            let is_stale = if let Some(mut good) = good {
+            // A change of either makes another answer.
+            let condition = if let Some(mut good) = good {
                 match metrics {
                     Some(Ok(metrics)) => {
                         good.summary.join(metrics);
@@ -146,14 +147,15 @@ impl Handler for GetBucketSize {
                     let (totals, growth) = trended(trend, call.now);
                     (item.trend, item.growth) = (Some(totals), Some(growth));
                 }
-                let is_stale = item.stale;
+                targets::report_clock(id, item.clock_skew);
+                let condition = (item.stale, item.clock_skew);
                 items.push(item);
-                is_stale
+                condition
             } else {
                 pending.push(PendingBucket::of(target, failure));
-                false
+                (false, false)
             };
-            identity.push((id.as_str().to_owned(), versions, is_stale));
+            identity.push((id.as_str().to_owned(), versions, condition));
         }
         let is_whole = cursor::is_first_page(&call) && !page.has_more;
         if is_whole && items.is_empty() && !pending.is_empty() {

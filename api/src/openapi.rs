@@ -1,5 +1,8 @@
 //! `GET /openapi.json`: the OpenAPI 3.1 document, generated from the routes and the types of their answers.
 
+mod headers;
+mod tags;
+
 use async_trait::async_trait;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
@@ -80,8 +83,10 @@ fn document(routes: &[Route], extra_scopes: &[ExtraScope]) -> Value {
             "summary": "Sizes, users and constants of a fleet of Mendix apps",
             "description": "Bytes are exact integers, times are RFC 3339 UTC. A token may be limited to some \
                             environments; for it, the others do not exist.",
+            "contact": {"name": "The operators of this deployment"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "tags": tags::all(),
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -116,10 +121,6 @@ fn with_examples(mut schemas: Map<String, Value>) -> Map<String, Value> {
 
 fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -> Value {
     let mut responses = Map::new();
-    let headers: Map<String, Value> = ["ETag", "Cache-Control", "X-Request-Id"]
-        .into_iter()
-        .map(|name| (name.to_owned(), json!({"schema": {"type": "string"}})))
-        .collect();
     let mut body = Map::new();
     for media_type in route.media_types {
         let content = match media_type {
@@ -130,23 +131,28 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
     }
     responses.insert(
         "200".to_owned(),
-        json!({"description": route.summary, "headers": headers, "content": body}),
+        json!({"description": route.summary, "headers": headers::of_answer(route), "content": body}),
     );
     responses.insert(
         "304".to_owned(),
-        json!({"description": "The answer still has the ETag in `If-None-Match`."}),
+        json!({
+            "description": "The answer still has the ETag in `If-None-Match`, or has not changed since `If-Modified-Since`.",
+            "headers": headers::of_unchanged(),
+        }),
     );
+    responses.insert("429".to_owned(), throttled(problem));
     for (status, codes) in problems(route) {
         let description = format!("Problem: {}.", codes.join(", "));
         let content = json!({"application/problem+json": {"schema": problem}});
         responses.insert(
             status.to_string(),
-            json!({"description": description, "content": content}),
+            json!({"description": description, "headers": headers::of_problem(status), "content": content}),
         );
     }
     let parameters: Vec<Value> = route.parameters.iter().map(parameter).collect();
     let mut operation = json!({
         "operationId": operation_id(route.path),
+        "tags": [tags::of(route.path)],
         "summary": route.summary,
         "description": route.description,
         "parameters": parameters,
@@ -159,6 +165,15 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
     operation
 }
 
+/// Returns the answer of the gateway to too many requests.
+fn throttled(problem: &Schema) -> Value {
+    json!({
+        "description": "Problem: throttled. The gateway's limit of requests is reached.",
+        "headers": headers::of_problem(429),
+        "content": {"application/problem+json": {"schema": problem}},
+    })
+}
+
 fn operation_id(path: &str) -> String {
     match path.trim_matches('/') {
         "" => "dashboard".to_owned(),
@@ -168,7 +183,7 @@ fn operation_id(path: &str) -> String {
 
 /// Returns the problem codes of a route, by status.
 fn problems(route: &Route) -> std::collections::BTreeMap<u16, Vec<&'static str>> {
-    let mut codes = vec![Code::BadParameter, Code::Internal];
+    let mut codes = vec![Code::BadParameter, Code::MethodNotAllowed, Code::Internal];
     if route.scope.is_some() {
         codes.extend([Code::Unauthorized, Code::ScopeMissing, Code::Unavailable]);
     }
@@ -192,6 +207,10 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::OptionalNumber { max } => {
             json!({"type": "integer", "minimum": 1, "maximum": max})
         }
+        ParameterKind::Cursor => {
+            json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": TEXT_LIMIT_BYTES})
+        }
+        ParameterKind::Choice(["true", "false"]) => json!({"type": "boolean"}),
         ParameterKind::Choice(words) => json!({"type": "string", "enum": words}),
         ParameterKind::Words(words) => {
             json!({"type": "array", "items": {"type": "string", "enum": words}})

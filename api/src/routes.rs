@@ -25,6 +25,7 @@ pub const ROUTES: &[Route] = &[
     table_size::history::ROUTE,
     table_size::changes::ROUTE,
     users::ROUTE,
+    users::LIST_ROUTE,
     constants::ROUTE,
     metrics::ROUTE,
     dashboard::PAGE_ROUTE,
@@ -36,7 +37,7 @@ pub const ROUTES: &[Route] = &[
 /// Scopes beyond those of the routes themselves.
 pub const EXTRA_SCOPES: &[ExtraScope] = &[ExtraScope {
     name: users::NAMES_SCOPE,
-    path: users::ROUTE.path,
+    path: users::LIST_ROUTE.path,
     summary: "Names of users in the clear",
 }];
 
@@ -84,18 +85,13 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
         snapshots: ports.snapshots.clone(),
         history: ports.history.clone(),
     };
-    vec![
+    let mut endpoints = vec![
         bucket_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
         bucket_size::history::endpoint(history.clone()),
         bucket_size::changes::endpoint(history.clone()),
         table_size::endpoint(Arc::clone(&ports.fleet), ports.snapshots.clone()),
         table_size::history::endpoint(history.clone()),
         table_size::changes::endpoint(history),
-        users::endpoint(
-            Arc::clone(&ports.fleet),
-            users::Users::new(ports.databases.clone(), ports.users_cache),
-            ports.deployment_key.clone(),
-        ),
         constants::endpoint(
             Arc::clone(&ports.fleet),
             constants::Sources::new(Arc::clone(&ports.aws)),
@@ -106,7 +102,13 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
         dashboard::settings(ports.login.clone(), dashboard_scopes()),
         openapi::endpoint(ROUTES, EXTRA_SCOPES),
         health::endpoint(),
-    ]
+    ];
+    endpoints.extend(users::endpoints(
+        Arc::clone(&ports.fleet),
+        users::Users::new(ports.databases.clone(), ports.users_cache),
+        ports.deployment_key.clone(),
+    ));
+    endpoints
 }
 
 #[cfg(test)]

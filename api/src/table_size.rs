@@ -75,7 +75,7 @@ pub const ROUTE: Route = Route {
             100,
             20,
         ),
-        Parameter::text("cursor", "The `next` of the previous page."),
+        Parameter::cursor(),
     ],
     problems: &[Code::NotFound, Code::SnapshotPending, Code::TooLarge],
     schema: |generator| generator.subschema_for::<TableSizes>(),

@@ -1,6 +1,7 @@
 //! The targets that a request selects, and their latest snapshots, page by page.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -184,6 +185,17 @@ pub(crate) async fn freshness_of<M: Stored, T>(
     let of_page = targets.iter().filter_map(|(id, _)| records.get(id));
     let good = of_page.filter_map(|latest| latest.as_ref().ok()?.good.as_ref());
     Ok(freshness(good.map(|good| good.run)))
+}
+
+/// Logs a clock that is wrong, once in the life of the program: it concerns every target, at every request.
+pub(crate) fn report_clock(target: &TargetId, has_skew: bool) {
+    static IS_REPORTED: AtomicBool = AtomicBool::new(false);
+    if has_skew && !IS_REPORTED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            target.id = target.as_str(),
+            "a snapshot was taken in the future: check the clocks of this machine and of the collectors"
+        );
+    }
 }
 
 /// Returns how long an answer from these runs may be cached; an answer without any run must be revalidated.

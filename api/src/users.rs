@@ -1,4 +1,4 @@
-//! `GET /users`: counts the users of environments or lists their accounts, live from the apps' databases.
+//! `GET /users` counts the users of environments, and `GET /users/list` lists their accounts, live from the apps' databases.
 //!
 //! Names are shown only to tokens with a scope of their own.
 
@@ -54,14 +54,16 @@ pub const ROUTE: Route = Route {
     summary: "Users of environments",
     description: "Accounts and sessions, counted now in the app's own database from one state of it: the three official \
                   numbers of named users side by side, and what they consist of. Without `environment`, all \
-                  environments, each with its counts or its own problem. With `view=list`, the accounts themselves, \
-                  under pseudonyms. With `view=distinct`, each named user once over all environments. Never an e-mail address or a person's full name.",
+                  environments, each with its counts or its own problem. With `view=list`, which is deprecated, what \
+                  `/users/list` answers. With `view=distinct`, each named user once over all environments. Never an \
+                  e-mail address or a person's full name.",
     media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment. Required for a list."),
         Parameter::choice(
             "view",
-            "Counts (the default), a list, or each named user of all environments once.",
+            "Counts (the default), or each named user of all environments once. `list` is deprecated: it answers as \
+             `/users/list`, with its parameters.",
             &["counts", "list", "distinct"],
         ),
         Parameter::choice(
@@ -96,7 +98,7 @@ pub const ROUTE: Route = Route {
             1_000,
             100,
         ),
-        Parameter::text("cursor", "The `next` of the previous page."),
+        Parameter::cursor(),
     ],
     problems: &[
         Code::NotFound,
@@ -117,6 +119,50 @@ pub const ROUTE: Route = Route {
     },
 };
 
+/// Description of the list.
+pub const LIST_ROUTE: Route = Route {
+    path: "/users/list",
+    function: "api-users",
+    scope: Some("mrt/users.read"),
+    summary: "Accounts of an environment",
+    description: "Accounts one by one, read now from the app's own database, under pseudonyms. Never an e-mail address or \
+                  a person's full name.",
+    media_types: &[MediaType::Json, MediaType::Csv],
+    parameters: &[
+        Parameter::required_text("environment", "The environment."),
+        Parameter::choice(
+            "active",
+            "Only accounts that may log in (`true`) or may not (`false`).",
+            &["true", "false"],
+        ),
+        Parameter::choice(
+            "kind",
+            "Only accounts of this kind. Without it, people and web services.",
+            KINDS,
+        ),
+        Parameter::choice(
+            "user_type",
+            "Only accounts of this type, as the app reports it; `unclassified` if it reports none.",
+            USER_TYPES,
+        ),
+        Parameter::text("role", "Only accounts with this role."),
+        Parameter::optional_number(
+            "inactive_days",
+            "Only accounts without a login for this many days. An account that never logged in counts from its creation.",
+            36_500,
+        ),
+        Parameter::choice(
+            "names",
+            "`clear` shows names and needs scope `mrt/users.pii`; each such answer is logged.",
+            &["pseudonym", "clear"],
+        ),
+        Parameter::number("limit", "Most accounts on one page.", 1_000, 100),
+        Parameter::cursor(),
+    ],
+    problems: ROUTE.problems,
+    schema: |generator| generator.subschema_for::<UserList>(),
+};
+
 /// Parameters that apply to lists only.
 const LIST_ONLY: [&str; 6] = [
     "active",
@@ -133,9 +179,25 @@ struct GetUsers {
     key: DeploymentKey,
 }
 
-/// Returns the endpoint.
-pub fn endpoint(fleet: Arc<FleetSource>, users: Users, key: DeploymentKey) -> Endpoint {
-    Endpoint::new(&ROUTE, GetUsers { fleet, users, key })
+struct GetUserList(Arc<GetUsers>);
+
+/// Returns the endpoints of counts and of lists.
+pub fn endpoints(fleet: Arc<FleetSource>, users: Users, key: DeploymentKey) -> Vec<Endpoint> {
+    let users = Arc::new(GetUsers { fleet, users, key });
+    vec![
+        Endpoint {
+            route: &ROUTE,
+            handler: users.clone(),
+        },
+        Endpoint::new(&LIST_ROUTE, GetUserList(users)),
+    ]
+}
+
+#[async_trait]
+impl Handler for GetUserList {
+    async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
+        Box::pin(self.0.list(&call)).await
+    }
 }
 
 #[async_trait]

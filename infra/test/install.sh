@@ -8,6 +8,7 @@
 #   infra/test/install.sh poolers           pgbouncer and pgpool, without a service
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
+#   infra/test/install.sh openapi-lint      Spectral and Redocly in infra/openapi/node_modules, and Node if missing
 #   infra/test/install.sh chromium          the browser that tests the dashboard
 #   infra/test/install.sh prometheus        .mrt/tools/prometheus, without a service
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
@@ -177,15 +178,15 @@ ensure_venv() {
     exec {lock}>&-
 }
 
-# Installs the versions in the dashboard's lock file, without running anything that a package brings.
-ensure_node() {
-    local folder=$repository/api/dashboard
+# Installs the versions in the lock file of FOLDER, without running anything that a package brings.
+ensure_npm() {
+    local folder=$repository/$1
     command -v npm >/dev/null || apt_install npm
     node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||
         fail "Node 20.19 or newer is required; this is $(node --version)"
     # npm writes this file when all packages are there.
     [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
-    say "installing the dashboard's npm packages into api/dashboard/node_modules"
+    say "installing npm packages into $1/node_modules"
     npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     touch "$folder/node_modules/.package-lock.json"
 }
@@ -262,10 +263,11 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
             ensure_python
             ensure_venv "$2"
             ;;
-        1:node) ensure_node ;;
+        1:node) ensure_npm api/dashboard ;;
+        1:openapi-lint) ensure_npm infra/openapi ;;
         1:chromium) command -v chromium >/dev/null || apt_install chromium ;;
         1:prometheus) ensure_prometheus ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | mysql | poolers | venv NAME | node | chromium | prometheus | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | mysql | poolers | venv NAME | node | openapi-lint | chromium | prometheus | cargo-deny" ;;
     esac
 fi

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::file;
 use crate::history::HistoryRetention;
 use crate::location::Location;
 
@@ -201,10 +202,11 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Returns the path in `name` of a file that can be read; `None` if it is not set.
+    /// Returns the path in `name` of a file with certificates that can be read; `None` if it is not set.
     pub fn readable_file(&mut self, name: &str) -> Option<PathBuf> {
         let path = PathBuf::from(self.optional(name)?);
-        if let Err(error) = std::fs::File::open(&path) {
+        let readable = file::check(&path, file::CERTIFICATES_LIMIT_BYTES);
+        if let Err(error) = readable.and_then(|()| std::fs::File::open(&path).map(drop)) {
             let fault = format!(
                 "{name} is {}, which cannot be read: {error}",
                 path.display()

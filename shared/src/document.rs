@@ -11,6 +11,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 
 use crate::aws::{Aws, failure_of};
+use crate::file;
 use crate::location::{AwsScope, Location};
 use crate::telemetry::error_chain;
 
@@ -177,7 +178,18 @@ async fn read_file(
     limit_bytes: u64,
 ) -> Result<Option<Document>, DocumentError> {
     let failed = |error: std::io::Error| error_from_io(location, &error);
+    let too_large = || DocumentError::TooLarge {
+        location: location.clone(),
+        limit_bytes,
+    };
     let metadata = tokio::fs::metadata(path).await.map_err(failed)?;
+    let checked = file::check_metadata(&metadata, limit_bytes);
+    if let Err(error) = checked {
+        return Err(match error.kind() {
+            std::io::ErrorKind::FileTooLarge => too_large(),
+            _ => failed(error),
+        });
+    }
     let changed = metadata
         .modified()
         .ok()
@@ -187,13 +199,7 @@ async fn read_file(
     if known_tag == Some(tag.as_str()) {
         return Ok(None);
     }
-    if metadata.len() > limit_bytes {
-        return Err(DocumentError::TooLarge {
-            location: location.clone(),
-            limit_bytes,
-        });
-    }
-    let bytes = tokio::fs::read(path).await.map_err(failed)?;
+    let bytes = file::read(path, limit_bytes).await.map_err(failed)?;
     Ok(Some(Document { bytes, tag }))
 }
 
@@ -220,6 +226,11 @@ mod tests {
             read(&aws, &location, None, 4).await,
             Err(DocumentError::TooLarge { limit_bytes: 4, .. })
         ));
+        for odd in ["/dev/zero", "/dev"] {
+            let odd = Location::File(odd.into());
+            let refused = read(&aws, &odd, None, 5).await.unwrap_err().to_string();
+            assert!(refused.contains("must be a file"), "{refused}");
+        }
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(matches!(
             read(&aws, &location, None, 5).await,

@@ -8,6 +8,7 @@ pub mod config;
 pub mod database;
 pub mod deployment_key;
 pub mod document;
+pub mod file;
 pub mod fleet;
 pub mod history;
 pub mod identities;

@@ -60,6 +60,9 @@ pub trait Measurement: Send + Sync + Sized {
     }
 }
 
+/// Largest difference between the clocks of two machines that are in order.
+const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
+
 /// Whether a measurement has everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -105,8 +108,18 @@ pub struct Run {
 }
 
 impl Run {
-    /// Returns whether the next run is missed at `now`: one more interval has passed since it was due.
+    /// Returns whether measuring started after `now`, by more than clocks differ: one of two clocks is wrong, or this one
+    /// was set back. The age is not known then.
+    pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
+        self.taken_at > clock::after(now, CLOCK_LEEWAY)
+    }
+
+    /// Returns whether the next run is missed at `now`: one more interval has passed since it was due. Also if the run
+    /// [is ahead](Self::is_ahead_of) of `now`, for nothing says how old it is.
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        if self.is_ahead_of(now) {
+            return true;
+        }
         self.missed_at().is_some_and(|missed_at| now >= missed_at)
     }
 
@@ -116,7 +129,7 @@ impl Run {
         self.next_due_at.checked_add_signed(interval)
     }
 
-    /// Returns how old the numbers are at `now`, in seconds.
+    /// Returns how old the numbers are at `now`, in seconds; 0 if the run [is ahead](Self::is_ahead_of) of it.
     pub fn age_seconds(&self, now: DateTime<Utc>) -> u64 {
         clock::seconds_between(self.taken_at, now)
     }
@@ -193,5 +206,19 @@ mod tests {
         assert_eq!(run.age_seconds(clock.now()), 7197);
         clock.advance(Duration::from_secs(1));
         assert!(run.is_stale(clock.now()));
+    }
+
+    #[test]
+    fn a_run_after_now_is_stale_unless_clocks_may_differ_so_much() {
+        let now = FixedClock::at("2026-01-01T10:00:00Z").now();
+        let run = |seconds| {
+            let taken_at = clock::after(now, Duration::from_secs(seconds));
+            Run::at(taken_at, Duration::from_secs(3600))
+        };
+
+        let (close, ahead) = (run(60), run(61));
+        assert!(!close.is_ahead_of(now) && !close.is_stale(now));
+        assert!(ahead.is_ahead_of(now) && ahead.is_stale(now));
+        assert_eq!(ahead.age_seconds(now), 0);
     }
 }

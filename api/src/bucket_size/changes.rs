@@ -46,7 +46,7 @@ pub const ROUTE: Route = Route {
         history::FROM,
         history::TO,
         Parameter::number("limit", "Maximum number of targets on one page.", 100, 20),
-        Parameter::text("cursor", "The `next` of the previous page."),
+        Parameter::cursor(),
     ],
     problems: &[Code::NotFound],
     schema: |generator| generator.subschema_for::<ChangesPage<BucketIdentity>>(),

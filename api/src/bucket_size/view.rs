@@ -80,8 +80,12 @@ pub struct BucketItem {
     pub finished_at: DateTime<Utc>,
     /// Seconds since `taken_at`.
     pub age_seconds: u64,
-    /// Whether the next measurement is overdue by an interval, or by a day where intervals are longer.
+    /// Whether the next measurement is overdue by an interval, or by a day where intervals are longer. Also true with
+    /// `clock_skew`.
     pub stale: bool,
+    /// Whether `taken_at` is more than a minute in the future: a clock is wrong, and the age is unknown. `age_seconds` is 0
+    /// then.
+    pub clock_skew: bool,
     /// When the target is measured again; null in old snapshots.
     pub refresh: Option<RefreshView>,
     /// The newest failed run since this snapshot; null when the newest run was good.
@@ -163,7 +167,7 @@ impl BucketItem {
             None => run.taken_at + TimeDelta::from_std(run.duration).unwrap_or_default(),
         };
         let stale = match size.refresh {
-            Some(refresh) => refresh.is_missed(now),
+            Some(refresh) => refresh.is_missed(now) || run.is_ahead_of(now),
             None => run.is_stale(now),
         };
         let current = size.current.as_ref();
@@ -186,6 +190,7 @@ impl BucketItem {
             finished_at,
             age_seconds: run.age_seconds(now),
             stale,
+            clock_skew: run.is_ahead_of(now),
             method: size.method,
             inventory: size.inventory,
             current: size.current,

@@ -18,6 +18,8 @@ pub struct Parameter {
 pub enum ParameterKind {
     /// Text of 1 to 1,024 bytes.
     Text,
+    /// The `next` of an earlier answer.
+    Cursor,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Some of these words, with commas between them.
@@ -45,6 +47,16 @@ impl Parameter {
             name,
             description,
             kind: ParameterKind::Text,
+            is_required: false,
+        }
+    }
+
+    /// Returns the parameter for the next page.
+    pub const fn cursor() -> Self {
+        Self {
+            name: "cursor",
+            description: "The `next` of the previous page.",
+            kind: ParameterKind::Cursor,
             is_required: false,
         }
     }

@@ -87,7 +87,13 @@ impl Parameters {
         };
         match (parameter.kind, value) {
             (_, None) if parameter.is_required => return reject("is missing".to_owned()),
-            (ParameterKind::Text | ParameterKind::Choice(_) | ParameterKind::Words(_), None) => {}
+            (
+                ParameterKind::Text
+                | ParameterKind::Cursor
+                | ParameterKind::Choice(_)
+                | ParameterKind::Words(_),
+                None,
+            ) => {}
             (ParameterKind::Choice(words), Some(text)) if words.contains(&text.as_str()) => {
                 self.texts.insert(name, text.clone());
             }
@@ -105,10 +111,12 @@ impl Parameters {
             (ParameterKind::Choice(words), Some(text)) => {
                 return reject(format!("is {text:?}, allowed is {}", words.join(" or ")));
             }
-            (ParameterKind::Text, Some(text)) if (1..=TEXT_LIMIT_BYTES).contains(&text.len()) => {
+            (ParameterKind::Text | ParameterKind::Cursor, Some(text))
+                if (1..=TEXT_LIMIT_BYTES).contains(&text.len()) =>
+            {
                 self.texts.insert(name, text.clone());
             }
-            (ParameterKind::Text, Some(text)) => {
+            (ParameterKind::Text | ParameterKind::Cursor, Some(text)) => {
                 return reject(format!(
                     "has {} bytes, allowed are 1 to {TEXT_LIMIT_BYTES}",
                     text.len()

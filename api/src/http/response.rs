@@ -38,10 +38,7 @@ impl Response {
             headers.insert("Link", format!("<?{query}>; rel=\"next\""));
         }
         headers.extend(answer.headers);
-        if request
-            .header("if-none-match")
-            .is_some_and(|list| is_match(list, &answer.etag))
-        {
+        if is_unchanged(request, &answer.etag, headers.get("Last-Modified")) {
             return Self {
                 status: 304,
                 headers,
@@ -203,13 +200,38 @@ fn is_match(list: &str, etag: &str) -> bool {
             .any(|candidate| opaque(candidate) == opaque(etag))
 }
 
+/// Returns whether the caller has the answer already. A list of `ETag`s counts, or else a date (RFC 9110 §13.2.2).
+fn is_unchanged(request: &Request, etag: &str, last_modified: Option<&String>) -> bool {
+    if let Some(list) = request.header("if-none-match") {
+        return is_match(list, etag);
+    }
+    let time = |text: &str| DateTime::parse_from_rfc2822(text).ok();
+    let known = request.header("if-modified-since").and_then(time);
+    let changed = last_modified.and_then(|text| time(text));
+    known
+        .zip(changed)
+        .is_some_and(|(known, changed)| changed <= known)
+}
+
+/// Returns whether an `Accept-Encoding` list allows gzip. What it says of gzip counts, or else what it says of all
+/// codings (RFC 9110 §12.5.3).
 fn accepts_gzip(list: &str) -> bool {
-    list.split(',').any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let is_rejected = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        (name.eq_ignore_ascii_case("gzip") || name == "*") && !is_rejected
-    })
+    let weight_of = |wanted: &[&str]| {
+        list.split(',').find_map(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts.find_map(|part| {
+                let (name, value) = part.split_once('=')?;
+                let is_weight = name.trim().eq_ignore_ascii_case("q");
+                is_weight.then(|| value.trim().parse().unwrap_or(0.0))
+            });
+            wanted
+                .contains(&name.as_str())
+                .then(|| weight.unwrap_or(1.0))
+        })
+    };
+    let weight: Option<f32> = weight_of(&["gzip", "x-gzip"]).or_else(|| weight_of(&["*"]));
+    weight.is_some_and(|weight| weight > 0.0)
 }
 
 #[cfg(test)]
@@ -261,6 +283,39 @@ mod tests {
     }
 
     #[test]
+    fn a_date_of_the_last_change_or_a_later_one_is_answered_with_304() {
+        let taken_at = time("2026-01-01T10:00:00Z");
+        let status = |headers: &[(&str, &str)], freshness| {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let request = Request {
+                headers: headers.collect(),
+                ..Request::default()
+            };
+            let answer = Answer::json(&1, &1, freshness).unwrap();
+            Response::from_answer(&request, answer, taken_at).status
+        };
+        let snapshot = Freshness::Snapshot {
+            oldest_taken_at: taken_at,
+            newest_taken_at: taken_at,
+            next_due_at: taken_at,
+        };
+        let since = |date| [("if-modified-since", date)];
+
+        let same = since("Thu, 01 Jan 2026 10:00:00 GMT");
+        assert_eq!(status(&same, snapshot), 304);
+        let later = since("Fri, 02 Jan 2026 00:00:00 GMT");
+        assert_eq!(status(&later, snapshot), 304);
+        let earlier = since("Thu, 01 Jan 2026 09:59:59 GMT");
+        assert_eq!(status(&earlier, snapshot), 200);
+        assert_eq!(status(&since("yesterday"), snapshot), 200);
+        assert_eq!(status(&same, Freshness::Live), 200, "it has no date");
+        let tag = [same[0], ("if-none-match", "\"another\"")];
+        assert_eq!(status(&tag, snapshot), 200, "the ETag counts");
+    }
+
+    #[test]
     fn if_none_match_lists_are_compared_weakly() {
         for list in ["W/\"a\"", "\"a\"", "\"x\", W/\"a\"", "*"] {
             assert!(is_match(list, "W/\"a\""), "{list}");
@@ -275,6 +330,14 @@ mod tests {
             ("br, gzip;q=0.5", true),
             ("*", true),
             ("gzip;q=0", false),
+            ("gzip; q=0.000", false),
+            ("GZIP;Q=0", false),
+            ("gzip;q=0, *", false),
+            ("*, gzip;q=0", false),
+            ("*;q=0", false),
+            ("*;q=0, gzip", true),
+            ("gzip;q=none", false),
+            ("identity;q=0, x-gzip", true),
             ("br", false),
             ("", false),
         ] {

@@ -1,6 +1,7 @@
 //! The path of every request: route, caller, parameters, handler, response. It is the same for all endpoints.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
@@ -20,6 +21,9 @@ use crate::http::response::Response;
 /// Time limit of one answer. API Gateway gives up after 29 s, without a reason for the caller.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(27);
 
+/// Of so many good answers of a function, one is logged; the metrics count all. A line costs as much as half a request.
+const LOGGED_ONE_OF: u64 = 100;
+
 /// Serves the endpoints of one program.
 pub struct Server {
     routes: &'static [Route],
@@ -28,6 +32,8 @@ pub struct Server {
     access: EnvironmentAccess,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    /// Number of answers so far.
+    answered: AtomicU64,
 }
 
 impl Server {
@@ -49,6 +55,7 @@ impl Server {
             access: EnvironmentAccess::default(),
             clock,
             metrics,
+            answered: AtomicU64::new(0),
         }
     }
 
@@ -120,11 +127,21 @@ impl Server {
         endpoint.handler.answer(call).await
     }
 
+    /// Returns whether the line of a request is logged at the default level.
+    fn is_shown(&self, status: u16) -> bool {
+        if self.metrics == Metrics::Off {
+            return false;
+        }
+        let number = self.answered.fetch_add(1, Ordering::Relaxed);
+        status >= 400 || number.is_multiple_of(LOGGED_ONE_OF)
+    }
+
     fn allows(&self, origin: &str) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 
-    /// Logs one line per request. The query is left out because it may contain names.
+    /// Logs one line per request: on one machine at `debug`; of a function, where lines cost more than the requests, every
+    /// failure and a sample of the rest. The query is left out because it may contain names.
     fn log(
         &self,
         request: &Request,
@@ -137,17 +154,19 @@ impl Server {
             .claims
             .as_ref()
             .and_then(|claims| claims.get("client_id"));
-        tracing::info!(
-            request.id = %request.id,
-            request.path = %request.path,
-            client.id = client_id.map_or("", String::as_str),
-            status = response.status,
-            duration_ms,
-            size_bytes = response.body.len(),
-            "answered {} with {}",
-            request.path,
-            response.status
-        );
+        let client_id = client_id.map_or("", String::as_str);
+        let (path, status, size_bytes) = (&request.path, response.status, response.body.len());
+        if self.is_shown(status) {
+            tracing::info!(
+                request.id = %request.id, request.path = %path, client.id = client_id, status, duration_ms, size_bytes,
+                "answered {path} with {status}"
+            );
+        } else {
+            tracing::debug!(
+                request.id = %request.id, request.path = %path, client.id = client_id, status, duration_ms, size_bytes,
+                "answered {path} with {status}"
+            );
+        }
         let failed = u64::from(response.status >= 500);
         let metrics = [
             Metric::count("Requests", 1),
@@ -199,6 +218,20 @@ mod tests {
         async fn answer(&self, _call: Call<'_>) -> Result<Answer, Problem> {
             std::future::pending().await
         }
+    }
+
+    #[test]
+    fn a_function_logs_every_failure_and_a_sample_of_the_rest_and_one_machine_neither() {
+        let shown = |metrics: Metrics| {
+            let clock = Arc::new(FixedClock::at("2026-01-12T11:00:00Z"));
+            let server = Server::new(&ROUTES, Vec::new(), Vec::new(), clock, metrics);
+            let good = (0..250).filter(|_| server.is_shown(200)).count();
+            let failed = (0..250).filter(|_| server.is_shown(404)).count();
+            (good, failed)
+        };
+
+        assert_eq!(shown(Metrics::Embedded("api".to_owned())), (3, 250));
+        assert_eq!(shown(Metrics::Off), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -167,7 +167,10 @@ fn add_snapshot<S>(
     exposition.add(&SNAPSHOT_INTERVAL, labels, Some(interval));
     let is_complete = good.completeness == Completeness::Complete;
     exposition.add(&SNAPSHOT_COMPLETE, labels, Some(i64::from(is_complete)));
-    let is_stale = refresh.map_or_else(|| run.is_stale(now), |refresh| refresh.is_missed(now));
+    let is_stale = refresh.map_or_else(
+        || run.is_stale(now),
+        |refresh| refresh.is_missed(now) || run.is_ahead_of(now),
+    );
     exposition.add(&SNAPSHOT_STALE, labels, Some(i64::from(is_stale)));
 
     let (_, growth) = trended(latest?.trend.as_ref(), now);

@@ -46,7 +46,7 @@ pub const ROUTE: Route = Route {
             100,
             20,
         ),
-        Parameter::text("cursor", "The `next` of the previous page."),
+        Parameter::cursor(),
     ],
     problems: &[Code::NotFound, Code::TooLarge],
     schema: |generator| generator.subschema_for::<ChangesPage<DatabaseIdentity>>(),

@@ -8,6 +8,7 @@ use shared::snapshot::{DatabaseSize, DatabaseSummary, Failure, Good, Latest, Run
 use super::{DatabaseItem, PendingDatabase, TableFilter};
 use crate::http::answer::ANSWER_LIMIT_BYTES;
 use crate::http::problem::Problem;
+use crate::targets;
 
 /// A database of the fleet and its latest state.
 pub(super) struct Found<'f> {
@@ -42,8 +43,9 @@ pub(super) struct Page<'f> {
     pub(super) items: Vec<DatabaseItem>,
     /// Databases without a snapshot.
     pub(super) pending: Vec<PendingDatabase>,
-    /// Id and version of each database, and whether it is stale: what the answer's ETag depends on.
-    pub(super) identity: Vec<(String, u64, bool)>,
+    /// Id and version of each database, whether it is stale, and whether a clock is wrong: what the answer's ETag depends
+    /// on.
+    pub(super) identity: Vec<(String, u64, (bool, bool))>,
     /// Runs that the answer's freshness depends on.
     pub(super) runs: Vec<Run>,
     /// The last database of the page.
@@ -67,7 +69,8 @@ impl<'f> Page<'f> {
         let mut page = Self::default();
         let mut size_bytes = 0;
         for (found, snapshot) in found.iter().zip(snapshots) {
-            let is_stale = if let (Some(good), Some(snapshot)) = (found.good(), snapshot) {
+            // A change of either makes another answer.
+            let condition = if let (Some(good), Some(snapshot)) = (found.good(), snapshot) {
                 let environment = &found.target.environment;
                 let mut item =
                     DatabaseItem::of(environment, snapshot, found.failure(), filter, now);
@@ -80,21 +83,22 @@ impl<'f> Page<'f> {
                     break;
                 }
                 page.runs.push(good.run);
-                let is_stale = item.stale;
+                targets::report_clock(&found.id, item.clock_skew);
+                let condition = (item.stale, item.clock_skew);
                 let is_selected =
                     !filter.is_narrow() || item.has_tables() || !item.unsized_tables.is_empty();
                 page.items.extend(is_selected.then_some(item));
-                is_stale
+                condition
             } else {
                 page.pending.push(PendingDatabase {
                     environment: found.target.environment.clone(),
                     database: found.target.name.clone(),
                     last_failure: found.failure(),
                 });
-                false
+                (false, false)
             };
             let id = found.id.to_string();
-            page.identity.push((id, found.version(), is_stale));
+            page.identity.push((id, found.version(), condition));
             page.last = Some(&found.id);
         }
         if page.is_cut && page.last.is_none() {

@@ -53,8 +53,11 @@ pub struct DatabaseItem {
     pub taken_at: DateTime<Utc>,
     /// Seconds since `taken_at`.
     pub age_seconds: u64,
-    /// Whether the next snapshot is overdue by a scheduled interval.
+    /// Whether the next snapshot is overdue by a scheduled interval. Also true with `clock_skew`.
     pub stale: bool,
+    /// Whether `taken_at` is more than a minute in the future: a clock is wrong, and the age is unknown. `age_seconds` is 0
+    /// then.
+    pub clock_skew: bool,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<Failure>,
     /// Daily totals; null unless `include=trend`.
@@ -142,6 +145,7 @@ impl DatabaseItem {
             taken_at: run.taken_at,
             age_seconds: run.age_seconds(now),
             stale: run.is_stale(now),
+            clock_skew: run.is_ahead_of(now),
             last_failure,
             trend: None,
             growth: None,

@@ -124,8 +124,9 @@ async fn no_secret_in_any_layer_or_column_is_revealed() {
         let fleet = Arc::clone(&world.fleet);
         api::constants::endpoint(fleet, Sources::new(aws), key.clone())
     };
-    let people = api::users::endpoint(Arc::clone(&world.fleet), users(), key.clone());
-    let server = world.server(vec![constants(Arc::clone(&deployment.aws)), people]);
+    let mut endpoints = api::users::endpoints(Arc::clone(&world.fleet), users(), key.clone());
+    endpoints.push(constants(Arc::clone(&deployment.aws)));
+    let server = world.server(endpoints);
     let dead = world.server(vec![constants(super::constants::nowhere())]);
     let scopes = "mrt/users.read mrt/users.pii mrt/constants.read";
 

@@ -63,3 +63,53 @@ async fn json_in_a_description_becomes_the_example_of_its_schema() {
         assert!(!description.contains("```"), "{description}");
     }
 }
+
+#[tokio::test]
+async fn every_response_names_the_headers_that_clients_act_on() {
+    let document = document().await;
+    let tags: Vec<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+
+    for route in ROUTES {
+        let operation = &document["paths"][route.path]["get"];
+        let header = |status: &str, name: &str| {
+            operation["responses"][status]["headers"][name]["schema"].is_object()
+        };
+        let path = route.path;
+        assert!(
+            tags.contains(&operation["tags"][0].as_str().unwrap()),
+            "{path}"
+        );
+        for name in ["ETag", "Vary", "Cache-Control", "X-Request-Id"] {
+            assert!(header("200", name) && header("304", name), "{path}: {name}");
+        }
+        assert!(
+            header("405", "Allow") && header("429", "Retry-After"),
+            "{path}"
+        );
+        if route.scope.is_some() {
+            assert!(header("401", "WWW-Authenticate"), "{path}");
+            assert!(header("503", "Retry-After"), "{path}");
+        }
+        let parameters = operation["parameters"].as_array().unwrap();
+        let cursor = parameters.iter().find(|each| each["name"] == "cursor");
+        assert_eq!(cursor.is_some(), header("200", "Link"), "{path}");
+        if let Some(cursor) = cursor {
+            assert_eq!(cursor["schema"]["pattern"], "^[A-Za-z0-9_-]+$");
+        }
+        for parameter in parameters {
+            let words = parameter["schema"]["enum"].to_string();
+            assert!(
+                !words.contains("\"true\""),
+                "a boolean is a boolean: {parameter}"
+            );
+        }
+    }
+    let sizes = &document["paths"]["/bucket_size"]["get"]["responses"]["200"]["headers"];
+    assert!(!sizes["Age"].is_null() && !sizes["Last-Modified"].is_null());
+    assert!(document["info"]["contact"].is_object());
+}

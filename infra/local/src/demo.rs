@@ -31,7 +31,7 @@ use uuid::Uuid;
 use crate::secret_file::load_or_create_secret;
 use activity::Activity;
 use objects::ObjectServer;
-use postgres::Postgres;
+use postgres::{Postgres, Supervisor};
 
 /// Longest wait for another demo to release the folder. A demo that was just stopped does so within 0.2 s.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(crate) struct Demo {
     pub(crate) variables: BTreeMap<String, String>,
     activity: Activity,
     objects: ObjectServer,
-    postgres: Postgres,
+    postgres: Supervisor,
     /// Released when the demo is dropped.
     _lock: File,
 }
@@ -104,7 +104,7 @@ impl Demo {
             activity: Activity::start(&buckets_path, &postgres),
             buckets_path,
             objects,
-            postgres,
+            postgres: Supervisor::start(postgres),
             _lock: lock,
         })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use shared::file;
 
 use crate::secret_file::write_secret;
 
@@ -60,7 +61,7 @@ impl RunningServer {
             return Ok(None);
         }
         let path = data.join(RUNNING_FILE);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match file::read_text(&path, file::SETTINGS_LIMIT_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {

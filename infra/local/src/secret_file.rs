@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
+use shared::file;
 
 /// Replaces `path` with a file that holds `text` and that only its owner can read.
 pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -31,7 +32,7 @@ pub(crate) fn load_or_create_secret(
     path: &Path,
     create: impl FnOnce() -> anyhow::Result<String>,
 ) -> anyhow::Result<String> {
-    match std::fs::read_to_string(path) {
+    match file::read_text(path, file::SETTINGS_LIMIT_BYTES) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = create()?;

@@ -60,7 +60,6 @@ pub(crate) fn text(identity: &Identity, welcome: &Welcome<'_>) -> anyhow::Result
     {
         lines.push(curl(route, &running.url, environment));
     }
-    lines.push(curl_users(&running.url, environment));
     lines.push(String::from("\n"));
     Ok(lines.join("\n"))
 }
@@ -91,13 +90,6 @@ fn curl(route: &Route, url: &str, environment: &str) -> String {
     format!("curl -s {header}'{url}{}{query}'", route.path)
 }
 
-/// Returns the command that lists the accounts of one environment.
-fn curl_users(url: &str, environment: &str) -> String {
-    let path = api::users::ROUTE.path;
-    let query = format!("?environment={environment}&view=list&limit=5");
-    format!("curl -s -H \"Authorization: Bearer $TOKEN\" '{url}{path}{query}'")
-}
-
 #[cfg(test)]
 mod tests {
     use shared::fleet::Engine;
@@ -120,8 +112,8 @@ mod tests {
             "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users'"
         );
         assert_eq!(
-            curl_users("http://127.0.0.1:8080", "full"),
-            "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users?environment=full&view=list&limit=5'"
+            curl(&api::users::LIST_ROUTE, "http://127.0.0.1:8080", "full"),
+            "curl -s -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/users/list?environment=full'"
         );
         assert_eq!(
             curl(&api::health::ROUTE, "http://127.0.0.1:8080", "full"),

@@ -1,5 +1,7 @@
 //! HTTP of all AWS clients: proxy and certificate authorities, the same for the SDK's clients and for our own requests.
 
+use std::path::Path;
+
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, default_async_sleep};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -8,6 +10,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 
 use crate::config::Variables;
+use crate::file;
 
 /// Variable of all AWS tools for a file with the authorities to trust.
 pub(super) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -84,7 +87,7 @@ pub(super) fn authorities(
     let Some(path) = variables.get(CA_BUNDLE).filter(|path| !path.is_empty()) else {
         return Ok(otherwise);
     };
-    let text = std::fs::read_to_string(&path);
+    let text = file::read_text(Path::new(&path), file::CERTIFICATES_LIMIT_BYTES);
     let text = text.map_err(|error| format!("{CA_BUNDLE}: {path}: {error}"))?;
     if !is_bundle(&text) {
         return Err(format!("{CA_BUNDLE}: {path} has no certificate in PEM"));

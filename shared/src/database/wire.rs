@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::{DatabaseError, TlsFault};
+use crate::file;
 use crate::fleet::DatabaseTarget;
-
-/// Largest file of authorities. The RDS bundle of all regions has 110 certificates in 165 KB.
-const AUTHORITIES_LIMIT_BYTES: usize = 4 << 20;
 
 /// Transport of a connection.
 pub(super) enum Wire {
@@ -61,12 +59,12 @@ pub(super) async fn authorities(ca_file: Option<&Path>) -> Result<Vec<u8>, Datab
     let ca_file = ca_file.ok_or(DatabaseError::Tls(TlsFault::NotConfigured, None))?;
     let unusable =
         |error: Option<sqlx::Error>| DatabaseError::Tls(TlsFault::AuthoritiesUnusable, error);
-    let authorities = tokio::fs::read(ca_file)
+    let authorities = file::read(ca_file, file::CERTIFICATES_LIMIT_BYTES)
         .await
         .map_err(|error| unusable(Some(error.into())))?;
     let header = b"-----BEGIN CERTIFICATE-----";
     let has_certificate = authorities.windows(header.len()).any(|part| part == header);
-    if !has_certificate || authorities.len() > AUTHORITIES_LIMIT_BYTES {
+    if !has_certificate {
         return Err(unusable(None));
     }
     Ok(authorities)

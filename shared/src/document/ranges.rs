@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::{DocumentError, READ_TIMEOUT, error_from_io, error_from_sdk};
 use crate::aws::Aws;
+use crate::file;
 use crate::location::{AwsScope, Location};
 use crate::telemetry::error_chain;
 
@@ -169,10 +170,11 @@ async fn open_file(
     path: PathBuf,
     tail_bytes: u64,
 ) -> Result<(Ranges, Vec<u8>), DocumentError> {
-    let metadata = tokio::fs::metadata(&path).await;
-    let length = metadata
-        .map_err(|error| error_from_io(location, &error))?
-        .len();
+    let failed = |error: std::io::Error| error_from_io(location, &error);
+    let metadata = tokio::fs::metadata(&path).await.map_err(failed)?;
+    // Parts are bounded, not the whole.
+    file::check_metadata(&metadata, u64::MAX).map_err(failed)?;
+    let length = metadata.len();
     let tail = length.saturating_sub(tail_bytes)..length;
     let bytes = read_file(location, &path, tail).await?;
     let (location, source) = (location.clone(), Source::File(path));

@@ -82,11 +82,29 @@ impl StorageKind {
     }
 }
 
-const BUCKET_RULE: &str = "is not a bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN";
+/// Longest ARN that AWS documents.
+const ARN_LIMIT_BYTES: usize = 2048;
+const BUCKET_RULE: &str = "is not a bucket name: 3 to 255 letters, digits, dots, hyphens and underscores, or an access point's ARN, \
+    such as arn:aws:s3:eu-west-1:123456789012:accesspoint/files";
 
 /// Names before 2018 in us-east-1 may have upper case, underscores and up to 255 characters.
 fn is_bucket(id: &str) -> bool {
-    ((3..=255).contains(&id.len()) && is_made_of(id, b".-_")) || id.starts_with("arn:")
+    ((3..=255).contains(&id.len()) && is_made_of(id, b".-_")) || is_access_point(id)
+}
+
+/// Returns whether `id` is an ARN of an access point, in any partition, of S3 or of its variants such as Outposts.
+fn is_access_point(id: &str) -> bool {
+    let parts: Vec<&str> = id.splitn(6, ':').collect();
+    let ["arn", partition, service, _region, account, resource] = parts.as_slice() else {
+        return false;
+    };
+    id.len() <= ARN_LIMIT_BYTES
+        && partition.starts_with("aws")
+        && service.starts_with("s3")
+        && account.len() == 12
+        && is_made_of(account, b"")
+        && resource.contains("accesspoint")
+        && is_made_of(resource, b".-_/:")
 }
 
 /// Returns whether `id` has only ASCII letters, ASCII digits and `others`.
@@ -126,7 +144,11 @@ mod tests {
         let cases: [(StorageKind, &[&str], &[&str]); 6] = [
             (
                 StorageKind::S3,
-                &["files", "Old_Files", "arn:aws:s3:::point"],
+                &[
+                    "files",
+                    "Old_Files",
+                    "arn:aws:s3:eu-west-1:123456789012:accesspoint/point",
+                ],
                 &["x", "a b"],
             ),
             (

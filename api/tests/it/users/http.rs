@@ -19,11 +19,8 @@ fn server(world: &World) -> TestServer {
 
 /// Returns a server that keeps no counts.
 pub(super) fn server_with(world: &World, key: DeploymentKey) -> TestServer {
-    world.server(vec![api::users::endpoint(
-        Arc::clone(&world.fleet),
-        users(),
-        key,
-    )])
+    let fleet = Arc::clone(&world.fleet);
+    world.server(api::users::endpoints(fleet, users(), key))
 }
 
 #[tokio::test]
@@ -109,6 +106,12 @@ name = "files-only"
     let server = server(&world);
     let cases = [
         (get("/users?kind=human").scopes(SCOPE), 400, "bad_parameter"),
+        (get("/users/list").scopes(SCOPE), 400, "bad_parameter"),
+        (
+            get("/users/list?environment=acme-prod&names=clear").scopes(SCOPE),
+            403,
+            "scope_missing",
+        ),
         (get("/users?view=list").scopes(SCOPE), 400, "bad_parameter"),
         (
             get("/users?view=list&environment=acme-prod&cursor=x").scopes(SCOPE),

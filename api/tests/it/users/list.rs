@@ -10,7 +10,9 @@ use crate::harness::{NOW, Reply, TestServer, World, get};
 use crate::logs::Logs;
 
 const KEY: &str = "0123456789abcdef";
-const LIST: &str = "/users?environment=acme-prod&view=list";
+const LIST: &str = "/users/list?environment=acme-prod";
+/// The deprecated form of the same.
+const ALIAS: &str = "/users?environment=acme-prod&view=list";
 
 fn server(world: &World) -> TestServer {
     server_with(world, DeploymentKey::from_value(KEY))
@@ -43,6 +45,10 @@ async fn a_user_has_the_documented_form_on_both_engines() {
         let first = list(&server, "&kind=human&limit=1").await;
         let cursor = first.json()["next"].as_str().unwrap().to_owned();
         let second = list(&server, &format!("&kind=human&limit=1&cursor={cursor}")).await;
+
+        let alias = format!("{ALIAS}&kind=human&limit=1&cursor={cursor}");
+        let alias = server.ask(get(&alias).scopes(SCOPE)).await;
+        assert_eq!(alias.json(), second.json());
 
         let mut expected = documented(1);
         expected["as_of"] = NOW.into();
@@ -169,9 +175,9 @@ async fn names_need_their_scope_and_each_access_is_logged_without_names() {
     let logged = logs.text();
     for expected in [
         "clear names of users were read",
-        "test-client",
-        "test-request",
-        "acme-prod",
+        "client.id=\"test-client\"",
+        "request.id=\"test-request\"",
+        "environment=\"acme-prod\"",
         "user_count=5",
     ] {
         assert!(logged.contains(expected), "{expected}: {logged}");

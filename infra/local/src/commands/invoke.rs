@@ -15,6 +15,7 @@ use collector::{
 };
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
+use shared::file;
 use shared::telemetry::Metrics;
 
 use crate::backend::Backend;
@@ -25,6 +26,8 @@ use crate::variables::VariableOverrides;
 const PLAN: &str = "plan";
 const COLLECT_BUCKET_SIZE: &str = "collect-bucket-size";
 const COLLECT_TABLE_SIZE: &str = "collect-table-size";
+/// Most bytes of an event: Lambda's limit for a request.
+const EVENT_LIMIT_BYTES: u64 = 6 << 20;
 /// Schedule interval of invoked collectors: the deployed default.
 const EVERY: Duration = Duration::from_secs(3600);
 
@@ -37,7 +40,7 @@ pub(crate) async fn run(
     fleet: Option<String>,
     data: &Path,
 ) -> anyhow::Result<ExitCode> {
-    let text = std::fs::read_to_string(event_path)
+    let text = file::read_text(event_path, EVENT_LIMIT_BYTES)
         .with_context(|| format!("could not read {}", event_path.display()))?;
     let event: Value = serde_json::from_str(&text)
         .with_context(|| format!("{} is not JSON", event_path.display()))?;

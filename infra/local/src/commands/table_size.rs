@@ -3,10 +3,12 @@
 mod url;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ::url::Url;
+use anyhow::Context;
 use api::table_size::{DatabaseItem, TableFilter};
 use chrono::{DateTime, Utc};
 use collector::Progress;
@@ -15,6 +17,7 @@ use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
 use shared::config::{DATABASE_CA_FILE, ProcessVariables, Variables};
 use shared::database::Databases;
+use shared::file;
 use shared::fleet::{DatabaseTarget, Engine};
 use shared::snapshot::{
     ChildTables, DatabaseSize, Measurement, Persistence, Quality, Run, ServerRole, Snapshot,
@@ -29,6 +32,8 @@ use crate::output;
 
 /// Variable through which the password reaches the login.
 const PASSWORD: &str = "MRT_COMMAND_LINE_PASSWORD";
+/// Variable of PostgreSQL's programs for the file with passwords.
+const PASSWORD_FILE: &str = "PGPASSFILE";
 /// MySQL's variable for the password; used if the URL has none. The driver itself reads PostgreSQL's.
 const MYSQL_PWD: &str = "MYSQL_PWD";
 /// Mark of an estimated part.
@@ -48,10 +53,11 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
         password,
         ca_file,
     } = database;
-    let password = password.or_else(|| match target.engine {
-        Engine::Postgres => postgres_password(&target),
-        Engine::Mysql => ProcessVariables.get(MYSQL_PWD),
-    });
+    let password = match (password, target.engine) {
+        (Some(password), _) => Some(password),
+        (None, Engine::Postgres) => postgres_password(&target)?,
+        (None, Engine::Mysql) => ProcessVariables.get(MYSQL_PWD),
+    };
     let has_password = password.is_some();
     let password = password.unwrap_or_default();
     let variables = Arc::new(BTreeMap::from([(PASSWORD.to_owned(), password)]));
@@ -84,7 +90,20 @@ pub(crate) async fn run(database: Database, is_json: bool) -> anyhow::Result<Exi
 }
 
 /// Returns the password in `PGPASSWORD`, or in the file `PGPASSFILE` or `~/.pgpass`, as the driver finds it.
-fn postgres_password(target: &DatabaseTarget) -> Option<String> {
+///
+/// # Errors
+///
+/// `PGPASSFILE` names a device, or a file that is too large, which the driver would read whole.
+fn postgres_password(target: &DatabaseTarget) -> anyhow::Result<Option<String>> {
+    let named = ProcessVariables.get(PASSWORD_FILE).map(PathBuf::from);
+    if let Some(path) = named.filter(|path| path.exists()) {
+        file::check(&path, file::SETTINGS_LIMIT_BYTES)
+            .with_context(|| format!("{PASSWORD_FILE}: {}", path.display()))?;
+    }
+    Ok(driver_password(target))
+}
+
+fn driver_password(target: &DatabaseTarget) -> Option<String> {
     let mut url = Url::parse("postgres://localhost").ok()?;
     url.set_path(&target.name);
     url.query_pairs_mut()

@@ -8,10 +8,11 @@ mod process;
 mod programs;
 mod server;
 mod server_user;
+mod supervisor;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -23,6 +24,8 @@ use cluster_folder::ClusterFolder;
 use programs::Programs;
 use server::Server;
 use server_user::ServerUser;
+
+pub(super) use supervisor::Supervisor;
 
 /// The cluster's superuser.
 const SUPERUSER: &str = "postgres";
@@ -37,6 +40,10 @@ const PORT_ATTEMPTS: u32 = 3;
 /// A running private cluster.
 pub(super) struct Postgres {
     server: Server,
+    programs: Programs,
+    user: ServerUser,
+    folder: ClusterFolder,
+    log: PathBuf,
     port: u16,
     password: String,
 }
@@ -56,27 +63,62 @@ impl Postgres {
         let log = demo.join("postgres.log");
         let log_file =
             File::create(&log).with_context(|| format!("could not create {}", log.display()))?;
+        let port = free_port()?;
+        let server = Server::spawn(&programs, &user, &folder, port, &log_file).await?;
+        let mut started = Self {
+            server,
+            programs,
+            user,
+            folder,
+            log,
+            port,
+            password,
+        };
         for attempt in 1..=PORT_ATTEMPTS {
-            let port = free_port()?;
-            let server = Server::spawn(&programs, &user, &folder, port, &log_file).await?;
-            let mut started = Self {
-                server,
-                port,
-                password: password.clone(),
+            let Err(error) = started.wait_until_ready().await else {
+                return Ok(started);
             };
-            match started.wait_until_ready().await {
-                Ok(()) => return Ok(started),
-                Err(error) => {
-                    let is_running = started.server.process.exit_status().is_none();
-                    started.stop().await?;
-                    if is_running || attempt == PORT_ATTEMPTS {
-                        let hint = format!("its log is {}", log.display());
-                        return Err(error.context(hint));
-                    }
-                }
+            let is_running = started.is_running();
+            started.server.stop().await?;
+            if is_running || attempt == PORT_ATTEMPTS {
+                let hint = format!("its log is {}", started.log.display());
+                return Err(error.context(hint));
             }
+            started.port = free_port()?;
+            started.spawn(&log_file).await?;
         }
         bail!("PostgreSQL could not be started")
+    }
+
+    /// Starts the server, after its end, on the same port.
+    ///
+    /// # Errors
+    ///
+    /// If it is not ready within [`READY_TIMEOUT`]; it does not run then.
+    async fn restart(&mut self) -> anyhow::Result<()> {
+        server::end_leftover(&self.programs, &self.user, &self.folder).await?;
+        let log = File::options().append(true).create(true).open(&self.log)?;
+        self.spawn(&log).await?;
+        let ready = self.wait_until_ready().await;
+        if ready.is_err() {
+            self.server.stop().await?;
+        }
+        ready
+    }
+
+    async fn spawn(&mut self, log: &File) -> anyhow::Result<()> {
+        let (programs, user, folder) = (&self.programs, &self.user, &self.folder);
+        self.server = Server::spawn(programs, user, folder, self.port, log).await?;
+        Ok(())
+    }
+
+    fn is_running(&self) -> bool {
+        self.server.process.exit_status().is_none()
+    }
+
+    /// Waits until the server ends.
+    async fn ended(&mut self) {
+        self.server.process.ended().await;
     }
 
     /// Returns the port on 127.0.0.1.

@@ -331,3 +331,31 @@ fn paths_are_found_in_uses_and_in_code() {
     ];
     assert_eq!(found, expected.map(|(path, is)| (path.to_owned(), is)));
 }
+
+/// A second version of a patched crate would be linked beside the patch, and do what the patch is to prevent.
+#[test]
+fn exactly_one_version_of_each_patched_crate_is_linked_and_it_is_ours() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap();
+    let patches = manifest.split("[patch.crates-io]\n").nth(1).unwrap();
+    let patches = patches.lines().take_while(|line| !line.starts_with('['));
+    let patched: Vec<&str> = patches
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.split_once(" = ")?.0))
+        .collect();
+    assert!(patched.len() >= 3, "{patched:?}");
+    for name in patched {
+        let named = format!("name = \"{name}\"\n");
+        let found: Vec<&str> = lock
+            .split("[[package]]\n")
+            .filter(|package| package.starts_with(&named))
+            .collect();
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert!(!found[0].contains("source = "), "{name} is not the patch");
+    }
+    assert!(
+        !lock.contains("[[patch.unused]]"),
+        "a patch fits no dependency"
+    );
+}

@@ -446,22 +446,129 @@ fn the_doctor_prints_a_fix_for_each_problem_and_exits_with_three() {
     );
 }
 
-#[test]
-fn help_has_examples() {
-    for command in [
-        "serve",
-        "bucket-size",
-        "table-size",
-        "grants",
-        "doctor",
-        "token",
-        "invoke",
-    ] {
-        let help = String::from_utf8(mrt(&[command, "--help"]).stdout).unwrap();
+/// Returns the names below the heading `Commands:` of a help.
+fn commands_in(help: &str) -> Vec<String> {
+    let list = help.split("Commands:\n").nth(1).unwrap_or_default();
+    let lines = list.lines().take_while(|line| line.starts_with("  "));
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    let names = names.filter(|name| *name != "help");
+    names.map(str::to_owned).collect()
+}
 
-        assert!(
-            help.contains("Examples:") && help.contains(&format!("mrt {command} ")),
-            "{help}"
+/// Asks every command and its own commands for help: their examples use no option, command and file that is not there.
+#[test]
+fn the_help_of_every_command_has_examples_that_exist() {
+    let help = |command: &[String]| {
+        let output = Command::new(MRT).args(command).arg("--help").output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let mut pending: Vec<Vec<String>> = commands_in(&help(&[]))
+        .into_iter()
+        .map(|name| vec![name])
+        .collect();
+    assert!(pending.len() >= 8, "{pending:?}");
+    let mut example_count = 0;
+    while let Some(command) = pending.pop() {
+        let text = help(&command);
+        let (described, examples) = text.split_once("Examples:").unwrap_or_default();
+        let nested = commands_in(described);
+        let name = command.join(" ");
+        let own = format!("mrt {name}");
+        assert!(examples.contains(&own), "{name}: {text}");
+        for line in examples.lines().filter(|line| line.contains(&own)) {
+            let is_nested = |word: &str| nested.iter().any(|name| name == word);
+            if line.split_whitespace().any(is_nested) {
+                continue;
+            }
+            let arguments = line.split(&own).nth(1).unwrap_or_default();
+            for word in arguments.split_whitespace() {
+                if word.starts_with("--") {
+                    let option = word.split('=').next().unwrap();
+                    assert!(described.contains(option), "{name}: {line}");
+                }
+                if word.ends_with(".json") {
+                    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+                    let file = std::path::Path::new(root).join(word);
+                    assert!(file.exists(), "{name}: {line}");
+                }
+            }
+            example_count += 1;
+        }
+        pending.extend(
+            nested
+                .into_iter()
+                .map(|name| [command.clone(), vec![name]].concat()),
         );
+    }
+    assert!(example_count > 20, "found only {example_count}");
+}
+
+#[test]
+fn a_fault_in_a_fleet_file_is_printed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.toml");
+    std::fs::write(&path, "[[environment]]\nname = \"Acme Prod\"\n").unwrap();
+    let fleet = path.to_str().unwrap();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    for command in [
+        vec!["doctor", "--fleet", fleet],
+        vec!["serve", "--listen", "127.0.0.1:0", "--fleet", fleet],
+        vec!["grants", "--environment", "a", "--fleet", fleet],
+    ] {
+        let output = mrt(&[command.as_slice(), &["--data", data]].concat());
+
+        let error = error(&output);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert_eq!(
+            error.matches("is not an environment name").count(),
+            1,
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_device_or_a_pipe_in_place_of_a_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    for odd in ["/dev/zero", pipe.to_str().unwrap()] {
+        for (command, variable) in [
+            (vec!["doctor", "--fleet", odd], None),
+            (
+                vec!["serve", "--listen", "127.0.0.1:0", "--fleet", odd],
+                None,
+            ),
+            (vec!["invoke", "api-public", odd], None),
+            (
+                vec!["table-size", "postgres://u@127.0.0.1:9/a"],
+                Some("PGPASSFILE"),
+            ),
+            (
+                vec!["bucket-size", "s3://acme-files"],
+                Some("AWS_CA_BUNDLE"),
+            ),
+        ] {
+            let has_data = !command[0].ends_with("-size");
+            let mut program = Command::new(MRT);
+            program
+                .args(&command)
+                .args(has_data.then_some(["--data", data]).into_iter().flatten());
+            program.envs(variable.map(|name| (name, odd)));
+            let output = program.output().unwrap();
+
+            let error = error(&output);
+            assert_eq!(output.status.code(), Some(1), "{command:?}: {error}");
+            assert!(error.contains("must be a file"), "{command:?}: {error}");
+        }
     }
 }

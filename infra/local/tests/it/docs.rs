@@ -370,6 +370,42 @@ fn every_make_target_exists() {
     }
 }
 
+/// `make help` prints one line for every target, and every target can be made.
+#[test]
+fn the_help_of_make_lists_every_target_and_no_other() {
+    let make = |arguments: &[&str]| {
+        Command::new("make")
+            .current_dir(root())
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let makefile = text_of("Makefile");
+    let is_name = |text: &&str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    let rules = makefile.lines().filter_map(|line| line.split_once(':'));
+    let targets: Vec<&str> = rules.map(|(name, _)| name).filter(is_name).collect();
+
+    let help = String::from_utf8(make(&["help"]).stdout).unwrap();
+    let mut listed = Vec::new();
+    for line in help.lines() {
+        let (target, text) = line.trim_start_matches("make ").split_once(' ').unwrap();
+        assert!(text.trim().len() > 10, "{line}");
+        listed.push(target);
+    }
+
+    assert_eq!(listed, targets);
+    let phony = makefile.lines().find(|line| line.starts_with(".PHONY:"));
+    let phony: BTreeSet<&str> = phony.unwrap().split(' ').skip(1).collect();
+    assert_eq!(phony, targets.iter().copied().collect());
+    for target in targets {
+        let dry = make(&["--dry-run", target]);
+        assert!(dry.status.success(), "{target}");
+    }
+}
+
 #[test]
 fn every_path_through_the_code_exists() {
     let top = [

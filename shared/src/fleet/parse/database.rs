@@ -1,12 +1,18 @@
 //! The rules of `[environment.database]`.
 
+use std::net::IpAddr;
+
 use super::fault::Faults;
 use super::scope::read_scope;
-use super::section::{Section, Text};
+use super::section::Section;
 use crate::arn;
 use crate::fleet::identifier::is_identifier;
 use crate::fleet::{Auth, DatabaseServer, DatabaseTarget, Engine};
 
+/// Longest name of a database: 64 characters in MySQL, of up to 4 bytes each. PostgreSQL allows 63 bytes.
+const NAME_LIMIT_BYTES: usize = 256;
+/// Longest name of a user: 128 bytes in MariaDB. PostgreSQL allows 63 bytes, MySQL 32 characters.
+const USER_LIMIT_BYTES: usize = 128;
 /// Largest storage of an instance with PostgreSQL, MySQL or MariaDB: 64 TiB.
 pub(super) const MAX_ALLOCATED_GIB: u64 = 65_536;
 
@@ -46,7 +52,14 @@ pub(super) fn read_database(
                 None
             }
         });
-    let host = section.required_text(faults, "host").map(Text::to_owned);
+    let host = section.required_text(faults, "host");
+    let host = section.checked(faults, "host", host, |text| {
+        if is_host(text) {
+            Ok(())
+        } else {
+            Err("is not a host: a name such as db.example.com, an address, or the folder of a Unix socket")
+        }
+    });
     let port = section
         .whole_number(faults, "port", 1, 65_535)
         .and_then(|port| u16::try_from(port).ok());
@@ -58,8 +71,22 @@ pub(super) fn read_database(
             Err("is not a name in a certificate: labels of letters, digits and hyphens, separated by dots")
         }
     });
-    let name = section.required_text(faults, "name").map(Text::to_owned);
-    let user = section.required_text(faults, "user").map(Text::to_owned);
+    let mut short = |key, limit, reason| {
+        let text = section.required_text(faults, key);
+        section.checked(faults, key, text, |text| {
+            (text.len() <= limit).then_some(()).ok_or(reason)
+        })
+    };
+    let name = short(
+        "name",
+        NAME_LIMIT_BYTES,
+        "is too long for a database: at most 256 bytes",
+    );
+    let user = short(
+        "user",
+        USER_LIMIT_BYTES,
+        "is too long for a user: at most 128 bytes",
+    );
     let auth = match section.optional_text(faults, "auth") {
         None => Auth::Iam,
         Some(text) => parse_auth(text.value).unwrap_or_else(|reason| {
@@ -90,6 +117,11 @@ pub(super) fn read_database(
         faults.add(value.span().start, &section.field("allocated_gib"), reason);
     }
     Some(target)
+}
+
+/// Returns whether `text` can be connected to: a host name, an address, or the folder of a Unix socket.
+fn is_host(text: &str) -> bool {
+    text.starts_with('/') || text.parse::<IpAddr>().is_ok() || is_host_name(text)
 }
 
 /// Returns whether `text` can be the name in a certificate: an address or a host name.

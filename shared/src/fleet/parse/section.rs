@@ -54,6 +54,12 @@ impl<'t> Section<'t> {
     pub(super) fn optional_text(&self, faults: &mut Faults<'_>, key: &str) -> Option<Text<'t>> {
         let value = self.get(key)?;
         match value.get_ref() {
+            // No service has a name with it, and databases end a name there.
+            DeValue::String(text) if text.contains('\0') => {
+                let reason = "contains the character NUL";
+                faults.add(value.span().start, &self.field(key), reason);
+                None
+            }
             DeValue::String(text) if !text.is_empty() => Some(Text {
                 value: text.as_ref(),
                 offset: value.span().start,

@@ -153,3 +153,68 @@ fn a_login_is_by_iam_a_secret_or_a_variable() {
     let bucket = auth(r#"auth = "arn:aws:s3:::NEVERLEAK""#).unwrap_err();
     assert!(!bucket.contains("NEVERLEAK"), "{bucket}");
 }
+
+#[test]
+fn names_that_no_service_has_are_refused() {
+    let faults = |from: &str, to: &str| {
+        let text = FULL.replace(from, to);
+        assert_ne!(text, FULL, "{from}");
+        Fleet::parse("fleet.toml", &text).map_err(|faults| faults.to_string())
+    };
+    let host = "host = \"acme.abc.eu-west-1.rds.amazonaws.com\"";
+    let (name, user) = ("name = \"acme\"", "user = \"mrt_ro\"");
+    let bucket = "bucket = \"acme-prod-files\"";
+
+    for (from, to, fault) in [
+        (
+            name,
+            r#"name = "ac\u0000me""#,
+            "name: contains the character NUL",
+        ),
+        (
+            user,
+            r#"user = "\u0000""#,
+            "user: contains the character NUL",
+        ),
+        (
+            "prefix = \"acme-prod/\"",
+            r#"prefix = "a\u0000/""#,
+            "prefix: contains the character NUL",
+        ),
+        (host, "host = \"s3://\"", "\"s3://\" is not a host"),
+        (host, "host = \"postgres://u@h/a\"", "is not a host"),
+        (host, "host = \"db.example.com:5432\"", "is not a host"),
+        (host, "host = \"db example\"", "is not a host"),
+        (bucket, "bucket = \"arn:\"", "\"arn:\" is not a bucket name"),
+        (
+            bucket,
+            "bucket = \"arn:aws:s3:::files\"",
+            "is not a bucket name",
+        ),
+        (
+            bucket,
+            "bucket = \"arn:aws:sqs:eu-west-1:123456789012:accesspoint/a\"",
+            "is not a bucket name",
+        ),
+    ] {
+        let found = faults(from, to).unwrap_err();
+        assert!(found.contains(fault), "{to}: {found}");
+    }
+    let long = |key: &str, length: usize| format!("{key} = {:?}", "x".repeat(length));
+    for (from, key, limit) in [(name, "name", 256), (user, "user", 128)] {
+        assert!(faults(from, &long(key, limit)).is_ok(), "{key}");
+        let found = faults(from, &long(key, limit + 1)).unwrap_err();
+        assert!(found.contains("is too long"), "{found}");
+    }
+    for good in [
+        "10.0.0.1",
+        "::1",
+        "/run/postgresql",
+        "db_1.internal",
+        "localhost",
+    ] {
+        assert!(faults(host, &format!("host = {good:?}")).is_ok(), "{good}");
+    }
+    let access_point = "arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/files";
+    assert!(faults(bucket, &format!("bucket = {access_point:?}")).is_ok());
+}

@@ -8,7 +8,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use chrono::{DateTime, Utc};
 use collector::Progress;
 use serde::Serialize;
-use shared::aws::Aws;
+use shared::aws::{Aws, failure_of};
 use shared::database::{DatabaseError, Databases, TlsFault};
 use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
 use shared::users::UsersError;
@@ -208,11 +208,10 @@ fn layers(constants: &Constants) -> Vec<Check> {
 
 fn bucket_problem<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String, &'static str) {
     let code = match error {
-        SdkError::ServiceError(error) => error.err().code().unwrap_or("unknown error"),
-        SdkError::TimeoutError(_) => "no answer in time",
-        _ => "no connection or no credentials",
+        SdkError::ServiceError(error) => error.err().code().unwrap_or("unknown error").to_owned(),
+        other => failure_of(other),
     };
-    let fix = match code {
+    let fix = match code.as_str() {
         "NoSuchBucket" => "check the name of the bucket",
         "AccessDenied" | "Forbidden" => {
             "allow s3:ListBucket on the bucket, and sts:AssumeRole on its role"
@@ -222,7 +221,7 @@ fn bucket_problem<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String
         }
         _ => "check network, region and credentials",
     };
-    (code.to_owned(), fix)
+    (code, fix)
 }
 
 fn resource_fix(code: &str) -> &'static str {

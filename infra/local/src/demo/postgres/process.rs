@@ -59,6 +59,12 @@ impl Process {
         *self.exit.borrow()
     }
 
+    /// Waits for its end.
+    pub(super) async fn ended(&mut self) {
+        // The sender is gone only after it has told the end.
+        let _ = self.exit.wait_for(Option::is_some).await;
+    }
+
     /// Waits for its end, and returns whether it ended in time.
     pub(super) async fn wait(&mut self, timeout: Duration) -> bool {
         let ended = self.exit.wait_for(Option::is_some);
