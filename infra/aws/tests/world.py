@@ -40,7 +40,7 @@ FUNCTIONS = {
     "ApiConstants": "api-constants",
     "ApiPublic": "api-public",
 }
-PATIENCE_SECONDS = 120  # for what happens asynchronously; the schedule ticks once a minute
+PATIENCE_SECONDS = 240  # for what happens asynchronously; the schedule ticks once a minute
 
 
 def until(what, check):

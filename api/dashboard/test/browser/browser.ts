@@ -18,6 +18,8 @@ export class Visit {
   readonly complaints: string[] = [];
   /** Newest answer of each address, from its path on. */
   readonly answers = new Map<string, unknown>();
+  /** Answers that the page has, and of which this process has not read the body. */
+  private readonly pending = new Set<Promise<void>>();
   /** Tokens that the issuer gave. */
   readonly tokens: string[] = [];
   /** Complaints that the test provokes: a browser reports each failed request. */
@@ -45,15 +47,18 @@ export class Visit {
     page.on('response', (response) => {
       if (!response.headers()['content-type']?.includes('json')) return;
       const url = new URL(response.url());
-      void response.json().then((body: { access_token?: string; refresh_token?: string }) => {
+      const answer = response.json().then((body: { access_token?: string; refresh_token?: string }) => {
         this.answers.set(url.pathname + url.search, body);
         for (const token of [body.access_token, body.refresh_token]) if (token) this.tokens.push(token);
       }).catch(() => {});
+      this.pending.add(answer);
+      void answer.then(() => this.pending.delete(answer));
     });
   }
 
   /** Answer to this address, or else the newest one to an address that begins like this. */
-  answer<T>(start: string): T {
+  async answer<T>(start: string): Promise<T> {
+    await Promise.all(this.pending);
     if (this.answers.has(start)) return this.answers.get(start) as T;
     const found = [...this.answers].findLast(([address]) => address.startsWith(start));
     if (!found) throw new Error(`the page did not ask ${start}, but ${[...this.answers.keys()].join(' ')}`);

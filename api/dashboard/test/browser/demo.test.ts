@@ -32,10 +32,10 @@ const number = (text: string | undefined) => (text === '' || text === undefined 
 describe('numbers are those of the API', () => {
   test('on the fleet', async () => {
     const tab = await visit('');
-    const storage = tab.answer<Schemas['BucketSizes']>('/bucket_size');
-    const tables = tab.answer<Schemas['TableSizes']>('/table_size');
+    const storage = await tab.answer<Schemas['BucketSizes']>('/bucket_size');
+    const tables = await tab.answer<Schemas['TableSizes']>('/table_size');
     await expect.poll(async () => (await tab.csv('fleet')).every(({ users }) => users !== '')).toBe(true);
-    const users = tab.answer<Schemas['FleetUsers']>('/users');
+    const users = await tab.answer<Schemas['FleetUsers']>('/users');
 
     const rows = await tab.csv('fleet');
     expect(rows.map(({ environment }) => environment).sort()).toEqual(['acme-prod', 'acme-test', 'globex-prod', 'globex-test']);
@@ -58,19 +58,19 @@ describe('numbers are those of the API', () => {
   test('on an environment, over time', async () => {
     const tab = await visit('#/environment/acme-prod?range=7d');
     for (const [panel, route] of [['files', '/bucket_size/history'], ['database', '/table_size/history']] as const) {
-      const answer = tab.answer<Schemas['DatabaseHistories']>(`${route}?environment=acme-prod${route.startsWith('/bucket') ? '&limit=100' : ''}&from=-7d&step=1h`);
+      const answer = await tab.answer<Schemas['DatabaseHistories']>(`${route}?environment=acme-prod${route.startsWith('/bucket') ? '&limit=100' : ''}&from=-7d&step=1h`);
       const rows = await tab.csv(panel);
       expect(rows.map(({ total_bytes: total }) => number(total))).toEqual(answer.items[0]!.series[0]!.values);
       expect(rows.some(({ total_bytes: total }) => number(total) !== null)).toBe(true);
     }
-    const { items: [item] } = tab.answer<Schemas['DatabaseHistories']>('/table_size/history?environment=acme-prod&from=-7d&step=1h&group=module');
+    const { items: [item] } = await tab.answer<Schemas['DatabaseHistories']>('/table_size/history?environment=acme-prod&from=-7d&step=1h&group=module');
     const rows = await tab.csv('database');
     for (const { name, values } of item!.series) expect(rows.map((row) => number(row[name]))).toEqual(values);
   });
 
   test('on what grew, and they add up', async () => {
     const tab = await visit('#/environment/acme-prod/grew?by=table');
-    const { items: [item] } = tab.answer<Schemas['DatabaseChangesPage']>('/table_size/changes');
+    const { items: [item] } = await tab.answer<Schemas['DatabaseChangesPage']>('/table_size/changes');
 
     const changes = item!.changes!;
     const rows = await tab.csv('changes');
@@ -81,7 +81,7 @@ describe('numbers are those of the API', () => {
 
   test('on the tables, and on the page of one', async () => {
     const tab = await visit('#/environment/acme-prod/tables');
-    const { items: [item] } = tab.answer<Schemas['TableSizes']>('/table_size?');
+    const { items: [item] } = await tab.answer<Schemas['TableSizes']>('/table_size?');
 
     const rows = await tab.csv('tables');
     expect(rows).toHaveLength(item!.tables.length);
@@ -97,8 +97,8 @@ describe('numbers are those of the API', () => {
 
   test('on the users', async () => {
     const tab = await visit('#/environment/acme-prod/users');
-    const users = tab.answer<Schemas['UserCounts']>('/users?environment=acme-prod');
-    const list = tab.answer<Schemas['UserList']>('/users?environment=acme-prod&view=list');
+    const users = await tab.answer<Schemas['UserCounts']>('/users?environment=acme-prod');
+    const list = await tab.answer<Schemas['UserList']>('/users?environment=acme-prod&view=list');
 
     const tiles = await tab.page.locator('#users .tile strong').allTextContents();
     expect(tiles.map(Number)).toEqual([users.metering, users.license_estimate, users.runtime_metric].map(({ named_user_count: count }) => count));
@@ -108,7 +108,7 @@ describe('numbers are those of the API', () => {
 
   test('on the constants, and on the comparison of two environments', async () => {
     const tab = await visit('#/environment/acme-test/constants');
-    const { constants } = tab.answer<Schemas['Constants']>('/micro_flow_constants');
+    const { constants } = await tab.answer<Schemas['Constants']>('/micro_flow_constants');
 
     const rows = await tab.csv('constants');
     expect(rows.map(({ name }) => name).sort()).toEqual(constants.map(({ name }) => name).sort());
@@ -119,7 +119,7 @@ describe('numbers are those of the API', () => {
     await tab.page.waitForSelector('#compare option[value="acme-prod"]', { state: 'attached' });
     await tab.page.selectOption('#compare', 'acme-prod');
     await tab.page.waitForSelector('#differences');
-    const { comparison } = tab.answer<Schemas['Constants']>('/micro_flow_constants?environment=acme-test&compare=acme-prod');
+    const { comparison } = await tab.answer<Schemas['Constants']>('/micro_flow_constants?environment=acme-test&compare=acme-prod');
     const differences = await tab.csv('comparison');
     expect(differences.map(({ name }) => name).sort()).toEqual(comparison!.differences.map(({ name }) => name).sort());
     const order = ['different', 'only_here', 'only_there', 'unknown'];
@@ -129,7 +129,7 @@ describe('numbers are those of the API', () => {
 
   test('on the collection', async () => {
     const tab = await visit('#/environment/globex-prod/collection');
-    const { items } = tab.answer<Schemas['BucketSizes']>('/bucket_size');
+    const { items } = await tab.answer<Schemas['BucketSizes']>('/bucket_size');
 
     const rows = await tab.csv('collection');
     expect(rows).toHaveLength(items.length + 1);
@@ -176,7 +176,7 @@ test('a request is copied as a command that answers the same, with the variable 
   const command = await tab.page.evaluate(() => navigator.clipboard.readText());
   for (const token of tab.tokens) expect(command).not.toContain(token);
   const output = execFileSync('sh', ['-c', command], { env: { ...process.env, TOKEN: server.token() } }).toString();
-  expect((JSON.parse(output) as Schemas['Constants']).constants).toEqual(tab.answer<Schemas['Constants']>('/micro_flow_constants').constants);
+  expect((JSON.parse(output) as Schemas['Constants']).constants).toEqual((await tab.answer<Schemas['Constants']>('/micro_flow_constants')).constants);
 });
 
 const SCREENS = ['', 'acme-prod', 'acme-prod/grew', 'acme-prod/tables', 'acme-prod/tables/public/sales$order', 'acme-prod/users', 'acme-test/constants', 'acme-test/constants?compare=acme-prod', 'acme-prod/collection'];

@@ -257,7 +257,7 @@ describe('a chart', () => {
 
   test('has all its values in a table and in CSV', async () => {
     const { visit: tab, page } = await visit({ answer: one }, '#/environment/env-0000');
-    const { items: [item] } = tab.answer<{ items: { series: { values: (number | null)[] }[] }[] }>('/table_size/history?environment=env-0000&from=-35d&step=1d');
+    const { items: [item] } = await tab.answer<{ items: { series: { values: (number | null)[] }[] }[] }>('/table_size/history?environment=env-0000&from=-35d&step=1d');
 
     const rows = await tab.csv('database');
     expect(rows.map(({ total_bytes: total }) => (total === '' ? null : Number(total)))).toEqual(item!.series[0]!.values);

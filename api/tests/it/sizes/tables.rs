@@ -64,7 +64,7 @@ async fn a_page_of_large_databases_ends_early_and_the_next_one_continues() {
         entity: Some("E".repeat(900)),
         ..table("public", &format!("t{index:05}"), index)
     };
-    let tables: Vec<_> = (0..3000).rev().map(wide).collect();
+    let tables: Vec<_> = (0..2500).rev().map(wide).collect();
     for id in database_ids() {
         let name = id.as_str().rsplit('/').next().unwrap().to_owned();
         world

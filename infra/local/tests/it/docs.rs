@@ -376,6 +376,9 @@ fn the_help_of_make_lists_every_target_and_no_other() {
     let make = |arguments: &[&str]| {
         Command::new("make")
             .current_dir(root())
+            // Below `make test`, make would name the directories that it enters.
+            .env_remove("MAKELEVEL")
+            .env_remove("MAKEFLAGS")
             .args(arguments)
             .output()
             .unwrap()

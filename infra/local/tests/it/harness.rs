@@ -17,7 +17,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpStream;
 
 /// Longest wait for an expected event. A first start creates and fills four databases.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 /// Pause between two checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
