@@ -5,15 +5,15 @@
 
 mod catalogue;
 mod exposition;
+mod tables;
 mod targets;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::fleet::FleetSource;
 use shared::snapshot::{BucketSize, DatabaseSize, StorageMetrics};
-use shared::store::SnapshotReader;
 
+use crate::history::HistoryPorts;
 use crate::http::answer::Answer;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
@@ -33,30 +33,50 @@ pub const ROUTE: Route = Route {
     summary: "The latest sizes as metrics for Prometheus",
     description: "The latest snapshot of each target as gauges, in OpenMetrics 1.0 or, if asked for, Prometheus' own \
                   text format. Parts of a size are in another metric than the size, so the sum over \
-                  `mrt_bucket_size_bytes` is that of `total_bytes` in `/bucket_size`. What is unknown is absent, \
-                  never zero.",
+                  `mrt_bucket_size_bytes` is that of `total_bytes` in `/bucket_size`. Tables are shown for one \
+                  environment, above a size. What is unknown is absent, never zero.",
     media_types: &[MediaType::OpenMetrics, MediaType::PlainText],
-    parameters: &[Parameter::text("environment", "Only this environment.")],
-    problems: &[Code::NotFound],
+    parameters: &[
+        Parameter::text("environment", "Only this environment."),
+        Parameter::optional_number(
+            MIN_BYTES,
+            "Also the tables of this environment that have at least so many bytes, or have at least half of them and \
+             had all within the last week. Needs `environment`.",
+            1 << 53,
+        ),
+    ],
+    problems: &[Code::NotFound, Code::TooLarge],
     schema: |generator| generator.subschema_for::<String>(),
 };
 
+const MIN_BYTES: &str = "min_bytes";
+
 struct GetMetrics {
-    fleet: Arc<FleetSource>,
-    snapshots: SnapshotReader,
+    ports: HistoryPorts,
 }
 
-/// Returns the endpoint over its two ports.
-pub fn endpoint(fleet: Arc<FleetSource>, snapshots: SnapshotReader) -> Endpoint {
-    Endpoint::new(&ROUTE, GetMetrics { fleet, snapshots })
+/// Returns the endpoint over its ports.
+pub fn endpoint(ports: HistoryPorts) -> Endpoint {
+    Endpoint::new(&ROUTE, GetMetrics { ports })
 }
 
 #[async_trait]
 impl Handler for GetMetrics {
-    /// Costs one query for each megabyte of latest items of each kind, whatever the number of targets.
+    /// Costs one query for each megabyte of latest items of each kind, whatever the number of targets. With tables, also
+    /// one read of a snapshot, and a week of history if a table is a little smaller than the least size.
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
-        let fleet = self.fleet.current().await?;
+        let HistoryPorts {
+            fleet, snapshots, ..
+        } = &self.ports;
+        let fleet = fleet.current().await?;
         let wanted = call.parameters.text("environment");
+        let min_bytes = call.parameters.optional_number(MIN_BYTES);
+        if min_bytes.is_some() && wanted.is_none() {
+            return Err(Problem::bad_parameter(
+                MIN_BYTES,
+                "tables are shown for one environment: add \"environment\"",
+            ));
+        }
         if wanted.is_some() {
             environment(&fleet, &call)?;
         }
@@ -78,9 +98,9 @@ impl Handler for GetMetrics {
             .map(|target| (target.id(), target))
             .collect();
         let (sizes, metrics, tables) = tokio::try_join!(
-            latest_of::<BucketSize, _>(&self.snapshots, &buckets, call.now),
-            records_of::<StorageMetrics, _>(&self.snapshots, &with_metrics),
-            latest_of::<DatabaseSize, _>(&self.snapshots, &databases, call.now),
+            latest_of::<BucketSize, _>(snapshots, &buckets, call.now),
+            records_of::<StorageMetrics, _>(snapshots, &with_metrics),
+            latest_of::<DatabaseSize, _>(snapshots, &databases, call.now),
         )?;
 
         let mut exposition = Exposition::default();
@@ -100,7 +120,17 @@ impl Handler for GetMetrics {
                 call.now,
             ));
         }
-        for ((_, target), latest) in databases.into_iter().zip(tables) {
+        for ((id, target), mut latest) in databases.into_iter().zip(tables) {
+            if let Some(min_bytes) = min_bytes {
+                tables::add(
+                    &mut exposition,
+                    &self.ports,
+                    (&id, target),
+                    &mut latest,
+                    (min_bytes, call.now),
+                )
+                .await?;
+            }
             runs.extend(targets::add_database(
                 &mut exposition,
                 target,

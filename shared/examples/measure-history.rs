@@ -23,7 +23,7 @@ use shared::history::{
     History, HistoryQuery, HistoryReader, HistoryRetention, HistoryWriter, Measure, OwnSeries,
     Point, Resolution, TableKey, TableMeasure,
 };
-use shared::snapshot::{DatabaseSize, Run, ServerStorage, Snapshot, TableSize};
+use shared::snapshot::{DatabaseSize, MendixCatalogue, Run, ServerStorage, Snapshot, TableSize};
 use shared::store::memory::MemoryStore;
 use shared::store::{
     Expect, Item, ItemStore, Key, Page, Put, Query, SnapshotReader, SnapshotWriter, StoreError,
@@ -152,7 +152,7 @@ fn snapshot(point: &Point) -> Snapshot<DatabaseSize> {
             total_bytes: own(Measure::TotalBytes).unwrap_or_default(),
             system_bytes: own(Measure::SystemBytes),
             server_role: None,
-            mendix_catalogue: None,
+            mendix_catalogue: Some(MendixCatalogue::Read),
             tables: point.tables.iter().map(table).collect(),
             unsized_tables: Vec::new(),
             storage: ServerStorage::not_asked(),

@@ -17,8 +17,8 @@ async fn main() -> Result<(), lambda::Error> {
             history,
         };
         vec![
-            bucket_size::endpoint(Arc::clone(&fleet), snapshots.clone()),
-            metrics::endpoint(Arc::clone(&fleet), snapshots.clone()),
+            bucket_size::endpoint(fleet, snapshots),
+            metrics::endpoint(ports.clone()),
             bucket_size::history::endpoint(ports.clone()),
             bucket_size::changes::endpoint(ports),
         ]

@@ -33,7 +33,7 @@ pub enum Code {
     NotAMendixDatabase,
     /// A required document is missing, not accessible or malformed.
     DocumentUnreadable,
-    /// A single item exceeds the size limit of an answer.
+    /// An answer, or a single item of it, exceeds the size limit.
     TooLarge,
     /// The app's database cannot be reached or rejects the login.
     Unreachable,
@@ -259,11 +259,11 @@ impl Problem {
         Self::new(Code::DocumentUnreadable, detail).with("cause", cause)
     }
 
-    /// A single item exceeds the size limit of an answer.
+    /// An answer, or a single item of it, exceeds the size limit.
     pub fn too_large(advice: &str) -> Self {
         Self::new(
             Code::TooLarge,
-            format!("a single item exceeds the size limit of an answer: {advice}"),
+            format!("the answer exceeds the size limit: {advice}"),
         )
     }
 

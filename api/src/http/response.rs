@@ -14,6 +14,9 @@ use crate::http::request::Request;
 
 /// Smallest body that is compressed: below it, gzip saves less than its header and the time cost.
 const GZIP_FROM_BYTES: usize = 1024;
+/// Most bytes of a body: Lambda rejects responses above 6 MB, in which a compressed body is a third longer, as Base64, and
+/// text has its quotes escaped.
+const BODY_LIMIT_BYTES: usize = 4_400_000;
 /// Keeps a browser that was here once from plain HTTP for a year. Not for subdomains, which are not ours.
 const HSTS: &str = "max-age=31536000";
 
@@ -46,12 +49,17 @@ impl Response {
             };
         }
         headers.insert("Content-Type", answer.media_type.content_type().to_owned());
-        Self {
+        let response = Self {
             status: 200,
             headers,
             body: answer.body,
         }
-        .compressed(request)
+        .compressed(request);
+        if response.body.len() > BODY_LIMIT_BYTES {
+            let advice = "accept gzip, or select less";
+            return Self::from_problem(request, &Problem::too_large(advice));
+        }
+        response
     }
 
     /// Returns the response to `request` with `problem`.
@@ -356,5 +364,23 @@ mod tests {
         let compressed =
             Response::from_answer(&request, answer(10_000), time("2026-01-01T00:00:00Z"));
         assert!(compressed.is_binary() && compressed.body.len() < 1000);
+    }
+
+    #[test]
+    fn a_body_that_lambda_would_reject_is_a_problem_that_names_the_way_out() {
+        let accepting = Request {
+            headers: BTreeMap::from([("accept-encoding".into(), "gzip".into())]),
+            ..Request::default()
+        };
+        let answer = Answer::json(&"x".repeat(5_000_000), &1, Freshness::Live).unwrap();
+        let now = time("2026-01-01T00:00:00Z");
+
+        let whole = Response::from_answer(&Request::default(), answer.clone(), now);
+        let compressed = Response::from_answer(&accepting, answer, now);
+
+        let text = String::from_utf8(whole.body).unwrap();
+        assert_eq!(whole.status, 422);
+        assert!(text.contains("accept gzip"), "{text}");
+        assert_eq!(compressed.status, 200);
     }
 }

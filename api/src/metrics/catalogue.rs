@@ -32,6 +32,16 @@ const STORAGE_TYPE: &[&str] = &[
 ];
 /// Labels of a database.
 const DATABASE: &[&str] = &["environment", "database", "engine"];
+const MODULE: &[&str] = &["environment", "database", "engine", "module"];
+const TABLE: &[&str] = &["environment", "database", "engine", "schema", "table"];
+const TABLE_PART: &[&str] = &[
+    "environment",
+    "database",
+    "engine",
+    "schema",
+    "table",
+    "part",
+];
 /// Labels of either.
 const TARGET: &[&str] = &["those of the target"];
 const FAILURE: &[&str] = &["those of the target", "code"];
@@ -85,6 +95,21 @@ pub(super) const DATABASE_UNSIZED_TABLES: Metric = Metric {
     name: "mrt_database_unsized_tables",
     labels: DATABASE,
     help: "Tables that could not be sized",
+};
+pub(super) const MODULE_SIZE: Metric = Metric {
+    name: "mrt_module_size_bytes",
+    labels: MODULE,
+    help: "Tables of a Mendix module, and with an empty module those of none; absent while the modules are unknown",
+};
+pub(super) const TABLE_SIZE: Metric = Metric {
+    name: "mrt_table_size_bytes",
+    labels: TABLE,
+    help: "Size of a table, of one environment and above min_bytes only",
+};
+pub(super) const TABLE_PART_SIZE: Metric = Metric {
+    name: "mrt_table_part_size_bytes",
+    labels: TABLE_PART,
+    help: "Parts of these tables: heap, toast, indexes",
 };
 pub(super) const DATABASE_STORAGE_ALLOCATED: Metric = Metric {
     name: "mrt_database_storage_allocated_bytes",
@@ -169,6 +194,9 @@ pub const METRICS: &[Metric] = &[
     DATABASE_SIZE,
     DATABASE_TABLES,
     DATABASE_UNSIZED_TABLES,
+    MODULE_SIZE,
+    TABLE_SIZE,
+    TABLE_PART_SIZE,
     DATABASE_STORAGE_ALLOCATED,
     DATABASE_STORAGE_FREE,
     DATABASE_STORAGE_USED,

@@ -18,7 +18,8 @@ use super::catalogue::{
     BUCKET_PART_SIZE, BUCKET_SIZE, COLLECTION_FAILED_TIMESTAMP, DATABASE_FULL_TIMESTAMP,
     DATABASE_SIZE, DATABASE_STORAGE_ALLOCATED, DATABASE_STORAGE_FREE, DATABASE_STORAGE_USED,
     DATABASE_TABLES, DATABASE_UNSIZED_TABLES, GROWTH, GROWTH_CHANGED, GROWTH_HIGH, GROWTH_LOW,
-    SNAPSHOT_AVAILABLE, SNAPSHOT_COMPLETE, SNAPSHOT_INTERVAL, SNAPSHOT_STALE, SNAPSHOT_TIMESTAMP,
+    MODULE_SIZE, SNAPSHOT_AVAILABLE, SNAPSHOT_COMPLETE, SNAPSHOT_INTERVAL, SNAPSHOT_STALE,
+    SNAPSHOT_TIMESTAMP,
 };
 use super::exposition::{Exposition, Labels};
 use crate::history::trended;
@@ -103,6 +104,15 @@ pub(super) fn add_storage(
     Some(run)
 }
 
+/// Returns the labels of a database.
+pub(super) fn database_labels(target: &DatabaseTarget) -> Labels {
+    vec![
+        ("environment", target.environment.clone()),
+        ("database", target.name.clone()),
+        ("engine", target.engine.as_str().to_owned()),
+    ]
+}
+
 /// Adds the metrics of a database; returns its run.
 pub(super) fn add_database(
     exposition: &mut Exposition,
@@ -110,17 +120,21 @@ pub(super) fn add_database(
     latest: Option<&Latest<DatabaseSummary>>,
     now: DateTime<Utc>,
 ) -> Option<Run> {
-    let labels = Arc::new(vec![
-        ("environment", target.environment.clone()),
-        ("database", target.name.clone()),
-        ("engine", target.engine.as_str().to_owned()),
-    ]);
+    let labels = Arc::new(database_labels(target));
     let (run, growth) = add_snapshot(exposition, &labels, latest, None, now)?;
     let database = &latest?.good.as_ref()?.summary;
     exposition.add(&DATABASE_SIZE, &labels, Some(database.total_bytes));
     exposition.add(&DATABASE_TABLES, &labels, Some(database.table_count));
     let unsized_tables = Some(database.unsized_table_count);
     exposition.add(&DATABASE_UNSIZED_TABLES, &labels, unsized_tables);
+    let modules = database.modules.iter().flatten();
+    let modules = modules.map(|(module, bytes)| (module.as_str(), *bytes));
+    let rest = database.bytes_without_module().map(|bytes| ("", bytes));
+    for (module, bytes) in modules.chain(rest) {
+        let mut labels = Labels::clone(&labels);
+        labels.push(("module", module.to_owned()));
+        exposition.add(&MODULE_SIZE, &Arc::new(labels), Some(bytes));
+    }
     let storage = &database.storage;
     for (metric, bytes) in [
         (&DATABASE_STORAGE_ALLOCATED, storage.allocated_bytes),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::history::HistoryPorts;
 use api::http::endpoint::Endpoint;
 use api::http::server::Server;
 use api::routes::ROUTES;
@@ -66,6 +67,14 @@ impl World {
 
     pub(crate) fn history(&self) -> HistoryReader {
         HistoryReader::new(Arc::clone(&self.items))
+    }
+
+    pub(crate) fn ports(&self) -> HistoryPorts {
+        HistoryPorts {
+            fleet: Arc::clone(&self.fleet),
+            snapshots: self.reader(),
+            history: self.history(),
+        }
     }
 
     pub(crate) fn writer(&self) -> SnapshotWriter {

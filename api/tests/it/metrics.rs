@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::metrics::METRICS;
-use shared::snapshot::BucketSize;
+use chrono::{DateTime, TimeDelta, Utc};
 use shared::snapshot::bucket_size::{Objects, Uploads};
+use shared::snapshot::{BucketSize, MendixCatalogue, TableSize};
 
 use crate::harness::{Reply, TestServer, World, get};
 use crate::sizes::http::damage_latest;
@@ -17,7 +18,7 @@ const SIZES: &str = "mrt/bucket_size.read mrt/table_size.read";
 fn server(world: &World) -> TestServer {
     let fleet = || Arc::clone(&world.fleet);
     world.server(vec![
-        api::metrics::endpoint(fleet(), world.reader()),
+        api::metrics::endpoint(world.ports()),
         api::bucket_size::endpoint(fleet(), world.reader()),
         api::table_size::endpoint(fleet(), world.reader()),
     ])
@@ -251,4 +252,134 @@ async fn every_sample_is_one_of_the_catalogue_with_its_labels() {
         count += 1;
     }
     assert!(count > 20, "{count}");
+}
+
+/// Samples of one label of the first database.
+fn of_database(reply: &Reply, name: &str) -> BTreeMap<String, String> {
+    let samples = samples(reply, name).into_iter();
+    let labels = "environment=\"acme-prod\",database=\"acme\",engine=\"postgres\",";
+    samples
+        .map(|(text, value)| (text.strip_prefix(labels).unwrap().to_owned(), value))
+        .collect()
+}
+
+#[tokio::test]
+async fn modules_add_up_to_the_tables_and_are_absent_while_they_are_unknown() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+    let tables = [("Sales", 300), ("Sales", 200), ("", 70), ("Audit", 5)];
+    let tables = tables
+        .into_iter()
+        .zip(0..)
+        .map(|((module, bytes), number)| TableSize {
+            module: Some(module.to_owned()).filter(|module| !module.is_empty()),
+            ..table("public", &format!("t{number}"), bytes)
+        });
+    let mut size = database_size("acme", tables.collect());
+    size.mendix_catalogue = Some(MendixCatalogue::Read);
+    let id = database_ids()[0].clone();
+    world
+        .keep(id.clone(), "2026-01-12T09:00:00Z", size.clone())
+        .await;
+
+    let read = server.ask(get("/metrics").scopes(SCOPE)).await;
+    size.mendix_catalogue = Some(MendixCatalogue::Locked);
+    world.keep(id, "2026-01-12T10:00:00Z", size.clone()).await;
+    let locked = server.ask(get("/metrics").scopes(SCOPE)).await;
+
+    let expected = [("Audit", "5"), ("Sales", "500"), ("", "70")];
+    let expected = expected.map(|(name, value)| (format!("module=\"{name}\""), value.to_owned()));
+    let modules = of_database(&read, "mrt_module_size_bytes");
+    assert_eq!(modules, BTreeMap::from(expected));
+    assert_eq!(sum(&read, "mrt_module_size_bytes"), size.table_bytes());
+    assert!(samples(&locked, "mrt_module_size_bytes").is_empty());
+}
+
+/// Asks for the tables of an environment; returns the names and bytes of those that are shown.
+async fn tables(server: &TestServer, min_bytes: u64) -> BTreeMap<String, String> {
+    let path = format!("/metrics?environment=acme-prod&min_bytes={min_bytes}");
+    let reply = server.ask(get(&path).scopes(SCOPE)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let shown = of_database(&reply, "mrt_table_size_bytes").into_iter();
+    let shown = shown.map(|(labels, bytes)| {
+        let name = labels.strip_prefix("schema=\"public\",table=\"").unwrap();
+        (name.trim_end_matches('"').to_owned(), bytes)
+    });
+    shown.collect()
+}
+
+#[tokio::test]
+async fn tables_are_shown_for_one_environment_and_count_every_byte_once() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+    let mut parent = table("public", "log", 700);
+    parent.toast_bytes = None;
+    let partition = TableSize {
+        partition_of: Some(shared::snapshot::TableName {
+            schema: "public".into(),
+            table: "log".into(),
+        }),
+        ..table("public", "log_1", 700)
+    };
+    let all = vec![parent, partition, table("public", "small", 30)];
+    let size = database_size("acme", all);
+    world
+        .keep(database_ids()[0].clone(), "2026-01-12T10:00:00Z", size)
+        .await;
+
+    let path = "/metrics?environment=acme-prod&min_bytes=1";
+    let reply = server.ask(get(path).scopes(SCOPE)).await;
+    let default = server
+        .ask(get("/metrics?environment=acme-prod").scopes(SCOPE))
+        .await;
+    let whole = server.ask(get("/metrics?min_bytes=1").scopes(SCOPE)).await;
+
+    assert_eq!(sum(&reply, "mrt_table_size_bytes"), 730);
+    let parts = of_database(&reply, "mrt_table_part_size_bytes");
+    let part = |table: &str, part: &str| {
+        let labels = format!("schema=\"public\",table=\"{table}\",part=\"{part}\"");
+        parts.get(&labels).map(String::as_str)
+    };
+    assert_eq!(part("log", "heap"), Some("700"));
+    assert_eq!(part("log", "toast"), None, "unknown is not zero");
+    assert_eq!(part("small", "indexes"), Some("0"));
+    assert!(!default.text.contains("mrt_table_size"), "{}", default.text);
+    whole.problem(400, "bad_parameter");
+}
+
+#[tokio::test]
+async fn a_table_that_was_large_enough_within_a_week_stays_while_it_has_half() {
+    let world = World::new(FLEET);
+    let server = server(&world);
+    let id = database_ids()[0].clone();
+    let end: DateTime<Utc> = "2026-01-12T10:00:00Z".parse().unwrap();
+    let world_at = async |hours_ago: i64, sizes: [u64; 4]| {
+        let names = ["grows", "shrinks", "collapses", "never"];
+        let tables = names.into_iter().zip(sizes);
+        let tables = tables.map(|(name, bytes)| table("public", name, bytes));
+        let size = database_size("acme", tables.collect());
+        let time = end - TimeDelta::hours(hours_ago);
+        world.collect(id.clone(), time, size).await;
+    };
+
+    // A day on which one of them is large for an hour only.
+    world_at(8 * 24, [10, 1_000, 1_000, 999]).await;
+    world_at(7 * 24, [10, 999, 1_000, 999]).await;
+    world_at(6 * 24 + 1, [10, 1_000, 1_000, 999]).await;
+    world_at(6 * 24, [10, 500, 1_000, 999]).await;
+    world_at(0, [1_000, 500, 499, 999]).await;
+    let now = tables(&server, 1_000).await;
+
+    let shown = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, bytes)| ((*name).to_owned(), (*bytes).to_owned()))
+            .collect()
+    };
+    assert_eq!(now, shown(&[("grows", "1000"), ("shrinks", "500")]));
+    let later = end + TimeDelta::days(2);
+    let size = database_size("acme", vec![table("public", "shrinks", 999)]);
+    world.collect(id, later, size).await;
+    assert_eq!(tables(&server, 1_000).await, shown(&[]), "a week is over");
+    assert_eq!(tables(&server, 999).await, shown(&[("shrinks", "999")]));
 }

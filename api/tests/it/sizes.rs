@@ -6,7 +6,6 @@ pub(crate) mod http;
 mod refresh;
 mod tables;
 
-use api::history::HistoryPorts;
 use api::routes::{EXTRA_SCOPES, ROUTES};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,11 +51,7 @@ pub(crate) const BUCKET_SCOPE: &str = "mrt/bucket_size.read";
 pub(crate) const TABLE_SCOPE: &str = "mrt/table_size.read";
 
 pub(crate) fn server(world: &World) -> TestServer {
-    let history = HistoryPorts {
-        fleet: Arc::clone(&world.fleet),
-        snapshots: world.reader(),
-        history: world.history(),
-    };
+    let history = world.ports();
     world.server(vec![
         api::bucket_size::endpoint(Arc::clone(&world.fleet), world.reader()),
         api::bucket_size::history::endpoint(history.clone()),

@@ -100,7 +100,8 @@ The password comes from the URL, or from PGPASSWORD, the file in PGPASSFILE or ~
 URL write # / ? @ % of a password as %23 %2F %3F %40 %25. The role needs no privileges on tables.
 Other hosts must offer TLS with a valid certificate; MRT_DATABASE_CA_FILE or sslrootcert= names the authorities to trust.
 A host that starts with / is the folder of a Unix socket. Understood after ?: host, port, user, password, dbname, sslmode,
-sslrootcert; for mysql:// socket, ssl-mode, ssl-ca. PGSERVICE is not read.
+sslrootcert; for mysql:// socket, ssl-mode, ssl-ca. The driver passes PGOPTIONS, PGSSLCERT and PGSSLKEY on. Not read: PGHOST,
+PGPORT, PGUSER, PGDATABASE, PGSSLMODE, PGSERVICE, PGSERVICEFILE and MySQL's option files.
 
 Examples:
   PGPASSWORD=… mrt table-size postgres://mrt_ro@127.0.0.1/acme

@@ -2,6 +2,8 @@
 
 mod table;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ use super::{Completeness, Measurement, ServerStorage};
 use crate::fleet::{Engine, Kind};
 
 pub use table::{ChildTables, Persistence, Quality, TableKind, TableName, TableSize, UnsizedTable};
+
+/// Most Mendix modules whose bytes a summary has. Apps have about 30; it keeps the summary small.
+const MAX_MODULES: usize = 500;
 
 /// A database with all its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +58,9 @@ pub struct DatabaseSummary {
     pub system_bytes: Option<u64>,
     /// Storage of the server; as not asked for in older summaries.
     pub storage: ServerStorage,
+    /// Bytes of the tables of each Mendix module; the rest of `table_bytes` belongs to no module. `None` where the
+    /// modules of some tables are unknown, with more than 500 modules, and in older summaries.
+    pub modules: Option<BTreeMap<String, u64>>,
 }
 
 impl DatabaseSummary {
@@ -63,8 +71,16 @@ impl DatabaseSummary {
             table_bytes: None,
             system_bytes: None,
             storage: ServerStorage::not_asked(),
+            modules: None,
             ..self
         }
+    }
+
+    /// Returns the bytes of the tables that belong to no Mendix module; `None` where they are unknown.
+    pub fn bytes_without_module(&self) -> Option<u64> {
+        let modules = self.modules.as_ref()?.values();
+        let of_modules = modules.fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+        self.table_bytes?.checked_sub(of_modules)
     }
 }
 
@@ -108,6 +124,25 @@ impl DatabaseSize {
         bytes.fold(0, u64::saturating_add)
     }
 
+    /// Returns the bytes of the tables of each Mendix module.
+    ///
+    /// `None` where the modules of some tables are unknown, because Mendix' own list of them could not be read whole, and
+    /// with more than [`MAX_MODULES`].
+    fn modules(&self) -> Option<BTreeMap<String, u64>> {
+        match self.mendix_catalogue {
+            Some(MendixCatalogue::Read | MendixCatalogue::Absent) => {}
+            Some(MendixCatalogue::Denied | MendixCatalogue::Locked) | None => return None,
+        }
+        let mut modules = BTreeMap::new();
+        for table in self.counted_tables() {
+            if let Some(module) = &table.module {
+                let sum: &mut u64 = modules.entry(module.clone()).or_default();
+                *sum = sum.saturating_add(table.total_bytes);
+            }
+        }
+        (modules.len() <= MAX_MODULES).then_some(modules)
+    }
+
     /// Returns the bytes of the database that belong neither to a table nor to the system schemas: sequences,
     /// temporary files, orphaned files.
     ///
@@ -137,6 +172,7 @@ impl Measurement for DatabaseSize {
             table_bytes: Some(self.table_bytes()),
             system_bytes: self.system_bytes,
             storage: self.storage.clone(),
+            modules: self.modules(),
         }
     }
 
@@ -196,6 +232,46 @@ mod tests {
         assert_eq!(size.table_bytes(), 400);
         assert_eq!(size.summary().table_count, 2);
         assert_eq!(size.other_bytes(), Some(100));
+    }
+
+    #[test]
+    fn bytes_of_modules_and_of_the_other_tables_add_up() {
+        let mut size = database();
+        size.mendix_catalogue = Some(MendixCatalogue::Read);
+        size.tables[2].module = Some("Sales".into());
+
+        let summary = size.summary();
+
+        let expected = BTreeMap::from([("Sales".to_owned(), 100)]);
+        assert_eq!(summary.modules, Some(expected));
+        assert_eq!(summary.bytes_without_module(), Some(300));
+    }
+
+    #[test]
+    fn bytes_of_modules_are_unknown_if_the_list_of_entities_could_not_be_read_whole() {
+        for catalogue in [
+            Some(MendixCatalogue::Denied),
+            Some(MendixCatalogue::Locked),
+            None,
+        ] {
+            let mut size = database();
+            size.mendix_catalogue = catalogue;
+            size.tables[2].module = Some("Sales".into());
+
+            let summary = size.summary();
+
+            assert_eq!(
+                (&summary.modules, summary.bytes_without_module()),
+                (&None, None)
+            );
+        }
+        let mut size = database();
+        let table = |number: usize| TableSize {
+            module: Some(format!("M{number}")),
+            ..TableSize::named("public", format!("t{number}"))
+        };
+        size.tables.extend((0..=MAX_MODULES).map(table));
+        assert_eq!(size.summary().modules, None);
     }
 
     #[test]

@@ -246,7 +246,7 @@ pub(crate) fn database_v5() -> Snapshot<DatabaseSize> {
     snapshot
 }
 
-/// The seventh form: child tables.
+/// The seventh form: child tables. The eighth differs in its summary only.
 pub(crate) fn database() -> Snapshot<DatabaseSize> {
     let mut snapshot = database_v5();
     snapshot.measurement.server_role = Some(ServerRole::ReadOnly);

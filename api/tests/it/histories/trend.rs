@@ -71,8 +71,7 @@ async fn storage_is_full_at_the_growth_of_the_database() {
         json!({"limit_bytes": 1_000_000, "limit_source": "fleet_file", "at": "2026-01-22",
                "at_earliest": "2026-01-22", "at_latest": "2026-01-22", "reason": null})
     );
-    let metrics = api::metrics::endpoint(Arc::clone(&world.fleet), world.reader());
-    let metrics = world.server(vec![metrics]);
+    let metrics = world.server(vec![api::metrics::endpoint(world.ports())]);
     let reply = metrics
         .ask(get("/metrics").scopes("mrt/metrics.read"))
         .await;

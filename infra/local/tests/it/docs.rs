@@ -237,7 +237,7 @@ fn row_of_metric(metric: &Metric) -> String {
     let (start, more) = match metric.labels {
         [] => ("none", &[][..]),
         ["those of the target", more @ ..] => ("those of the target", more),
-        ["environment", "database", "engine"] => ("those of a database", &[][..]),
+        ["environment", "database", "engine", more @ ..] => ("those of a database", more),
         labels => {
             assert_eq!(labels[..5], storage);
             ("those of storage", &labels[5..])

@@ -189,6 +189,18 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
     prometheus
         .expect("count(s3_objects_size_sum_bytes)", "5")
         .await;
+    // The tables of a second job add up, and are all that is kept of it.
+    for name in [
+        "mrt_table_size_bytes",
+        "pg_stat_user_tables_table_size_bytes",
+        "pg_stat_user_tables_index_size_bytes",
+    ] {
+        prometheus
+            .expect(&format!("max(count({name}) > bool 0)"), "1")
+            .await;
+    }
+    let names = "count(count by (__name__) ({job=\"mrt-tables\",__name__=~\"mrt_.*\"}))";
+    prometheus.expect(names, "2").await;
 
     // A bucket that is gone fails, and so does its alert's condition.
     std::fs::remove_dir_all(data.path().join("demo/buckets/acme-prod-files")).unwrap();
@@ -221,7 +233,7 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
     let states: Vec<_> = rules
         .map(|rule| (&rule["name"], &rule["health"], &rule["lastError"]))
         .collect();
-    assert_eq!(states.len(), 15, "{states:?}");
+    assert_eq!(states.len(), 17, "{states:?}");
     assert!(
         states.iter().all(|(_, health, _)| *health == "ok"),
         "{states:?}"

@@ -4,7 +4,9 @@
 //! are always there. Version 2 added kinds, partitions, flags, statistics and parts that may be unknown. Version 3 added
 //! the server's storage. Version 4 added table ids and renamed the flag of transient tables. Version 5 added the
 //! server's role. Version 6 added the sums of bytes and the server's storage to the summary. Version 7 added child tables,
-//! and the role of a server that is only known to be read-only.
+//! and the role of a server that is only known to be read-only. Version 8 added the bytes of modules to the summary.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,6 +38,9 @@ struct SummaryFields {
     system_bytes: Option<u64>,
     #[serde(default = "ServerStorage::not_asked", with = "StoredServerStorage")]
     storage: ServerStorage,
+    /// Absent before version 8.
+    #[serde(default, skip_serializing_if = "is_default")]
+    modules: Option<BTreeMap<String, u64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,7 +163,7 @@ struct UnsizedFields {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 7;
+    const VERSION: u64 = 8;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {
@@ -203,13 +208,14 @@ impl Stored for DatabaseSize {
                 .collect(),
             storage: stored.storage,
         };
-        let expected = size.summary();
-        let is_older = summary.table_bytes.is_none();
-        let is_same = match is_older {
-            true => summary == expected.without_details(),
-            false => summary == expected,
-        };
-        if is_same {
+        let mut expected = size.summary();
+        if summary.table_bytes.is_none() {
+            expected = expected.without_details();
+        }
+        if summary.modules.is_none() {
+            expected.modules = None;
+        }
+        if summary == expected {
             Ok(size)
         } else {
             Err("the body does not belong to its summary".to_owned())
