@@ -34,12 +34,13 @@ soak: ## Soaks a demo for some minutes: load, kills, a full disk, a frozen datab
 	@infra/test/install.sh postgres
 	@exec python3 infra/test/soak.py "$${CARGO_TARGET_DIR:-target}/debug/mrt" $(ARGS)
 
-lint: ## Checks formatting, lints, documentation and the OpenAPI document; a warning is an error
+lint: ## Checks formatting, lints, documentation, the OpenAPI document and the dashboards; a warning is an error
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cargo build --workspace --locked --bins
 	@MRT="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/mrt" infra/openapi/lint.sh
+	@infra/grafana/lint/run.sh
 
 deny: ## Checks the dependencies: banned crates, licences, and advisories if their database can be had (.deny.toml)
 	@infra/test/install.sh cargo-deny

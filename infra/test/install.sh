@@ -9,6 +9,7 @@
 #   infra/test/install.sh venv NAME         .mrt/venv/NAME, with the versions in requirements-NAME.txt
 #   infra/test/install.sh node              the dashboard's npm packages in api/dashboard/node_modules, and Node if missing
 #   infra/test/install.sh openapi-lint      Spectral and Redocly in infra/openapi/node_modules, and Node if missing
+#   infra/test/install.sh dashboards-lint   Grafana's types in infra/grafana/lint/node_modules, and Node if missing
 #   infra/test/install.sh chromium          the browser that tests the dashboard
 #   infra/test/install.sh prometheus        .mrt/tools/prometheus, without a service
 #   infra/test/install.sh cargo-deny        .mrt/tools/bin/cargo-deny
@@ -265,9 +266,10 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
             ;;
         1:node) ensure_npm api/dashboard ;;
         1:openapi-lint) ensure_npm infra/openapi ;;
+        1:dashboards-lint) ensure_npm infra/grafana/lint ;;
         1:chromium) command -v chromium >/dev/null || apt_install chromium ;;
         1:prometheus) ensure_prometheus ;;
         1:cargo-deny) ensure_cargo_deny ;;
-        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | mysql | poolers | venv NAME | node | openapi-lint | chromium | prometheus | cargo-deny" ;;
+        *) fail "usage: infra/test/install.sh postgres | other-postgres | mariadb | mysql | poolers | venv NAME | node | openapi-lint | dashboards-lint | chromium | prometheus | cargo-deny" ;;
     esac
 fi
