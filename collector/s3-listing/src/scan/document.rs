@@ -21,6 +21,8 @@ const METADATA: [&str; 8] = [
     "NextVersionIdMarker",
     "Prefix",
 ];
+/// Entries of both kinds of pages.
+const ENTRIES: [&str; 3] = ["Contents", "Version", "DeleteMarker"];
 /// Elements of an entry that are kept.
 const FIELDS: [&str; 5] = ["Key", "VersionId", "IsLatest", "Size", "StorageClass"];
 /// Values in which spaces at the start and the end mean something.
@@ -95,8 +97,8 @@ pub fn normalized(body: &[u8], listing: Listing) -> Result<Vec<u8>, PageError> {
     writer.finish()
 }
 
-/// Returns whether a page's entries are directly within its root: `head` is everything before them, `trailer` everything
-/// after them.
+/// Returns whether a page's entries are directly within its root, and no others are around them: `head` is everything
+/// before them, `trailer` everything after them.
 pub(super) fn is_frame(head: &[u8], trailer: &[u8]) -> bool {
     let (Ok(head), Ok(trailer)) = (std::str::from_utf8(head), std::str::from_utf8(trailer)) else {
         return false;
@@ -109,12 +111,17 @@ pub(super) fn is_frame(head: &[u8], trailer: &[u8]) -> bool {
         && path.is_empty()
 }
 
-/// Follows the elements of a text; `false` if they are not well-formed, or if there are fewer than `least` open ones
-/// after the first.
+/// Follows the elements of a text; `false` if they are not well-formed, if one is an entry, or if there are fewer than
+/// `least` open ones after the first.
 fn walk<'t>(tokens: Tokenizer<'t>, path: &mut Vec<&'t str>, least: usize) -> bool {
     for token in tokens {
         match token {
-            Ok(Token::ElementStart { local, .. }) => path.push(local.as_str()),
+            Ok(Token::ElementStart { local, .. }) => {
+                if ENTRIES.contains(&local.as_str()) {
+                    return false;
+                }
+                path.push(local.as_str());
+            }
             Ok(Token::ElementEnd { end, .. }) => {
                 let closed = match end {
                     ElementEnd::Open => continue,
@@ -257,6 +264,8 @@ mod tests {
             ("<R></R>", ""),
             ("<R>", "</Other>"),
             ("<R>", "</R><R>"),
+            ("<R><DeleteMarker ></DeleteMarker>", "</R>"),
+            ("<R>", "<s3:Version/></R>"),
         ] {
             assert!(!is_frame(head.as_bytes(), trailer.as_bytes()), "{head}");
         }

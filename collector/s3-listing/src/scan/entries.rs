@@ -12,7 +12,7 @@ use memchr::memmem;
 use memchr::memmem::Finder;
 
 use super::order;
-use super::text::{decoded, field, number};
+use super::text::{decoded, field, number, only_field, unescaped};
 use super::{Listing, Order, PageError, Scope};
 use crate::ranges::{Key, LastVersion, OpenRange, PageKeys, Sample};
 use crate::seen::EntryHash;
@@ -349,9 +349,9 @@ impl<'a> Entries<'a> {
     fn is_repeated(&mut self, entry: &[u8], key: &[u8]) -> Result<bool, PageError> {
         let version = match self.listing() {
             Listing::Objects => &b""[..],
-            Listing::Versions => field(entry, "VersionId").unwrap_or(b"null"),
+            Listing::Versions => only_field(entry, "VersionId")?.unwrap_or(b"null"),
         };
-        let hash = EntryHash::of(key, version);
+        let hash = EntryHash::of(key, &unescaped(version));
         match (self.order, self.listing()) {
             (Order::Unknown(seen), _) => {
                 if !key.starts_with(self.scope.prefix.as_bytes()) {
@@ -413,12 +413,12 @@ impl<'a> Entries<'a> {
             self.totals.delete_markers += 1;
             return Ok(());
         }
-        let bytes = field(entry, "Size")
+        let bytes = only_field(entry, "Size")?
             .and_then(number)
             .filter(|(_, rest)| rest.is_empty());
         let (bytes, _) = bytes.ok_or(NO_SIZE)?;
-        let class = field(entry, "StorageClass");
-        let totals = match (listing, field(entry, "IsLatest")) {
+        let class = only_field(entry, "StorageClass")?;
+        let totals = match (listing, only_field(entry, "IsLatest")?) {
             (Listing::Objects, _) | (Listing::Versions, Some(b"true")) => &mut self.totals.current,
             (Listing::Versions, Some(b"false")) => &mut self.totals.noncurrent,
             (Listing::Versions, _) => {

@@ -362,3 +362,45 @@ fn the_number_of_keys_is_a_second_check_where_it_can_be_right() {
     let error = scan(&with("<KeyCount>3</KeyCount>"), &range(None, None), "", 99).unwrap_err();
     assert_eq!(error, PageError::Truncated("a page lacks some of its keys"));
 }
+
+#[test]
+fn entries_with_an_element_twice_and_entries_in_another_form_are_unfamiliar() {
+    let version = "<Version><Key>b</Key><VersionId>1</VersionId><IsLatest>true</IsLatest>\
+        <ETag>0</ETag><Size>5</Size></Version>";
+    let page = |entries: &str| {
+        format!(
+            "<ListVersionsResult><IsTruncated>false</IsTruncated>{entries}</ListVersionsResult>"
+        )
+    };
+    let read = |text: &str| {
+        let open = range(None, None);
+        let mut scanner = Scanner::new(scope(Listing::Versions, ""), &open, Order::Bytes);
+        scanner.feed(text.as_bytes())?;
+        Ok(scanner.finish()?.totals)
+    };
+    let marker = "<DeleteMarker ><Key>a</Key><VersionId>1</VersionId></DeleteMarker>";
+    for (entries, markers) in [
+        (version.replace("<ETag>0", "<ETag><Size>9</Size>"), 0),
+        (
+            version.replace("<ETag>0", "<ETag><IsLatest>false</IsLatest>"),
+            0,
+        ),
+        (format!("{marker}{version}"), 1),
+        (
+            format!("{version}{}", marker.replace("<Key>a", "<Key>c")),
+            1,
+        ),
+    ] {
+        let text = page(&entries);
+        assert!(
+            matches!(read(&text), Err(PageError::Unfamiliar(_))),
+            "{text}"
+        );
+
+        let normal = normalized(text.as_bytes(), Listing::Versions).unwrap();
+
+        let totals = read(std::str::from_utf8(&normal).unwrap()).unwrap();
+        assert_eq!(totals.current.total_bytes(), Some(5), "{text}");
+        assert_eq!(totals.delete_markers, markers, "{text}");
+    }
+}

@@ -5,8 +5,29 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
 
+use super::PageError;
+
 /// Returns the text of the first element `name` in `text`; `None` if it is absent or not closed.
 pub(super) fn field<'t>(text: &'t [u8], name: &str) -> Option<&'t [u8]> {
+    Some(split_field(text, name)?.0)
+}
+
+/// Returns the same of the only element `name`.
+///
+/// # Errors
+///
+/// There are several, one of which may be within another element.
+pub(super) fn only_field<'t>(text: &'t [u8], name: &str) -> Result<Option<&'t [u8]>, PageError> {
+    match split_field(text, name) {
+        Some((_, rest)) if field(rest, name).is_some() => {
+            Err(PageError::Unfamiliar("an element twice"))
+        }
+        found => Ok(found.map(|(value, _)| value)),
+    }
+}
+
+/// Returns the text of the first element `name` in `text`, and what follows that text.
+fn split_field<'t>(text: &'t [u8], name: &str) -> Option<(&'t [u8], &'t [u8])> {
     let mut rest = text;
     loop {
         let start = memmem::find(rest, name.as_bytes())?;
@@ -14,12 +35,9 @@ pub(super) fn field<'t>(text: &'t [u8], name: &str) -> Option<&'t [u8]> {
         rest = rest.get(start + name.len()..)?;
         if is_tag && rest.first() == Some(&b'>') {
             let inside = rest.get(1..)?;
-            let end = memchr(b'<', inside)?;
-            let is_closed = inside
-                .get(end..)?
-                .strip_prefix(b"</")?
-                .starts_with(name.as_bytes());
-            return is_closed.then(|| inside.get(..end)).flatten();
+            let (value, after) = inside.split_at_checked(memchr(b'<', inside)?)?;
+            let is_closed = after.strip_prefix(b"</")?.starts_with(name.as_bytes());
+            return is_closed.then_some((value, after));
         }
     }
 }
@@ -136,6 +154,15 @@ mod tests {
         assert_eq!(field(text, "Open"), None);
         assert_eq!(field(text, "Empty"), None);
         assert_eq!(field(text, "Missing"), None);
+    }
+
+    #[test]
+    fn an_element_twice_has_no_value() {
+        let text = b"<ETag><Size>1</Size></ETag><Size>2</Size><Key>b</Key>";
+
+        assert!(only_field(text, "Size").is_err());
+        assert_eq!(only_field(text, "Key"), Ok(Some(&b"b"[..])));
+        assert_eq!(only_field(text, "Missing"), Ok(None));
     }
 
     #[test]

@@ -113,6 +113,39 @@ fn scanned_in_chunks(
     Ok(sums(&scanner.finish()?.totals))
 }
 
+/// A version or, without bytes, a delete marker.
+#[derive(Debug, Default, Clone, Copy)]
+struct Entry {
+    is_current: bool,
+    bytes: Option<u64>,
+}
+
+/// Returns a page without comments and instructions, and with CDATA sections as text.
+///
+/// The SDK's parser ends a value at the former and skips the latter; XML joins the text around both.
+fn with_plain_text(page: &[u8]) -> Vec<u8> {
+    let Ok(mut rest) = std::str::from_utf8(page) else {
+        return page.to_vec();
+    };
+    let mut text = String::new();
+    while let Some(at) = rest.find('<') {
+        let (before, markup) = rest.split_at(at);
+        text.push_str(before);
+        let section = |start: &str, end: &str| markup.strip_prefix(start)?.split_once(end);
+        if let Some((cdata, after)) = section("<![CDATA[", "]]>") {
+            text.push_str(&cdata.replace('&', "&amp;").replace('<', "&lt;"));
+            rest = after;
+        } else if let Some((_, after)) = section("<!--", "-->").or_else(|| section("<?", "?>")) {
+            rest = after;
+        } else {
+            text.push('<');
+            rest = &markup[1..];
+        }
+    }
+    text.push_str(rest);
+    text.into_bytes()
+}
+
 /// The SDK's client, whose every request has the same response.
 struct Reference {
     client: Client,
@@ -147,46 +180,60 @@ impl Reference {
         }
     }
 
-    /// Returns what the SDK reads; `None` if it cannot read the page, or if its values are no sizes.
+    /// Returns what the SDK reads; `None` if it cannot read the page, if its values are no sizes, or if one version is
+    /// both an object and a delete marker: the SDK does not tell which is first.
     ///
     /// An entry counts once, as the first one that has its key and version.
     async fn read(&self, page: &[u8], listing: Listing) -> Option<Sums> {
-        page.clone_into(&mut self.page.lock().unwrap());
-        let mut entries: BTreeMap<(String, String, bool), Option<u64>> = BTreeMap::new();
+        *self.page.lock().unwrap() = with_plain_text(page);
+        let mut entries: BTreeMap<(String, String), Entry> = BTreeMap::new();
         let bytes = |size: Option<i64>| u64::try_from(size?).ok();
-        let mut add = |key: Option<&str>, version: &str, is_current, bytes| {
-            let entry = (key?.to_owned(), version.to_owned(), is_current);
-            entries.entry(entry).or_insert(bytes);
-            Some(())
+        let mut add = |key: Option<&str>, version: Option<&str>, entry: Entry| {
+            let id = (key?.to_owned(), version.unwrap_or("null").to_owned());
+            let first = *entries.entry(id).or_insert(entry);
+            (first.bytes.is_some() == entry.bytes.is_some()).then_some(())
         };
         match listing {
             Listing::Objects => {
                 let page = self.client.list_objects_v2().bucket("files").send().await;
                 for object in page.ok()?.contents() {
-                    add(object.key(), "", true, Some(bytes(object.size())?))?;
+                    let bytes = Some(bytes(object.size())?);
+                    add(
+                        object.key(),
+                        None,
+                        Entry {
+                            is_current: true,
+                            bytes,
+                        },
+                    )?;
                 }
             }
             Listing::Versions => {
                 let request = self.client.list_object_versions().bucket("files");
                 let page = request.send().await.ok()?;
                 for version in page.versions() {
-                    let id = version.version_id().unwrap_or_default();
-                    let size = Some(bytes(version.size())?);
-                    add(version.key(), id, version.is_latest() == Some(true), size)?;
+                    let entry = Entry {
+                        is_current: version.is_latest() == Some(true),
+                        bytes: Some(bytes(version.size())?),
+                    };
+                    add(version.key(), version.version_id(), entry)?;
                 }
                 for marker in page.delete_markers() {
-                    let id = marker.version_id().unwrap_or_default();
-                    add(marker.key(), id, false, None)?;
+                    add(marker.key(), marker.version_id(), Entry::default())?;
                 }
             }
         }
         let mut sums = Sums::default();
-        for ((_, _, is_current), bytes) in entries {
-            let Some(bytes) = bytes else {
+        for entry in entries.into_values() {
+            let Some(bytes) = entry.bytes else {
                 sums.2 += 1;
                 continue;
             };
-            let sum = if is_current { &mut sums.0 } else { &mut sums.1 };
+            let sum = if entry.is_current {
+                &mut sums.0
+            } else {
+                &mut sums.1
+            };
             sum[0] += 1;
             sum[1] = sum[1].checked_add(bytes)?;
         }
