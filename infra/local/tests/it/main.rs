@@ -19,3 +19,4 @@ mod login;
 mod outputs;
 mod packaging;
 mod prometheus;
+mod terminal;
