@@ -95,7 +95,8 @@ def excesses(template, parameters):
             if weight > MANAGED_BYTES:
                 yield f"{name} has {weight} characters"
         if each["Type"] == "AWS::IAM::Role":
-            inline = sum(size(resolved.value(policy["PolicyDocument"])) for policy in properties.get("Policies", []))
+            policies = resolved.value({"Policies": properties.get("Policies", [])}).get("Policies", [])
+            inline = sum(size(policy["PolicyDocument"]) for policy in policies)
             if inline > INLINE_BYTES:
                 yield f"{name} has {inline} characters of inline policies"
             attached = resolved.value(properties.get("ManagedPolicyArns", []))
