@@ -43,6 +43,15 @@ pub const ATTEMPTS: u32 = 3;
 /// Longest wait for one call: three attempts and the pauses between them.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(33);
 
+/// Most configurations and clients that are cached; at this limit the cache is emptied. A role has one for each
+/// environment that it is assumed for.
+const CACHE_LIMIT: usize = 256;
+
+/// Variable that Lambda sets to the function's name.
+const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+/// Name of other programs in the sessions of roles.
+const PROGRAM: &str = "mrt";
+
 /// Variable for the profile.
 const PROFILE: &str = "AWS_PROFILE";
 
@@ -59,6 +68,8 @@ pub struct Aws {
     profile: Option<String>,
     /// Whether requests are sent without a signature.
     is_unsigned: bool,
+    /// Name of this program in the sessions of roles.
+    program: String,
     http: Http,
     /// Whether the custom endpoint wants the bucket name in the host.
     uses_virtual_hosts: AtomicBool,
@@ -76,7 +87,11 @@ impl Aws {
     /// trusted, unless `SSL_CERT_FILE` names others.
     pub fn in_lambda(variables: &dyn Variables) -> Self {
         let http = lambda::http(variables);
-        Self::new(lambda::config(variables, &http), http)
+        let mut aws = Self::new(lambda::config(variables, &http), http);
+        if let Some(name) = variables.get(FUNCTION_NAME) {
+            aws.program = name;
+        }
+        aws
     }
 
     /// Loads region, credentials, profile and endpoint as AWS tools do.
@@ -162,6 +177,7 @@ impl Aws {
             base,
             profile: None,
             is_unsigned: false,
+            program: PROGRAM.to_owned(),
             http,
             uses_virtual_hosts: AtomicBool::new(false),
             regions: Mutex::default(),
@@ -213,6 +229,9 @@ impl Aws {
             return client.clone();
         }
         let client = aws_sdk_s3::Client::from_conf(self.s3_config(scope).await.build());
+        if clients.len() >= CACHE_LIMIT {
+            clients.clear();
+        }
         clients.insert(scope.clone(), client.clone());
         client
     }
@@ -274,6 +293,9 @@ impl Aws {
             return config.clone();
         }
         let config = self.create_config(scope);
+        if configs.len() >= CACHE_LIMIT {
+            configs.clear();
+        }
         configs.insert(scope.clone(), config.clone());
         config
     }
@@ -284,7 +306,7 @@ impl Aws {
             builder.set_region(Region::new(region.clone()));
         }
         if let Some(role_arn) = &scope.role_arn {
-            let role = role::AssumedRole::new(&self.base, role_arn);
+            let role = role::AssumedRole::new(&self.base, role_arn, scope, &self.program);
             builder.set_credentials_provider(Some(SharedCredentialsProvider::new(role)));
         }
         builder.build()

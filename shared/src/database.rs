@@ -147,15 +147,15 @@ impl Databases {
                 opened.map_err(DatabaseError::into_iam_error)
             }
             Auth::Secret(arn) => {
-                let role_arn = target.scope.role_arn.as_deref();
-                let known = Login::from_secret(target, &self.secrets.read(arn, role_arn).await?);
+                let known =
+                    Login::from_secret(target, &self.secrets.read(arn, &target.scope).await?);
                 let first = open(target, &known, wire, statement_timeout).await;
                 if !matches!(first, Err(DatabaseError::LoginRefused(_))) {
                     return first;
                 }
                 let first = self.explained(first, target, &known, wire).await;
                 // The secret may have been rotated since it was read.
-                let fresh = self.secrets.read_fresh(arn, role_arn).await?;
+                let fresh = self.secrets.read_fresh(arn, &target.scope).await?;
                 let fresh = Login::from_secret(target, &fresh);
                 if fresh == known {
                     return first;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config::{DEPLOYMENT_KEY, Reader};
 use crate::identities::IdentityMac;
+use crate::location::AwsScope;
 use crate::secrets::Secrets;
 use crate::telemetry::error_chain;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
@@ -83,13 +84,15 @@ impl DeploymentKey {
         match &self.source {
             Source::None => Err("this deployment has no key"),
             Source::Value(value) => Key::of(value),
-            Source::Secret { arn, secrets } => match secrets.read(arn, None).await {
-                Ok(secret) => Key::of(secret.text()),
-                Err(error) => {
-                    tracing::error!(error = %error_chain(&error), "the deployment's key could not be read");
-                    Err("the deployment's key could not be read")
+            Source::Secret { arn, secrets } => {
+                match secrets.read(arn, &AwsScope::default()).await {
+                    Ok(secret) => Key::of(secret.text()),
+                    Err(error) => {
+                        tracing::error!(error = %error_chain(&error), "the deployment's key could not be read");
+                        Err("the deployment's key could not be read")
+                    }
                 }
-            },
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A [`Fleet`] is valid by construction. `fleet/parse.rs` has the rules, and [`FleetSource`] reads the file.
 
+mod account;
 mod alert;
 mod constants;
 mod environment;
@@ -15,13 +16,16 @@ mod source;
 mod storage_kind;
 mod target;
 
+pub use account::{Account, DEFAULT_ROLE, partition};
 pub use alert::{Alert, Condition, Destination, TotalOver, WebhookForm, WebhookUrl};
 pub use constants::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
 pub use environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
 pub use licence::Licence;
-pub use parse::{Fault, FleetFaults, MAX_ALERTS, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT};
+pub use parse::{
+    Fault, FleetFaults, MAX_ACCOUNTS, MAX_ALERTS, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT,
+};
 pub use prices::{Price, Prices};
 pub use refresh::RefreshBudget;
 pub use server::DatabaseServer;

@@ -56,6 +56,10 @@ pub struct AwsScope {
     pub region: Option<String>,
     /// ARN of the role to assume.
     pub role_arn: Option<String>,
+    /// External id that the role asks for.
+    pub external_id: Option<String>,
+    /// Environment that the role's session names; `None` for calls that concern several.
+    pub environment: Option<String>,
 }
 
 impl AwsScope {
@@ -63,7 +67,16 @@ impl AwsScope {
     pub fn of_region(region: impl Into<String>) -> Self {
         Self {
             region: Some(region.into()),
-            role_arn: None,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the same region and role for calls that concern several environments.
+    #[must_use]
+    pub fn for_several(self) -> Self {
+        Self {
+            environment: None,
+            ..self
         }
     }
 }

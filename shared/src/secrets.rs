@@ -21,6 +21,8 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const CACHE_LIFE: Duration = Duration::from_secs(300);
 /// Most secrets in the cache; at this limit it is emptied. A fleet has one for each database.
 const CACHE_LIMIT: usize = 10_000;
+/// Most clients in the cache; at this limit it is emptied. A role has one for each environment that it is assumed for.
+const CLIENT_LIMIT: usize = 256;
 
 /// The text of a secret. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,7 +84,7 @@ struct State {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct CacheKey {
     arn: String,
-    role_arn: Option<String>,
+    scope: AwsScope,
 }
 
 #[derive(Debug)]
@@ -92,10 +94,10 @@ struct CachedSecret {
 }
 
 impl CacheKey {
-    fn new(arn: &str, role_arn: Option<&str>) -> Self {
+    fn new(arn: &str, scope: &AwsScope) -> Self {
         Self {
             arn: arn.to_owned(),
-            role_arn: role_arn.map(str::to_owned),
+            scope: scope.clone(),
         }
     }
 }
@@ -111,20 +113,20 @@ impl Secrets {
 
     /// Returns the secret with that ARN, as read within the last [`CACHE_LIFE`].
     ///
-    /// Uses the region in the ARN and assumes `role_arn`. Needs `secretsmanager:GetSecretValue` on the secret,
+    /// Uses the region in the ARN and the role of `scope`. Needs `secretsmanager:GetSecretValue` on the secret,
     /// and `kms:Decrypt` if it has its own key.
     ///
     /// # Errors
     ///
     /// See [`SecretError`]; takes at most [`READ_TIMEOUT`].
-    pub async fn read(&self, arn: &str, role_arn: Option<&str>) -> Result<Secret, SecretError> {
-        let key = CacheKey::new(arn, role_arn);
+    pub async fn read(&self, arn: &str, scope: &AwsScope) -> Result<Secret, SecretError> {
+        let key = CacheKey::new(arn, scope);
         if let Some(cached) = self.state.lock().await.cache.get(&key)
             && cached.read_at.elapsed() < CACHE_LIFE
         {
             return Ok(cached.secret.clone());
         }
-        self.read_fresh(arn, role_arn).await
+        self.read_fresh(arn, scope).await
     }
 
     /// Reads the current version of the secret, past the cache: for callers whose login was refused.
@@ -132,13 +134,9 @@ impl Secrets {
     /// # Errors
     ///
     /// See [`Secrets::read`].
-    pub async fn read_fresh(
-        &self,
-        arn: &str,
-        role_arn: Option<&str>,
-    ) -> Result<Secret, SecretError> {
+    pub async fn read_fresh(&self, arn: &str, scope: &AwsScope) -> Result<Secret, SecretError> {
         let region = arn::secret_region(arn).ok_or(SecretError::BadArn)?;
-        let client = self.client(region, role_arn).await;
+        let client = self.client(region, scope).await;
         let reading = client.get_secret_value().secret_id(arn).send();
         let response = timeout(READ_TIMEOUT, reading)
             .await
@@ -154,20 +152,23 @@ impl Secrets {
             read_at: Instant::now(),
             secret: secret.clone(),
         };
-        state.cache.insert(CacheKey::new(arn, role_arn), cached);
+        state.cache.insert(CacheKey::new(arn, scope), cached);
         Ok(secret)
     }
 
-    async fn client(&self, region: &str, role_arn: Option<&str>) -> Client {
+    async fn client(&self, region: &str, scope: &AwsScope) -> Client {
         let scope = AwsScope {
             region: Some(region.to_owned()),
-            role_arn: role_arn.map(str::to_owned),
+            ..scope.clone()
         };
         let mut state = self.state.lock().await;
         if let Some(client) = state.clients.get(&scope) {
             return client.clone();
         }
         let client = Client::new(&self.aws.config_for(&scope).await);
+        if state.clients.len() >= CLIENT_LIMIT {
+            state.clients.clear();
+        }
         state.clients.insert(scope, client.clone());
         client
     }

@@ -51,7 +51,7 @@ pub(super) async fn read(
     let until = until.checked_sub(RETURN_RESERVE).unwrap_or(until);
     let scope = AwsScope {
         region: target.rds_region(),
-        role_arn: target.scope.role_arn.clone(),
+        ..target.scope.clone()
     };
     let reading = async {
         let client = aws.cloudwatch(&scope).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::account::Account;
 use super::alert::Alert;
 use super::constants::ConstantLayers;
 use super::licence::Licence;
@@ -20,6 +21,7 @@ pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Fleet {
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) licence: Option<Licence>,
+    pub(super) accounts: BTreeMap<String, Account>,
     pub(super) alerts: Vec<Alert>,
     pub(super) prices: Prices,
     pub(super) refresh: RefreshBudget,
@@ -48,6 +50,11 @@ impl Fleet {
     /// Returns all environments in the order of their names.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.environments.values()
+    }
+
+    /// Returns the accounts that the file describes, in the order of their ids.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
     }
 
     /// Returns the licence that the file states.

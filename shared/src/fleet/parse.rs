@@ -1,5 +1,6 @@
 //! Parses the fleet file. Finds all faults in one pass, with their lines and fields.
 
+mod account;
 mod alert;
 mod constants;
 mod database;
@@ -18,10 +19,12 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::account::Account;
 use super::environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
 use super::storage_kind::StorageKind;
 use super::target::TargetId;
 use crate::config::RESERVED_NAME;
+use account::read_accounts;
 use alert::read_alerts;
 use constants::read_constants;
 use database::read_database;
@@ -29,9 +32,11 @@ use fault::Faults;
 use licence::read_licence;
 use money::read_prices;
 use refresh::read_refresh;
+use scope::Context;
 use section::{Section, Text};
 use storage::read_storage;
 
+pub use account::MAX_ACCOUNTS;
 pub use alert::MAX_ALERTS;
 pub use fault::{Fault, FleetFaults};
 
@@ -78,7 +83,14 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     };
     root.check_keys(
         faults,
-        &["environment", "prices", "refresh", "licence", "alert"],
+        &[
+            "environment",
+            "prices",
+            "refresh",
+            "licence",
+            "alert",
+            "account",
+        ],
     );
     let prices = root.sub_table(faults, "prices");
     let prices = prices.map(|section| read_prices(faults, &section));
@@ -93,9 +105,10 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             "is missing: a fleet has at least one [[environment]]",
         );
     }
+    let accounts = read_accounts(faults, &root);
     let mut environments = BTreeMap::new();
     for section in root.sub_tables(faults, "environment", MAX_ENVIRONMENTS) {
-        let Some(environment) = read_environment(faults, &section) else {
+        let Some(environment) = read_environment(faults, &section, &accounts) else {
             continue;
         };
         let name = environment.name.clone();
@@ -110,6 +123,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     let alerts = read_alerts(faults, &root, &environments);
     Fleet {
         environments,
+        accounts,
         licence,
         alerts,
         prices: prices.unwrap_or_default(),
@@ -117,7 +131,11 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     }
 }
 
-fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<Environment> {
+fn read_environment(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    accounts: &BTreeMap<String, Account>,
+) -> Option<Environment> {
     section.check_keys(
         faults,
         &[
@@ -133,11 +151,15 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
     let name = section.required_text(faults, "name");
     let name = section.checked(faults, "name", name, environment_name);
     let environment = name.clone().unwrap_or_default();
+    let context = Context {
+        environment: &environment,
+        accounts,
+    };
 
     let mut ids = BTreeSet::new();
     let mut storage = Vec::new();
     for entry in section.sub_tables(faults, "storage", MAX_STORAGE_PER_ENVIRONMENT) {
-        let Some(target) = read_storage(faults, &entry, &environment) else {
+        let Some(target) = read_storage(faults, &entry, context) else {
             continue;
         };
         if target.id().as_str().len() > TargetId::MAX_BYTES {
@@ -158,9 +180,9 @@ fn read_environment(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<En
         storage.push(target);
     }
     let database = section.sub_table(faults, "database");
-    let database = database.and_then(|entry| read_database(faults, &entry, &environment));
+    let database = database.and_then(|entry| read_database(faults, &entry, context));
     let constants = section.sub_table(faults, "constants");
-    let constants = constants.and_then(|entry| read_constants(faults, &entry));
+    let constants = constants.and_then(|entry| read_constants(faults, &entry, context));
     let administrator = section
         .optional_text(faults, "administrator")
         .map(Text::to_owned);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shared::location::AwsScope;
 use shared::secrets::Secrets;
 use shared::telemetry::error_chain;
 use shared::testing::stand_in::{Response, StandIn};
@@ -33,7 +34,11 @@ async fn assert_not_repeated(body: &'static str, role_arn: Option<&str>) {
     let stand_in = StandIn::start(move |_, _| Response::new(200, body)).await;
     let secrets = Secrets::new(Arc::clone(&stand_in.aws));
 
-    let error = secrets.read(ARN, role_arn).await.unwrap_err();
+    let scope = AwsScope {
+        role_arn: role_arn.map(str::to_owned),
+        ..AwsScope::default()
+    };
+    let error = secrets.read(ARN, &scope).await.unwrap_err();
 
     let text = format!("{} {error:?}", error_chain(&error));
     assert!(text.contains("could not be read"), "{text}");

@@ -3,6 +3,7 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use shared::fleet::{WebhookForm, WebhookUrl};
+use shared::location::AwsScope;
 
 use super::{ATTEMPT_TIMEOUT, Failure, Notifier, call};
 use crate::alerts::message::Message;
@@ -33,7 +34,7 @@ impl Notifier {
                     .filter(|value| !value.is_empty())
                     .ok_or(Failure::UrlUnknown)
             }
-            WebhookUrl::Secret(arn) => match self.secrets.read(arn, None).await {
+            WebhookUrl::Secret(arn) => match self.secrets.read(arn, &AwsScope::default()).await {
                 Ok(secret) => Ok(secret.text().to_owned()),
                 Err(error) => {
                     tracing::warn!(

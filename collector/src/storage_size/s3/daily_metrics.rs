@@ -117,7 +117,7 @@ pub(crate) async fn read(
     let mut scopes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, bucket) in buckets.iter().enumerate() {
         let scope = aws.scope_of(&bucket.bucket, &bucket.scope).await;
-        scopes.entry(scope).or_default().push(index);
+        scopes.entry(scope.for_several()).or_default().push(index);
     }
     let mut calls = Vec::new();
     for (scope, indices) in scopes {

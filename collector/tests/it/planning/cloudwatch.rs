@@ -30,7 +30,7 @@ fn day(days: i64) -> DateTime<Utc> {
 async fn put(aws: &Aws, region: Option<&str>, bucket: &str, points: &[(&str, i64, f64)]) {
     let scope = AwsScope {
         region: region.map(str::to_owned),
-        role_arn: None,
+        ..AwsScope::default()
     };
     let client = aws.cloudwatch(&scope).await;
     for (storage_type, days, value) in points {

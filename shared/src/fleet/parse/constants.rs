@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::fault::Faults;
-use super::scope::read_scope;
+use super::scope::{Context, SCOPE_KEYS, read_scope};
 use super::section::{Section, Text};
 use crate::fleet::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
@@ -15,16 +15,19 @@ const KINDS: &str = "allowed: document, ecs_task, secret, ssm_path";
 pub(super) fn read_constants(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
+    context: Context<'_>,
 ) -> Option<ConstantLayers> {
     section.check_keys(
         faults,
-        &["model", "layers", "show", "hide", "region", "role_arn"],
+        &[
+            "model", "layers", "show", "hide", "account", "region", "role_arn",
+        ],
     );
-    let scope = read_scope(faults, section);
+    let scope = read_scope(faults, section, context);
     let model = section.required_text(faults, "model");
     let model = model.and_then(|text| read_location(faults, text, &section.field("model")));
     Some(ConstantLayers {
-        layers: read_layers(faults, section, &scope),
+        layers: read_layers(faults, section, &scope, context),
         show: read_patterns(faults, section, "show"),
         hide: read_patterns(faults, section, "hide"),
         model: model?,
@@ -37,6 +40,7 @@ fn read_layers(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
     scope: &AwsScope,
+    context: Context<'_>,
 ) -> Vec<ConstantLayer> {
     let mut layers = Vec::new();
     let allowed = "a list of locations and tables";
@@ -63,7 +67,7 @@ fn read_layers(
                     path: field,
                     offset,
                 };
-                layers.extend(read_layer(faults, &section, scope));
+                layers.extend(read_layer(faults, &section, scope, context));
             }
             _ => faults.add(offset, &field, "must be a string or a table"),
         }
@@ -75,6 +79,7 @@ fn read_layer(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
     inherited: &AwsScope,
+    context: Context<'_>,
 ) -> Option<ConstantLayer> {
     let kind = section.required_text(faults, "kind")?;
     let keys: &[&str] = match kind.value {
@@ -91,11 +96,11 @@ fn read_layer(
     let allowed: Vec<&str> = ["kind"]
         .iter()
         .chain(keys)
-        .chain(&["region", "role_arn"])
+        .chain(&SCOPE_KEYS)
         .copied()
         .collect();
     section.check_keys(faults, &allowed);
-    let scope = read_scope(faults, section);
+    let own = read_scope(faults, section, context);
     let text = |faults: &mut Faults<'_>, key: &str| {
         let text = section.required_text(faults, key);
         text.map(Text::to_owned)
@@ -126,10 +131,13 @@ fn read_layer(
             }
         }
     };
-    let scope = AwsScope {
-        region: scope.region.or_else(|| inherited.region.clone()),
-        role_arn: scope.role_arn.or_else(|| inherited.role_arn.clone()),
+    let region = own.region.clone().or_else(|| inherited.region.clone());
+    let role = if own.role_arn.is_some() {
+        own
+    } else {
+        inherited.clone()
     };
+    let scope = AwsScope { region, ..role };
     Some(ConstantLayer { kind, scope })
 }
 
@@ -269,7 +277,7 @@ hide = [""]
             "layers[1]: \"https://example.com\": must be",
             "layers[2].kind: \"vault\" is unknown; allowed: document, ecs_task, secret, ssm_path",
             "layers[3].service: is missing",
-            "layers[4].path: unknown key; allowed keys: kind, id, region, role_arn",
+            "layers[4].path: unknown key; allowed keys: kind, id, account, region, role_arn",
             "layers[5].path: \"/\" is not a path of parameters",
             "layers[6].decrypt: must be true or false",
             "layers[7].kind: is missing",

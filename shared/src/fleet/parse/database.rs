@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::fault::Faults;
-use super::scope::read_scope;
+use super::scope::{Context, read_scope};
 use super::section::Section;
 use crate::arn;
 use crate::fleet::identifier::is_identifier;
@@ -19,7 +19,7 @@ pub(super) const MAX_ALLOCATED_GIB: u64 = 65_536;
 pub(super) fn read_database(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    environment: &str,
+    context: Context<'_>,
 ) -> Option<DatabaseTarget> {
     section.check_keys(
         faults,
@@ -31,6 +31,7 @@ pub(super) fn read_database(
             "name",
             "user",
             "auth",
+            "account",
             "region",
             "role_arn",
             "instance",
@@ -94,12 +95,12 @@ pub(super) fn read_database(
             Auth::Iam
         }),
     };
-    let scope = read_scope(faults, section);
+    let scope = read_scope(faults, section, context);
     let server = read_server(faults, section);
     let allocated_gib = section.whole_number(faults, "allocated_gib", 1, MAX_ALLOCATED_GIB);
     let engine = engine?;
     let target = DatabaseTarget {
-        environment: environment.to_owned(),
+        environment: context.environment.to_owned(),
         engine,
         host: host?,
         port: port.unwrap_or(engine.default_port()),

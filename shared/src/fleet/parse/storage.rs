@@ -6,18 +6,19 @@ use toml::de::DeValue;
 
 use self::resource::read_resource;
 use super::fault::Faults;
-use super::scope::read_scope;
+use super::scope::{Context, read_scope};
 use super::section::{Section, Text};
 use crate::fleet::{BucketTarget, InventoryLocation, Measured, StorageKind};
 
 /// Keys of a bucket's entry.
-const BUCKET_KEYS: [&str; 10] = [
+const BUCKET_KEYS: [&str; 11] = [
     "bucket",
     "inventory",
     "kind",
     "measure",
     "prefix",
     "suffix",
+    "account",
     "region",
     "role_arn",
     "requester_pays",
@@ -27,11 +28,11 @@ const BUCKET_KEYS: [&str; 10] = [
 pub(super) fn read_storage(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    environment: &str,
+    context: Context<'_>,
 ) -> Option<BucketTarget> {
     match read_kind(faults, section)? {
-        StorageKind::S3 => read_bucket(faults, section, environment),
-        kind => read_resource(faults, section, environment, kind),
+        StorageKind::S3 => read_bucket(faults, section, context),
+        kind => read_resource(faults, section, context, kind),
     }
 }
 
@@ -52,7 +53,7 @@ fn read_kind(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<StorageKi
 fn read_bucket(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    environment: &str,
+    context: Context<'_>,
 ) -> Option<BucketTarget> {
     section.check_keys(faults, &BUCKET_KEYS);
     let bucket = section.required_text(faults, "bucket");
@@ -70,7 +71,7 @@ fn read_bucket(
             "\"cloudwatch\" measures the whole bucket: it cannot be used with a prefix or suffix";
         faults.add(offset, &section.field("measure"), reason);
     }
-    let scope = read_scope(faults, section);
+    let scope = read_scope(faults, section, context);
     let requester_pays = section.boolean(faults, "requester_pays").unwrap_or(false);
     let inventory = read_inventory(faults, section);
     Some(BucketTarget {
@@ -80,7 +81,7 @@ fn read_bucket(
         scope,
         requester_pays,
         inventory,
-        ..BucketTarget::whole(environment, bucket?)
+        ..BucketTarget::whole(context.environment, bucket?)
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 use shared::fleet::{
     Alert, Auth, BucketTarget, ConstantLayer, DatabaseTarget, Destination, Environment, Fleet,
-    LayerKind, StorageKind, WebhookUrl,
+    LayerKind, StorageKind, WebhookUrl, partition,
 };
 use shared::location::{AwsScope, Location};
 
@@ -36,6 +36,10 @@ pub(super) fn derive(fleet: &Fleet, home: &Home<'_>) -> anyhow::Result<Derived> 
     for environment in fleet.environments() {
         derived.add(environment, home);
     }
+    for account in fleet.accounts() {
+        let role = account.role_arn(Some(home.region));
+        derived.list("TargetRoles", role);
+    }
     for alert in fleet.alerts() {
         derived.add_destinations(alert);
     }
@@ -52,15 +56,6 @@ impl Home<'_> {
         let account = account.unwrap_or(self.account);
         let partition = partition(self.region);
         format!("arn:{partition}:{service}:{region}:{account}:{rest}")
-    }
-}
-
-/// Returns the partition of a region.
-fn partition(region: &str) -> &'static str {
-    match region.split('-').next() {
-        Some("cn") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 
@@ -139,7 +134,7 @@ impl Derived {
             Auth::Iam => {
                 let scope = AwsScope {
                     region: database.rds_region(),
-                    role_arn: None,
+                    ..AwsScope::default()
                 };
                 let user = format!("dbuser:*/{}", database.user);
                 self.list("DatabaseLogins", home.arn("rds-db", &scope, &user));
@@ -356,6 +351,40 @@ name = "acme-prod"
             ])
         );
         assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    }
+
+    #[test]
+    fn the_role_of_each_account_is_a_target_role() {
+        let found = derived(
+            r#"
+[[account]]
+id = "210987654321"
+external_id = "sixteen-characters"
+regions = ["eu-central-1"]
+[[account]]
+id = "310987654321"
+[[environment]]
+name = "acme-prod"
+  [[environment.storage]]
+  bucket = "acme-files"
+  account = "210987654321"
+  [[environment.storage]]
+  kind = "dynamodb"
+  id = "sessions"
+  account = "210987654321"
+"#,
+        );
+
+        let roles = ["210987654321", "310987654321"];
+        let roles = roles.map(|account| format!("arn:aws:iam::{account}:role/mrt-reader"));
+        assert_eq!(found.lists["TargetRoles"], BTreeSet::from(roles));
+        assert_eq!(
+            found.lists["StorageTables"],
+            BTreeSet::from(
+                ["arn:aws:dynamodb:eu-central-1:210987654321:table/sessions".to_owned()]
+            )
+        );
+        assert_eq!(found.lists.len(), 2, "the role lists the bucket");
     }
 
     #[test]

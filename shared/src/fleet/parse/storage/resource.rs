@@ -3,17 +3,17 @@
 use super::BUCKET_KEYS;
 use crate::fleet::parse::database::MAX_ALLOCATED_GIB;
 use crate::fleet::parse::fault::Faults;
-use crate::fleet::parse::scope::read_scope;
+use crate::fleet::parse::scope::{Context, read_scope};
 use crate::fleet::parse::section::Section;
 use crate::fleet::{BucketTarget, StorageKind};
 
 /// Keys of all kinds.
-const KEYS: [&str; 4] = ["id", "kind", "region", "role_arn"];
+const KEYS: [&str; 5] = ["id", "kind", "account", "region", "role_arn"];
 
 pub(super) fn read_resource(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    environment: &str,
+    context: Context<'_>,
     kind: StorageKind,
 ) -> Option<BucketTarget> {
     let has_allocation = kind == StorageKind::Rds;
@@ -24,7 +24,7 @@ pub(super) fn read_resource(
     check_keys(faults, section, kind, &allowed);
     let id = section.required_text(faults, "id");
     let id = section.checked(faults, "id", id, |text| kind.check_id(text));
-    let scope = read_scope(faults, section);
+    let scope = read_scope(faults, section, context);
     let mut allocated_gib = None;
     if has_allocation {
         if section.get("allocated_gib").is_none() {
@@ -36,7 +36,7 @@ pub(super) fn read_resource(
     Some(BucketTarget {
         scope,
         allocated_gib,
-        ..BucketTarget::resource(environment, kind, id?)
+        ..BucketTarget::resource(context.environment, kind, id?)
     })
 }
 
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn every_fault_of_such_an_entry_is_named() {
         let efs = "kind = \"efs\"\nid = \"fs-0123abcd\"\n";
-        let keys = "id, kind, region, role_arn";
+        let keys = "id, kind, account, region, role_arn";
         for (entry, expected) in [
             ("kind = \"efs\"".to_owned(), "id: is missing".to_owned()),
             (
