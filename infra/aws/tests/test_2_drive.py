@@ -148,6 +148,14 @@ class Drive(unittest.TestCase):
         with_metrics = [each for each in found.values() if each["cloudwatch"]]
         return found if (len(found), len(tables), len(with_metrics)) == (8, 1, 2) else None
 
+    def test_05_an_alert_of_the_fleet_file_reaches_its_topic(self):
+        receive = self.world.client("sqs").receive_message
+        (message,) = until("the alert", lambda: receive(QueueUrl=self.world.alert_queue).get("Messages"))
+
+        text = json.loads(message["Body"])["Message"]
+        self.assertIn("large", text)
+        self.assertIn("acme-prod", text)
+
     def test_06_what_could_not_be_measured_is_named(self):
         token = self.world.token()
 

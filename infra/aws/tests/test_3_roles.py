@@ -24,7 +24,8 @@ NOT_BY_THE_BINARY = {
                                                 "collector/tests/it has one",
     "rds-db:connect": "the token is signed locally, and RDS asks IAM when it receives it, see test_3",
 }
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault", "403", "Forbidden"}
+DENIED = {"AccessDenied", "AccessDeniedException", "AccessDeniedFault", "AuthorizationError", "UnauthorizedOperation",
+          "403", "Forbidden"}
 
 
 def listed(value):
@@ -121,6 +122,8 @@ class Roles(unittest.TestCase):
                 MetricDataQueries=metrics, StartTime=midnight - 86400, EndTime=midnight)),
             "write metrics": ("cloudwatch", lambda c: c.put_metric_data(
                 Namespace="MRT", MetricData=[{"MetricName": "Runs", "Value": 1}])),
+            "tell a topic": ("sns", lambda c: c.publish(TopicArn=self.world.topic_arn, Message="x")),
+            "tell another topic": ("sns", lambda c: c.publish(TopicArn=self.world.other_topic_arn, Message="x")),
             "call a function": ("lambda", lambda c: c.invoke(FunctionName="mrt-plan")),
             "make an interface": ("ec2", lambda c: c.describe_vpcs()),
             "read users of the pool": ("cognito-idp", lambda c: c.list_users(UserPoolId=self.world.outputs["UserPool"])),
@@ -128,7 +131,7 @@ class Roles(unittest.TestCase):
 
     ALLOWED = {
         "plan": {"read the fleet", "queue a bucket", "queue a database", "read a snapshot", "write a snapshot",
-                 "query snapshots", "read metrics", "assume the target's role"},
+                 "query snapshots", "read metrics", "tell a topic", "assume the target's role"},
         "collect-bucket-size": {"read the fleet", "read a snapshot", "write a snapshot", "query snapshots", "list a bucket",
                                 "list versions", "list uploads", "list parts", "find a report", "read a report",
                                 "queue a bucket", "read metrics",

@@ -204,6 +204,15 @@ class World:
             Name="acme/prod", SecretString=json.dumps({"mx-const-Sales.Limit": "12"}))["ARN"]
         self.data_key_arn = self.client("kms").create_key()["KeyMetadata"]["Arn"]
         self.client("ssm").put_parameter(Name="/acme-prod/constants/Sales.Region", Value="eu", Type="String")
+        sns, arn = self.client("sns"), f"arn:aws:sqs:{REGION}:{ACCOUNT}:alerts"
+        self.topic_arn = sns.create_topic(Name="alerts")["TopicArn"]
+        self.other_topic_arn = sns.create_topic(Name="other")["TopicArn"]
+        policy = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": self.topic_arn}}}]}
+        self.alert_queue = self.client("sqs").create_queue(
+            QueueName="alerts", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=arn)
         self.run_task()
         self.volume = storage.make(self.client, f"{REGION}a")
         iam = self.client("iam")
@@ -253,6 +262,12 @@ class World:
         """acme-prod has everything, acme-test a bucket in "another account"; two others each fail for one reason."""
         host, port = self.postgres.hostname, self.postgres.port
         fleet = f"""
+[[alert]]
+name = "large"
+environments = ["acme-prod"]
+total_above = "1KiB"
+sns = "{self.topic_arn}"
+
 [[environment]]
 name = "acme-prod"
   [[environment.storage]]
@@ -333,7 +348,7 @@ name = "no-login"
             "FleetBucket": "mrt-fleet", "Architecture": "x86_64", "ScheduleMinutes": "1",
             "StorageBuckets": "arn:aws:s3:::acme-*", "StorageVolumes": "true", "StorageMetrics": "true",
             "StorageTables": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/acme-sessions",
-            "InventoryBuckets": "arn:aws:s3:::inventories",
+            "InventoryBuckets": "arn:aws:s3:::inventories", "AlertTopics": self.topic_arn,
             "ConstantDocuments": "arn:aws:s3:::acme-config/*", "DatabaseSecrets": self.secret_arn,
             "DatabaseLogins": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:db-ACME/mrt_deployed",
             "ConstantSecrets": self.constant_secret_arn, "DataKeys": self.data_key_arn,
