@@ -13,6 +13,7 @@ pub mod fleet;
 pub mod history;
 pub mod identities;
 pub mod location;
+pub mod printable;
 pub mod secrets;
 pub mod snapshot;
 pub mod store;

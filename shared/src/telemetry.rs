@@ -10,11 +10,18 @@
 use std::io::{IsTerminal, Write};
 
 use chrono::{DateTime, Utc};
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::fmt::time::ChronoUtc;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{LOG_LEVEL, LOG_LEVELS, Variables};
+use crate::printable::printable;
 
 /// Lambda's variable with the name of the function.
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
@@ -66,19 +73,35 @@ pub fn start(format: Format, variables: &dyn Variables) {
             )
             .try_init(),
         Format::Terminal => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .compact()
-                    .with_ansi(std::io::stderr().is_terminal())
-                    .with_timer(ChronoUtc::new("%H:%M:%SZ".to_owned()))
-                    .with_target(false)
-                    .log_internal_errors(false)
-                    .with_writer(std::io::stderr),
-            )
+            .with(terminal(std::io::stderr, std::io::stderr().is_terminal()))
             .try_init(),
     };
     // A second start in one process, as in tests, has no effect.
     drop(started);
+}
+
+/// Returns the layer that writes lines for people. It escapes what a terminal would obey: fields may have names from
+/// databases, keys from buckets and paths of requests.
+fn terminal<S, W>(writer: W, has_colours: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    let fields = debug_fn(|writer, field, value| {
+        let value = printable(&format!("{value:?}"));
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    });
+    tracing_subscriber::fmt::layer()
+        .compact()
+        .fmt_fields(fields.delimited(" "))
+        .with_ansi(has_colours)
+        .with_timer(ChronoUtc::new("%H:%M:%SZ".to_owned()))
+        .with_target(false)
+        .log_internal_errors(false)
+        .with_writer(writer)
 }
 
 /// Returns the filter that logs the workspace's crates at `level`, or at `info` if that is not one of `LOG_LEVELS`.
@@ -201,10 +224,45 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use tracing::Level;
 
     use super::*;
     use crate::clock::{Clock, FixedClock};
+
+    /// A log that is kept.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn names_in_text_logs_are_no_commands_for_a_terminal() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = terminal(move || writer.clone(), false);
+        let name = "a\u{1b}[31m\nb\u{202e}\rc";
+
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::warn!(table = name, path = %name, count = 3, "{name} is not sized");
+        });
+
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let shown = r"a\u{1b}[31m\u{a}b\u{202e}\u{d}c";
+        assert!(text.contains(&format!("{shown} is not sized")), "{text}");
+        assert!(text.contains(&format!("path={shown} count=3")), "{text}");
+        let line = text.strip_suffix('\n').unwrap();
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
 
     #[test]
     fn libraries_stay_at_warn_and_the_audit_log_is_written_at_every_level() {

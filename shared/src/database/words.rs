@@ -2,6 +2,8 @@
 
 use sqlx::mysql::MySqlDatabaseError;
 
+use crate::printable::is_obeyed;
+
 /// Longest message that is repeated, in characters. Those of servers are shorter than 200.
 const MAX_CHARACTERS: usize = 300;
 /// Classes of SQLSTATE whose messages may repeat values of rows: cardinality, data, integrity, views with a check,
@@ -54,17 +56,11 @@ pub(super) fn message(text: &str) -> String {
 
 /// Replaces control characters, and others that change how a terminal shows text, by spaces.
 fn printable(text: &str) -> String {
-    let is_invisible = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let characters = text.chars().map(|character| {
-        if is_invisible(character) {
-            ' '
-        } else {
-            character
-        }
-    });
+    let characters = text.chars().map(
+        |character| {
+            if is_obeyed(character) { ' ' } else { character }
+        },
+    );
     characters.collect::<String>().trim().to_owned()
 }
 

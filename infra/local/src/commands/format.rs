@@ -1,6 +1,7 @@
 //! Sizes, counts, names and tables for people.
 
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
+pub(super) use shared::printable::printable;
 use unicode_width::UnicodeWidthStr;
 
 /// Units of sizes.
@@ -42,23 +43,6 @@ pub(super) fn size(bytes: u64) -> String {
 /// Returns a count with separators between thousands.
 pub(super) fn count(number: u64) -> String {
     HumanCount(number).to_string()
-}
-
-/// Returns `text` with every character escaped that a terminal would obey or hide: names come from databases.
-pub(super) fn printable(text: &str) -> String {
-    let is_obeyed = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_obeyed(character) {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 /// Returns rows with aligned columns: the first `text_columns` to the left, the others to the right. Cells are
@@ -157,14 +141,6 @@ mod tests {
         assert_eq!(
             table(&rows, 1),
             "naïve      1\nx      1,000\n日本       2\n"
-        );
-    }
-
-    #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(
-            printable("a\u{1b}[31m\n\u{9b}\u{202e}é日"),
-            "a\\u{1b}[31m\\u{a}\\u{9b}\\u{202e}é日"
         );
     }
 }

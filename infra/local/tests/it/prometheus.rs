@@ -61,13 +61,15 @@ impl Prometheus {
             config = config.replace(from, to);
         }
         std::fs::write(folder.join("local.yml"), config).unwrap();
-        for rules in ["recording.yml", "alerts.yml"] {
-            std::fs::copy(
-                root().join("infra/prometheus").join(rules),
-                folder.join(rules),
-            )
-            .unwrap();
-        }
+        let rules = |name: &str| {
+            std::fs::read_to_string(root().join("infra/prometheus").join(name)).unwrap()
+        };
+        std::fs::write(folder.join("recording.yml"), rules("recording.yml")).unwrap();
+        // How long a target must be stale is tested by promtool, in its own time.
+        let alerts = rules("alerts.yml");
+        assert!(alerts.contains("for: 5m\n"), "{alerts}");
+        let alerts = alerts.replace("for: 5m\n", "for: 1s\n");
+        std::fs::write(folder.join("alerts.yml"), alerts).unwrap();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
@@ -202,7 +204,7 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
     let names = "count(count by (__name__) ({job=\"mrt-tables\",__name__=~\"mrt_.*\"}))";
     prometheus.expect(names, "2").await;
 
-    // A bucket that is gone fails, and so does its alert's condition.
+    // A bucket that is gone fails and becomes stale: one alert waits for its time, the other one fires.
     std::fs::remove_dir_all(data.path().join("demo/buckets/acme-prod-files")).unwrap();
     prometheus
         .expect(
@@ -210,6 +212,8 @@ async fn prometheus_scrapes_the_demo_and_every_rule_answers() {
             "1",
         )
         .await;
+    let stale = "ALERTS{alertname=\"MrtStale\",alertstate=\"firing\",bucket=\"acme-prod-files\"}";
+    prometheus.expect(&format!("count({stale})"), "1").await;
     for expression in dashboards::expressions() {
         if dashboards::needs_cloudwatch(&expression) {
             // Not wrong, but without an answer here.
