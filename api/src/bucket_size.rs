@@ -21,6 +21,7 @@ use shared::snapshot::{BucketSize, FileDocuments, Latest, Run, StorageMetrics};
 use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 
+use self::accounted::NoDocuments;
 use crate::history::trended;
 use crate::http::answer::Answer;
 use crate::http::cursor;
@@ -58,6 +59,7 @@ pub const ROUTE: Route = Route {
             "Only targets in this bucket, or other storage with this id.",
         ),
         Parameter::text("prefix", "Only targets with exactly this prefix."),
+        Parameter::text("suffix", "Only targets with exactly this suffix."),
         Parameter::words(
             "include",
             "`trend`: daily totals and growth of each target.",
@@ -108,7 +110,7 @@ impl Handler for GetBucketSize {
             let counted = accounted::database(&fleet, &target.environment);
             let counted = counted.map(|database| documents.get(&database.id()));
             let counted_version = match counted {
-                Err(reason) => (reason, 0),
+                Err(reason) => (reason.as_str(), 0),
                 Ok(None) => ("", 0),
                 Ok(Some(Ok(counted))) => ("", counted.version),
                 Ok(Some(Err(_))) => ("", u64::MAX),
@@ -137,7 +139,14 @@ impl Handler for GetBucketSize {
                 }
                 runs.push(good.run);
                 let accounted = accounted_of(id, &good.summary, counted);
-                let mut item = BucketItem::of(target, good, failure, fleet.prices(), call.now);
+                let mut item = BucketItem::of(
+                    target,
+                    good,
+                    failure,
+                    fleet.prices(),
+                    fleet.refresh(),
+                    call.now,
+                );
                 item.accounted = accounted;
                 if has_trend {
                     let trend = match item.definition {
@@ -176,6 +185,7 @@ impl Handler for GetBucketSize {
             call.parameters.canonical(),
             identity,
             fleet.prices().fingerprint(),
+            fleet.refresh().list_requests_per_day,
             // A trend ends with the day before.
             has_trend.then(|| call.now.date_naive()),
             // Later targets may come and go while the page stays the same.
@@ -257,10 +267,10 @@ impl GetBucketSize {
 fn accounted_of(
     id: &TargetId,
     size: &BucketSize,
-    counted: Result<Option<&Result<Latest<FileDocuments>, StoreError>>, &'static str>,
+    counted: Result<Option<&Result<Latest<FileDocuments>, StoreError>>, NoDocuments>,
 ) -> Accounted {
     match counted {
-        Err(reason) => Accounted::unknown(reason),
+        Err(reason) => Accounted::unknown(reason.as_str()),
         Ok(Some(Err(error))) => {
             log_unreadable(id, error);
             Accounted::unknown("record_unreadable")

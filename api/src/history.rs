@@ -19,11 +19,11 @@ pub(crate) use columns::{Grouped, Line, Readings, Source, hide_gaps};
 pub(crate) use ends::{Ends, ends};
 pub(crate) use page::Page;
 pub(crate) use range::{AGGREGATE, FROM, Range, STEP, TO};
-pub(crate) use read::{Selection, Wanted, read_page};
+pub(crate) use read::{ReadPage, Selection, Wanted, all_available, read_page, read_window};
 pub use trend::DailyTotals;
 pub(crate) use trend::trended;
 pub use view::{
-    Columns, GapReasonView, GapScopeView, GapView, SeriesBreak, SeriesName, SeriesView, Unit,
-    UnsizedTableView,
+    Columns, GapReasonView, GapScopeView, GapView, NoValuesReason, SeriesBreak, SeriesName,
+    SeriesView, Unit, UnsizedTableView,
 };
-pub(crate) use window::Window;
+pub(crate) use window::{Available, Window};

@@ -52,9 +52,9 @@ pub const ROUTE: Route = Route {
         Parameter::text("environment", "Only this environment."),
         Parameter::text("schema", "Only tables in this schema."),
         Parameter::text("table", "Only tables with this name."),
-        Parameter::number(
+        Parameter::count(
             "tables",
-            "Maximum number of tables for each database.",
+            "Maximum number of tables for each database; 0 for totals alone.",
             10_000,
             100,
         ),

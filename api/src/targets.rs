@@ -182,9 +182,17 @@ pub(crate) async fn freshness_of<M: Stored, T>(
     targets: &[(TargetId, &T)],
 ) -> Result<Freshness, StoreError> {
     let records = records_of::<M, T>(reader, targets).await?;
+    Ok(freshness_of_records(targets, &records))
+}
+
+/// Returns the same from what was read already.
+pub(crate) fn freshness_of_records<S, T>(
+    targets: &[(TargetId, &T)],
+    records: &Records<S>,
+) -> Freshness {
     let of_page = targets.iter().filter_map(|(id, _)| records.get(id));
     let good = of_page.filter_map(|latest| latest.as_ref().ok()?.good.as_ref());
-    Ok(freshness(good.map(|good| good.run)))
+    freshness(good.map(|good| good.run))
 }
 
 /// Logs a clock that is wrong, once in the life of the program: it concerns every target, at every request.

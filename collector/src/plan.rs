@@ -15,6 +15,7 @@ mod known;
 mod limits;
 mod metrics;
 mod ports;
+mod removed;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
@@ -56,6 +57,8 @@ pub struct PlanReport {
     pub metrics_requested_count: usize,
     /// Buckets with new metrics, or with a new reason why there are none.
     pub metrics_stored_count: usize,
+    /// Targets that the fleet no longer has whose last day was added to the history.
+    pub removed_count: usize,
     /// LIST requests a day that all buckets of known cost take, on average.
     pub list_requests_per_day: u64,
 }
@@ -67,7 +70,8 @@ pub struct PlanReport {
 ///
 /// The event's own time, in whole seconds, is the scheduled time of all runs: an event that is delivered twice queues
 /// the same jobs twice, and those rewrite the same snapshots. If one kind of job cannot be queued, the other still is.
-/// CloudWatch is read after the jobs are queued, and a failure there is stored and stops nothing.
+/// CloudWatch is read after the jobs are queued, and a failure there is stored and stops nothing. At the first tick of a
+/// UTC day, the last days of targets that were removed are closed.
 ///
 /// # Errors
 ///
@@ -94,6 +98,7 @@ pub async fn plan(
         postponed_count: 0,
         metrics_requested_count: 0,
         metrics_stored_count: 0,
+        removed_count: 0,
         list_requests_per_day: 0,
     };
 
@@ -105,7 +110,9 @@ pub async fn plan(
     };
     let documents = queue_documents(&fleet, queue, ports.snapshots, tick);
     let (buckets, documents) = futures::join!(buckets.run(queue, &mut report), documents);
-    check_alerts(&fleet, ports).await;
+    let removed = removed::close_days(&fleet, &ports, tick);
+    let ((), removed_count) = futures::join!(check_alerts(&fleet, ports), removed);
+    report.removed_count = removed_count;
     let documents = documents.map(|count| report.document_count = count);
     let queued = databases.and(documents).map_err(CollectError::QueueFailed);
     buckets.and(queued)?;
@@ -117,6 +124,7 @@ pub async fn plan(
         postponed_count = report.postponed_count,
         metrics_requested_count = report.metrics_requested_count,
         metrics_stored_count = report.metrics_stored_count,
+        removed_count = report.removed_count,
         list_requests_per_day = report.list_requests_per_day,
         "targets queued"
     );

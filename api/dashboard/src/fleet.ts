@@ -62,7 +62,7 @@ export async function loadFleet(api: Api, environment: string | undefined, asked
       storage.items.push(...page.items);
       storage.pending.push(...page.pending);
     }, asked),
-    (mayTables || what === 'tables') && api.pages('/table_size', { ...only, include: ['trend'], tables: 1, limit: 100 }, (page) => {
+    (mayTables || what === 'tables') && api.pages('/table_size', { ...only, include: ['trend'], tables: 0, limit: 100 }, (page) => {
       tables.items.push(...page.items);
       tables.pending.push(...page.pending);
     }, asked),

@@ -7,15 +7,17 @@ import { bytes, change, exact, moment, plural, words } from './format';
 import type { Content } from './panel';
 import { instant } from './range';
 import { ends, gaps, type Values } from './stack';
-import type { Growth } from './trend';
+import { addGrowth, type Growth } from './trend';
 
 const WEEK = 7;
 /** Rows of the table of all values; CSV has the others. */
 const MOST_ROWS = 400;
 
 export interface SeriesContent extends ChartOptions {
-  /** Growth of the whole. */
+  /** Growth of the whole; null where it is that of `targets`. */
   growth: Growth | null;
+  /** What is added up, with its growth, where that is more than one target. */
+  targets: { name: string; growth: Growth | null }[];
   /** Growth of each series, by its name. */
   growths: Map<string, Growth | null>;
   /** Said below the chart, such as that the range was cut. */
@@ -34,7 +36,7 @@ export function showSeries(content: SeriesContent): Content {
   );
   return {
     body: [
-      h('div', { class: 'beside' }, h('div', {}, chart.element, marks(content)), h('div', {}, table.element, growthText(content.growth))),
+      h('div', { class: 'beside' }, h('div', {}, chart.element, marks(content)), h('div', {}, table.element, content.targets.length ? growthsText(content.targets) : growthText(content.growth))),
       h('div', { class: 'below' }, content.notes.map((note) => h('p', { class: 'faint' }, note)), allValues(content)),
     ],
     csv: text,
@@ -48,9 +50,9 @@ class SeriesTable {
   private readonly cells: { cell: HTMLElement; values: Values }[] = [];
 
   constructor(private readonly content: SeriesContent) {
-    const { series, total, growth, growths } = content;
-    const rows = [...series].reverse().map((each) => this.row(each, growths.get(each.name) ?? null));
-    const all = this.row({ name: 'Total', values: total, color: '--ink' }, growth);
+    const { series, total, growth, growths, targets } = content;
+    const rows = [...series].reverse().map((each) => this.row(each, perWeek(growths.get(each.name))));
+    const all = this.row({ name: 'Total', values: total, color: '--ink' }, targets.length ? together(targets) : perWeek(growth));
     all.className = 'sum';
     this.element = h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `${content.label}: series` },
       h('table', { class: 'compact' },
@@ -73,7 +75,7 @@ class SeriesTable {
     }
   }
 
-  private row({ name, values, color }: Series, growth: Growth | null): HTMLElement {
+  private row({ name, values, color }: Series, week: number | null): HTMLElement {
     const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
     swatch.style.background = `var(${color})`;
     const cell = h('td', { class: 'number' });
@@ -83,7 +85,7 @@ class SeriesTable {
     return h('tr', {},
       h('th', { scope: 'row' }, swatch, name === 'no_module' ? words(name) : name), cell,
       h('td', { class: 'number', title: exact(difference) }, change(difference)),
-      h('td', { class: 'number' }, change(perWeek(growth))));
+      h('td', { class: 'number' }, change(week)));
   }
 }
 
@@ -91,6 +93,20 @@ class SeriesTable {
 export function perWeek(growth: Growth | null | undefined): number | null {
   const rate = growth?.bytes_per_day ?? null;
   return rate === null ? null : rate * WEEK;
+}
+
+/** Bytes a week of several targets together; null when the growth of one is not known. */
+function together(targets: SeriesContent['targets']): number | null {
+  const rate = addGrowth(targets.map(({ growth }) => growth));
+  return rate === null ? null : rate * WEEK;
+}
+
+/** Growth of several targets: a sum of rates has no range, so each has its own line. */
+function growthsText(targets: SeriesContent['targets']): HTMLElement {
+  const week = together(targets);
+  return h('div', { class: 'growths' },
+    h('p', { class: 'faint' }, week === null ? 'No growth rate of all together: one of them has none.' : `Growth: ${change(week)} a week together.`),
+    h('ul', {}, targets.map(({ name, growth }) => h('li', {}, h('b', {}, name), growthText(growth)))));
 }
 
 /** Growth in words, with its range, its window and how far it can be trusted. */

@@ -146,23 +146,21 @@ export class Table<Row> {
   }
 
   /**
-   * Draws the first rows now and the others in chunks. Rows that are there already are moved: to remove and to insert
-   * 1,000 rows at once takes longer than people wait for.
+   * Draws the first rows now and the others in chunks: the browser lays out what is there, and 1,000 rows take longer than
+   * people wait for. The table keeps its height meanwhile, so that the page does not jump.
    */
   private draw(): void {
     cancelIdle(this.pending);
     const rows = this.shown;
-    const kept = new Set(rows.map(this.options.key));
-    for (const [key, element] of this.drawn) if (!kept.has(key)) element.remove();
-    let last: HTMLTableRowElement | null = null;
+    const { style, offsetHeight } = this.element;
+    style.minHeight = rows.length > CHUNK ? `${offsetHeight}px` : '';
+    this.body.replaceChildren();
     let next = 0;
     const more = () => {
-      const elements = rows.slice(next, next + CHUNK).map((row) => this.row(row));
-      if (last) last.after(...elements);
-      else this.body.prepend(...elements);
-      last = elements.at(-1) ?? last;
+      this.body.append(...rows.slice(next, next + CHUNK).map((row) => this.row(row)));
       next += CHUNK;
       if (next < rows.length) this.pending = whenIdle(more);
+      else style.minHeight = '';
     };
     more();
   }

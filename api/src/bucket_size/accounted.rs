@@ -88,12 +88,36 @@ impl Accounted {
 pub(super) fn database<'f>(
     fleet: &'f Fleet,
     environment: &str,
-) -> Result<&'f DatabaseTarget, &'static str> {
-    let environment = fleet.environment(environment).ok_or("no_database")?;
-    let database = environment.database.as_ref().ok_or("no_database")?;
+) -> Result<&'f DatabaseTarget, NoDocuments> {
+    let environment = fleet
+        .environment(environment)
+        .ok_or(NoDocuments::NoDatabase)?;
+    let database = environment
+        .database
+        .as_ref()
+        .ok_or(NoDocuments::NoDatabase)?;
     match environment.storage.len() {
         1 => Ok(database),
-        _ => Err("several_storages"),
+        _ => Err(NoDocuments::SeveralStorages),
+    }
+}
+
+/// Why the documents in a storage are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoDocuments {
+    /// The environment has no database.
+    NoDatabase,
+    /// Its documents are in more than one storage.
+    SeveralStorages,
+}
+
+impl NoDocuments {
+    /// Returns the word for it in answers.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::NoDatabase => "no_database",
+            Self::SeveralStorages => "several_storages",
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `GET /bucket_size/history`: sizes of storage targets over time.
 
+mod unaccounted;
+
 use std::borrow::Cow;
 
 use async_trait::async_trait;
@@ -8,11 +10,12 @@ use shared::history::{Measure, OwnSeries, Reading};
 use shared::snapshot::{BucketSize, StorageMetrics};
 use shared::store::StoreError;
 
+use super::accounted::{self, NoDocuments};
 use super::identity::BucketIdentity;
-use super::{accounted, selected};
+use super::selected;
 use crate::history::{
-    self, Grouped, Histories, HistoryPorts, Line, Range, Readings, Selection, SeriesName, Source,
-    Unit, Wanted, Window,
+    self, Grouped, Histories, HistoryPorts, Line, NoValuesReason, Range, Readings, Selection,
+    SeriesName, Source, Unit, Wanted, Window,
 };
 use crate::http::answer::{Answer, Freshness};
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
@@ -44,7 +47,10 @@ pub const ROUTE: Route = Route {
         Parameter::choice(
             "part",
             "Which bytes: the `total` of `/bucket_size` (default), one of its parts, the whole bucket by \
-             `cloudwatch`, or the file `document`s in the app's database, for an environment with exactly one storage.",
+             `cloudwatch`; for an environment with exactly one storage and a database also the file `document`s in the \
+             app's database, and `unaccounted`: `current` minus `document` where a cell has both, which is negative if \
+             the documents are more. Documents are counted once a day: for `unaccounted`, `step` is `1d` (`auto`) or \
+             `1h`, `aggregate` is `last` and `group` is `total`.",
             &PARTS,
         ),
         Parameter::choice(
@@ -68,14 +74,18 @@ pub const ROUTE: Route = Route {
     schema: |generator| generator.subschema_for::<Histories<BucketIdentity>>(),
 };
 
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "total",
     "current",
     "noncurrent",
     "multipart",
     "cloudwatch",
     "document",
+    UNACCOUNTED,
 ];
+
+/// The part that is computed from two others.
+const UNACCOUNTED: &str = "unaccounted";
 
 struct GetBucketHistory(HistoryPorts);
 
@@ -100,10 +110,23 @@ impl Handler for GetBucketHistory {
             tables: None,
             with_parts: false,
         };
-        let reading = history::read_page(&self.0.history, &ids, &range, wanted, &series, call.now);
+        let reading = async {
+            if series.part == UNACCOUNTED {
+                return unaccounted::read(&self.0.history, &fleet, &page, &call).await;
+            }
+            let reader = &self.0.history;
+            history::read_page(reader, &ids, &range, wanted, &series, call.now).await
+        };
         let (found, freshness) =
             tokio::join!(reading, self.freshness(series.kind(), &page.targets));
-        history::histories::<BucketIdentity>(&call, &page, found?, None, freshness?)
+        let mut found = found?;
+        if series.kind() == Kind::FileDocuments {
+            for (columns, (_, target)) in found.columns.iter_mut().zip(&page.targets) {
+                let database = accounted::database(&fleet, &target.environment);
+                columns.reason = database.err().map(NoValuesReason::from);
+            }
+        }
+        history::histories::<BucketIdentity>(&call, &page, found, None, freshness?)
     }
 }
 
@@ -199,6 +222,15 @@ impl Selection for BucketSeries<'_> {
             lines,
             total,
             never_sized: Vec::new(),
+        }
+    }
+}
+
+impl From<NoDocuments> for NoValuesReason {
+    fn from(reason: NoDocuments) -> Self {
+        match reason {
+            NoDocuments::NoDatabase => Self::NoDatabase,
+            NoDocuments::SeveralStorages => Self::SeveralStorages,
         }
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::clock;
-use shared::fleet::{BucketTarget, Prices, StorageKind};
+use shared::fleet::{BucketTarget, Prices, RefreshBudget, StorageKind};
 use shared::history::growth::Growth;
 use shared::snapshot::bucket_size::{
     Definition, InventoryReport, Refresh, ResourceSize, Unmeasured, Uploads,
@@ -19,6 +19,8 @@ use super::accounted::Accounted;
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
 use crate::history::DailyTotals;
+
+const SECONDS_PER_DAY: u128 = 86_400;
 
 /// Size of one storage target.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -131,6 +133,11 @@ pub struct RefreshView {
     /// Whether the interval is the longest possible: the target takes more than its share, and the budget may be
     /// exceeded.
     is_maximum: bool,
+    /// LIST requests a day that listing it takes at this interval, by the last listing, rounded up; null where it is not
+    /// listed.
+    list_requests_per_day: Option<u64>,
+    /// LIST requests a day that the fleet file allows for all buckets together.
+    budget_list_requests_per_day: u64,
 }
 
 /// A storage target without any snapshot.
@@ -157,6 +164,7 @@ impl BucketItem {
         good: Good<BucketSize>,
         last_failure: Option<Failure>,
         prices: &Prices,
+        budget: RefreshBudget,
         now: DateTime<Utc>,
     ) -> Self {
         let run = good.run;
@@ -171,6 +179,9 @@ impl BucketItem {
             None => run.is_stale(now),
         };
         let current = size.current.as_ref();
+        let refresh = size
+            .refresh
+            .map(|refresh| RefreshView::of(refresh, &size, budget));
         Self {
             environment: target.environment.clone(),
             kind: target.kind.as_str().to_owned(),
@@ -204,7 +215,7 @@ impl BucketItem {
                 .resource
                 .map(|resource| ResourceView::of(target.kind, resource)),
             unmeasured: size.unmeasured,
-            refresh: size.refresh.map(RefreshView::of),
+            refresh,
             last_failure,
             trend: None,
             growth: None,
@@ -249,10 +260,18 @@ impl ResourceView {
 }
 
 impl RefreshView {
-    fn of(refresh: Refresh) -> Self {
+    fn of(refresh: Refresh, size: &BucketSize, budget: RefreshBudget) -> Self {
+        let listing = size.listing.filter(|_| size.method == Method::Listing);
+        let per_day = |requests: u64| {
+            let seconds = u128::from(refresh.interval_seconds.max(1));
+            let requests = (u128::from(requests) * SECONDS_PER_DAY).div_ceil(seconds);
+            u64::try_from(requests).ok()
+        };
         Self {
             refresh,
             is_maximum: refresh.is_maximum(),
+            list_requests_per_day: listing.and_then(|listing| per_day(listing.request_count)),
+            budget_list_requests_per_day: budget.list_requests_per_day,
         }
     }
 }

@@ -131,7 +131,12 @@ impl Window {
             let reason = "table_id";
             SeriesView {
                 name: line.name.clone(),
-                values: cells.column(&line.readings.shown, breaks, self.aggregate),
+                values: cells
+                    .column(&line.readings.shown, breaks, self.aggregate)
+                    .into_iter()
+                    // Beyond 8 EiB it is unknown, as in readings: no storage is that large.
+                    .map(|value| value.and_then(|value| value.try_into().ok()))
+                    .collect(),
                 breaks: breaks
                     .iter()
                     .filter_map(at)
@@ -155,6 +160,8 @@ impl Window {
             breaks: breaks.into_iter().map(|(_, each)| each).collect(),
             gaps: history.gaps.iter().map(GapView::from).collect(),
             growth: growth(&grouped.total.days, &[], false),
+            full: None,
+            reason: None,
         })
     }
 }

@@ -67,13 +67,38 @@ pub(crate) async fn read_page(
     selection: &impl Selection,
     now: DateTime<Utc>,
 ) -> Result<ReadPage, Problem> {
-    let firsts = targets.iter().map(|id| available(reader, wanted.kind, id));
-    let firsts: Vec<_> = stream::iter(firsts.collect::<Vec<_>>())
-        .buffered(FIRSTS_AT_ONCE)
-        .try_collect()
-        .await?;
+    let firsts = all_available(reader, wanted.kind, targets).await?;
     let available = Available::of_all(&firsts);
     let window = Window::of(range, selection.has_day_extremes(), available)?;
+    read_window(reader, targets, window, wanted, selection, now).await
+}
+
+/// Returns when the history of each of `targets` begins, in their order.
+pub(crate) async fn all_available(
+    reader: &HistoryReader,
+    kind: Kind,
+    targets: &[TargetId],
+) -> Result<Vec<Available>, StoreError> {
+    let firsts = targets.iter().map(|id| available(reader, kind, id));
+    stream::iter(firsts.collect::<Vec<_>>())
+        .buffered(FIRSTS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// Returns the columns of `targets` in the cells of `window`.
+///
+/// # Errors
+///
+/// See [`read_page`].
+pub(crate) async fn read_window(
+    reader: &HistoryReader,
+    targets: &[TargetId],
+    window: Window,
+    wanted: Wanted<'_>,
+    selection: &impl Selection,
+    now: DateTime<Utc>,
+) -> Result<ReadPage, Problem> {
     let at_once = match wanted.tables {
         Some(_) => 1,
         None => READS_AT_ONCE,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::history::growth::Growth;
+use shared::history::growth::{Full, Growth};
 use shared::history::resample::Break;
 use shared::history::{Gap, GapReason, GapScope, Unreadable};
 
@@ -30,8 +30,28 @@ pub struct Columns {
     pub breaks: Vec<Break>,
     /// Stretches of time of which something is missing, oldest first. Their values are null.
     pub gaps: Vec<GapView>,
-    /// Growth of all series together over the last 35 closed UTC days before `to`; null for rows.
+    /// Growth of all series together over the last 35 closed UTC days before `to`; null for rows and unaccounted bytes.
     pub growth: Option<Growth>,
+    /// When the storage of the database's server is full, as of now and whatever the range: that of `/table_size` with
+    /// `include=trend`. Null for a database without a measurement; left out for storage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full: Option<Option<Full>>,
+    /// Why no cell of `part=document` or `part=unaccounted` can have a value; null otherwise.
+    pub reason: Option<NoValuesReason>,
+}
+
+/// Why nothing can be said about the file documents of a storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoValuesReason {
+    /// The documents of the environment are in more than one storage.
+    SeveralStorages,
+    /// The environment has no database.
+    NoDatabase,
+    /// Its documents were not counted in this range.
+    NotCounted,
+    /// Its objects were not listed in this range.
+    NotListed,
 }
 
 /// What values count.
@@ -50,11 +70,12 @@ pub struct SeriesView {
     /// What it is a series of.
     #[serde(flatten)]
     pub name: SeriesName,
-    /// One value for each cell; null where nothing was measured, where it does not exist or its size is not known.
-    pub values: Vec<Option<u64>>,
+    /// One value for each cell; null where nothing was measured, where it does not exist or its size is not known. Negative
+    /// only with `part=unaccounted`.
+    pub values: Vec<Option<i64>>,
     /// When it became the series of another table under the same name: not comparable with before.
     pub breaks: Vec<SeriesBreak>,
-    /// Its growth over the last 35 closed UTC days before `to`; null for rows.
+    /// Its growth over the last 35 closed UTC days before `to`; null for rows and unaccounted bytes.
     pub growth: Option<Growth>,
 }
 

@@ -9,7 +9,7 @@ use crate::http::problem::Problem;
 
 /// When the history of a target begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Available {
+pub(crate) struct Available {
     /// First run of which all measurements are kept.
     pub(super) runs: Option<DateTime<Utc>>,
     /// First day of which the last measurement is kept.
@@ -26,8 +26,17 @@ impl Available {
         self.days.filter(is_earlier).or(self.runs)
     }
 
+    /// Returns when there is history of two targets.
+    pub(crate) fn with(self, other: Self) -> Self {
+        let later = |one: Option<DateTime<Utc>>, other| Some(one?.max(other?));
+        Self {
+            runs: later(self.runs, other.runs),
+            days: later(self.days, other.days),
+        }
+    }
+
     /// Returns when the history of the first of all targets begins.
-    pub(super) fn of_all(all: &[Self]) -> Self {
+    pub(crate) fn of_all(all: &[Self]) -> Self {
         Self {
             runs: all.iter().filter_map(|each| each.runs).min(),
             days: all.iter().filter_map(|each| each.days).min(),
@@ -58,7 +67,7 @@ impl Window {
     /// # Errors
     ///
     /// [`Code::TooLarge`](crate::http::problem::Code::TooLarge).
-    pub(super) fn of(
+    pub(crate) fn of(
         range: &Range,
         has_day_extremes: bool,
         available: Available,

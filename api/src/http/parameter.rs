@@ -109,6 +109,23 @@ impl Parameter {
         }
     }
 
+    /// Returns a whole number from 0 to `max` with a default.
+    pub const fn count(
+        name: &'static str,
+        description: &'static str,
+        max: u64,
+        default: u64,
+    ) -> Self {
+        Self {
+            kind: ParameterKind::Number {
+                min: 0,
+                max,
+                default,
+            },
+            ..Self::number(name, description, max, default)
+        }
+    }
+
     /// Returns a whole number from 1 to `max` with a default.
     pub const fn number(
         name: &'static str,

@@ -53,6 +53,11 @@ impl TableFilter<'_> {
         is_wanted && !self.is_grouped && self.selects(&table.schema, &table.table)
     }
 
+    /// Returns whether `table` is in the answer, as a row or in a sum of its module, but for [`TableFilter::limit`].
+    pub(super) fn includes(&self, table: &TableSize) -> bool {
+        self.shows(table) || self.is_grouped && self.counts(table)
+    }
+
     /// Returns whether sums include `table`: they count each byte once.
     pub(super) fn counts(&self, table: &TableSize) -> bool {
         !table.is_partition() && self.selects(&table.schema, &table.table)

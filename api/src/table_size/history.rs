@@ -3,9 +3,11 @@
 mod groups;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use shared::fleet::Kind;
-use shared::history::TableKey;
-use shared::snapshot::DatabaseSize;
+use shared::history::growth::Full;
+use shared::history::{TableKey, Trend};
+use shared::snapshot::{DatabaseSize, DatabaseSummary, Latest};
 
 use self::groups::TableSeries;
 use super::identity::DatabaseIdentity;
@@ -90,9 +92,22 @@ impl Handler for GetTableHistory {
             with_parts: series.needs_parts(),
         };
         let reading = history::read_page(&self.0.history, &ids, &range, wanted, &series, call.now);
-        let freshness = targets::freshness_of::<DatabaseSize, _>(&self.0.snapshots, &page.targets);
-        let (found, freshness) = tokio::join!(reading, freshness);
+        let latest = targets::records_of::<DatabaseSize, _>(&self.0.snapshots, &page.targets);
+        let (found, latest) = tokio::join!(reading, latest);
+        let (mut found, latest) = (found?, latest?);
+        for (columns, (id, _)) in found.columns.iter_mut().zip(&page.targets) {
+            let latest = latest.get(id).and_then(|latest| latest.as_ref().ok());
+            columns.full = Some(latest.and_then(|latest| full(latest, call.now)));
+        }
         let nothing = series.is_narrow().then_some("such table in this range");
-        history::histories::<DatabaseIdentity>(&call, &page, found?, nothing, freshness?)
+        let freshness = targets::freshness_of_records(&page.targets, &latest);
+        history::histories::<DatabaseIdentity>(&call, &page, found, nothing, freshness)
     }
+}
+
+/// Returns when the storage of a database's server is full, by its latest measurement.
+fn full(latest: &Latest<DatabaseSummary>, now: DateTime<Utc>) -> Option<Full> {
+    let good = latest.good.as_ref()?;
+    let growth = Trend::growth(latest.trend.as_ref(), now);
+    Some(Full::of(&growth, &good.summary.storage))
 }

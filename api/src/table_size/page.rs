@@ -72,6 +72,8 @@ impl<'f> Page<'f> {
             // A change of either makes another answer.
             let condition = if let (Some(good), Some(snapshot)) = (found.good(), snapshot) {
                 let environment = &found.target.environment;
+                let tables = &snapshot.measurement.tables;
+                let has_tables = tables.iter().any(|table| filter.includes(table));
                 let mut item =
                     DatabaseItem::of(environment, snapshot, found.failure(), filter, now);
                 if filter.has_trend {
@@ -86,7 +88,7 @@ impl<'f> Page<'f> {
                 targets::report_clock(&found.id, item.clock_skew);
                 let condition = (item.stale, item.clock_skew);
                 let is_selected =
-                    !filter.is_narrow() || item.has_tables() || !item.unsized_tables.is_empty();
+                    !filter.is_narrow() || has_tables || !item.unsized_tables.is_empty();
                 page.items.extend(is_selected.then_some(item));
                 condition
             } else {

@@ -173,12 +173,6 @@ impl DatabaseItem {
         (self.trend, self.growth) = (Some(totals), Some(growth));
         self
     }
-
-    /// Returns whether it has any selected table.
-    pub(super) fn has_tables(&self) -> bool {
-        let modules = self.modules.as_ref();
-        !self.tables.is_empty() || modules.is_some_and(|modules| !modules.is_empty())
-    }
 }
 
 impl StorageView {

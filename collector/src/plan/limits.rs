@@ -14,6 +14,8 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
 pub const HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time that the function `plan` needs at most: the fleet file, then all of the above, then the alerts.
 pub const PLAN_TIMEOUT: Duration = Duration::from_secs(420);
+/// Longest time for the last days of targets that were removed, while alerts are evaluated. What is left, the next day does.
+pub(super) const REMOVED_TIMEOUT: Duration = Duration::from_secs(40);
 /// Histories that are written at a time: most of their calls are to partitions of their own.
 pub(super) const CONCURRENT_HISTORIES: usize = 16;
 /// Writes at a time: all latest items of a kind share a partition, which takes 1,000 writes a second.
@@ -41,6 +43,7 @@ mod tests {
             + ALERT_TIMEOUT;
 
         assert!(sum <= PLAN_TIMEOUT, "{sum:?}");
+        assert!(REMOVED_TIMEOUT <= ALERT_TIMEOUT);
         assert!(2 * CALL_TIMEOUT <= QUEUE_RESERVE);
     }
 }

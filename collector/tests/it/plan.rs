@@ -1,11 +1,18 @@
 //! Recorded ticks of the schedule, from the decoder to the queued jobs.
 
+use std::sync::Arc;
+
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use collector::{CollectError, JobKind, PlanPorts, PlanReport, plan};
 use shared::aws::Aws;
+use shared::fleet::TargetId;
+use shared::history::Historic;
+use shared::snapshot::{BucketSize, FileDocuments, Method, Run, Snapshot, Stored};
+use shared::store::failing::FailingStore;
 use shared::telemetry::Metrics;
+use shared::testing::time::at;
 
-use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World};
+use crate::support::{FleetFile, HOUR, MemoryQueue, NOWHERE, World, writers};
 
 const TICK: &str = include_str!("../events/scheduled-tick.json");
 const FRACTION: &str = include_str!("../events/scheduled-rule-with-fraction.json");
@@ -157,4 +164,80 @@ async fn without_a_fleet_nothing_is_queued() {
 
     assert_eq!(error.error_type(), "FleetUnreadable");
     assert!(queue.messages.lock().unwrap().is_empty());
+}
+
+/// Returns an event at another time.
+fn event_at(time: &str) -> EventBridgeEvent {
+    event(&TICK.replace("2026-11-23T20:00:00Z", time))
+}
+
+/// Keeps a run of the evening with its history.
+async fn keep<M: Stored + Historic>(world: &World, target: &TargetId, measurement: M) {
+    let snapshot = Snapshot {
+        target: target.clone(),
+        run: Run::at(at("2026-11-23T19:00:00Z"), HOUR),
+        measurement,
+    };
+    world.writers.snapshots.keep(&snapshot).await.unwrap();
+    world.writers.history.record(&snapshot).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_tick_of_a_day_closes_the_last_day_of_removed_targets() {
+    let (world, queue) = (world(), MemoryQueue::default());
+    let id = TargetId::from_text;
+    let (storage, database) = (id("gone/s3/old-files//"), id("gone/db/old"));
+    let measured = id("acme-prod/s3/acme-files//");
+    keep(&world, &storage, BucketSize::empty(Method::Listing)).await;
+    keep(&world, &measured, BucketSize::empty(Method::Listing)).await;
+    let documents = FileDocuments {
+        document_count: 1,
+        document_bytes: 2,
+        unsized_count: 0,
+    };
+    keep(&world, &database, documents).await;
+    let plan = async |time| {
+        let report = planned(&event_at(time), (FLEET, &world), &queue).await;
+        report.unwrap().removed_count
+    };
+
+    let counts = [
+        plan("2026-11-23T23:00:00Z").await,
+        plan("2026-11-24T00:00:00Z").await,
+        plan("2026-11-25T00:00:00Z").await,
+    ];
+
+    assert_eq!(counts, [0, 2, 0]);
+    let day = at("2026-11-23T00:00:00Z").date_naive();
+    let reader = &world.reader;
+    let stored = reader.latest::<BucketSize>(&storage).await.unwrap();
+    let counted = reader.latest::<FileDocuments>(&database).await.unwrap();
+    assert!(stored.unwrap().trend.unwrap().is_closed(day));
+    assert!(counted.unwrap().trend.unwrap().is_closed(day));
+    let trend = reader.latest::<BucketSize>(&measured).await.unwrap();
+    let trend = trend.unwrap().trend;
+    assert!(
+        trend.is_none_or(|trend| !trend.is_closed(day)),
+        "its next run does"
+    );
+}
+
+#[tokio::test]
+async fn a_last_day_that_could_not_be_closed_is_closed_a_day_later() {
+    let (world, queue) = (world(), MemoryQueue::default());
+    let storage = TargetId::from_text("gone/s3/old-files//");
+    keep(&world, &storage, BucketSize::empty(Method::Listing)).await;
+    let failing = World {
+        // The records are read, and nothing is written.
+        writers: writers(Arc::new(FailingStore::new(world.store.clone(), 1..1_000))),
+        reader: world.reader.clone(),
+        clock: world.clock.clone(),
+        store: world.store.clone(),
+    };
+
+    let failed = planned(&event_at("2026-11-24T00:00:00Z"), (FLEET, &failing), &queue).await;
+    let closed = planned(&event_at("2026-11-25T00:00:00Z"), (FLEET, &world), &queue).await;
+
+    assert_eq!(failed.unwrap().removed_count, 0);
+    assert_eq!(closed.unwrap().removed_count, 1);
 }

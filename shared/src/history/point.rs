@@ -230,7 +230,9 @@ impl Historic for FileDocuments {
 
     fn own_series(&self) -> Vec<(OwnSeries, Reading)> {
         let mut series = Series::default();
-        series.add(Measure::TotalBytes, Reading::of(self.document_bytes));
+        // The sum leaves out the documents without a size.
+        let bytes = (self.unsized_count == 0).then_some(self.document_bytes);
+        series.add(Measure::TotalBytes, Reading::or_unsized(bytes));
         series.add(Measure::ObjectCount, Reading::of(self.document_count));
         let unsized_documents = Reading::of(self.unsized_count);
         series.add(Measure::UnsizedDocumentCount, unsized_documents);

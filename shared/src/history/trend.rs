@@ -45,6 +45,11 @@ impl Trend {
         }
     }
 
+    /// Returns whether all known runs of a day are in blocks.
+    pub fn is_closed(&self, day: NaiveDate) -> bool {
+        day <= self.folded_through && !self.refold.contains(&day)
+    }
+
     /// Returns the closing totals in the order of their days.
     pub fn totals(&self) -> impl Iterator<Item = (NaiveDate, u64)> {
         self.closings.iter().map(|(day, (bytes, _))| (*day, *bytes))

@@ -4,7 +4,7 @@ import { age } from '../clock';
 import { mark, ofMeasured, ofPending, type State, unmeasured, unsized } from '../condition';
 import { h } from '../dom';
 import { label, loadFleet } from '../fleet';
-import { count, duration, moment, money, UNKNOWN, words } from '../format';
+import { count, duration, moment, money, share, UNKNOWN, words } from '../format';
 import { Panel } from '../panel';
 import type { Context, Screen } from '../screen';
 import { Table } from '../table';
@@ -41,9 +41,10 @@ export function collectionScreen({ api, query }: Context, name: string): Screen 
         ...(tables?.pending ?? []).map((item): Row => pending(`database ${item.database}`, item.last_failure)),
       ];
       const table = tableOf(rows);
+      const cost = listing(rows);
       const hidden = [storage === null ? 'storage' : '', tables === null ? 'databases' : ''].filter(Boolean);
       return {
-        body: [...(hidden.length ? [h('p', { class: 'notice' }, `Your token may not read ${hidden.join(' and ')}; they are not in this list.`)] : []), table.element],
+        body: [...(hidden.length ? [h('p', { class: 'notice' }, `Your token may not read ${hidden.join(' and ')}; they are not in this list.`)] : []), ...(cost ? [cost] : []), table.element],
         csv: () => table.csv(),
       };
     },
@@ -56,9 +57,15 @@ function pending(target: string, failure: Schemas['Failure'] | null): Row {
 }
 
 /** LIST requests a day at the interval of the target. */
-function perDay({ scan, refresh }: Row): number | null {
-  if (scan?.list_requests === null || scan?.list_requests === undefined || !refresh?.interval_seconds) return null;
-  return (scan.list_requests * 86_400) / refresh.interval_seconds;
+const perDay = ({ refresh }: Row): number | null => refresh?.list_requests_per_day ?? null;
+
+/** What listing these targets costs against the budget that all buckets of the fleet share. */
+function listing(rows: Row[]): HTMLElement | null {
+  const listed = rows.filter((row) => perDay(row) !== null);
+  const budget = listed[0]?.refresh?.budget_list_requests_per_day;
+  if (budget === undefined) return null;
+  const requests = listed.reduce((total, row) => total + perDay(row)!, 0);
+  return h('p', { id: 'listing-budget' }, `Listing takes ${count(requests)} requests a day here, ${share(requests, budget)} of the ${count(budget)} that all buckets of the fleet share.`);
 }
 
 function tableOf(rows: Row[]): Table<Row> {
@@ -80,7 +87,7 @@ function tableOf(rows: Row[]): Table<Row> {
       },
       {
         key: 'requests_per_day', title: 'Requests a day', isNumber: true, help: 'At this interval; the budget of the fleet decides how often a large bucket is listed',
-        value: perDay, cell: (row) => count(perDay(row)),
+        value: perDay, cell: (row) => [count(perDay(row)), perDay(row) === null ? null : h('small', {}, `${share(perDay(row)!, row.refresh!.budget_list_requests_per_day)} of the budget`)],
       },
       {
         key: 'interval_seconds', title: 'Measured every', isNumber: true, value: ({ refresh }) => refresh?.interval_seconds ?? null,

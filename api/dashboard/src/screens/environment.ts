@@ -135,7 +135,7 @@ function database(context: Context, name: string): Refreshable {
       const only = { environment: name, ...times } as const;
       const total = await tableHistory(api, only, asked);
       const parts = await tableHistory(api, { ...only, group: by, top: TOP }, asked);
-      const latest = await api.get('/table_size', { environment: name, tables: 1 }, []);
+      const latest = await api.get('/table_size', { environment: name, tables: 0 }, []);
       return { total, parts, failures: failures(latest.items) };
     },
     show: ({ total, parts, failures: failed }) => {
@@ -159,6 +159,7 @@ function seriesOf(total: History, lines: Line[], failed: Schemas['Failure'][], t
     total: totalOf(total),
     marks: marksOf(total, failed),
     growth: total.items.length === 1 ? total.items[0]!.growth : null,
+    targets: total.items.length > 1 ? total.items.map((item) => ({ name: 'bucket' in item ? label(item) : item.database, growth: item.growth })) : [],
     growths: new Map(lines.map(({ name, growth }) => [name, growth])),
     notes: cutNote(asked, total.from, total.available_from),
     onAsk,

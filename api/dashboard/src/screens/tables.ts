@@ -99,7 +99,7 @@ function columns(name: string): Column<Row>[] {
     {
       key: 'table', title: 'Table', isHeader: true, value: ({ schema, table }) => keyOf(schema, table),
       cell: (row) => [h('a', { href: href(['environment', name, 'tables', row.schema, row.table]) }, row.schema === 'public' ? row.table : keyOf(row.schema, row.table)),
-        h('small', {}, [row.entity ?? row.association, row.kind === 'table' ? null : words(row.kind), row.persistence === 'permanent' ? null : words(row.persistence), row.is_transient ? 'transient' : null].filter(Boolean).join(' · '))],
+        h('small', {}, [row.entity ?? row.association, children(row), row.kind === 'table' ? null : words(row.kind), row.persistence === 'permanent' ? null : words(row.persistence), row.is_transient ? 'transient' : null].filter(Boolean).join(' · '))],
     },
     size('total_bytes', 'Total', 'Heap, TOAST and indexes'),
     { key: 'line', title: '35 days', isUnsortable: true, class: 'line', value: ({ line }) => line?.map((value) => value ?? '').join(' ') ?? null, cell: ({ line }) => (line ? sparkline(line) : null) },
@@ -116,6 +116,13 @@ function columns(name: string): Column<Row>[] {
     { key: 'last_vacuum_at', title: 'Last vacuum', value: ({ last_vacuum_at }) => last_vacuum_at, cell: ({ last_vacuum_at }) => age(last_vacuum_at) ?? UNKNOWN },
     { key: 'quality', title: 'Quality', value: ({ quality }) => quality, cell: ({ quality, quality_reason: reason }) => [quality, reason ? h('small', {}, words(reason)) : null] },
   ];
+}
+
+/** Tables that inherit from one, whose bytes its own numbers do not have. */
+function children({ child_tables: children }: Schemas['TableSize']): string | null {
+  if (!children) return null;
+  const size = children.total_bytes === null ? 'not all sized' : bytes(children.total_bytes);
+  return `${plural(children.table_count, 'child table')} (${size}) in ${children.schemas.join(', ')}`;
 }
 
 function estimated(reason: string): HTMLElement {
@@ -153,7 +160,7 @@ export function tableScreen(context: Context, name: string, schema: string, tabl
         const values = totalOf(part);
         return values.some((value) => value !== null) ? [{ name: measures[index]!, values, color: `--c${index + 1}` }] : [];
       }),
-      total: totalOf(total), marks: marksOf(total, []), growth: linesOf(total)[0]?.growth ?? null, growths: new Map(),
+      total: totalOf(total), marks: marksOf(total, []), growth: linesOf(total)[0]?.growth ?? null, targets: [], growths: new Map(),
       notes: cutNote(Date.parse(total.from), total.from, total.available_from),
       onAsk: (from, to) => ask(name, 'database', from, to),
     }),
@@ -167,6 +174,7 @@ function factsOf(each: Schemas['TableSize'], takenAt: string): HTMLElement {
     ['Total', `${bytes(each.total_bytes)} (${exact(each.total_bytes)})`],
     ['Heap', bytes(each.heap_bytes)], ['TOAST', bytes(each.toast_bytes)], ['Indexes', bytes(each.index_bytes)],
     ['Allocated but empty', bytes(each.free_bytes)],
+    ...(each.child_tables ? [['Besides these numbers', children(each)!] as [string, string]] : []),
     ['Rows, an estimate', count(each.row_estimate)], ['Dead rows, an estimate', count(each.dead_row_estimate)],
     ['Last vacuum', moment(each.last_vacuum_at)], ['Last analysis', moment(each.last_analyze_at)],
     ['Quality', each.quality_reason ? `${each.quality}: ${words(each.quality_reason)}` : each.quality],

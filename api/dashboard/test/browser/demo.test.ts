@@ -136,7 +136,11 @@ describe('numbers are those of the API', () => {
     for (const [index, item] of items.entries()) {
       expect(rows[index]).toMatchObject({ taken_at: item.taken_at, next_at: item.refresh!.next_full_at, interval_seconds: String(item.refresh!.interval_seconds) });
       expect(number(rows[index]!.scan_amount)).toBe(item.cost.scan.amount);
+      expect(number(rows[index]!.requests_per_day)).toBe(item.refresh!.list_requests_per_day);
     }
+    const requests = items.reduce((sum, { refresh }) => sum + refresh!.list_requests_per_day!, 0);
+    expect(requests).toBeGreaterThan(0);
+    expect(await tab.page.textContent('#listing-budget')).toContain(`${requests.toLocaleString('en')} requests a day here`);
   });
 });
 

@@ -35,7 +35,7 @@ function bucket(name: string, index: number, now: number): Schemas['BucketItem']
       by_storage_class: {}, unpriced: {}, scan: { list_requests: 2, cloudwatch_metrics: null, amount: 0.00001 },
     },
     completeness: 'complete', scheduled_at: at(taken), taken_at: at(taken), finished_at: at(taken), age_seconds: (now - taken) / 1000, stale: index % 61 === 7, clock_skew: false,
-    refresh: { interval_seconds: 3600, reason: 'every_tick', next_full_at: at(taken + 3_600_000), is_maximum: false },
+    refresh: { interval_seconds: 3600, reason: 'every_tick', next_full_at: at(taken + 3_600_000), is_maximum: false, list_requests_per_day: 48, budget_list_requests_per_day: 1_000_000 },
     last_failure: index % 97 === 5 ? { scheduled_at: at(taken), failed_at: at(taken), code: 'access_denied', reason: `could not list ${name}-files: grant s3:ListBucket` } : null,
     trend: { from: dayOf(now - DAYS * DAY), totals: Array.from({ length: DAYS }, (_, day) => (index % 10 === 3 && day === 20 ? null : bytes - (DAYS - day) * rate)), breaks: [] },
     growth: growth(rate),
@@ -109,7 +109,7 @@ export function databaseHistory(url: URL, now = Date.now()): unknown {
     items: [{
       environment: 'env-0000', database: 'env_0000', kind: 's3', bucket: 'env-0000-files', prefix: '', suffix: '', unit: 'bytes', start: at(start), times: null, series,
       partial: [], unsized: [], unsized_count: 0, breaks: [{ at: at(start + length * 0.2 * step), reason: 'method' }], gaps: [],
-      growth: { ...growth(GIB), steps: [{ at: dayOf(start + length * 0.7 * step), bytes: 6 * GIB }] },
+      growth: { ...growth(GIB), steps: [{ at: dayOf(start + length * 0.7 * step), bytes: 6 * GIB }] }, reason: null,
     }],
   };
 }

@@ -71,6 +71,16 @@ async fn storage_is_full_at_the_growth_of_the_database() {
         json!({"limit_bytes": 1_000_000, "limit_source": "fleet_file", "at": "2026-01-22",
                "at_earliest": "2026-01-22", "at_latest": "2026-01-22", "reason": null})
     );
+    for query in [
+        "from=-1d&step=1d",
+        "from=-9d&to=-5d&group=table",
+        "measure=rows",
+    ] {
+        let path = format!("/table_size/history?{query}");
+        let histories = ask(&server, &path).await;
+        assert_eq!(histories["items"][0]["full"], item["full"], "{query}");
+        assert_eq!(histories["items"][1]["full"], Value::Null, "never measured");
+    }
     let metrics = world.server(vec![api::metrics::endpoint(world.ports())]);
     let reply = metrics
         .ask(get("/metrics").scopes("mrt/metrics.read"))

@@ -75,6 +75,7 @@ async fn filters_narrow_and_no_match_is_not_found() {
     for path in [
         "/bucket_size?environment=globex",
         "/bucket_size?bucket=acme-prod-files&prefix=x",
+        "/bucket_size?bucket=acme-prod-files&suffix=.pdf",
     ] {
         server
             .ask(get(path).scopes(BUCKET_SCOPE))

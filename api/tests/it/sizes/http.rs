@@ -106,7 +106,7 @@ async fn bad_requests_are_answered_with_what_is_allowed() {
     assert!(
         unknown
             .problem(400, "bad_parameter")
-            .contains("environment, kind, bucket, prefix, include, limit, cursor")
+            .contains("environment, kind, bucket, prefix, suffix, include, limit, cursor")
     );
     assert_eq!(
         unknown.json()["allowed"],
@@ -115,6 +115,7 @@ async fn bad_requests_are_answered_with_what_is_allowed() {
             "kind",
             "bucket",
             "prefix",
+            "suffix",
             "include",
             "limit",
             "cursor"

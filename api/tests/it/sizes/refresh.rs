@@ -55,7 +55,8 @@ async fn a_bucket_listed_every_three_days_is_not_stale_after_a_tick() {
     assert_eq!(
         fresh.json()["items"][0]["refresh"],
         json!({"interval_seconds": 259_200, "reason": "budget", "next_full_at": "2026-01-15T10:00:00Z",
-               "is_maximum": false})
+               "is_maximum": false, "list_requests_per_day": 333_334,
+               "budget_list_requests_per_day": 1_000_000})
     );
     assert_eq!(fresh.header("cache-control"), "private, max-age=259200");
     world

@@ -45,6 +45,20 @@ async fn tables_are_largest_first_and_omitted_ones_are_counted() {
     );
     assert_eq!(one["items"][0]["table_count"], 3);
 
+    for (query, count, bytes) in [("", 3, None), ("&table=small", 1, Some(100))] {
+        let path = format!("/table_size?environment=acme-prod&tables=0{query}");
+        let totals = server.ask(get(&path).scopes(TABLE_SCOPE)).await.json();
+        let item = &totals["items"][0];
+        assert_eq!(item["tables"], json!([]), "{query}");
+        assert_eq!(item["tables_omitted"]["table_count"], count, "{query}");
+        if let Some(bytes) = bytes {
+            assert_eq!(item["tables_omitted"]["total_bytes"], bytes, "{query}");
+        }
+    }
+    let missing = "/table_size?environment=acme-prod&tables=0&table=missing";
+    let missing = server.ask(get(missing).scopes(TABLE_SCOPE)).await;
+    missing.problem(404, "not_found");
+
     let named = server
         .ask(get("/table_size?schema=public&table=small").scopes(TABLE_SCOPE))
         .await

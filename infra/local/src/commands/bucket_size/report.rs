@@ -4,7 +4,7 @@ use api::bucket_size::BucketItem;
 use chrono::{DateTime, Utc};
 use collector::MeasureError;
 use serde::Serialize;
-use shared::fleet::{BucketTarget, Prices, StorageKind};
+use shared::fleet::{BucketTarget, Prices, RefreshBudget, StorageKind};
 use shared::snapshot::{BucketSize, Completeness, Good, Measurement, Run};
 
 /// Code of a target that was not measured to its end.
@@ -130,7 +130,14 @@ impl Report {
             completeness: size.completeness(),
             summary: size.summary(),
         };
-        BucketItem::of(target, good, None, &Prices::default(), self.ended_at)
+        BucketItem::of(
+            target,
+            good,
+            None,
+            &Prices::default(),
+            RefreshBudget::default(),
+            self.ended_at,
+        )
     }
 
     /// Returns all of it for JSON.
