@@ -1,4 +1,5 @@
-//! The demo: a real S3 server over a folder and a real, private PostgreSQL, with data that keeps changing.
+//! The demo: a real S3 server over a folder and a real, private PostgreSQL, with data that keeps changing, and a stand-in
+//! for CloudWatch that has the free storage of one database's server.
 //!
 //! `mrt serve --demo` starts it, reads its fleet file and stops it. All files are in `<data>/demo/`: `buckets/` (a
 //! folder for each bucket), `postgres/`, `postgres.log` and `fleet.toml`. The production code reads them as it reads
@@ -17,6 +18,7 @@ mod reader;
 mod seed;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -32,6 +34,7 @@ use crate::secret_file::load_or_create_secret;
 use activity::Activity;
 use objects::ObjectServer;
 use postgres::{Postgres, Supervisor};
+use volume::Volume;
 
 /// Longest wait for another demo to release the folder. A demo that was just stopped does so within 0.2 s.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -77,14 +80,15 @@ impl Demo {
         let buckets_path = folder.join("buckets");
         buckets::prepare(&buckets_path)?;
         let key = deployment_key(&folder)?;
-        let objects = ObjectServer::start(&buckets_path).await?;
         let postgres = Postgres::start(&folder).await?;
         let prepared = async {
             let password = seed::seed(&postgres).await?;
+            let volume = Volume::open(&folder, &postgres.cluster())?;
             let fleet_path = fleet::write(&folder, postgres.port())?;
-            anyhow::Ok((password, fleet_path))
+            let objects = ObjectServer::start(&buckets_path, volume).await?;
+            anyhow::Ok((password, fleet_path, objects))
         };
-        let (password, fleet_path) = match prepared.await {
+        let (password, fleet_path, objects) = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => {
                 // The error of the start matters more than an error of the stop.

@@ -33,6 +33,9 @@ pub(super) struct DemoEnvironment {
     pub(super) has_report: bool,
 }
 
+/// Environment whose database server has known storage, which fills up.
+pub(super) const FILLING: &str = "acme-prod";
+
 /// All environments.
 pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
     DemoEnvironment {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::buckets::CONFIGURATION_BUCKET;
-use super::environments::{DemoEnvironment, ENVIRONMENTS};
+use super::environments::{DemoEnvironment, ENVIRONMENTS, FILLING};
 use super::reader::{PASSWORD_VARIABLE, READER};
+use super::volume::{ALLOCATED_GIB, INSTANCE};
 
 /// Writes `fleet.toml` into `folder` and returns its path.
 pub(super) fn write(folder: &Path, database_port: u16) -> anyhow::Result<PathBuf> {
@@ -32,6 +33,10 @@ fn text(database_port: u16) -> String {
 
 fn section(environment: &DemoEnvironment, database_port: u16) -> String {
     let DemoEnvironment { name, database, .. } = environment;
+    let server = match *name {
+        FILLING => format!("\n  instance = \"{INSTANCE}\"\n  allocated_gib = {ALLOCATED_GIB}"),
+        _ => String::new(),
+    };
     let storage: String = environment
         .storage
         .iter()
@@ -54,7 +59,7 @@ name = "{name}"
   port = {database_port}
   name = "{database}"
   user = "{READER}"
-  auth = "env:{PASSWORD_VARIABLE}"
+  auth = "env:{PASSWORD_VARIABLE}"{server}
 
   [environment.constants]
   model = "s3://{CONFIGURATION_BUCKET}/{name}/metadata.json"

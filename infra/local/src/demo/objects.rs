@@ -7,18 +7,25 @@ mod folder;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError};
+use shared::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
+use super::volume::Volume;
 use crate::connections::{Connection, Connections};
 use folder::FolderObjects;
 
@@ -37,7 +44,9 @@ pub(super) struct ObjectServer {
 
 impl ObjectServer {
     /// Starts a server for the folders in `root` on a free port, with a new secret key.
-    pub(super) async fn start(root: &Path) -> anyhow::Result<Self> {
+    ///
+    /// Requests for CloudWatch are answered from `volume`.
+    pub(super) async fn start(root: &Path, volume: Volume) -> anyhow::Result<Self> {
         let objects = FolderObjects::open(root)?;
         // Two random identifiers hold 244 random bits.
         let secret_key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
@@ -48,7 +57,11 @@ impl ObjectServer {
             .context("could not listen on a port of 127.0.0.1 for the S3 server")?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve(listener, builder.build(), stopped));
+        let service = Arc::new(DemoService {
+            objects: builder.build(),
+            volume,
+        });
+        let serving = tokio::spawn(serve(listener, service, stopped));
         Ok(Self {
             address,
             secret_key,
@@ -80,14 +93,33 @@ impl ObjectServer {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service, mut stopped: watch::Receiver<bool>) {
+/// What is behind the one address that all AWS clients of the demo use.
+struct DemoService {
+    objects: S3Service,
+    volume: Volume,
+}
+
+impl DemoService {
+    async fn call(&self, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
+        if Volume::is_asked(request.headers()) {
+            return Ok(self.volume.answer(SystemClock.now()));
+        }
+        Service::call(&self.objects, request).await
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    service: Arc<DemoService>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut accepting = Connections::of(listener, "the demo's S3 server");
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop_requested(&mut stopped) => break,
             connection = accepting.next() => {
-                connections.spawn(answer(connection, service.clone(), stopped.clone()));
+                connections.spawn(answer(connection, Arc::clone(&service), stopped.clone()));
             }
             Some(_ended) = connections.join_next() => {}
         }
@@ -104,11 +136,19 @@ async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn answer(connection: Connection, service: S3Service, mut stopped: watch::Receiver<bool>) {
+async fn answer(
+    connection: Connection,
+    service: Arc<DemoService>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let Connection {
         stream,
         slot: _slot,
     } = connection;
+    let service = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { service.call(request).await }
+    });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new());
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));

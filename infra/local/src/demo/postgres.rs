@@ -121,6 +121,11 @@ impl Postgres {
         self.server.process.ended().await;
     }
 
+    /// Returns the folder of the cluster.
+    pub(super) fn cluster(&self) -> PathBuf {
+        self.folder.cluster()
+    }
+
     /// Returns the port on 127.0.0.1.
     pub(super) fn port(&self) -> u16 {
         self.port

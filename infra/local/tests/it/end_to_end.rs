@@ -114,6 +114,11 @@ async fn a_new_demo_has_a_past_that_a_second_start_leaves_alone() {
         let token = server.token(&[]);
 
         server.item(path, &token, all_hours).await;
+        let has_room = |item: &Value| item["storage"]["free_bytes"].as_u64() > Some(0);
+        let path = "/table_size?environment=acme-prod&include=trend&tables=0";
+        let item = server.item(path, &token, has_room).await;
+        assert_eq!(item["storage"]["allocated_bytes"], 1_u64 << 30);
+        assert_eq!(item["full"]["reason"], "under_a_week");
 
         assert!(!server.output().contains("no past"), "{}", server.output());
         let folder = data.path().to_str().unwrap();

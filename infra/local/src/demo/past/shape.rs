@@ -4,7 +4,9 @@
 
 use chrono::{DateTime, Timelike, Utc};
 use shared::history::Historic;
-use shared::snapshot::{BucketSize, ClassSize, DatabaseSize, FileDocuments, Objects, TableSize};
+use shared::snapshot::{
+    BucketSize, ClassSize, DatabaseSize, FileDocuments, Objects, ServerStorage, TableSize,
+};
 
 use super::calendar::{Calendar, WHOLE};
 use crate::demo::random::Random;
@@ -142,6 +144,7 @@ impl Shaped for DatabaseSize {
         // What no table has stays as it is.
         past.total_bytes =
             (self.total_bytes + past.table_bytes()).saturating_sub(self.table_bytes());
+        past.storage = storage_in_past(&self.storage, self.total_bytes, past.total_bytes, time);
         past
     }
 }
@@ -156,6 +159,23 @@ impl Shaped for FileDocuments {
             document_bytes: ratio.of(self.document_bytes),
             unsized_count: ratio.of(self.unsized_count),
         }
+    }
+}
+
+/// Returns the storage of a server whose database had `then_bytes` in place of `now_bytes`: the difference was free.
+fn storage_in_past(
+    now: &ServerStorage,
+    now_bytes: u64,
+    then_bytes: u64,
+    time: DateTime<Utc>,
+) -> ServerStorage {
+    let free = |bytes: u64| (bytes + now_bytes).saturating_sub(then_bytes);
+    let used = |bytes: u64| (bytes + then_bytes).saturating_sub(now_bytes);
+    ServerStorage {
+        free_bytes: now.free_bytes.map(free),
+        used_bytes: now.used_bytes.map(used),
+        as_of: now.as_of.map(|as_of| as_of.min(time)),
+        ..now.clone()
     }
 }
 
