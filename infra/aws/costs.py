@@ -41,6 +41,10 @@ ENVIRONMENT = {
     "read_units": 13,  # the latest before it is replaced, when planning, and the share of the API's reads
     "snapshot_kilobytes": 14,
     "kept_snapshots": 35 * 24,
+    # History of the database and of the bucket, by `measure-history 1876157569 200`, see make bench-history.
+    "history_write_units": 56.4 + 27.0,  # a day
+    "history_read_units": 98.1 + 31.0,  # a day
+    "history_kilobytes": 368 + 31,  # after a year: 92 days of hours, and days
     "metric_requests": 1,  # per run of tables, for the server's storage
     "requests": 10_000,
     "request_read_units": 2,  # a query for listings and one for CloudWatch's metrics
@@ -59,6 +63,14 @@ def fixed():
             + PRICES["machine_client_month"] + TOKENS * PRICES["token"])
 
 
+def history():
+    """The cost of history that each environment adds, a part of DynamoDB's: writes, reads, storage after a year."""
+    e, p, days = ENVIRONMENT, PRICES, HOURS / 24
+    return (days * e["history_write_units"] * p["dynamodb_write_unit"]
+            + days * e["history_read_units"] * p["dynamodb_read_unit"]
+            + e["history_kilobytes"] / 1e6 * p["dynamodb_gb_month"])
+
+
 def each():
     """The cost that each environment adds, by service: its runs and the requests for it."""
     e, p = ENVIRONMENT, PRICES
@@ -71,7 +83,8 @@ def each():
         "API Gateway": e["requests"] * p["api_request"],
         "DynamoDB": (HOURS * (e["bucket_write_units"] + e["table_write_units"]) * p["dynamodb_write_unit"]
                      + (HOURS * e["read_units"] + e["requests"] * e["request_read_units"]) * p["dynamodb_read_unit"]
-                     + e["kept_snapshots"] * e["snapshot_kilobytes"] / 1e6 * p["dynamodb_gb_month"]),
+                     + e["kept_snapshots"] * e["snapshot_kilobytes"] / 1e6 * p["dynamodb_gb_month"]
+                     + history()),
         "SQS": HOURS * 2 * 3 * p["sqs_request"],
         "CloudWatch": HOURS * e["metric_requests"] * p["metric_request"],
         "logs and traces": ((HOURS * 2 + e["requests"]) * e["log_kilobytes"] / 1e6 * p["log_gb"]

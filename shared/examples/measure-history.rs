@@ -1,4 +1,5 @@
-//! Measures the history of synthetic databases: `measure-history SEED`. Prints one JSON object for each measurement.
+//! Measures the history of synthetic databases: `measure-history SEED [TABLES…]`, by default of 500 and of 5,000 tables.
+//! Prints one JSON object for each measurement.
 //!
 //! Runs are kept by the writers of the collectors in a store in memory that counts what DynamoDB would bill, and are
 //! read by the reader of the API. What is read is compared with what was measured. For the history benchmark,
@@ -23,7 +24,9 @@ use shared::history::{
     History, HistoryQuery, HistoryReader, HistoryRetention, HistoryWriter, Measure, OwnSeries,
     Point, Resolution, TableKey, TableMeasure,
 };
-use shared::snapshot::{DatabaseSize, MendixCatalogue, Run, ServerStorage, Snapshot, TableSize};
+use shared::snapshot::{
+    BucketSize, DatabaseSize, MendixCatalogue, Method, Run, ServerStorage, Snapshot, TableSize,
+};
 use shared::store::memory::MemoryStore;
 use shared::store::{
     Expect, Item, ItemStore, Key, Page, Put, Query, SnapshotReader, SnapshotWriter, StoreError,
@@ -218,17 +221,22 @@ async fn keep_runs(
     Ok(kept)
 }
 
-/// Returns the write units of snapshots of the same runs in a store without any history, whose latest is smaller.
-async fn units_without_history((tables, seed): (u64, u64), runs: i64) -> Result<usize, Failure> {
+/// Returns the write units a day of snapshots of the same runs, after the first week, in a store without any history, whose
+/// latest is smaller.
+async fn units_without_history((tables, seed): (u64, u64), days: i64) -> Result<f64, Failure> {
     let start: DateTime<Utc> = START.parse()?;
     let store = Arc::new(Counting::new());
     let mut model = Model::new(tables, seed);
     let snapshots = SnapshotWriter::new(store.clone(), RETENTION);
-    for hour in 0..runs {
+    for hour in 0..days * 24 {
         let point = model.hour(start + TimeDelta::hours(hour));
         snapshots.keep(&snapshot(&point)).await?;
+        if hour == 7 * 24 - 1 {
+            store.take();
+        }
     }
-    Ok(store.take().write)
+    let days = usize::try_from(days - 7)?;
+    Ok(ratio(store.take().write, days))
 }
 
 /// Reads a range as an endpoint does and returns what it costs.
@@ -335,11 +343,54 @@ fn print(part: &str, tables: u64, facts: Value) {
     println!("{line}");
 }
 
+/// Five weeks of a bucket by the hour: what its history costs after the first week.
+async fn of_a_bucket() -> Result<(), Failure> {
+    let store = Arc::new(Counting::new());
+    let start: DateTime<Utc> = START.parse()?;
+    let snapshots = SnapshotWriter::new(store.clone(), RETENTION);
+    let history = HistoryWriter::new(store.clone(), HistoryRetention::default());
+    let (mut of_snapshots, mut of_history) = (Units::default(), Units::default());
+    let days = 35;
+    for hour in 0..days * 24 {
+        let mut measurement = BucketSize::empty(Method::Listing);
+        for object in 0..u64::try_from(100 + hour)? {
+            measurement.add("STANDARD", 1_000_003 * (1 + object % 7));
+        }
+        let snapshot = Snapshot {
+            target: TargetId::from_text("bench/s3/bench-files//"),
+            run: Run::at(start + TimeDelta::hours(hour), EVERY),
+            measurement,
+        };
+        store.take();
+        snapshots.keep(&snapshot).await?;
+        let snapshot_units = store.take();
+        history.record(&snapshot).await?;
+        let history_units = store.take();
+        if hour >= 7 * 24 {
+            of_snapshots.write += snapshot_units.write;
+            of_history.write += history_units.write;
+            of_history.read += history_units.read;
+        }
+    }
+    let counted_days = usize::try_from(days - 7)?;
+    print(
+        "bucket",
+        0,
+        json!({
+            "write_units_of_snapshots_per_day": ratio(of_snapshots.write, counted_days),
+            "write_units_of_history_per_day": ratio(of_history.write, counted_days),
+            "read_units_of_history_per_day": ratio(of_history.read, counted_days),
+            "stored": stored_bytes(&store),
+        }),
+    );
+    Ok(())
+}
+
 /// Five weeks by the hour.
 async fn by_the_hour(tables: u64, seed: u64) -> Result<(), Failure> {
     let store = Arc::new(Counting::new());
     let kept = keep_runs(&store, (tables, seed), 35, 24).await?;
-    let without = units_without_history((tables, seed), 24).await?;
+    let without = units_without_history((tables, seed), 35).await?;
     print(
         "writing",
         tables,
@@ -420,11 +471,21 @@ async fn overview(store: &Arc<Counting>) -> Result<(), Failure> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    let seed = std::env::args()
-        .nth(1)
-        .ok_or("usage: measure-history SEED")?;
+    let mut arguments = std::env::args().skip(1);
+    let seed = arguments
+        .next()
+        .ok_or("usage: measure-history SEED [TABLES…]")?;
     let seed: u64 = seed.parse()?;
-    for tables in [500, 5000] {
+    let tables: Vec<u64> = arguments
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()?;
+    let tables = if tables.is_empty() {
+        vec![500, 5000]
+    } else {
+        tables
+    };
+    of_a_bucket().await?;
+    for tables in tables {
         by_the_hour(tables, seed).await?;
         by_the_day(tables, seed).await?;
     }

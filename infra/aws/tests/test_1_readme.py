@@ -51,6 +51,9 @@ class Readme(unittest.TestCase):
 
     def test_costs_match_the_formula(self):
         self.assertIn(costs.table(), README)
+        self.assertIn(f"History is ${1000 * costs.history():.2f} of the DynamoDB column for 1,000 environments: "
+                      f"{costs.ENVIRONMENT['history_write_units']:.0f} write and {costs.ENVIRONMENT['history_read_units']:.0f} read units a day for each, "
+                      f"and {costs.ENVIRONMENT['history_kilobytes'] / 1000:.1f} MB after a year", README)
         kinds = [each["Type"] for each in self.template["Resources"].values()]
         counted = (costs.ALARMS, costs.COMPOSITE_ALARMS, 1)
         self.assertEqual(counted, tuple(kinds.count(f"AWS::CloudWatch::{kind}") for kind in ("Alarm", "CompositeAlarm", "Dashboard")))
