@@ -6,9 +6,11 @@ mod cost;
 mod csv;
 pub mod history;
 mod identity;
+mod prefixes;
 mod reconciliation;
 mod view;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,7 +25,7 @@ use shared::telemetry::error_chain;
 
 use self::accounted::NoDocuments;
 use crate::history::trended;
-use crate::http::answer::Answer;
+use crate::http::answer::{ANSWER_LIMIT_BYTES, Answer};
 use crate::http::cursor;
 use crate::http::endpoint::{Call, Endpoint, Handler, Route};
 use crate::http::media_type::MediaType;
@@ -62,13 +64,20 @@ pub const ROUTE: Route = Route {
         Parameter::text("suffix", "Only targets with exactly this suffix."),
         Parameter::words(
             "include",
-            "`trend`: daily totals and growth of each target.",
-            &["trend"],
+            "`trend`: daily totals and growth of each target. `prefixes`: sizes by prefix of each target for which the fleet \
+             file wants them.",
+            &["prefixes", "trend"],
+        ),
+        Parameter::number(
+            "prefixes",
+            "Maximum number of prefixes for each target, with `include=prefixes`.",
+            1_000,
+            100,
         ),
         Parameter::number("limit", "Maximum number of items on one page.", 1000, 100),
         Parameter::cursor(),
     ],
-    problems: &[Code::NotFound, Code::SnapshotPending],
+    problems: &[Code::NotFound, Code::SnapshotPending, Code::TooLarge],
     schema: |generator| generator.subschema_for::<BucketSizes>(),
 };
 
@@ -99,6 +108,14 @@ impl Handler for GetBucketSize {
         let fleet = self.fleet.current().await?;
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let (sizes, metrics) = self.latest_of(&page.targets, call.now).await?;
+        let wants_prefixes = call.parameters.has_word("include", "prefixes");
+        let mut by_prefix = if wants_prefixes {
+            prefixes::read(&self.snapshots, &page.targets, &sizes).await?
+        } else {
+            HashMap::new()
+        };
+        let prefix_limit = call.parameters.number("prefixes");
+        let prefix_limit = usize::try_from(prefix_limit).unwrap_or(usize::MAX);
         let documents = self.documents_of(&fleet, &page.targets).await?;
 
         let has_trend = call.parameters.has_word("include", "trend");
@@ -148,6 +165,8 @@ impl Handler for GetBucketSize {
                     call.now,
                 );
                 item.accounted = accounted;
+                let found = by_prefix.remove(id);
+                item.by_prefix = found.map(|found| found.limited(prefix_limit));
                 if has_trend {
                     let trend = match item.definition {
                         Definition::WholeBucket => readable.and_then(|each| each.trend.as_ref()),
@@ -196,6 +215,11 @@ impl Handler for GetBucketSize {
             MediaType::Csv => csv::body(&view),
             _ => serde_json::to_vec(&view).map_err(Problem::internal)?,
         };
+        if wants_prefixes && body.len() > ANSWER_LIMIT_BYTES {
+            return Err(Problem::too_large(
+                "request fewer prefixes with the parameter \"prefixes\", or fewer targets with \"limit\"",
+            ));
+        }
         let answer = Answer::new(call.media_type, body, &identity, freshness)?;
         Ok(answer.with_next(next_query))
     }

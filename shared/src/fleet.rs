@@ -4,6 +4,7 @@
 
 mod account;
 mod alert;
+mod by_prefix;
 mod constants;
 mod environment;
 mod identifier;
@@ -18,6 +19,7 @@ mod target;
 
 pub use account::{Account, DEFAULT_ROLE, partition};
 pub use alert::{Alert, Condition, Destination, TotalOver, WebhookForm, WebhookUrl};
+pub use by_prefix::ByPrefix;
 pub use constants::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };

@@ -33,9 +33,7 @@ mod snapshots;
 
 pub use crate::attributes::{Attributes, Value};
 pub use alerts::{ALERT_STATE_LIFE, AlertItem};
-#[cfg(any(test, feature = "testing"))]
-pub use checkpoints::packed_bytes;
-pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint};
+pub use checkpoints::{CHECKPOINT_LIFE, Checkpoint, packed_bytes};
 pub use dynamodb::DynamoDbStore;
 pub use item::{
     Expect, ITEM_LIMIT_BYTES, Item, ItemStore, Key, Order, Page, Put, Query, StoreError,

@@ -9,7 +9,7 @@ use shared::clock;
 use shared::fleet::{BucketTarget, Prices, RefreshBudget, StorageKind};
 use shared::history::growth::Growth;
 use shared::snapshot::bucket_size::{
-    Definition, InventoryReport, Refresh, ResourceSize, Unmeasured, Uploads,
+    Definition, InventoryReport, Prefixes, Refresh, ResourceSize, Unmeasured, Uploads,
 };
 use shared::snapshot::{
     BucketSize, ClassSize, Completeness, Failure, Good, Method, Objects, StorageMetrics,
@@ -92,6 +92,9 @@ pub struct BucketItem {
     pub refresh: Option<RefreshView>,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<Failure>,
+    /// Sizes by prefix, which add up to `total_bytes`; null unless `include=prefixes`, or where the fleet file wants none, and
+    /// until the next measurement after it does.
+    pub by_prefix: Option<Prefixes>,
     /// Daily totals; null unless `include=trend`. Where `definition` is `whole_bucket`, those of CloudWatch's metrics.
     pub trend: Option<DailyTotals>,
     /// Growth of the daily totals; null unless `include=trend`.
@@ -217,6 +220,7 @@ impl BucketItem {
             unmeasured: size.unmeasured,
             refresh,
             last_failure,
+            by_prefix: size.by_prefix,
             trend: None,
             growth: None,
         }

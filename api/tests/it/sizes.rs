@@ -3,6 +3,7 @@
 mod accounted;
 mod buckets;
 pub(crate) mod http;
+mod prefixes;
 mod refresh;
 mod tables;
 

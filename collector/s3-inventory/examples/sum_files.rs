@@ -27,7 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("unknown argument {other}").into()),
     };
     let query = Query {
-        by_prefix: depth.map(Grouping::Depth),
+        by_prefix: depth.map(|depth| Grouping::Folders {
+            below: String::new(),
+            depth,
+        }),
         ..Query::default()
     };
     let (sums, prefixes) = sum(Path::new(&folder), &query)?;
@@ -40,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     if let Some(prefixes) = prefixes {
-        let largest = prefixes.largest(PREFIXES);
+        let largest = prefixes.largest(PREFIXES).ok_or("too many prefixes")?;
         for (prefix, sum) in &largest.prefixes {
             writeln!(
                 out,
@@ -80,7 +83,7 @@ fn sum(folder: &Path, query: &Query) -> Result<(Sums, Option<PrefixSums>), Box<d
                 let (of_file, prefixes_of_file) = reader.finish(&file.md5)?;
                 sums.merge(&of_file)?;
                 if let (Some(all), Some(more)) = (prefixes.as_mut(), prefixes_of_file) {
-                    all.merge(more);
+                    all.merge(&more);
                 }
             }
         }

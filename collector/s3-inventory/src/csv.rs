@@ -10,12 +10,14 @@ use flate2::write::MultiGzDecoder;
 use md5::{Digest, Md5};
 use percent_encoding::percent_decode;
 
+use prefix_sums::PrefixSums;
+
 use crate::digest::is_digest;
 use crate::error::{InventoryError, damaged, unsupported};
 use crate::manifest::Manifest;
 use crate::query::Query;
 use crate::rows::{Keys, NO_FLAG, NO_SIZE, Rows, Versions};
-use crate::sums::{PrefixSums, Sums};
+use crate::sums::Sums;
 
 /// Longest record. A key of 1,024 bytes has 3,072 characters; the other fields have under 1,000.
 const MAX_RECORD_BYTES: usize = 64 << 10;

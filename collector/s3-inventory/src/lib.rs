@@ -14,5 +14,6 @@ pub use csv::CsvReader;
 pub use error::InventoryError;
 pub use manifest::{File, Format, Manifest};
 pub use parquet::{BLOCK_BYTES, Footer, GroupReader, Step, TAIL_BYTES};
-pub use query::{Grouping, Query};
-pub use sums::{LargestPrefixes, PrefixSum, PrefixSums, Sum, Sums};
+pub use prefix_sums::{Grouping, LargestPrefixes, PrefixSum, PrefixSums, Sum};
+pub use query::Query;
+pub use sums::Sums;

@@ -17,10 +17,12 @@ use std::ops::Range;
 
 use self::column::{Column, Content};
 pub use self::footer::{Footer, TAIL_BYTES};
+use prefix_sums::PrefixSums;
+
 use crate::error::{InventoryError, damaged, unsupported};
 use crate::query::Query;
 use crate::rows::{Rows, Versions};
-use crate::sums::{PrefixSums, Sums};
+use crate::sums::Sums;
 
 /// Largest range that is asked for at once. Each column that is read holds one, and one decoded page.
 pub const BLOCK_BYTES: u64 = 2 << 20;

@@ -1,5 +1,7 @@
 //! What is asked of a report.
 
+use prefix_sums::Grouping;
+
 /// Which rows count, and how they are added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
@@ -9,15 +11,6 @@ pub struct Query {
     pub suffix: String,
     /// Whether to add up by prefix too.
     pub by_prefix: Option<Grouping>,
-}
-
-/// Which prefixes sizes are added up by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grouping {
-    /// The first so many parts of a key that end in `/`. A key with fewer counts for the parts that it has.
-    Depth(u32),
-    /// The longest of these prefixes that the key starts with. A key that starts with none is in `other`.
-    List(Vec<String>),
 }
 
 impl Query {

@@ -1,8 +1,10 @@
 //! Rows of a report, column by column, and what of each row counts.
 
+use prefix_sums::PrefixSums;
+
 use crate::error::{InventoryError, damaged};
 use crate::query::Query;
-use crate::sums::{PrefixSums, Sums};
+use crate::sums::Sums;
 
 /// Size of a row without one: a delete marker. No object has this size, because Parquet's integers are signed.
 pub(crate) const NO_SIZE: u64 = u64::MAX;

@@ -8,6 +8,8 @@ mod scan;
 mod seen;
 mod totals;
 
+pub use prefix_sums::{Grouping, PrefixSums};
+
 pub use concurrency::ConcurrencyLimit;
 pub use ranges::{
     Completion, Cursor, Key, LastVersion, MAX_RANGES, OpenRange, PageKeys, PageRequest, Plan,

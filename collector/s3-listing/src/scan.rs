@@ -21,6 +21,7 @@ mod text;
 use std::fmt;
 
 use memchr::memmem;
+use prefix_sums::PrefixSums;
 
 pub use self::document::normalized;
 use self::entries::{Entries, Tags};
@@ -133,6 +134,13 @@ impl<'a> Scanner<'a> {
             length: 0,
             entries: Entries::new(scope, range, order),
         }
+    }
+
+    /// Adds up by prefix too, as `sums` does; those of a page are part of its totals.
+    #[must_use]
+    pub fn by_prefix(mut self, sums: Option<&PrefixSums>) -> Self {
+        self.entries.totals.by_prefix = sums.map(PrefixSums::emptied);
+        self
     }
 
     /// Scans the next chunk of the page; chunks may end anywhere.

@@ -1,4 +1,6 @@
-//! Totals of a listing: bytes and objects by storage class, updated while pages are scanned. No I/O.
+//! Totals of a listing: bytes and objects by storage class and by prefix, updated while pages are scanned. No I/O.
+
+use prefix_sums::PrefixSums;
 
 /// Storage class of objects that are listed without one.
 const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
@@ -125,6 +127,8 @@ pub struct ListingTotals {
     pub noncurrent: Totals,
     /// Number of delete markers, current or not. They have no bytes.
     pub delete_markers: u64,
+    /// Sums by prefix, of current objects and noncurrent versions; `None` unless they are wanted.
+    pub by_prefix: Option<PrefixSums>,
 }
 
 impl ListingTotals {
@@ -132,6 +136,9 @@ impl ListingTotals {
     #[must_use]
     pub fn merge(&mut self, other: &Self) -> bool {
         self.delete_markers += other.delete_markers;
+        if let (Some(sums), Some(more)) = (&mut self.by_prefix, &other.by_prefix) {
+            sums.merge(more);
+        }
         self.current.merge(&other.current) && self.noncurrent.merge(&other.noncurrent)
     }
 }

@@ -10,6 +10,7 @@ pub(super) mod error;
 mod inventory;
 pub(super) mod listing;
 pub(super) mod multipart;
+mod prefixes;
 
 use std::time::Duration;
 
@@ -95,6 +96,11 @@ pub(super) async fn measure(
                 size.delete_markers = Some(listed.totals.delete_markers);
             }
         }
+    }
+    if let Some(sums) = listed.totals.by_prefix {
+        let sizes = prefixes::sizes(sums, size.noncurrent.is_some());
+        size.by_prefix =
+            Some(sizes.ok_or_else(|| s3_error::unexpected("more bytes than 64 bits hold"))?);
     }
     let upload_requests = add_uploads(aws, target, &mut size, bounds.pause_at).await;
     // Placeholders: the run sets its own times, because it may have started in another invocation.

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::by_prefix::ByPrefix;
 use super::server::{self, DatabaseServer};
 use super::storage_kind::StorageKind;
 use crate::location::AwsScope;
@@ -36,6 +37,8 @@ pub struct BucketTarget {
     pub allocated_gib: Option<u64>,
     /// Where the reports of S3 Inventory are that the bucket is measured by; `None` if it is listed.
     pub inventory: Option<InventoryLocation>,
+    /// Which prefixes its size is added up by, too.
+    pub by_prefix: Option<ByPrefix>,
 }
 
 /// A folder with reports of S3 Inventory.
@@ -257,6 +260,7 @@ impl BucketTarget {
             scope: AwsScope::default(),
             allocated_gib: None,
             inventory: None,
+            by_prefix: None,
         }
     }
 

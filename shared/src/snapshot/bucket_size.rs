@@ -5,6 +5,7 @@
 
 mod join;
 mod parts;
+mod prefixes;
 mod refresh;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,6 +18,7 @@ use crate::fleet::Kind;
 pub use parts::{
     ClassSize, InventoryReport, ListingRun, Objects, Part, ResourceSize, Unmeasured, Uploads,
 };
+pub use prefixes::{KEPT_PREFIXES, OtherPrefixes, PrefixSize, Prefixes};
 pub use refresh::{LONGEST_INTERVAL, Refresh, RefreshReason};
 
 /// Size of a storage target.
@@ -42,6 +44,8 @@ pub struct BucketSize {
     pub listing: Option<ListingRun>,
     /// The report that current objects and versions come from, if they were not listed.
     pub inventory: Option<InventoryReport>,
+    /// Sizes by prefix. Only a snapshot has them, its summary does not.
+    pub by_prefix: Option<Prefixes>,
     /// When the target is measured next, and why then; `None` in old snapshots.
     pub refresh: Option<Refresh>,
 }
@@ -112,6 +116,7 @@ impl BucketSize {
             unmeasured: Vec::new(),
             listing: None,
             inventory: None,
+            by_prefix: None,
             refresh: None,
         }
     }
@@ -211,7 +216,10 @@ impl Measurement for BucketSize {
     type Summary = Self;
 
     fn summary(&self) -> Self {
-        self.clone()
+        Self {
+            by_prefix: None,
+            ..self.clone()
+        }
     }
 
     /// An unmeasured part makes it partial. CloudWatch's metrics are a second opinion, not a part.

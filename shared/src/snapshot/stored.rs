@@ -9,6 +9,7 @@
 
 mod bucket;
 mod file_documents;
+mod prefixes;
 mod server_storage;
 mod storage_metrics;
 mod tables;

@@ -128,7 +128,6 @@ impl SnapshotWriter {
 /// # Errors
 ///
 /// If it cannot be packed.
-#[cfg(any(test, feature = "testing"))]
 pub fn packed_bytes(state: &[u8]) -> Result<usize, String> {
     stored::pack(state).map(|packed| packed.len())
 }

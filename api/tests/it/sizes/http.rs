@@ -104,9 +104,9 @@ async fn bad_requests_are_answered_with_what_is_allowed() {
         .ask(get("/bucket_size?colour=blue").scopes(BUCKET_SCOPE))
         .await;
     assert!(
-        unknown
-            .problem(400, "bad_parameter")
-            .contains("environment, kind, bucket, prefix, suffix, include, limit, cursor")
+        unknown.problem(400, "bad_parameter").contains(
+            "environment, kind, bucket, prefix, suffix, include, prefixes, limit, cursor"
+        )
     );
     assert_eq!(
         unknown.json()["allowed"],
@@ -117,6 +117,7 @@ async fn bad_requests_are_answered_with_what_is_allowed() {
             "prefix",
             "suffix",
             "include",
+            "prefixes",
             "limit",
             "cursor"
         ])

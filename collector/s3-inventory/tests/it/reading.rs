@@ -56,7 +56,7 @@ pub(crate) fn report(manifest: &Manifest, files: &[Vec<u8>], query: &Query) -> S
         };
         summed.0.merge(&sums)?;
         if let (Some(all), Some(more)) = (summed.1.as_mut(), prefixes) {
-            all.merge(more);
+            all.merge(&more);
         }
     }
     Ok(summed)

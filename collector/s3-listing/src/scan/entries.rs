@@ -2,7 +2,7 @@
 //!
 //! The hot path searches for the tag of the size and reads the storage class where S3 writes it, directly after the
 //! size. Keys are compared as they are written; they are decoded if a range ends within the page, if a suffix must
-//! match, and at a few samples of each page.
+//! match, if sizes are added up by prefix, and at a few samples of each page.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -149,7 +149,8 @@ impl<'a> Entries<'a> {
     /// Returns whether a key that cannot be decoded makes the page useless.
     pub(super) fn needs_keys(&self) -> bool {
         let is_filtered = !self.scope.prefix.is_empty() || !self.scope.suffix.is_empty();
-        is_filtered || matches!(self.order, Order::Bytes)
+        let is_grouped = self.totals.by_prefix.is_some();
+        is_filtered || is_grouped || matches!(self.order, Order::Bytes)
     }
 
     /// Scans complete entries.
@@ -189,7 +190,9 @@ impl<'a> Entries<'a> {
         let is_after_lower = lower.is_none_or(|lower| *first > **lower);
         let until = self.range.until.as_ref();
         let is_up_to_end = until.is_none_or(|until| *last <= **until);
-        let is_plain = self.listing() == Listing::Objects && self.scope.suffix.is_empty();
+        let is_plain = self.listing() == Listing::Objects
+            && self.scope.suffix.is_empty()
+            && self.totals.by_prefix.is_none();
         if is_plain && is_ordered && !is_repeated && is_after_lower && is_up_to_end {
             self.add_all(entries, block.count)?;
             self.note_first(&first);
@@ -325,7 +328,7 @@ impl<'a> Entries<'a> {
             self.keys.counted += 1;
             self.keys.last_counted = Some(key.as_ref().into());
             if key.ends_with(self.scope.suffix.as_bytes()) {
-                self.add_entry(entry)?;
+                self.add_entry(entry, &key)?;
             }
         }
         if rest.trim_ascii().is_empty() {
@@ -407,7 +410,7 @@ impl<'a> Entries<'a> {
         Ok(false)
     }
 
-    fn add_entry(&mut self, entry: &[u8]) -> Result<(), PageError> {
+    fn add_entry(&mut self, entry: &[u8], key: &[u8]) -> Result<(), PageError> {
         let listing = self.listing();
         if listing == Listing::Versions && entry.starts_with(b"<DeleteMarker>") {
             self.totals.delete_markers += 1;
@@ -418,12 +421,20 @@ impl<'a> Entries<'a> {
             .filter(|(_, rest)| rest.is_empty());
         let (bytes, _) = bytes.ok_or(NO_SIZE)?;
         let class = only_field(entry, "StorageClass")?;
-        let totals = match (listing, only_field(entry, "IsLatest")?) {
-            (Listing::Objects, _) | (Listing::Versions, Some(b"true")) => &mut self.totals.current,
-            (Listing::Versions, Some(b"false")) => &mut self.totals.noncurrent,
+        let is_current = match (listing, only_field(entry, "IsLatest")?) {
+            (Listing::Objects, _) | (Listing::Versions, Some(b"true")) => true,
+            (Listing::Versions, Some(b"false")) => false,
             (Listing::Versions, _) => {
                 return Err(PageError::Malformed("a version without `IsLatest`"));
             }
+        };
+        if let Some(sums) = &mut self.totals.by_prefix {
+            sums.add(key, is_current, bytes);
+        }
+        let totals = if is_current {
+            &mut self.totals.current
+        } else {
+            &mut self.totals.noncurrent
         };
         if totals.add(class, bytes) {
             Ok(())

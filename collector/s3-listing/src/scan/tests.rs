@@ -1,5 +1,7 @@
 //! Pages in chunks of every size, compared with totals that are computed from the objects.
 
+use prefix_sums::Grouping;
+
 use super::*;
 use crate::ranges::{Cursor, Key};
 
@@ -300,6 +302,7 @@ fn versions_and_delete_markers_are_kept_apart() {
             current,
             noncurrent,
             delete_markers,
+            by_prefix: _,
         } = &page.totals;
         assert_eq!(
             (current.object_count(), current.total_bytes()),
@@ -315,6 +318,43 @@ fn versions_and_delete_markers_are_kept_apart() {
             (&*next.key, next.token.as_deref()),
             (&b"b/"[..], Some("v&2"))
         );
+    }
+}
+
+#[test]
+fn sums_by_prefix_are_of_decoded_keys_and_of_what_counts() {
+    let text = "<ListVersionsResult><IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>\
+        <Version><Key>a%2Fx</Key><VersionId>1</VersionId><IsLatest>true</IsLatest><Size>1</Size></Version>\
+        <Version><Key>a/y.pdf</Key><VersionId>1</VersionId><IsLatest>true</IsLatest><Size>2</Size></Version>\
+        <Version><Key>a/y.pdf</Key><VersionId>0</VersionId><IsLatest>false</IsLatest><Size>4</Size></Version>\
+        <DeleteMarker><Key>b/y.pdf</Key><VersionId>1</VersionId><IsLatest>true</IsLatest></DeleteMarker>\
+        <Version><Key>%C3%A9+/z.pdf</Key><VersionId>1</VersionId><IsLatest>true</IsLatest><Size>8</Size></Version>\
+        <Version><Key>%C3%A9+/z.pdf</Key><VersionId>1</VersionId><IsLatest>true</IsLatest><Size>8</Size></Version>\
+        </ListVersionsResult>";
+    let empty = PrefixSums::new(Grouping::Folders {
+        below: String::new(),
+        depth: 1,
+    });
+    for (suffix, expected) in [
+        ("", vec![("a/", 3, 4), ("é /", 8, 0)]),
+        (".pdf", vec![("a/", 2, 4), ("é /", 8, 0)]),
+    ] {
+        let open = range(None, None);
+        let scanner = Scanner::new(scope(Listing::Versions, suffix), &open, Order::Bytes);
+        let mut scanner = scanner.by_prefix(Some(&empty));
+        scanner.feed(text.as_bytes()).unwrap();
+        let page = scanner.finish().unwrap();
+
+        let sums = page.totals.by_prefix.unwrap();
+        let mut found: Vec<_> = sums
+            .prefixes()
+            .map(|(prefix, sum)| {
+                let prefix = std::str::from_utf8(prefix).unwrap();
+                (prefix, sum.current.bytes, sum.noncurrent.bytes)
+            })
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{suffix:?}");
     }
 }
 

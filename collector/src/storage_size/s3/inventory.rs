@@ -14,8 +14,8 @@ use aws_sdk_s3::Client;
 use chrono::DateTime;
 use futures::stream::{FuturesOrdered, StreamExt};
 use s3_inventory::{
-    BLOCK_BYTES, CsvReader, File, Footer, Format, InventoryError, Manifest, Query, Step, Sum, Sums,
-    TAIL_BYTES,
+    BLOCK_BYTES, CsvReader, File, Footer, Format, InventoryError, Manifest, PrefixSums, Query,
+    Step, Sum, Sums, TAIL_BYTES,
 };
 use shared::aws::Aws;
 use shared::clock::Clock;
@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use self::checkpoint::Reading;
 use self::object::Object;
 use super::listing::PartBounds;
+use super::prefixes;
 use crate::error::MeasureError;
 use crate::run::{self, Progress};
 
@@ -58,8 +59,11 @@ pub(super) async fn measure(
     let scope = aws.scope_of(&location.bucket, &target.scope).await;
     let client = aws.s3(&scope).await;
     let mut reading = match bounds.checkpoint {
-        Some(checkpoint) => Reading::decode(checkpoint)?,
-        None => Reading::of(report::newest(&client, location, clock.now()).await?),
+        Some(checkpoint) => Reading::decode(checkpoint, target)?,
+        None => Reading::of(
+            report::newest(&client, location, clock.now()).await?,
+            target,
+        ),
     };
     let manifest = report::manifest(&client, location, &reading.report).await?;
     if manifest.source_bucket != target.bucket {
@@ -96,7 +100,7 @@ impl Reading {
         let query = Query {
             prefix: target.prefix.clone(),
             suffix: target.suffix.clone(),
-            by_prefix: None,
+            by_prefix: self.by_prefix.as_ref().map(|sums| sums.grouping().clone()),
         };
         let mut left = manifest.files.get(self.done..).unwrap_or_default().iter();
         let mut files = FuturesOrdered::new();
@@ -117,8 +121,15 @@ impl Reading {
             let Some(summed) = summed else {
                 return Ok(());
             };
-            let (sums, bytes) = summed?;
+            let Summed {
+                sums,
+                by_prefix,
+                bytes,
+            } = summed?;
             self.sums.merge(&sums).map_err(unusable)?;
+            if let (Some(all), Some(more)) = (&mut self.by_prefix, &by_prefix) {
+                all.merge(more);
+            }
             self.read_bytes += bytes;
             self.done += 1;
             has_advanced = true;
@@ -145,13 +156,21 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Adds up one file; returns how many bytes were read for that, too.
+/// Sums of one file.
+struct Summed {
+    sums: Sums,
+    by_prefix: Option<PrefixSums>,
+    /// Bytes that were read.
+    bytes: u64,
+}
+
+/// Adds up one file.
 async fn sum_file(
     client: &Client,
     manifest: &Manifest,
     file: &File,
     query: &Query,
-) -> Result<(Sums, u64), MeasureError> {
+) -> Result<Summed, MeasureError> {
     let object = Object::new(client, &manifest.destination_bucket, file)?;
     match manifest.format {
         Format::Parquet => sum_parquet(object, query).await,
@@ -159,7 +178,7 @@ async fn sum_file(
     }
 }
 
-async fn sum_parquet(mut object: Object<'_>, query: &Query) -> Result<(Sums, u64), MeasureError> {
+async fn sum_parquet(mut object: Object<'_>, query: &Query) -> Result<Summed, MeasureError> {
     let size = object.size();
     let end = object
         .range(size.saturating_sub(FOOTER_BYTES)..size)
@@ -183,23 +202,31 @@ async fn sum_parquet(mut object: Object<'_>, query: &Query) -> Result<(Sums, u64
     };
     let footer = footer.map_err(unusable)?;
     let mut sums = Sums::default();
+    let mut by_prefix = query.by_prefix.clone().map(PrefixSums::new);
     for index in 0..footer.group_count() {
         let mut group = footer.group(index, query).map_err(unusable)?;
-        while let Step::Fetch(range) = group.step(&mut sums, None).map_err(unusable)? {
+        while let Step::Fetch(range) = group
+            .step(&mut sums, by_prefix.as_mut())
+            .map_err(unusable)?
+        {
             debug_assert!(range.end - range.start <= BLOCK_BYTES, "a block is bounded");
             group
                 .supply(&object.range(range).await?)
                 .map_err(unusable)?;
         }
     }
-    Ok((sums, object.read_bytes()))
+    Ok(Summed {
+        sums,
+        by_prefix,
+        bytes: object.read_bytes(),
+    })
 }
 
 async fn sum_csv(
     mut object: Object<'_>,
     manifest: &Manifest,
     query: &Query,
-) -> Result<(Sums, u64), MeasureError> {
+) -> Result<Summed, MeasureError> {
     let size = object.size();
     let mut reader = CsvReader::new(manifest, query).map_err(unusable)?;
     let mut start = 0;
@@ -210,8 +237,12 @@ async fn sum_csv(
             .map_err(unusable)?;
         start = end;
     }
-    let (sums, _) = reader.finish(object.md5()).map_err(unusable)?;
-    Ok((sums, object.read_bytes()))
+    let (sums, by_prefix) = reader.finish(object.md5()).map_err(unusable)?;
+    Ok(Summed {
+        sums,
+        by_prefix,
+        bytes: object.read_bytes(),
+    })
 }
 
 /// Returns the size of `target` that the whole report has.
@@ -246,6 +277,10 @@ fn size(
         }
     } else {
         size.unmeasured = without_versions(target);
+    }
+    if let Some(sums) = &reading.by_prefix {
+        let sizes = prefixes::sizes(sums.clone(), size.noncurrent.is_some());
+        size.by_prefix = Some(sizes.ok_or_else(|| damaged("more bytes than 64 bits hold"))?);
     }
     Ok(size)
 }

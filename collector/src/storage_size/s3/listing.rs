@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub(super) use self::listed::{Listed, ListedPart, objects};
 use self::page::{FetchError, PageClient};
-use super::error as s3_error;
+use super::{error as s3_error, prefixes};
 use crate::error::MeasureError;
 use crate::run::Progress;
 
@@ -114,7 +114,7 @@ async fn list_sequentially(
         }),
         None => listing.await,
     };
-    Ok(ListedPart::Complete(listed?))
+    Ok(ListedPart::Complete(Box::new(listed?)))
 }
 
 /// Why a listing in ranges stopped.
@@ -148,7 +148,10 @@ impl ActiveListing {
             suffix: target.suffix.clone(),
             seen,
             plan: Plan::new(target.prefix.len(), is_ordered),
-            totals: ListingTotals::default(),
+            totals: ListingTotals {
+                by_prefix: prefixes::empty(target),
+                ..ListingTotals::default()
+            },
             requests: 0,
         }
     }
@@ -224,10 +227,10 @@ impl ActiveListing {
     fn into_part(mut self, requests: u64) -> Result<ListedPart, MeasureError> {
         self.requests += requests;
         if self.plan.is_finished() {
-            return Ok(ListedPart::Complete(Listed {
+            return Ok(ListedPart::Complete(Box::new(Listed {
                 totals: self.totals,
                 requests: self.requests,
-            }));
+            })));
         }
         Ok(ListedPart::Paused(self.checkpoint()?))
     }

@@ -1,5 +1,6 @@
 //! Reports of S3 Inventory in S3 emulators: the reports that `s3-inventory` keeps for its tests, as S3 lays them out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use collector::{BucketSource, MeasureError, Part, Progress, Source, Tick};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::fleet::{BucketTarget, InventoryLocation, Measured};
+use shared::fleet::{BucketTarget, ByPrefix, InventoryLocation, Measured};
 use shared::location::AwsScope;
 use shared::snapshot::{BucketSize, Method};
 use shared::testing;
@@ -147,6 +148,41 @@ fn sums(size: &BucketSize) -> [u64; 4] {
         size.noncurrent.as_ref().unwrap().total_bytes,
         size.delete_markers.unwrap(),
     ]
+}
+
+/// Returns current bytes and objects, then those of noncurrent versions, of each prefix.
+fn by_prefix(size: &BucketSize) -> BTreeMap<String, [u64; 4]> {
+    let sizes = size.by_prefix.as_ref().unwrap();
+    let other = sizes.other.unwrap();
+    assert_eq!((other.prefix_count, other.total_bytes), (0, 0));
+    let prefixes = sizes.prefixes.iter().map(|each| {
+        let noncurrent = each.noncurrent.unwrap();
+        let numbers = [
+            each.total_bytes,
+            each.object_count,
+            noncurrent.total_bytes,
+            noncurrent.object_count,
+        ];
+        (each.prefix.clone(), numbers)
+    });
+    prefixes.collect()
+}
+
+fn expected_by_prefix() -> BTreeMap<String, [u64; 4]> {
+    let expected: Value = serde_json::from_slice(&kept("expected.json")).unwrap();
+    let prefixes = expected["prefixes"].as_object().unwrap().iter();
+    let number = |sum: &Value, kind: &str, index: usize| sum[kind][index].as_u64().unwrap();
+    let prefixes = prefixes.map(|(prefix, sum)| {
+        let numbers = [
+            ("current", 0),
+            ("current", 1),
+            ("noncurrent", 0),
+            ("noncurrent", 1),
+        ];
+        let numbers = numbers.map(|(kind, index)| number(sum, kind, index));
+        (prefix.clone(), numbers)
+    });
+    prefixes.collect()
 }
 
 #[tokio::test]
@@ -297,7 +333,11 @@ async fn only_keys_with_the_prefix_count() {
 async fn a_reading_that_pauses_continues_with_the_next_file() {
     for inventories in Inventories::everywhere().await {
         inventories.put_report("csv", "2026-11-28", |_| {}).await;
-        let (target, progress) = (inventories.target(), Progress::default());
+        let target = BucketTarget {
+            by_prefix: Some(ByPrefix::Folders(1)),
+            ..inventories.target()
+        };
+        let progress = Progress::default();
         let source = inventories.source(&World::at(NOW));
         let now = Instant::now();
 
@@ -323,6 +363,7 @@ async fn a_reading_that_pauses_continues_with_the_next_file() {
             panic!("one file was left");
         };
         assert_eq!(sums(&size), expected());
+        assert_eq!(by_prefix(&size), expected_by_prefix());
     }
 }
 

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use collector::MeasureError;
 use shared::aws::{Aws, AwsOptions};
-use shared::fleet::{BucketTarget, StorageKind};
+use shared::fleet::{BucketTarget, InventoryLocation, StorageKind};
 use shared::location::AwsScope;
 use shared::snapshot::bucket_size::Part;
 
 use self::report::{Entry, Found, Report};
-use self::target::{Asked, Selection};
+use self::target::{Asked, Prefixes, Selection};
 use super::format::{Units, printable};
 use super::{ENVIRONMENT, exit_code, report_failure};
 use crate::output;
@@ -31,7 +31,7 @@ const INTERRUPTED: u8 = 130;
 #[derive(Args)]
 pub(crate) struct BucketSizeArguments {
     /// Bucket and the prefix of the keys to count, or other storage; s3:// is every bucket of the account
-    #[arg(value_name = "s3://BUCKET[/PREFIX]", required = true, value_parser = target::parse_asked)]
+    #[arg(value_name = "s3://BUCKET[/PREFIX]", required_unless_present = "inventory", value_parser = target::parse_asked)]
     targets: Vec<Asked>,
     /// Count only keys with this suffix
     #[arg(long, value_name = "S", default_value = "")]
@@ -39,6 +39,12 @@ pub(crate) struct BucketSizeArguments {
     /// Parts to measure in addition to current objects [default: multipart]
     #[arg(long, value_name = "PART,PART", value_delimiter = ',', value_parser = target::parse_part)]
     measure: Option<Vec<Part>>,
+    /// Add up by prefix, too: by folders to this depth, or by these prefixes
+    #[arg(long, value_name = "DEPTH|PREFIX,PREFIX", value_parser = target::parse_prefixes)]
+    by_prefix: Option<Prefixes>,
+    /// Read the newest report of S3 Inventory there instead of listing the bucket
+    #[arg(long, value_name = "s3://DESTINATION/PREFIX/BUCKET/CONFIGURATION", value_parser = InventoryLocation::parse)]
+    inventory: Option<InventoryLocation>,
     /// Storage allocated to the RDS instance, in GiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     allocated_gib: Option<u64>,
@@ -118,8 +124,16 @@ impl BucketSizeArguments {
                 "s3:// is every bucket of the account, so there is nothing to add".to_owned(),
             );
         }
+        if self.inventory.is_some()
+            && (self.targets.len() > 1 || self.targets.iter().any(is_account))
+        {
+            return Err("--inventory has the reports of one bucket: name no other".to_owned());
+        }
         let selection = self.selection();
-        let targets = self.named().map(|target| selection.apply(target));
+        let targets = self
+            .named()?
+            .into_iter()
+            .map(|target| selection.apply(target));
         let targets: Vec<BucketTarget> = targets.collect::<Result<_, _>>()?;
         let is_bucket = |target: &BucketTarget| target.kind == StorageKind::S3;
         if !targets.iter().all(is_bucket)
@@ -136,11 +150,22 @@ impl BucketSizeArguments {
             measure: self.measure.clone(),
             allocated_gib: self.allocated_gib,
             requester_pays: self.aws.request_payer.is_some(),
+            by_prefix: self.by_prefix.clone(),
+            inventory: self.inventory.clone(),
         }
     }
 
-    /// Returns the targets that are written out.
-    fn named(&self) -> impl Iterator<Item = BucketTarget> {
+    /// Returns the targets that are written out, or the bucket of the reports that are.
+    fn named(&self) -> Result<Vec<BucketTarget>, String> {
+        match &self.inventory {
+            Some(location) if self.targets.is_empty() => {
+                target::bucket_of(location).map(|target| vec![target])
+            }
+            _ => Ok(self.written().collect()),
+        }
+    }
+
+    fn written(&self) -> impl Iterator<Item = BucketTarget> {
         self.targets.iter().filter_map(|asked| match asked {
             Asked::One(target) => Some((**target).clone()),
             Asked::Account => None,
@@ -149,7 +174,9 @@ impl BucketSizeArguments {
 
     /// Returns all targets, with what is selected of them.
     async fn resolve(&self, aws: &Aws) -> Result<Vec<BucketTarget>, MeasureError> {
-        let mut targets: Vec<BucketTarget> = self.named().collect();
+        let named = self.named();
+        let mut targets =
+            named.map_err(|reason| MeasureError::permanent("bucket_failed", reason))?;
         if targets.is_empty() {
             let buckets = collector::account_buckets(aws).await?;
             targets.extend(buckets.into_iter().map(|bucket| BucketTarget {
@@ -188,7 +215,7 @@ pub(crate) async fn run(arguments: &BucketSizeArguments) -> anyhow::Result<ExitC
         );
         output::print_error(&printable(&note));
     }
-    let is_single = matches!(arguments.targets.as_slice(), [Asked::One(_)]);
+    let is_single = matches!(arguments.targets.as_slice(), [Asked::One(_)] | []);
     let report = measure::all(&aws, targets).await;
     if let (
         [

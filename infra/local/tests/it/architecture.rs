@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The crates of the workspace with the folders of their sources.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 7] = [
     ("shared", "shared/src"),
+    ("prefix_sums", "collector/prefix-sums/src"),
     ("s3_inventory", "collector/s3-inventory/src"),
     ("s3_listing", "collector/s3-listing/src"),
     ("collector", "collector/src"),

@@ -1,5 +1,6 @@
 //! The rules of `[[environment.storage]]`: buckets, parts of buckets, and other storage.
 
+mod by_prefix;
 mod resource;
 
 use toml::de::DeValue;
@@ -11,8 +12,9 @@ use super::section::{Section, Text};
 use crate::fleet::{BucketTarget, InventoryLocation, Measured, StorageKind};
 
 /// Keys of a bucket's entry.
-const BUCKET_KEYS: [&str; 11] = [
+const BUCKET_KEYS: [&str; 12] = [
     "bucket",
+    "by_prefix",
     "inventory",
     "kind",
     "measure",
@@ -74,13 +76,16 @@ fn read_bucket(
     let scope = read_scope(faults, section, context);
     let requester_pays = section.boolean(faults, "requester_pays").unwrap_or(false);
     let inventory = read_inventory(faults, section);
+    let prefix = prefix.unwrap_or_default();
+    let by_prefix = by_prefix::read(faults, section, &prefix);
     Some(BucketTarget {
-        prefix: prefix.unwrap_or_default(),
+        prefix,
         suffix: suffix.unwrap_or_default(),
         measure,
         scope,
         requester_pays,
         inventory,
+        by_prefix,
         ..BucketTarget::whole(context.environment, bucket?)
     })
 }

@@ -98,7 +98,7 @@ name = "twice"
         "fleet.toml:2: colour: unknown key; allowed keys: environment, prices",
         "fleet.toml:4: environment[0].name: \"Acme Prod\" is not an environment name",
         "fleet.toml:6: environment[0].storage[0].bucket: \"x\" is not a bucket name",
-        "fleet.toml:7: environment[0].storage[0].prefx: unknown key; allowed keys: bucket, inventory, kind, measure, prefix",
+        "fleet.toml:7: environment[0].storage[0].prefx: unknown key; allowed keys: bucket, by_prefix, inventory, kind, measure, prefix",
         "fleet.toml:9: environment[0].database.engine: \"oracle\" is unknown; allowed: postgres, mysql",
         "fleet.toml:10: environment[0].database.host: is integer, must be a string",
         "environment[0].database.name: is missing",

@@ -1,4 +1,4 @@
-//! Stored form of a storage target's size: all of it is summary.
+//! Stored form of a storage target's size: all of it is summary, except the sizes by prefix, which are its body.
 //!
 //! Version 1 had the current objects only, as fields of the summary itself. Version 2 leaves those fields there and
 //! adds the other parts; a part that was not measured is omitted.
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::prefixes::StoredPrefixes;
 use super::storage_metrics::StoredStorageMetrics;
-use super::{Stored, is_default, without_body};
+use super::{Stored, is_default};
 use crate::snapshot::bucket_size::{
     BucketSize, ClassSize, InventoryReport, ListingRun, Method, Objects, Part, Refresh,
     RefreshReason, ResourceSize, Unmeasured, Uploads,
@@ -41,6 +42,12 @@ pub struct StoredBucketSize {
     inventory: Option<StoredInventoryReport>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh: Option<StoredRefresh>,
+}
+
+/// What a snapshot has and its summary lacks.
+#[derive(Serialize, Deserialize)]
+struct StoredBody {
+    by_prefix: StoredPrefixes,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +165,7 @@ impl Stored for BucketSize {
             unmeasured,
             listing,
             inventory,
+            by_prefix: _,
             refresh,
         } = summary.clone();
         StoredBucketSize {
@@ -191,6 +199,7 @@ impl Stored for BucketSize {
                 .collect(),
             listing: stored.listing.map(|stored| stored.0),
             inventory: stored.inventory.map(|stored| stored.0),
+            by_prefix: None,
             refresh: stored.refresh.map(|stored| stored.0),
         };
         let has_total = match size.method {
@@ -205,8 +214,26 @@ impl Stored for BucketSize {
         }
     }
 
+    fn store_body(&self) -> Result<Option<Vec<u8>>, String> {
+        let Some(by_prefix) = &self.by_prefix else {
+            return Ok(None);
+        };
+        let body = StoredBody {
+            by_prefix: StoredPrefixes::of(by_prefix),
+        };
+        let body = serde_json::to_vec(&body);
+        body.map(Some).map_err(|error| error.to_string())
+    }
+
     fn read_body(summary: Self, body: Option<&[u8]>) -> Result<Self, String> {
-        without_body(summary, body)
+        let Some(body) = body else {
+            return Ok(summary);
+        };
+        let body: StoredBody = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        Ok(Self {
+            by_prefix: Some(body.by_prefix.read()),
+            ..summary
+        })
     }
 }
 

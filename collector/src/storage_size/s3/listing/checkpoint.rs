@@ -17,6 +17,7 @@ use shared::fleet::BucketTarget;
 
 use super::ActiveListing;
 use crate::error::MeasureError;
+use crate::storage_size::s3::prefixes::{self, StoredPrefixSums};
 
 /// Version that is written; a run whose checkpoint has another version starts again.
 const VERSION: u32 = 1;
@@ -34,6 +35,8 @@ struct StoredListing {
     current: StoredTotals,
     noncurrent: StoredTotals,
     delete_markers: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by_prefix: Option<StoredPrefixSums>,
     /// Last entries of a listing without order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     seen: Vec<u64>,
@@ -114,6 +117,12 @@ impl StoredRange {
 impl ActiveListing {
     /// Encodes the listing.
     pub(super) fn checkpoint(&self) -> Result<Vec<u8>, MeasureError> {
+        prefixes::state(self.totals.by_prefix.as_ref(), |by_prefix| {
+            self.encode(by_prefix)
+        })
+    }
+
+    fn encode(&self, by_prefix: Option<StoredPrefixSums>) -> Result<Vec<u8>, MeasureError> {
         let PlanCounts { pages, entries } = self.plan.counts();
         let is_ordered = self.seen.is_none();
         let keeps_token = !is_ordered || self.listing == Listing::Versions;
@@ -130,6 +139,7 @@ impl ActiveListing {
             current: stored_totals(&self.totals.current),
             noncurrent: stored_totals(&self.totals.noncurrent),
             delete_markers: self.totals.delete_markers,
+            by_prefix,
             seen: self
                 .seen
                 .iter()
@@ -163,6 +173,8 @@ impl ActiveListing {
         if !is_ours {
             return Err(bad_checkpoint());
         }
+        let by_prefix = StoredPrefixSums::read(stored.by_prefix, target);
+        let by_prefix = by_prefix.map_err(|()| bad_checkpoint())?;
         let open = stored.open.into_iter().map(StoredRange::read);
         let seen = stored.seen.into_iter().map(EntryHash);
         let seen = SeenEntries::after_pause(&seen.collect::<Vec<_>>());
@@ -182,6 +194,7 @@ impl ActiveListing {
                 current: read_totals(stored.current),
                 noncurrent: read_totals(stored.noncurrent),
                 delete_markers: stored.delete_markers,
+                by_prefix,
             },
             requests: stored.requests,
         })
@@ -221,6 +234,7 @@ fn decoded(text: &str) -> Key {
 #[cfg(test)]
 mod tests {
     use s3_listing::MAX_RANGES;
+    use shared::fleet::ByPrefix;
 
     use super::*;
     use crate::storage_size::tests::target;
@@ -271,6 +285,37 @@ mod tests {
                 expected[0].cursor.as_mut().unwrap().token = None;
             }
             assert_eq!(after.plan.open_ranges(), expected);
+        }
+    }
+
+    #[test]
+    fn sums_by_prefix_are_kept_or_given_up_where_they_do_not_fit() {
+        let grouped = BucketTarget {
+            by_prefix: Some(ByPrefix::Folders(1)),
+            ..target("a/", "")
+        };
+        let mut numbers = synthetic_s3::Numbers(1);
+        for (prefixes, fits) in [(1_000, true), (5_000, false)] {
+            let mut before = ActiveListing::new(&grouped, Listing::Objects, None);
+            let sums = before.totals.by_prefix.as_mut().unwrap();
+            for _ in 0..prefixes {
+                let name: String = (0..20)
+                    .map(|_| format!("{:08x}", numbers.below(u32::MAX as usize)))
+                    .collect();
+                sums.add(format!("a/{name}/x").as_bytes(), true, 5);
+            }
+
+            let checkpoint = before.checkpoint().unwrap();
+            let after = ActiveListing::resume(&checkpoint, &grouped, Listing::Objects).unwrap();
+
+            let packed = shared::store::packed_bytes(&checkpoint).unwrap();
+            assert!(
+                packed < shared::store::ITEM_LIMIT_BYTES - 10_000,
+                "{packed}"
+            );
+            assert_eq!(after.totals == before.totals, fits);
+            let sums = after.totals.by_prefix.unwrap();
+            assert_eq!(sums.has_too_many(), !fits);
         }
     }
 

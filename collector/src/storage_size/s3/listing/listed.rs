@@ -15,7 +15,7 @@ pub(in crate::storage_size::s3) struct Listed {
 #[derive(Debug)]
 pub(in crate::storage_size::s3) enum ListedPart {
     /// The listing is complete.
-    Complete(Listed),
+    Complete(Box<Listed>),
     /// It ran out of time; the next part continues from this checkpoint.
     Paused(Vec<u8>),
 }

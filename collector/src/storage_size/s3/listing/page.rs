@@ -17,6 +17,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
+use prefix_sums::PrefixSums;
 use s3_listing::{Listing, OpenRange, Order, Page, Scanner, Scope};
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
@@ -28,6 +29,7 @@ use self::retry::{AttemptError, Attempts};
 use crate::aws::signed_request::{self, SendError};
 use crate::error::MeasureError;
 use crate::storage_size::s3::error::{self as s3_error, credentials};
+use crate::storage_size::s3::prefixes;
 
 /// Minimum remaining lifetime of credentials; others are replaced before they are used.
 const CREDENTIALS_RESERVE: Duration = Duration::from_secs(120);
@@ -51,6 +53,8 @@ pub(crate) struct PageClient<'a> {
     aws: &'a Aws,
     target: &'a BucketTarget,
     listing: Listing,
+    /// What is added up by prefix, still empty.
+    by_prefix: Option<PrefixSums>,
     connector: Connector,
     endpoint: Mutex<Endpoint>,
     provider: Option<SharedCredentialsProvider>,
@@ -81,6 +85,7 @@ impl<'a> PageClient<'a> {
             aws,
             target,
             listing,
+            by_prefix: prefixes::empty(target),
             connector: aws.connector(&config, FIRST_BYTE_TIMEOUT),
             is_familiar: AtomicBool::new(true),
             endpoint: Mutex::new(endpoint),
@@ -222,7 +227,7 @@ impl<'a> PageClient<'a> {
             prefix: &self.target.prefix,
             suffix: &self.target.suffix,
         };
-        let mut scanner = Scanner::new(scope, range, order);
+        let mut scanner = Scanner::new(scope, range, order).by_prefix(self.by_prefix.as_ref());
         let is_packed = body::is_packed(&response)?;
         if is_packed || !self.is_familiar.load(Ordering::Relaxed) {
             let page = body::whole(&mut response, is_packed).await?;

@@ -18,6 +18,7 @@ use super::Listed;
 use crate::error::MeasureError;
 use crate::run::Progress;
 use crate::storage_size::s3::error::{self as s3_error, unexpected};
+use crate::storage_size::s3::prefixes;
 
 /// Lists all current objects of `target`.
 pub(super) async fn list(
@@ -28,6 +29,7 @@ pub(super) async fn list(
     let scope = aws.scope_of(&target.bucket, &target.scope).await;
     let client = aws.s3(&scope).await;
     let mut listed = Listed::default();
+    listed.totals.by_prefix = prefixes::empty(target);
     let mut seen = SeenEntries::default();
     let mut counts = PlanCounts::default();
     let mut token: Option<String> = None;
@@ -105,6 +107,9 @@ fn add_page(
             .map(|class| class.as_str().as_bytes());
         if !totals.current.add(class, bytes) {
             return Err(unexpected("more bytes than 64 bits hold"));
+        }
+        if let Some(sums) = &mut totals.by_prefix {
+            sums.add(key.as_bytes(), true, bytes);
         }
         progress.add(1, bytes);
     }

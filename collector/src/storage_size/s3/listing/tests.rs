@@ -6,6 +6,7 @@ use synthetic_s3::{Bucket, Response, Server};
 
 use super::*;
 use crate::storage_size::tests::target;
+use shared::fleet::ByPrefix;
 use shared::location::AwsScope;
 
 fn serve(mut bucket: Bucket, versions: usize) -> Server {
@@ -23,7 +24,7 @@ async fn listed(server: &Server, listing: Listing, prefix: &str, suffix: &str) -
         .await
         .unwrap()
     {
-        ListedPart::Complete(listed) => listed,
+        ListedPart::Complete(listed) => *listed,
         ListedPart::Paused(_) => panic!("no pause was requested"),
     }
 }
@@ -46,6 +47,48 @@ async fn the_sdk_client_and_the_scanner_find_the_same() {
         let scanned = listed(&server, Listing::Objects, prefix, suffix).await;
 
         assert_eq!(scanned.totals, reference.totals, "{shape}");
+    }
+}
+
+#[tokio::test]
+async fn sums_by_prefix_are_the_same_on_every_path_and_add_up() {
+    for (shape, prefix, suffix) in [("dates", "", ""), ("unicode", "Übung/", "0.pdf")] {
+        let server = serve(Bucket::of_shape(shape, 5_000), 1);
+        let aws = Aws::at(&server.url(), "test", "test");
+        let target = BucketTarget {
+            by_prefix: Some(ByPrefix::Folders(2)),
+            ..target(prefix, suffix)
+        };
+        let progress = Progress::default();
+
+        let reference = sequential::list(&aws, &target, &progress).await.unwrap();
+        let bounds = PartBounds::default();
+        let listed = list(&aws, &target, Listing::Objects, bounds, &progress).await;
+        let ListedPart::Complete(listed) = listed.unwrap() else {
+            panic!("no pause was requested");
+        };
+
+        assert_eq!(listed.totals, reference.totals, "{shape}");
+        let sums = listed.totals.by_prefix.unwrap();
+        let (mut bytes, mut objects) = (0, 0);
+        for (folder, sum) in sums.prefixes() {
+            let folder = std::str::from_utf8(folder).unwrap();
+            if folder.len() > prefix.len()
+                && folder.matches('/').count() == prefix.matches('/').count() + 2
+            {
+                let expected = server.bucket().sum(folder, suffix);
+                let found = (
+                    u64::try_from(sum.current.bytes).unwrap(),
+                    sum.current.objects,
+                );
+                assert_eq!(found, expected, "{shape}: {folder}");
+            }
+            bytes += sum.current.bytes;
+            objects += sum.current.objects;
+        }
+        assert!(sums.prefixes().count() > 1, "{shape}");
+        let (expected_bytes, expected_objects) = server.bucket().sum(prefix, suffix);
+        assert_eq!((bytes, objects), (expected_bytes.into(), expected_objects));
     }
 }
 
@@ -75,6 +118,7 @@ async fn versions_are_listed_in_ranges_and_kept_apart() {
             current,
             noncurrent,
             delete_markers,
+            by_prefix: _,
         } = &found.totals;
         assert_eq!(
             (current.total_bytes(), current.object_count()),

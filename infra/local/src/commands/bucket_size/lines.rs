@@ -2,6 +2,7 @@
 
 use api::http::csv::{Cell, Csv};
 use shared::fleet::BucketTarget;
+use shared::snapshot::bucket_size::Prefixes;
 use shared::snapshot::{BucketSize, Measurement};
 
 use super::report::{Entry, Found, INTERRUPTED, Report};
@@ -79,11 +80,35 @@ fn add_measured(csv: &mut Csv, target: &BucketTarget, size: &BucketSize) {
             add("provisioned", None, resource.provisioned_bytes);
         }
     }
+    if let Some(by_prefix) = &size.by_prefix {
+        add_prefixes(csv, target, by_prefix, completeness);
+    }
     for missing in &size.unmeasured {
         Line::of(missing.part.as_str(), completeness)
             .with_code(&missing.code)
             .add_to(csv, target);
     }
+}
+
+/// Adds a line for each prefix, in its own column, and one for the rest.
+fn add_prefixes(csv: &mut Csv, target: &BucketTarget, sizes: &Prefixes, completeness: &str) {
+    for each in &sizes.prefixes {
+        let of_prefix = BucketTarget {
+            prefix: each.prefix.clone(),
+            ..target.clone()
+        };
+        Line::of("by_prefix", completeness)
+            .with(Some(each.object_count), Some(each.total_bytes))
+            .add_to(csv, &of_prefix);
+    }
+    let other = sizes.other;
+    Line::of("by_prefix_other", completeness)
+        .with(
+            other.map(|other| other.object_count),
+            other.map(|other| other.total_bytes),
+        )
+        .with_code(sizes.reason.as_deref().unwrap_or_default())
+        .add_to(csv, target);
 }
 
 /// The cells of a line after those of its target.

@@ -2,7 +2,7 @@
 
 use shared::fleet::BucketTarget;
 use shared::snapshot::StorageMetrics;
-use shared::snapshot::bucket_size::{Objects, ResourceSize, Uploads};
+use shared::snapshot::bucket_size::{ClassSize, Objects, Prefixes, ResourceSize, Uploads};
 use shared::snapshot::{BucketSize, Measurement};
 
 use super::name;
@@ -11,6 +11,8 @@ use crate::commands::format::{Units, count, printable, stacked, table, width};
 
 /// Printed instead of a number that does not exist.
 const NONE: &str = "-";
+/// Prefixes that a table shows; JSON and CSV have all that were kept.
+const SHOWN_PREFIXES: usize = 20;
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +71,19 @@ impl Page {
         let mut text = printable(&format!("{}{suffix}: {completeness}", name(target))) + "\n";
         text.push_str(&self.fitting(2, |size| rows(measured, size)));
         text.push_str(&missing_parts("", measured));
+        if let Some(by_prefix) = &measured.by_prefix {
+            text.push_str(&self.by_prefix(by_prefix));
+        }
         text
+    }
+
+    /// Returns the largest prefixes and the rest, after an empty line.
+    fn by_prefix(self, sizes: &Prefixes) -> String {
+        if let Some(reason) = &sizes.reason {
+            return format!("by prefix: not measured ({reason})\n");
+        }
+        let shown = sizes.clone().limited(SHOWN_PREFIXES);
+        "\n".to_owned() + &self.fitting(1, |size| prefix_rows(&shown, size))
     }
 
     fn several(self, report: &Report) -> String {
@@ -184,6 +198,37 @@ fn rows(measured: &BucketSize, size: Size<'_>) -> Vec<Vec<String>> {
     }
     if let Some(resource) = &measured.resource {
         add_resource(&mut rows, size, resource);
+    }
+    rows
+}
+
+fn prefix_rows(sizes: &Prefixes, size: Size<'_>) -> Vec<Vec<String>> {
+    let row = |name: &str, number: &str, bytes: &str, noncurrent: &str| {
+        [name, number, bytes, noncurrent]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let bytes = |noncurrent: Option<ClassSize>| {
+        noncurrent.map_or(NONE.to_owned(), |sum| size(sum.total_bytes))
+    };
+    let mut rows = vec![row("prefix", "objects", "size", "noncurrent")];
+    for each in &sizes.prefixes {
+        // Keys without a folder.
+        let name = if each.prefix.is_empty() {
+            "(none)"
+        } else {
+            &each.prefix
+        };
+        let (number, total) = (count(each.object_count), size(each.total_bytes));
+        rows.push(row(name, &number, &total, &bytes(each.noncurrent)));
+    }
+    if let Some(other) = sizes
+        .other
+        .filter(|other| other.object_count > 0 || other.prefix_count > 0)
+    {
+        let name = format!("other ({})", count(other.prefix_count));
+        let (number, total) = (count(other.object_count), size(other.total_bytes));
+        rows.push(row(&name, &number, &total, &bytes(other.noncurrent)));
     }
     rows
 }

@@ -128,7 +128,8 @@ impl Report {
         let good = Good {
             run,
             completeness: size.completeness(),
-            summary: size.summary(),
+            // All of it, with the sizes by prefix.
+            summary: size.clone(),
         };
         BucketItem::of(
             target,

@@ -1,6 +1,6 @@
 //! What a command line names: buckets, parts of them, other storage, or the whole account. No I/O.
 
-use shared::fleet::{BucketTarget, Measured, StorageKind};
+use shared::fleet::{BucketTarget, ByPrefix, InventoryLocation, Measured, StorageKind};
 use shared::snapshot::bucket_size::Part;
 
 use crate::commands::ENVIRONMENT;
@@ -25,6 +25,39 @@ pub(super) struct Selection {
     pub(super) allocated_gib: Option<u64>,
     /// Whether requests agree to pay.
     pub(super) requester_pays: bool,
+    /// Which prefixes to add up by.
+    pub(super) by_prefix: Option<Prefixes>,
+    /// Where the reports are that the bucket is measured by.
+    pub(super) inventory: Option<InventoryLocation>,
+}
+
+/// Prefixes as they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Prefixes {
+    Folders(u32),
+    List(Vec<String>),
+}
+
+/// Parses a depth of folders, or prefixes that commas separate.
+pub(crate) fn parse_prefixes(text: &str) -> Result<Prefixes, String> {
+    match text.parse() {
+        Ok(depth) => Ok(Prefixes::Folders(depth)),
+        Err(_) => Ok(Prefixes::List(text.split(',').map(str::to_owned).collect())),
+    }
+}
+
+/// Returns the bucket that the reports at `location` are of, by the name of its folder.
+pub(super) fn bucket_of(location: &InventoryLocation) -> Result<BucketTarget, String> {
+    let folders = location.prefix.rsplit_once('/');
+    let bucket = folders.map(|(before, _)| before.rsplit('/').next().unwrap_or(before));
+    let bucket = bucket.ok_or_else(|| {
+        "write the folder with the reports: s3://DESTINATION/PREFIX/SOURCE-BUCKET/CONFIGURATION"
+            .to_owned()
+    })?;
+    StorageKind::S3
+        .check_id(bucket)
+        .map_err(|rule| format!("{bucket:?}, the folder before the last one, {rule}"))?;
+    Ok(BucketTarget::whole(ENVIRONMENT, bucket))
 }
 
 /// Parses a target, or `s3://` for the account.
@@ -107,9 +140,19 @@ impl Selection {
     /// The option that the target does not support.
     pub(super) fn apply(&self, target: BucketTarget) -> Result<BucketTarget, String> {
         let is_bucket = target.kind == StorageKind::S3;
-        if !is_bucket && (!self.suffix.is_empty() || self.measure.is_some()) {
-            return Err("--suffix and --measure are for buckets only".to_owned());
+        let is_of_bucket =
+            self.measure.is_some() || self.by_prefix.is_some() || self.inventory.is_some();
+        if !is_bucket && (!self.suffix.is_empty() || is_of_bucket) {
+            return Err(
+                "--suffix, --measure, --by-prefix and --inventory are for buckets only".to_owned(),
+            );
         }
+        let by_prefix = self.by_prefix.clone().map(|prefixes| match prefixes {
+            Prefixes::Folders(depth) => ByPrefix::folders(depth),
+            Prefixes::List(list) => ByPrefix::list(list, &target.prefix),
+        });
+        let by_prefix = by_prefix.transpose();
+        let by_prefix = by_prefix.map_err(|rule| format!("--by-prefix: {rule}"))?;
         if self.allocated_gib.is_some() != (target.kind == StorageKind::Rds) {
             return Err(
                 "--allocated-gib is for rds://ID, and required there: the used size is this less the free storage"
@@ -129,6 +172,8 @@ impl Selection {
             suffix: self.suffix.clone(),
             allocated_gib: self.allocated_gib,
             requester_pays: self.requester_pays,
+            by_prefix,
+            inventory: self.inventory.clone(),
             measure,
             ..target
         };
