@@ -46,7 +46,8 @@ const DURATION: Duration = Duration::from_millis(300);
 
 /// Gives the store of a fresh demo a past of so many days, at most [`MAX_DAYS`]; does nothing to a store that has measurements.
 ///
-/// 60 days take about 6 s of CPU in a debug build, on as many cores as there are. A target that cannot be measured has no past.
+/// 60 days take about 9 s of CPU in a debug build on a busy machine, on as many cores as there are. A target that cannot be
+/// measured has no past.
 ///
 /// # Errors
 ///
