@@ -167,6 +167,7 @@ impl Handler for GetBucketSize {
                 item.accounted = accounted;
                 let found = by_prefix.remove(id);
                 item.by_prefix = found.map(|found| found.limited(prefix_limit));
+                item.gone_since = fleet.gone_since(id);
                 if has_trend {
                     let trend = match item.definition {
                         Definition::WholeBucket => readable.and_then(|each| each.trend.as_ref()),
@@ -183,7 +184,9 @@ impl Handler for GetBucketSize {
                 pending.push(PendingBucket::of(target, failure));
                 (false, false)
             };
-            identity.push((id.as_str().to_owned(), versions, condition));
+            let gone = fleet.gone_since(id);
+            let subject = targets::identity_of(id, gone);
+            identity.push((subject, versions, condition));
         }
         let is_whole = cursor::is_first_page(&call) && !page.has_more;
         if is_whole && items.is_empty() && !pending.is_empty() {

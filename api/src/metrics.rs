@@ -82,7 +82,7 @@ impl Handler for GetMetrics {
         }
         let is_selected =
             |name: &str| call.caller.may_read(name) && wanted.is_none_or(|wanted| wanted == name);
-        let buckets = fleet.buckets().into_iter();
+        let buckets = fleet.measured_buckets().into_iter();
         let buckets: Vec<_> = buckets
             .filter(|target| is_selected(&target.environment))
             .map(|target| (target.id(), target))
@@ -92,7 +92,7 @@ impl Handler for GetMetrics {
             .filter(|(_, target)| target.wants_storage_metrics())
             .cloned()
             .collect();
-        let databases = fleet.databases().into_iter();
+        let databases = fleet.measured_databases().into_iter();
         let databases: Vec<_> = databases
             .filter(|target| is_selected(&target.environment))
             .map(|target| (target.id(), target))

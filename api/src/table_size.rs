@@ -111,7 +111,12 @@ impl Handler for GetTableSize {
             targets::latest_of::<DatabaseSize, _>(&self.snapshots, &page.targets, call.now).await?;
         let found = page.targets.into_iter().zip(latest);
         let mut found: Vec<_> = found
-            .map(|((id, target), latest)| Found { id, target, latest })
+            .map(|((id, target), latest)| Found {
+                gone_since: fleet.gone_since(&id),
+                id,
+                target,
+                latest,
+            })
             .collect();
         let snapshots = self.read_snapshots(&mut found, call.now).await?;
         let filter = TableFilter::of(&call);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use shared::fleet::{Environment, Fleet, FleetError, TargetId};
 use shared::snapshot::{Failure, Latest, Run, Stored};
@@ -204,6 +204,12 @@ pub(crate) fn report_clock(target: &TargetId, has_skew: bool) {
             "a snapshot was taken in the future: check the clocks of this machine and of the collectors"
         );
     }
+}
+
+/// Returns what identifies a target in an answer, which changes when discovery does not find it any more.
+pub(crate) fn identity_of(id: &TargetId, gone_since: Option<NaiveDate>) -> String {
+    let gone = gone_since.map_or_else(String::new, |since| format!(" gone {since}"));
+    format!("{id}{gone}")
 }
 
 /// Returns how long an answer from these runs may be cached; an answer without any run must be revalidated.

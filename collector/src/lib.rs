@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod aws;
 pub mod collect;
 pub mod config;
+pub mod discover;
 pub mod error;
 pub mod invocation;
 pub mod lambda;

@@ -152,7 +152,7 @@ async fn queue_databases(
     queue: &dyn JobQueue,
     report: &mut PlanReport,
 ) -> Result<(), QueueError> {
-    let targets = fleet.databases().into_iter();
+    let targets = fleet.measured_databases().into_iter();
     let jobs: Vec<_> = targets
         .map(|target| Job::at_every_tick(target.id(), report.scheduled_at))
         .collect();
@@ -167,7 +167,7 @@ async fn queue_documents(
     snapshots: &SnapshotReader,
     tick: Tick,
 ) -> Result<usize, QueueError> {
-    let jobs = documents::jobs(snapshots, &fleet.databases(), tick).await;
+    let jobs = documents::jobs(snapshots, &fleet.measured_databases(), tick).await;
     let count = jobs.len();
     queue.send(JobKind::Database, jobs).await?;
     Ok(count)
@@ -182,7 +182,7 @@ struct StoragePlan<'a> {
 
 impl StoragePlan<'_> {
     async fn run(&self, queue: &dyn JobQueue, report: &mut PlanReport) -> Result<(), CollectError> {
-        let targets = self.fleet.buckets();
+        let targets = self.fleet.measured_buckets();
         if targets.is_empty() {
             return Ok(());
         }

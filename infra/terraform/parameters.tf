@@ -35,6 +35,7 @@ locals {
     "DatabaseLogins",
     "DatabasePorts",
     "DatabaseSecrets",
+    "Discovery",
     "DnsCidr",
     "DnsDomain",
     "DynamoDbPrefixListId",

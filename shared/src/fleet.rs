@@ -6,6 +6,8 @@ mod account;
 mod alert;
 mod by_prefix;
 mod constants;
+mod discover;
+mod discovered;
 mod environment;
 mod identifier;
 mod licence;
@@ -23,6 +25,7 @@ pub use by_prefix::ByPrefix;
 pub use constants::{
     ConstantLayer, ConstantLayers, LayerKind, MAX_CONSTANT_LAYERS, MAX_CONSTANT_PATTERNS,
 };
+pub use discover::{DISCOVERED, Discover, DiscoveryTags};
 pub use environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
 pub use licence::Licence;
 pub use parse::{

@@ -38,6 +38,21 @@ impl Location {
         }
         Ok(Self::File(PathBuf::from(text)))
     }
+
+    /// Returns the document of that name beside this one.
+    #[must_use]
+    pub fn sibling(&self, name: &str) -> Self {
+        match self {
+            Self::S3 { bucket, key } => {
+                let folder = key.rfind('/').map_or("", |slash| &key[..=slash]);
+                Self::S3 {
+                    bucket: bucket.clone(),
+                    key: format!("{folder}{name}"),
+                }
+            }
+            Self::File(path) => Self::File(path.with_file_name(name)),
+        }
+    }
 }
 
 impl fmt::Display for Location {
@@ -71,6 +86,11 @@ impl AwsScope {
         }
     }
 
+    /// Returns the account of the role.
+    pub fn account(&self) -> Option<&str> {
+        self.role_arn.as_deref()?.split(':').nth(4)
+    }
+
     /// Returns the same region and role for calls that concern several environments.
     #[must_use]
     pub fn for_several(self) -> Self {
@@ -84,6 +104,19 @@ impl AwsScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sibling_is_in_the_same_folder() {
+        for (text, expected) in [
+            ("s3://acme/a/fleet.toml", "s3://acme/a/discovered.toml"),
+            ("s3://acme/fleet.toml", "s3://acme/discovered.toml"),
+            ("/etc/mrt/fleet.toml", "/etc/mrt/discovered.toml"),
+            ("fleet.toml", "discovered.toml"),
+        ] {
+            let sibling = Location::parse(text).unwrap().sibling("discovered.toml");
+            assert_eq!(sibling.to_string(), expected);
+        }
+    }
 
     #[test]
     fn locations_are_objects_or_paths() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::clock;
@@ -90,6 +90,10 @@ pub struct BucketItem {
     pub clock_skew: bool,
     /// When the target is measured again; null in old snapshots.
     pub refresh: Option<RefreshView>,
+    /// Since when discovery does not find the target any more: it is not measured, and leaves the answer once its
+    /// snapshots have expired. Absent if it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<NaiveDate>,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<Failure>,
     /// Sizes by prefix, which add up to `total_bytes`; null unless `include=prefixes`, or where the fleet file wants none, and
@@ -219,6 +223,7 @@ impl BucketItem {
                 .map(|resource| ResourceView::of(target.kind, resource)),
             unmeasured: size.unmeasured,
             refresh,
+            gone_since: None,
             last_failure,
             by_prefix: size.by_prefix,
             trend: None,

@@ -1,6 +1,6 @@
 //! One page of databases: as many as fit into an answer.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use shared::fleet::{DatabaseTarget, TargetId};
 use shared::history::Trend;
 use shared::snapshot::{DatabaseSize, DatabaseSummary, Failure, Good, Latest, Run, Snapshot};
@@ -14,6 +14,8 @@ use crate::targets;
 pub(super) struct Found<'f> {
     pub(super) id: TargetId,
     pub(super) target: &'f DatabaseTarget,
+    /// Since when discovery does not find it any more.
+    pub(super) gone_since: Option<NaiveDate>,
     pub(super) latest: Option<Latest<DatabaseSummary>>,
 }
 
@@ -76,6 +78,7 @@ impl<'f> Page<'f> {
                 let has_tables = tables.iter().any(|table| filter.includes(table));
                 let mut item =
                     DatabaseItem::of(environment, snapshot, found.failure(), filter, now);
+                item.gone_since = found.gone_since;
                 if filter.has_trend {
                     item = item.with_trend(found.trend(), now);
                 }
@@ -99,7 +102,7 @@ impl<'f> Page<'f> {
                 });
                 (false, false)
             };
-            let id = found.id.to_string();
+            let id = targets::identity_of(&found.id, found.gone_since);
             page.identity.push((id, found.version(), condition));
             page.last = Some(&found.id);
         }

@@ -1,6 +1,6 @@
 //! What `GET /table_size` answers for one database. No I/O: domain in, wire out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::fleet::Engine;
@@ -58,6 +58,10 @@ pub struct DatabaseItem {
     /// Whether `taken_at` is more than a minute in the future: a clock is wrong, and the age is unknown. `age_seconds` is 0
     /// then.
     pub clock_skew: bool,
+    /// Since when discovery does not find the target any more: it is not measured, and leaves the answer once its
+    /// snapshots have expired. Absent if it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<NaiveDate>,
     /// The newest failed run since this snapshot; null when the newest run was good.
     pub last_failure: Option<Failure>,
     /// Daily totals; null unless `include=trend`.
@@ -146,6 +150,7 @@ impl DatabaseItem {
             age_seconds: run.age_seconds(now),
             stale: run.is_stale(now),
             clock_skew: run.is_ahead_of(now),
+            gone_since: None,
             last_failure,
             trend: None,
             growth: None,

@@ -44,6 +44,7 @@ fn environment(model: Location, layers: Vec<LayerKind>) -> Environment {
     };
     let layers = layers.into_iter().map(layer).collect();
     Environment {
+        gone: std::collections::BTreeMap::new(),
         name: "acme-prod".into(),
         storage: Vec::new(),
         database: None,

@@ -60,9 +60,9 @@ impl Facts {
             records::<DatabaseSize>(reader),
             records::<FileDocuments>(reader),
         )?;
-        let storage = fleet.buckets().into_iter();
+        let storage = fleet.measured_buckets().into_iter();
         let storage = storage.map(|target| storage_facts(target, &buckets, now));
-        let tables = fleet.databases().into_iter();
+        let tables = fleet.measured_databases().into_iter();
         let tables = tables.map(|target| database_facts(target, &databases, now));
         let unaccounted = fleet.environments().filter_map(|environment| {
             // With several storages it is not known which has the documents.

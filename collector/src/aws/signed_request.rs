@@ -38,8 +38,8 @@ pub(crate) enum SigningRules {
 pub(crate) struct UnsignedRequest {
     pub(crate) method: &'static str,
     pub(crate) url: String,
-    /// An additional header, which is signed as well.
-    pub(crate) header: Option<(&'static str, &'static str)>,
+    /// Additional headers, which are signed as well.
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) body: String,
 }
 
@@ -61,8 +61,8 @@ impl UnsignedRequest {
 
     /// Returns the request without a signature.
     pub(crate) fn unsigned(self) -> Result<HttpRequest, SigningError> {
-        let header = self.header;
-        self.build(header.into_iter()).map_err(SigningError)
+        let headers = self.headers.clone();
+        self.build(headers.into_iter()).map_err(SigningError)
     }
 
     fn build<'h>(
@@ -94,11 +94,11 @@ impl UnsignedRequest {
             .settings(scope.rules.settings())
             .build()?;
         let body = SignableBody::Bytes(self.body.as_bytes());
-        let header = self.header;
-        let signable = SignableRequest::new(self.method, &self.url, header.into_iter(), body)?;
+        let headers = self.headers.clone();
+        let signable = SignableRequest::new(self.method, &self.url, headers.iter().copied(), body)?;
         let (instructions, _) = sign(signable, &params.into())?.into_parts();
 
-        self.build(instructions.headers().chain(header))
+        self.build(instructions.headers().chain(headers))
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn close_days(fleet: &Fleet, ports: &PlanPorts<'_>, tick: Tick)
     if tick.previous_at().date_naive() == tick.at.date_naive() {
         return 0;
     }
-    let (buckets, databases) = (fleet.buckets(), fleet.databases());
+    let (buckets, databases) = (fleet.measured_buckets(), fleet.measured_databases());
     let sizes = buckets.iter().map(|target| target.id()).collect();
     let metered = buckets.iter();
     let metered = metered.filter(|target| target.wants_storage_metrics());

@@ -7,6 +7,8 @@ mod batches;
 #[cfg(test)]
 mod cloudwatch;
 #[cfg(test)]
+mod discover;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod flow;

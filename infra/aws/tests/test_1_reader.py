@@ -19,7 +19,9 @@ LISTS = {
     "DataKeys": "arn:aws:kms:eu-west-1:210987654321:key/1",
 }
 EVERYTHING = {**COLLECTOR, **LISTS, "Storage": "true", "StorageTables": "true", "StorageVolumes": "true", "Databases": "true",
-              "Constants": "true"}
+              "Constants": "true", "Discovery": "true"}
+# What `mrt discover` asks each account: collector/src/discover/.
+DISCOVERY = {"tag:GetResources", "rds:DescribeDBClusters", "rds:DescribeDBInstances"}
 # What the functions do in their own account only.
 AT_HOME = {"sts:AssumeRole", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
            "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "logs:CreateLogStream", "logs:PutLogEvents", "sns:Publish"}
@@ -69,15 +71,16 @@ class Reader(unittest.TestCase):
         resources = expand(TEMPLATE)["Resources"]
         used = {action for name in FUNCTIONS for each in statements_of(resources, f"{name}Role")
                 for action in listed(each["Action"])}
-        self.assertEqual(self.actions(**EVERYTHING), used - AT_HOME)
+        self.assertEqual(self.actions(**EVERYTHING), (used - AT_HOME) | DISCOVERY)
 
     def test_only_what_is_asked_for_is_allowed(self):
-        off = {"Storage": "false", "Databases": "false", "Constants": "false"}
+        off = {"Storage": "false", "Databases": "false", "Constants": "false", "Discovery": "false"}
         listing = {"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts"}
         metrics = {"cloudwatch:GetMetricData"}
         self.assertEqual(self.actions(**off), set())
         self.assertEqual(self.actions(**{**off, "Storage": "true"}), listing | metrics)
         self.assertEqual(self.actions(**{**off, "Databases": "true"}), {"rds-db:connect"} | metrics)
+        self.assertEqual(self.actions(**{**off, "Discovery": "true"}), DISCOVERY)
         self.assertEqual(self.actions(**{**off, **LISTS, "DataKeys": ""}), set(), "a list alone allows nothing")
         constants = self.actions(**{**off, **LISTS, "Constants": "true", "DataKeys": ""})
         self.assertEqual(constants, {
@@ -91,7 +94,7 @@ class Reader(unittest.TestCase):
             if each["Sid"] in ("Buckets", "Uploads"):
                 self.assertIn("aws:ResourceAccount", each["Condition"]["StringEquals"])
             if each["Resource"] == "*":
-                self.assertIn(each["Sid"], ("Metrics", "Volumes", "ListTasks", "TaskDefinitions"))
+                self.assertIn(each["Sid"], ("Metrics", "Volumes", "ListTasks", "TaskDefinitions", "Discovery"))
         (login,) = (each["Resource"] for each in self.statements(**EVERYTHING) if each["Sid"] == "Databases")
         self.assertTrue(login.endswith(":dbuser:*/mrt_ro"), login)
 

@@ -14,7 +14,7 @@ from world import FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
 README = (REPOSITORY / "infra/README.md").read_text(encoding="utf-8")
 # Descriptions of the statements' resources.
 WORDS = {
-    "Fleet": "the fleet file", "Queue": "the two queues of targets", "FailedTicks": "the queue of dead ticks",
+    "Fleet": "the fleet file, and `discovered.toml` beside it with `Discovery`", "Queue": "the two queues of targets", "FailedTicks": "the queue of dead ticks",
     "Messages": "its queue", "Snapshots": "the table of snapshots", "Buckets": "`StorageBuckets`",
     "OtherAccounts": "`TargetRoles`", "Databases": "`DatabaseLogins`", "Secrets": "`DatabaseSecrets`",
     "DeploymentKey": "the deployment's key", "ConstantSecrets": "`ConstantSecrets`", "Parameters": "`ConstantParameters`",

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod aws_parameters;
 pub(crate) mod bucket_size;
+pub(crate) mod discover;
 pub(crate) mod doctor;
 mod fleet;
 mod format;

@@ -154,6 +154,26 @@ Examples:
         #[arg(long, value_name = "REGION")]
         region: String,
     },
+    /// Finds environments by the tags of the accounts' resources, and prints them as discovered.toml
+    #[command(after_help = "\
+Needs [discover] in the fleet file, and tag:GetResources, rds:DescribeDBInstances and rds:DescribeDBClusters in each
+account. What is missing is told on standard error. With an account that did not answer, ends with 3.
+
+Examples:
+  mrt discover --fleet fleet.toml
+  mrt discover --fleet fleet.toml | diff discovered.toml -
+  mrt discover --fleet fleet.toml --write")]
+    Discover {
+        /// Fleet file: a path
+        #[arg(long, value_name = "FILE")]
+        fleet: String,
+        /// Replace discovered.toml beside the fleet file, in place of printing
+        #[arg(long)]
+        write: bool,
+        /// Days for which a target that is gone stays in the file
+        #[arg(long, value_name = "N", default_value_t = 35, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        retention_days: u32,
+    },
     /// Checks everything that a fleet file names, and prints how to fix problems
     #[command(after_help = "\
 Checks buckets and other storage, databases with their TLS, privileges and schema, and all layers of constants. Reads
@@ -312,6 +332,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             account,
             region,
         } => commands::aws_parameters::run(&fleet, &account, &region),
+        Command::Discover {
+            fleet,
+            write,
+            retention_days,
+        } => commands::discover::run(&fleet, write, retention_days).await,
         Command::Doctor {
             fleet,
             environment,

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use super::account::Account;
 use super::alert::Alert;
 use super::constants::ConstantLayers;
+use super::discover::Discover;
 use super::licence::Licence;
 use super::prices::Prices;
 use super::refresh::RefreshBudget;
@@ -22,6 +25,7 @@ pub struct Fleet {
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) licence: Option<Licence>,
     pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) discover: Option<Discover>,
     pub(super) alerts: Vec<Alert>,
     pub(super) prices: Prices,
     pub(super) refresh: RefreshBudget,
@@ -44,6 +48,8 @@ pub struct Environment {
     pub session_timeout: Duration,
     /// Whether it is one of those that a company's licence is mostly about.
     pub is_production: bool,
+    /// Targets that discovery does not find any more, and since when. They keep their numbers and are not measured.
+    pub gone: BTreeMap<TargetId, NaiveDate>,
 }
 
 impl Fleet {
@@ -55,6 +61,11 @@ impl Fleet {
     /// Returns the accounts that the file describes, in the order of their ids.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
+    }
+
+    /// Returns what is discovered; `None` if everything is written.
+    pub fn discover(&self) -> Option<&Discover> {
+        self.discover.as_ref()
     }
 
     /// Returns the licence that the file states.
@@ -115,7 +126,7 @@ impl Fleet {
     }
 
     /// Returns the environment of a target id.
-    fn environment_of(&self, id: &TargetId) -> Option<&Environment> {
+    pub(super) fn environment_of(&self, id: &TargetId) -> Option<&Environment> {
         self.environment(id.as_str().split('/').next()?)
     }
 }

@@ -4,6 +4,7 @@ mod account;
 mod alert;
 mod constants;
 mod database;
+mod discover;
 mod fault;
 mod licence;
 mod money;
@@ -19,7 +20,6 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::account::Account;
 use super::environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
 use super::storage_kind::StorageKind;
 use super::target::TargetId;
@@ -28,11 +28,12 @@ use account::read_accounts;
 use alert::read_alerts;
 use constants::read_constants;
 use database::read_database;
+use discover::read_discover;
 use fault::Faults;
 use licence::read_licence;
 use money::read_prices;
 use refresh::read_refresh;
-use scope::Context;
+use scope::{Context, read_gone};
 use section::{Section, Text};
 use storage::read_storage;
 
@@ -90,6 +91,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             "licence",
             "alert",
             "account",
+            "discover",
         ],
     );
     let prices = root.sub_table(faults, "prices");
@@ -98,17 +100,24 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     let licence = licence.map(|section| read_licence(faults, &section));
     let refresh = root.sub_table(faults, "refresh");
     let refresh = refresh.map(|section| read_refresh(faults, &section));
-    if root.get("environment").is_none() {
+    let discover = root.sub_table(faults, "discover");
+    let discover = discover.map(|section| read_discover(faults, &section));
+    if root.get("environment").is_none() && root.get("discover").is_none() {
         faults.add(
             0,
             "environment",
-            "is missing: a fleet has at least one [[environment]]",
+            "is missing: a fleet has at least one [[environment]], or [discover]",
         );
     }
     let accounts = read_accounts(faults, &root);
+    let context = Context {
+        environment: "",
+        accounts: &accounts,
+        is_discovered: false,
+    };
     let mut environments = BTreeMap::new();
     for section in root.sub_tables(faults, "environment", MAX_ENVIRONMENTS) {
-        let Some(environment) = read_environment(faults, &section, &accounts) else {
+        let Some(environment) = read_environment(faults, &section, context) else {
             continue;
         };
         let name = environment.name.clone();
@@ -120,10 +129,14 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             );
         }
     }
-    let alerts = read_alerts(faults, &root, &environments);
+    let alerts = match &discover {
+        Some(_) => read_alerts(faults, &root, None),
+        None => read_alerts(faults, &root, Some(&environments)),
+    };
     Fleet {
         environments,
         accounts,
+        discover,
         licence,
         alerts,
         prices: prices.unwrap_or_default(),
@@ -134,7 +147,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
 fn read_environment(
     faults: &mut Faults<'_>,
     section: &Section<'_>,
-    accounts: &BTreeMap<String, Account>,
+    context: Context<'_>,
 ) -> Option<Environment> {
     section.check_keys(
         faults,
@@ -153,8 +166,9 @@ fn read_environment(
     let environment = name.clone().unwrap_or_default();
     let context = Context {
         environment: &environment,
-        accounts,
+        ..context
     };
+    let mut gone = BTreeMap::new();
 
     let mut ids = BTreeSet::new();
     let mut storage = Vec::new();
@@ -177,10 +191,19 @@ fn read_environment(
             let reason = format!("repeats the {what} of another entry");
             faults.add(entry.offset, &entry.path, reason);
         }
+        if let Some(since) = read_gone(faults, &entry, context) {
+            gone.insert(target.id(), since);
+        }
         storage.push(target);
     }
     let database = section.sub_table(faults, "database");
-    let database = database.and_then(|entry| read_database(faults, &entry, context));
+    let database = database.and_then(|entry| {
+        let target = read_database(faults, &entry, context)?;
+        if let Some(since) = read_gone(faults, &entry, context) {
+            gone.insert(target.id(), since);
+        }
+        Some(target)
+    });
     let constants = section.sub_table(faults, "constants");
     let constants = constants.and_then(|entry| read_constants(faults, &entry, context));
     let administrator = section
@@ -196,6 +219,7 @@ fn read_environment(
         constants,
         administrator: administrator.unwrap_or_else(|| DEFAULT_ADMINISTRATOR.to_owned()),
         is_production: production.unwrap_or(false),
+        gone,
         session_timeout: session_timeout.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_secs),
     })
 }

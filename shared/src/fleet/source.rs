@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
-use super::{Fleet, FleetFaults};
+use super::{DISCOVERED, Fleet, FleetFaults};
 use crate::aws::Aws;
 use crate::clock::{self, Clock};
 use crate::document::{self, DocumentError};
@@ -24,9 +24,16 @@ pub enum FleetError {
     /// The file could not be read.
     #[error("the fleet file could not be read")]
     Unreadable(#[from] DocumentError),
-    /// The file has faults.
+    /// The file, or that of discovery, has faults.
     #[error("the fleet file has errors:\n{0}")]
     Faulty(#[from] FleetFaults),
+}
+
+/// The fleet file without what is discovered.
+#[derive(Clone)]
+struct Written {
+    fleet: Arc<Fleet>,
+    tag: String,
 }
 
 /// Provides the current fleet.
@@ -40,7 +47,9 @@ pub struct FleetSource {
 
 struct Loaded {
     fleet: Arc<Fleet>,
-    tag: String,
+    written: Written,
+    /// Version of what was discovered; `None` if there is no such file.
+    discovered_tag: Option<String>,
     checked_at: DateTime<Utc>,
 }
 
@@ -72,8 +81,7 @@ impl FleetSource {
         {
             return Ok(Arc::clone(&loaded.fleet));
         }
-        let known_tag = loaded.as_ref().map(|loaded| loaded.tag.as_str());
-        match (self.load(known_tag, now).await, loaded.as_mut()) {
+        match (self.load(loaded.as_ref(), now).await, loaded.as_mut()) {
             (Ok(Some(new)), _) => {
                 let fleet = Arc::clone(&new.fleet);
                 *loaded = Some(new);
@@ -93,23 +101,64 @@ impl FleetSource {
         }
     }
 
+    /// Reads what is new; `None` if that is nothing.
     async fn load(
         &self,
-        known_tag: Option<&str>,
+        known: Option<&Loaded>,
         now: DateTime<Utc>,
     ) -> Result<Option<Loaded>, FleetError> {
-        let document =
-            document::read(&self.aws, &self.location, known_tag, FLEET_LIMIT_BYTES).await?;
+        let tag = known.map(|known| known.written.tag.as_str());
+        let document = document::read(&self.aws, &self.location, tag, FLEET_LIMIT_BYTES).await?;
+        let is_new = document.is_some();
+        let written = match (document, known) {
+            (Some(document), _) => {
+                let text = String::from_utf8_lossy(&document.bytes);
+                Written {
+                    fleet: Arc::new(Fleet::parse(&self.location.to_string(), &text)?),
+                    tag: document.tag,
+                }
+            }
+            (None, Some(known)) => known.written.clone(),
+            (None, None) => return Ok(None),
+        };
+        let mut loaded = Loaded {
+            fleet: Arc::clone(&written.fleet),
+            written,
+            discovered_tag: None,
+            checked_at: now,
+        };
+        if loaded.written.fleet.discover().is_none() {
+            return Ok(is_new.then_some(loaded));
+        }
+        let location = self.location.sibling(DISCOVERED);
+        let earlier_tag = known.and_then(|known| known.discovered_tag.as_deref());
+        let known_tag = earlier_tag.filter(|_| !is_new);
+        let document = document::read(&self.aws, &location, known_tag, FLEET_LIMIT_BYTES).await;
+        let document = match document {
+            // Nothing was discovered yet.
+            Err(DocumentError::NotFound(_)) if earlier_tag.is_none() => {
+                return Ok(is_new.then_some(loaded));
+            }
+            document => document?,
+        };
         let Some(document) = document else {
             return Ok(None);
         };
+        let name = location.to_string();
         let text = String::from_utf8_lossy(&document.bytes);
-        let fleet = Fleet::parse(&self.location.to_string(), &text)?;
-        Ok(Some(Loaded {
-            fleet: Arc::new(fleet),
-            tag: document.tag,
-            checked_at: now,
-        }))
+        let written = Fleet::clone(&loaded.written.fleet);
+        let (fleet, faults) = written.with_discovered(&name, &text)?;
+        for fault in faults {
+            tracing::warn!(
+                line = fault.line,
+                field = fault.field,
+                reason = fault.reason,
+                "an environment that was discovered is left out"
+            );
+        }
+        loaded.fleet = Arc::new(fleet);
+        loaded.discovered_tag = Some(document.tag);
+        Ok(Some(loaded))
     }
 }
 
@@ -175,5 +224,35 @@ mod tests {
             error_chain(&error),
             "the fleet file could not be read: there is no document at /nowhere/fleet.toml"
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_discovered_joins_what_is_written_and_stays_if_it_cannot_be_read() {
+        let folder = std::env::temp_dir().join(format!("mrt-discovered-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (written, found) = (folder.join("fleet.toml"), folder.join(DISCOVERED));
+        std::fs::write(&written, "[discover]\n[[environment]]\nname = \"one\"").unwrap();
+        let clock = Arc::new(FixedClock::at("2026-01-01T00:00:00Z"));
+        let aws = Arc::new(Aws::for_tests("http://127.0.0.1:9"));
+        let source = FleetSource::new(aws, Location::File(written.clone()), clock.clone());
+        let names = async || {
+            clock.advance(CHECK_INTERVAL);
+            let fleet = source.current().await.unwrap();
+            let names = fleet.environments().map(|each| each.name.clone());
+            names.collect::<Vec<_>>()
+        };
+        let environment = |name: &str| format!("[[environment]]\nname = \"{name}\"\n");
+
+        assert_eq!(names().await, ["one"], "nothing was discovered yet");
+        std::fs::write(&found, environment("two")).unwrap();
+        assert_eq!(names().await, ["one", "two"]);
+        assert_eq!(names().await, ["one", "two"], "unchanged");
+        std::fs::write(&written, format!("[discover]\n{}", environment("three"))).unwrap();
+        assert_eq!(names().await, ["three", "two"], "both are read again");
+        std::fs::remove_file(&found).unwrap();
+        assert_eq!(names().await, ["three", "two"], "the last good one stays");
+        std::fs::write(&written, environment("four")).unwrap();
+        assert_eq!(names().await, ["four"], "discovery was switched off");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -289,6 +289,7 @@ fn of_mysql(seed: &str) -> String {
 /// Returns an environment with the fleet file's defaults.
 pub(crate) fn environment(database: Option<DatabaseTarget>) -> Environment {
     Environment {
+        gone: BTreeMap::new(),
         name: "acme-prod".into(),
         storage: Vec::new(),
         database,

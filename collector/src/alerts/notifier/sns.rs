@@ -97,7 +97,7 @@ impl Place<'_> {
         let request = UnsignedRequest {
             method: "POST",
             url: self.url.clone(),
-            header: Some(FORM),
+            headers: vec![FORM],
             body: pairs.collect::<Vec<_>>().join("&"),
         };
         let scope = SigningScope {

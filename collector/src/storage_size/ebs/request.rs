@@ -52,7 +52,7 @@ impl Endpoint {
         let request = UnsignedRequest {
             method: "POST",
             url: self.url.clone(),
-            header: Some(FORM),
+            headers: vec![FORM],
             body: form,
         };
         let scope = SigningScope {

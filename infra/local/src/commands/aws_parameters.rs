@@ -4,10 +4,11 @@ mod derive;
 mod patterns;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use shared::fleet::Fleet;
+use shared::fleet::{DISCOVERED, Fleet};
 
 use self::derive::{Derived, Home, derive};
 use super::format::printable;
@@ -19,7 +20,19 @@ pub(crate) fn run(fleet: &str, account: &str, region: &str) -> anyhow::Result<Ex
         bail!("--account is not twelve digits");
     }
     let text = std::fs::read_to_string(fleet).with_context(|| format!("could not read {fleet}"))?;
-    let parsed = Fleet::parse(fleet, &text)?;
+    let mut parsed = Fleet::parse(fleet, &text)?;
+    let beside = Path::new(fleet).with_file_name(DISCOVERED);
+    if parsed.discover().is_some() && beside.exists() {
+        let name = beside.display().to_string();
+        let text =
+            std::fs::read_to_string(&beside).with_context(|| format!("could not read {name}"))?;
+        let (merged, faults) = parsed.with_discovered(&name, &text)?;
+        for fault in faults {
+            let line = format!("mrt: {name}:{}: {}", fault.line, fault.reason);
+            output::print_error(&printable(&line));
+        }
+        parsed = merged;
+    }
     let derived = derive(&parsed, &Home { account, region })?;
     for warning in &derived.warnings {
         output::print_error(&printable(&format!("mrt: {warning}")));

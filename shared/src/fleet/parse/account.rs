@@ -59,6 +59,17 @@ fn read_account(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<Accoun
             Err("is not an external id: 2 to 1224 letters, digits and +=,.@:/_-")
         }
     });
+    let regions = read_regions(faults, section);
+    Some(Account {
+        id: id?,
+        role: role.unwrap_or_else(|| DEFAULT_ROLE.to_owned()),
+        external_id,
+        regions,
+    })
+}
+
+/// Reads the list `regions`, without repetitions.
+pub(super) fn read_regions(faults: &mut Faults<'_>, section: &Section<'_>) -> Vec<String> {
     let mut regions = Vec::new();
     let allowed = "a list of regions, such as [\"eu-west-1\"]";
     for (field, entry) in section.entries(faults, "regions", allowed, MAX_REGIONS) {
@@ -77,12 +88,7 @@ fn read_account(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<Accoun
             ),
         }
     }
-    Some(Account {
-        id: id?,
-        role: role.unwrap_or_else(|| DEFAULT_ROLE.to_owned()),
-        external_id,
-        regions,
-    })
+    regions
 }
 
 #[cfg(test)]

@@ -28,11 +28,11 @@ const OTHER_KEYS: [&str; 6] = ["name", "environments", "over", "sns", "webhook",
 /// Longest time of a condition: longer than any history of growth reaches.
 const MAX_DAYS: u64 = 365;
 
-/// Reads all alerts; `environments` are those of the file.
+/// Reads all alerts; `environments` are those of the file, or `None` if discovery finds more.
 pub(super) fn read_alerts(
     faults: &mut Faults<'_>,
     root: &Section<'_>,
-    environments: &std::collections::BTreeMap<String, Environment>,
+    environments: Option<&std::collections::BTreeMap<String, Environment>>,
 ) -> Vec<Alert> {
     let mut names = BTreeSet::new();
     let mut alerts = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn read_alerts(
         let Some(alert) = read_alert(faults, &section) else {
             continue;
         };
-        let unknown = |name: &&String| !environments.contains_key(*name);
+        let unknown = |name: &&String| environments.is_some_and(|all| !all.contains_key(*name));
         for name in alert.environments.iter().filter(unknown) {
             let reason = format!("{name:?} is no environment of this file");
             faults.add(section.offset, &section.field("environments"), reason);

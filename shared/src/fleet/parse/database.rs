@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::fault::Faults;
-use super::scope::{Context, read_scope};
+use super::scope::{Context, allowed_keys, read_scope};
 use super::section::Section;
 use crate::arn;
 use crate::fleet::identifier::is_identifier;
@@ -21,8 +21,7 @@ pub(super) fn read_database(
     section: &Section<'_>,
     context: Context<'_>,
 ) -> Option<DatabaseTarget> {
-    section.check_keys(
-        faults,
+    let keys = allowed_keys(
         &[
             "engine",
             "host",
@@ -38,7 +37,9 @@ pub(super) fn read_database(
             "cluster",
             "allocated_gib",
         ],
+        context,
     );
+    section.check_keys(faults, &keys);
     let engine = section
         .required_text(faults, "engine")
         .and_then(|text| match text.value {

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::fault::Faults;
+use super::money::day;
 use super::section::{Section, Text};
 use crate::fleet::Account;
 use crate::location::AwsScope;
 
+/// Key of the day since which a target is gone.
+const GONE: &str = "gone_since";
 /// Keys of a scope.
 pub(super) const SCOPE_KEYS: [&str; 3] = ["account", "region", "role_arn"];
 
@@ -17,6 +22,8 @@ pub(super) struct Context<'a> {
     pub(super) environment: &'a str,
     /// Accounts of the file.
     pub(super) accounts: &'a BTreeMap<String, Account>,
+    /// Whether discovery wrote the file, which says since when targets are gone.
+    pub(super) is_discovered: bool,
 }
 
 /// Reads the scope of an entry. An account decides role and external id, and the region if it has one only.
@@ -85,6 +92,26 @@ pub(super) fn read_scope(
         environment: Some(context.environment.to_owned()),
         region,
     }
+}
+
+/// Reads since when the target of an entry is gone.
+pub(super) fn read_gone(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+    context: Context<'_>,
+) -> Option<NaiveDate> {
+    if !context.is_discovered {
+        return None;
+    }
+    let text = section.optional_text(faults, GONE);
+    let text = section.checked(faults, GONE, text, day);
+    text.and_then(|text| text.parse().ok())
+}
+
+/// Returns `keys`, and the one that only discovery writes.
+pub(super) fn allowed_keys(keys: &[&'static str], context: Context<'_>) -> Vec<&'static str> {
+    let gone = context.is_discovered.then_some(GONE);
+    keys.iter().copied().chain(gone).collect()
 }
 
 /// Returns the account that the entry names.

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use self::resource::read_resource;
 use super::fault::Faults;
-use super::scope::{Context, read_scope};
+use super::scope::{Context, allowed_keys, read_scope};
 use super::section::{Section, Text};
 use crate::fleet::{BucketTarget, InventoryLocation, Measured, StorageKind};
 
@@ -57,7 +57,7 @@ fn read_bucket(
     section: &Section<'_>,
     context: Context<'_>,
 ) -> Option<BucketTarget> {
-    section.check_keys(faults, &BUCKET_KEYS);
+    section.check_keys(faults, &allowed_keys(&BUCKET_KEYS, context));
     let bucket = section.required_text(faults, "bucket");
     let bucket = section.checked(faults, "bucket", bucket, |text| {
         StorageKind::S3.check_id(text)

@@ -36,6 +36,9 @@ pub(super) fn derive(fleet: &Fleet, home: &Home<'_>) -> anyhow::Result<Derived> 
     for environment in fleet.environments() {
         derived.add(environment, home);
     }
+    if fleet.discover().is_some() {
+        derived.text("Discovery", "true");
+    }
     for account in fleet.accounts() {
         let role = account.role_arn(Some(home.region));
         derived.list("TargetRoles", role);
@@ -357,6 +360,7 @@ name = "acme-prod"
     fn the_role_of_each_account_is_a_target_role() {
         let found = derived(
             r#"
+[discover]
 [[account]]
 id = "210987654321"
 external_id = "sixteen-characters"
@@ -385,6 +389,7 @@ name = "acme-prod"
             )
         );
         assert_eq!(found.lists.len(), 2, "the role lists the bucket");
+        assert_eq!(found.texts["Discovery"], "true");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::BUCKET_KEYS;
 use crate::fleet::parse::database::MAX_ALLOCATED_GIB;
 use crate::fleet::parse::fault::Faults;
-use crate::fleet::parse::scope::{Context, read_scope};
+use crate::fleet::parse::scope::{Context, allowed_keys, read_scope};
 use crate::fleet::parse::section::Section;
 use crate::fleet::{BucketTarget, StorageKind};
 
@@ -17,7 +17,7 @@ pub(super) fn read_resource(
     kind: StorageKind,
 ) -> Option<BucketTarget> {
     let has_allocation = kind == StorageKind::Rds;
-    let mut allowed = KEYS.to_vec();
+    let mut allowed = allowed_keys(&KEYS, context);
     if has_allocation {
         allowed.push("allocated_gib");
     }

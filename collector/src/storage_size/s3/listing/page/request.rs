@@ -112,9 +112,11 @@ impl Endpoint {
         let request = UnsignedRequest {
             method: "GET",
             url: format!("{}?{}", self.url, query(target, listing, range)),
-            header: target
+            headers: target
                 .requester_pays
-                .then_some(("x-amz-request-payer", "requester")),
+                .then_some(("x-amz-request-payer", "requester"))
+                .into_iter()
+                .collect(),
             body: String::new(),
         };
         let scope = SigningScope {
