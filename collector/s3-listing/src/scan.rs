@@ -235,10 +235,14 @@ impl<'a> Scanner<'a> {
             return Err(PageError::Unfamiliar("its encoding after its keys"));
         }
         let metadata = |name: &str| field(&self.head, name).or_else(|| field(trailer, name));
-        self.check_count(&metadata)?;
+        let limit = metadata("MaxKeys").and_then(number);
+        let limit = limit.map_or(PAGE_ENTRIES, |(limit, _)| limit);
+        self.check_count(limit, &metadata)?;
         self.check_prefix(&metadata)?;
         let next = match metadata("IsTruncated") {
-            Some(text) if text.eq_ignore_ascii_case(b"false") => None,
+            Some(text) if text.eq_ignore_ascii_case(b"false") => {
+                position::after_full_page(&self.entries, limit)
+            }
             Some(text) if text.eq_ignore_ascii_case(b"true") => {
                 Some(position::next(&self.entries, self.range, &metadata)?)
             }
@@ -294,13 +298,15 @@ impl<'a> Scanner<'a> {
     /// there are is rather a lost key.
     fn check_count<'t>(
         &self,
+        limit: u64,
         metadata: &impl Fn(&str) -> Option<&'t [u8]>,
     ) -> Result<(), PageError> {
-        let value = |name| Some(metadata(name).and_then(number)?.0);
-        let limit = value("MaxKeys").unwrap_or(PAGE_ENTRIES);
         let count = self.entries.count();
         let can_be_right = |announced: &u64| *announced <= limit || *announced == count + 1;
-        let announced = value("KeyCount").filter(can_be_right);
+        let announced = metadata("KeyCount").and_then(number);
+        let announced = announced
+            .map(|(announced, _)| announced)
+            .filter(can_be_right);
         if self.entries.listing() == Listing::Versions
             || announced.is_none_or(|announced| announced == count)
         {

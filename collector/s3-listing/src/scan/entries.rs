@@ -150,7 +150,12 @@ impl<'a> Entries<'a> {
     pub(super) fn needs_keys(&self) -> bool {
         let is_filtered = !self.scope.prefix.is_empty() || !self.scope.suffix.is_empty();
         let is_grouped = self.totals.by_prefix.is_some();
-        is_filtered || is_grouped || matches!(self.order, Order::Bytes)
+        is_filtered || is_grouped || self.is_ordered()
+    }
+
+    /// Returns whether keys are in the order of their bytes.
+    pub(super) fn is_ordered(&self) -> bool {
+        matches!(self.order, Order::Bytes)
     }
 
     /// Scans complete entries.
@@ -184,7 +189,7 @@ impl<'a> Entries<'a> {
         if !has_prefix(&first) || !has_prefix(&last) {
             return Err(OUTSIDE_PREFIX);
         }
-        let is_ordered = matches!(self.order, Order::Bytes);
+        let is_ordered = self.is_ordered();
         let is_repeated = is_ordered && (self.continues_at(&first)? || block.is_repeated);
         let lower = self.range.lower.as_ref();
         let is_after_lower = lower.is_none_or(|lower| *first > **lower);

@@ -53,3 +53,17 @@ pub(super) fn next<'t>(
     }
     Ok(cursor)
 }
+
+/// Returns the position after a page of objects that is the last one, as it says, but full: after its last key.
+///
+/// Some servers say so of every full page. Whether there are more keys is only known by asking for them, which providers
+/// whose keys have another order do not answer.
+pub(super) fn after_full_page(entries: &Entries<'_>, limit: u64) -> Option<Cursor> {
+    let last = entries.keys.samples.last()?;
+    let is_full = entries.listing() == Listing::Objects && entries.count() >= limit;
+    (is_full && entries.is_ordered()).then(|| Cursor {
+        key: last.key.clone(),
+        token: None,
+        last: None,
+    })
+}

@@ -123,9 +123,20 @@ async fn uploads_page(
         .interceptor(body.clone());
     let ended = request.send().await;
     match body.take() {
-        Some(text) => document::uploads(&text),
+        Some(answer) if answer.is_minio => Err(minio()),
+        Some(answer) => document::uploads(&answer.body),
         None => Err(without_body(ended, "s3:ListBucketMultipartUploads")),
     }
+}
+
+/// Builds the error for MinIO, which takes a prefix for a whole key and, without one, knows only the uploads that the
+/// asked node remembers; earlier versions list none (minio#20989, minio#11686).
+fn minio() -> MeasureError {
+    MeasureError::permanent(
+        "unsupported",
+        "MinIO lists the incomplete uploads of one key only, so those of a bucket are unknown; measure only `current` to \
+         leave them out",
+    )
 }
 
 /// Builds the error for more uploads than are sized.
@@ -236,7 +247,7 @@ async fn parts_page(
         .interceptor(body.clone());
     let ended = request.send().await;
     match (body.take(), ended) {
-        (Some(text), _) => document::parts(&text).map(Some),
+        (Some(answer), _) => document::parts(&answer.body).map(Some),
         (None, Err(error)) if error.code() == Some("NoSuchUpload") => Ok(None),
         (None, ended) => Err(without_body(ended, "s3:ListMultipartUploadParts")),
     }

@@ -1,8 +1,13 @@
 //! Answers of other providers, proxies and AWS itself: an exact total, or the cause by name.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use collector::{MeasureError, Progress, measure_bucket};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use shared::aws::Aws;
 use shared::fleet::{BucketTarget, Measured};
 use shared::snapshot::BucketSize;
 use shared::testing::stand_in::{Response, StandIn};
@@ -33,7 +38,7 @@ async fn measured_by(
 
 /// Pages as providers write them, shortened; each has two objects of 12 bytes together. Sources: the issues and
 /// documentation named beside them.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 16] = [
     (
         // fsspec/s3fs#405; also scality/cloudserver#1737 and versity/versitygw#136
         "OpenStack Swift: no KeyCount",
@@ -109,6 +114,40 @@ const PAGES: [(&str, &str); 12] = [
          <KeyCount>2</KeyCount><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated></ListBucketResult>",
     ),
     (
+        // The elements around the entries: seaweedfs, weed/s3api/s3api_objects_list_handlers.go
+        "SeaweedFS: 10,000 keys a page, no encoding, the number of keys at the end",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+         <Name>files</Name><Prefix></Prefix><MaxKeys>10000</MaxKeys><IsTruncated>false</IsTruncated><Contents>\
+         <Key>a</Key><ETag>&#34;0&#34;</ETag><Size>5</Size><Owner><ID>0</ID></Owner><StorageClass>STANDARD</StorageClass>\
+         <LastModified>2026-01-01T00:00:00Z</LastModified></Contents><Contents><Key>b</Key><ETag>&#34;0&#34;</ETag>\
+         <Size>7</Size><Owner><ID>0</ID></Owner><StorageClass>STANDARD</StorageClass></Contents>\
+         <KeyCount>2</KeyCount></ListBucketResult>",
+    ),
+    (
+        // garage: src/api/s3/xml.rs
+        "Garage: the number of keys first, no owner",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+         <Name>files</Name><Prefix></Prefix><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType>\
+         <IsTruncated>false</IsTruncated><Contents><Key>a</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+         <ETag>&quot;0&quot;</ETag><Size>5</Size><StorageClass>STANDARD</StorageClass></Contents><Contents><Key>b</Key>\
+         <Size>7</Size><StorageClass>STANDARD</StorageClass></Contents></ListBucketResult>",
+    ),
+    (
+        // versity/versitygw#2007
+        "Versity: an empty encoding after the keys, a token in place of the key to start after",
+        "<ListBucketResult><Name>files</Name><Contents><Key>a</Key><Size>5</Size></Contents><Contents><Key>b</Key>\
+         <Size>7</Size></Contents><StartAfter>0</StartAfter><ContinuationToken>0</ContinuationToken><KeyCount>2</KeyCount>\
+         <MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated><EncodingType></EncodingType></ListBucketResult>",
+    ),
+    (
+        // As backblaze.com/apidocs/s3-list-object-versions shows its elements
+        "Backblaze B2: elements in the order of the alphabet",
+        "<ListBucketResult><Contents><ETag>&quot;0&quot;</ETag><Key>a</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+         <Size>5</Size><StorageClass>STANDARD</StorageClass></Contents><Contents><Key>b</Key><Size>7</Size></Contents>\
+         <EncodingType>url</EncodingType><IsTruncated>false</IsTruncated><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys>\
+         <Name>files</Name><Prefix></Prefix></ListBucketResult>",
+    ),
+    (
         "capital letters in a word",
         "<ListBucketResult><IsTruncated>False</IsTruncated><Contents><Key>a</Key><Size>5</Size></Contents><Contents>\
          <Key>b</Key><Size>7</Size></Contents></ListBucketResult>",
@@ -133,6 +172,99 @@ async fn pages_of_every_provider_have_the_exact_total() {
             "{provider}"
         );
     }
+}
+
+/// SeaweedFS said so of full pages (seaweedfs#3166), so more keys are asked for.
+#[tokio::test]
+async fn a_full_page_that_claims_to_be_the_last_one_is_not_believed() {
+    let page = |numbers: std::ops::Range<u32>| {
+        let contents: String = numbers
+            .map(|number| format!("<Contents><Key>{number:04}</Key><Size>2</Size></Contents>"))
+            .collect();
+        Response::new(
+            200,
+            format!(
+                "<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+            ),
+        )
+    };
+    for (objects, requests) in [(1_003, 2), (1_000, 2), (999, 1)] {
+        let s3 = StandIn::start(move |_, request| match request.query("start-after") {
+            None => page(0..objects.min(1_000)),
+            Some(after) => page(after.parse::<u32>().unwrap() + 1..objects),
+        })
+        .await;
+
+        let size = measure_bucket(Arc::clone(&s3.aws), &target(), &Progress::default()).await;
+
+        assert_eq!(size.unwrap().object_count(), Some(objects.into()));
+        assert_eq!(s3.requests().len(), requests, "{objects}");
+    }
+}
+
+/// MinIO takes a prefix of uploads for a whole key (minio#20989), and lists none or those that one node remembers
+/// without a prefix (minio#11686).
+#[tokio::test]
+async fn uploads_of_minio_are_unknown_and_not_zero() {
+    let s3 = StandIn::start(|_, request| {
+        let body = if request.path.contains("list-type=2") {
+            PAGES[2].1
+        } else {
+            "<ListMultipartUploadsResult><Prefix></Prefix><MaxUploads>10000</MaxUploads><IsTruncated>false</IsTruncated>\
+             </ListMultipartUploadsResult>"
+        };
+        let mut response = Response::new(200, body);
+        response.headers = vec![("server", "MinIO".to_owned())];
+        response
+    })
+    .await;
+
+    let size = measure_bucket(Arc::clone(&s3.aws), &bucket("files"), &Progress::default()).await;
+
+    let size = size.unwrap();
+    assert_eq!((size.total_bytes(), &size.multipart), (12, &None));
+    let [missing] = size.unmeasured.as_slice() else {
+        panic!("{:?}", size.unmeasured);
+    };
+    assert_eq!(missing.code, "unsupported");
+    assert!(missing.reason.contains("MinIO"), "{}", missing.reason);
+}
+
+/// Measures a bucket whose every page is `body`, compressed by gzip.
+async fn measured_compressed(body: Vec<u8>) -> Result<BucketSize, MeasureError> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let (mut request, mut byte) = (Vec::new(), [0]);
+            while !request.ends_with(b"\r\n\r\n") && connection.read_exact(&mut byte).is_ok() {
+                request.push(byte[0]);
+            }
+            // The client may be gone.
+            let _ = connection.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    let aws = Arc::new(Aws::at(&url, "test", "test"));
+    measure_bucket(aws, &target(), &Progress::default()).await
+}
+
+/// Some servers and proxies compress pages although nobody asked for it.
+#[tokio::test]
+async fn a_compressed_page_has_the_exact_total_and_a_cut_one_is_an_error() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(PAGES[0].1.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+
+    let size = measured_compressed(packed.clone()).await.unwrap();
+
+    assert_eq!((size.object_count(), size.total_bytes()), (Some(2), 12));
+    let half = packed[..packed.len() / 2].to_vec();
+    let error = measured_compressed(half).await.unwrap_err();
+    assert_eq!((error.code, error.is_transient), ("connection_cut", true));
 }
 
 /// gofakes3 leaves out a `KeyCount` of 0.
@@ -247,6 +379,13 @@ async fn errors_name_their_cause() {
         (403, "NotSignedUp", "access_denied", "NotSignedUp"),
         (403, "AllAccessDisabled", "access_denied", "disabled"),
         (403, "AccessDenied", "access_denied", "VPC endpoint"),
+        (403, "AccessDenied", "access_denied", "requester_pays"),
+        (
+            404,
+            "NoSuchAccessPoint",
+            "bucket_failed",
+            "NoSuchAccessPoint",
+        ),
     ] {
         let failure = measured_by(move |_| Response::error(status, code))
             .await
@@ -271,7 +410,7 @@ async fn errors_name_their_cause() {
 
 #[tokio::test]
 async fn a_bucket_without_a_region_fails_at_once() {
-    let aws = Arc::new(shared::aws::Aws::without_credentials());
+    let aws = Arc::new(Aws::without_credentials());
 
     let error = measure_bucket(aws, &target(), &Progress::default())
         .await
