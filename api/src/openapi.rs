@@ -1,7 +1,10 @@
 //! `GET /openapi.json`: the OpenAPI 3.1 document, generated from the routes and the types of their answers.
 
+mod examples;
 mod headers;
 mod tags;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use schemars::generate::SchemaSettings;
@@ -14,6 +17,7 @@ use crate::http::media_type::MediaType;
 use crate::http::parameter::{Parameter, ParameterKind};
 use crate::http::problem::{Code, Problem, ProblemView};
 use crate::http::request::TEXT_LIMIT_BYTES;
+use examples::Examples;
 
 /// Description of this endpoint.
 pub const ROUTE: Route = Route {
@@ -61,11 +65,12 @@ fn document(routes: &[Route], extra_scopes: &[ExtraScope]) -> Value {
         .for_serialize();
     let mut generator = settings.into_generator();
     let problem = generator.subschema_for::<ProblemView>();
+    let examples = Examples::new();
     let mut paths = Map::new();
     for route in routes {
         paths.insert(
             route.path.to_owned(),
-            json!({"get": operation(route, &mut generator, &problem)}),
+            json!({"get": operation(route, &mut generator, &problem, &examples)}),
         );
     }
     let own = routes
@@ -119,15 +124,24 @@ fn with_examples(mut schemas: Map<String, Value>) -> Map<String, Value> {
     schemas
 }
 
-fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -> Value {
+fn operation(
+    route: &Route,
+    generator: &mut SchemaGenerator,
+    problem: &Schema,
+    examples: &Examples,
+) -> Value {
     let mut responses = Map::new();
     let mut body = Map::new();
     for media_type in route.media_types {
-        let content = match media_type {
+        let mut content = match media_type {
             MediaType::Json => json!({"schema": (route.schema)(generator)}),
             _ => json!({"schema": {"type": "string"}}),
         };
-        body.insert(media_type.essence().to_owned(), content);
+        let media_type = media_type.essence();
+        if let Some(example) = examples.answer(route.path, media_type) {
+            content["example"] = example.clone();
+        }
+        body.insert(media_type.to_owned(), content);
     }
     responses.insert(
         "200".to_owned(),
@@ -142,8 +156,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -
     );
     responses.insert("429".to_owned(), throttled(problem));
     for (status, codes) in problems(route) {
-        let description = format!("Problem: {}.", codes.join(", "));
-        let content = json!({"application/problem+json": {"schema": problem}});
+        let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let description = format!("Problem: {}.", names.join(", "));
+        let content = json!({"application/problem+json": {"schema": problem, "examples": examples::problems(&codes)}});
         responses.insert(
             status.to_string(),
             json!({"description": description, "headers": headers::of_problem(status), "content": content}),
@@ -170,7 +185,7 @@ fn throttled(problem: &Schema) -> Value {
     json!({
         "description": "Problem: throttled. The gateway's limit of requests is reached.",
         "headers": headers::of_problem(429),
-        "content": {"application/problem+json": {"schema": problem}},
+        "content": {"application/problem+json": {"schema": problem, "examples": examples::throttled()}},
     })
 }
 
@@ -182,19 +197,15 @@ fn operation_id(path: &str) -> String {
 }
 
 /// Returns the problem codes of a route, by status.
-fn problems(route: &Route) -> std::collections::BTreeMap<u16, Vec<&'static str>> {
+fn problems(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = vec![Code::BadParameter, Code::MethodNotAllowed, Code::Internal];
     if route.scope.is_some() {
         codes.extend([Code::Unauthorized, Code::ScopeMissing, Code::Unavailable]);
     }
     codes.extend(route.problems);
-    let mut by_status: std::collections::BTreeMap<u16, Vec<&'static str>> =
-        std::collections::BTreeMap::new();
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
-        by_status
-            .entry(code.status())
-            .or_default()
-            .push(code.as_str());
+        by_status.entry(code.status()).or_default().push(code);
     }
     by_status
 }

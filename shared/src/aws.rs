@@ -1,5 +1,6 @@
 //! AWS clients with explicit time-outs and retries. The only use of `aws_config`.
 
+mod failure;
 mod http;
 mod lambda;
 mod role;
@@ -9,16 +10,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use aws_config::SdkConfig;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
@@ -27,6 +29,7 @@ use aws_types::service_config::ServiceConfigKey;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+pub use self::failure::failure_of;
 use self::http::Http;
 use crate::config::{ProcessVariables, Variables};
 use crate::location::AwsScope;
@@ -120,20 +123,37 @@ impl Aws {
         }
         let authorities = http::authorities(&ProcessVariables, TrustStore::default());
         let http = Http::through_proxy(authorities.map_err(LoadError)?);
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        let metadata = metadata_client();
+        let region = match options.region {
+            Some(region) => Some(Region::new(region)),
+            None => {
+                region_provider(profile.as_deref(), metadata.clone())
+                    .region()
+                    .await
+            }
+        };
+        let loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.client())
             .timeout_config(timeouts())
-            .retry_config(retries());
-        loader = match options.region {
-            Some(region) => loader.region(Region::new(region)),
-            None => loader.region(region_provider(profile.as_deref())),
+            .retry_config(retries())
+            .region(region.clone());
+        let loader = if options.is_unsigned {
+            loader.no_credentials()
+        } else {
+            let settings = ProviderConfig::default().with_http_client(http.client());
+            let mut chain = DefaultCredentialsChain::builder()
+                .configure(settings)
+                .imds_client(metadata)
+                .region(region);
+            if let Some(profile) = &profile {
+                chain = chain.profile_name(profile);
+            }
+            loader.credentials_provider(chain.build().await)
         };
-        if let Some(profile) = &profile {
-            loader = loader.profile_name(profile);
-        }
-        if options.is_unsigned {
-            loader = loader.no_credentials();
-        }
+        let loader = match &profile {
+            Some(profile) => loader.profile_name(profile),
+            None => loader,
+        };
         let mut loaded = Self::new(loader.load().await, http);
         loaded.profile = profile;
         loaded.is_unsigned = options.is_unsigned;
@@ -313,23 +333,6 @@ impl Aws {
     }
 }
 
-/// Returns why a call failed: its error code, or its kind and cause if there was no response.
-///
-/// Repeats no other part of a response: messages name accounts and roles, and a malformed one may contain a secret.
-pub fn failure_of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
-    match error {
-        SdkError::ServiceError(error) => error.err().code().unwrap_or("no code").to_owned(),
-        SdkError::TimeoutError(_) => "no response in time".to_owned(),
-        SdkError::DispatchFailure(failure) => {
-            let cause = failure.as_connector_error();
-            let cause = cause.map_or_else(String::new, |cause| format!(": {}", error_chain(cause)));
-            format!("no connection or no credentials{cause}")
-        }
-        SdkError::ResponseError(_) => "malformed response".to_owned(),
-        _ => "the request could not be built".to_owned(),
-    }
-}
-
 fn waiting(first_byte: Duration) -> HttpConnectorSettings {
     HttpConnectorSettings::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -401,14 +404,17 @@ async fn check_profile(name: &str) -> Result<(), LoadError> {
     )))
 }
 
-/// Returns where [`Aws::load`] looks for a region: variables, the profile, and shortly the metadata of an instance, which
-/// exist in AWS only.
-fn region_provider(profile: Option<&str>) -> RegionProviderChain {
-    let metadata = imds::Client::builder()
+/// Returns the client of an instance's metadata, which exist in AWS only: elsewhere nothing waits for them.
+fn metadata_client() -> imds::Client {
+    imds::Client::builder()
         .max_attempts(1)
         .connect_timeout(METADATA_TIMEOUT)
         .read_timeout(METADATA_TIMEOUT)
-        .build();
+        .build()
+}
+
+/// Returns where [`Aws::load`] looks for a region: variables, the profile, and shortly the metadata of an instance.
+fn region_provider(profile: Option<&str>, metadata: imds::Client) -> RegionProviderChain {
     let instance = imds::region::ImdsRegionProvider::builder().imds_client(metadata);
     let mut of_profile = ProfileFileRegionProvider::builder();
     if let Some(profile) = profile {

@@ -13,6 +13,7 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
+use super::failure::{RoleRefused, failure_of};
 use crate::location::AwsScope;
 
 /// Longest name of a session.
@@ -86,13 +87,13 @@ fn session_name(program: &str, environment: Option<&str>) -> String {
 
 /// Maps an error of STS. Drops the error itself, because a malformed response may contain credentials.
 fn error_from_sdk(error: SdkError<AssumeRoleError>) -> CredentialsError {
-    let reason = super::failure_of(&error);
+    let reason = failure_of(&error);
     match error.as_service_error() {
         Some(
             AssumeRoleError::RegionDisabledException(_)
             | AssumeRoleError::MalformedPolicyDocumentException(_),
-        ) => CredentialsError::invalid_configuration(reason),
-        _ => CredentialsError::provider_error(reason),
+        ) => CredentialsError::invalid_configuration(RoleRefused(reason)),
+        _ => CredentialsError::provider_error(RoleRefused(reason)),
     }
 }
 

@@ -89,13 +89,16 @@ async fn list(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> BTreeMap<S
 
 /// Connects as the API does.
 async fn connect(demo: &Demo, environment: &str) -> PgConnection {
+    try_connect(demo, environment).await.unwrap()
+}
+
+async fn try_connect(demo: &Demo, environment: &str) -> Result<PgConnection, DatabaseError> {
     let text = std::fs::read_to_string(&demo.fleet_path).unwrap();
     let fleet = Fleet::parse("fleet.toml", &text).unwrap();
     let target = fleet.environment(environment).unwrap().database.clone();
     let (clock, variables) = (Arc::new(SystemClock), Arc::new(demo.variables.clone()));
     let databases = Databases::new(Arc::new(aws(demo).await), variables, clock, None);
-    let connected = databases.connect_postgres(&target.unwrap()).await;
-    connected.unwrap()
+    databases.connect_postgres(&target.unwrap()).await
 }
 
 async fn count(connection: &mut PgConnection, sql: &'static str) -> Result<i64, DatabaseError> {
@@ -251,5 +254,37 @@ async fn a_stopped_demo_leaves_its_data_and_no_process() {
     assert_eq!(walk(&demo.buckets_path.join("fleet-config")), files);
     let mut connection = connect(&demo, "globex-prod").await;
     assert_eq!(count(&mut connection, orders).await.unwrap(), before);
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_ends_is_started_again_on_its_port() {
+    let Some(data) = DataFolder::new() else {
+        return;
+    };
+    let demo = Demo::start(data.path()).await.unwrap();
+    let first_id = data.server_id().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &first_id])
+        .status();
+    assert!(killed.unwrap().success());
+
+    let restarted = async {
+        while data.server_id().is_none_or(|id| id == first_id)
+            || try_connect(&demo, "globex-prod").await.is_err()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), restarted);
+    waited.await.unwrap();
+
+    let mut connection = connect(&demo, "globex-prod").await;
+    assert!(
+        count(&mut connection, "SELECT count(*) FROM \"system$userrole\"")
+            .await
+            .unwrap()
+            > 0
+    );
     demo.stop().await.unwrap();
 }

@@ -354,6 +354,11 @@ fn exactly_one_version_of_each_patched_crate_is_linked_and_it_is_ours() {
             .collect();
         assert_eq!(found.len(), 1, "{name}: {found:?}");
         assert!(!found[0].contains("source = "), "{name} is not the patch");
+        assert!(
+            found[0].contains("+mrt\"\n"),
+            "{name} has the version of the original: {}",
+            found[0]
+        );
     }
     assert!(
         !lock.contains("[[patch.unused]]"),

@@ -192,6 +192,24 @@ async fn every_route_accepts_valid_tokens_only() {
     let mut tampered = token.clone();
     tampered.replace_range(token.len() - 6..token.len() - 2, "AAAA");
     assert_eq!(server.ask("/bucket_size", &tampered).await.status, 401);
+    eventually("the line of the refused token", async || {
+        let output = server.output();
+        let line = output
+            .lines()
+            .find(|line| line.contains("refused a token"))?;
+        assert!(line.contains("its signature is wrong"), "{line}");
+        assert!(
+            line.contains("key.id=\"") && !line.contains("key.id=\"\""),
+            "{line}"
+        );
+        let parts = tampered.split('.');
+        assert!(
+            parts.clone().count() == 3 && parts.into_iter().all(|part| !line.contains(part)),
+            "{line}"
+        );
+        Some(())
+    })
+    .await;
     let other_scope = server.token(&["--scope", "mrt/users.read"]);
     assert_eq!(
         server.ask("/bucket_size", &other_scope).await.status,

@@ -8,11 +8,13 @@
 
 mod agreement;
 mod architecture;
+mod aws_settings;
 mod commands;
 mod dashboards;
 mod docs;
 mod end_to_end;
 mod endpoints;
+mod examples;
 mod harness;
 mod infra_agrees;
 mod login;
