@@ -22,7 +22,9 @@ use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
 use shared::warm_up::warm_up;
 
+use crate::client_limits::FleetClients;
 use crate::dashboard::Login;
+use crate::http::caller::ClientLimits;
 use crate::http::endpoint::Endpoint;
 use crate::http::server::Server;
 use crate::routes::ROUTES;
@@ -38,6 +40,7 @@ pub use lambda_runtime::Error;
 pub struct Start {
     reader: Reader<'static>,
     aws: Option<Arc<Aws>>,
+    fleet: Option<Arc<FleetSource>>,
     /// First calls to the ports, made concurrently at the end of the start. Boxed, so that a function links only
     /// what it uses.
     warm_ups: Vec<BoxFuture<'static, ()>>,
@@ -45,8 +48,11 @@ pub struct Start {
 }
 
 impl Start {
-    /// Returns the fleet.
+    /// Returns the fleet, which also limits clients then.
     pub async fn fleet(&mut self) -> Arc<FleetSource> {
+        if let Some(fleet) = &self.fleet {
+            return Arc::clone(fleet);
+        }
         let location: Location = self.reader.location(FLEET);
         let aws = self.aws().await;
         let fleet = Arc::new(FleetSource::new(aws, location, Arc::new(SystemClock)));
@@ -54,6 +60,7 @@ impl Start {
         self.warm_ups.push(Box::pin(async move {
             warm_up("fleet", limit, first.current()).await
         }));
+        self.fleet = Some(Arc::clone(&fleet));
         fleet
     }
 
@@ -118,11 +125,14 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
         warm_up: reader.warm_up(),
         reader,
         aws: None,
+        fleet: None,
         warm_ups: Vec::new(),
     };
     let endpoints = endpoints(&mut start).await;
     let origins = start.reader.origins(ALLOWED_ORIGINS);
     let access = start.reader.environment_access();
+    let fleet = start.fleet.take();
+    let limits = fleet.map(|fleet| Arc::new(FleetClients(fleet)) as Arc<dyn ClientLimits>);
     start.reader.finish(()).map_err(log_config_errors)?;
     join_all(start.warm_ups).await;
     let server = Server::new(
@@ -132,7 +142,8 @@ pub async fn serve(endpoints: impl AsyncFnOnce(&mut Start) -> Vec<Endpoint>) -> 
         Arc::new(SystemClock),
         Metrics::of_function(&ProcessVariables),
     )
-    .with_access(access);
+    .with_access(access)
+    .with_limits(limits);
     lambda_runtime::run(service_fn(
         async |event: LambdaEvent<ApiGatewayProxyRequest>| {
             Ok::<_, std::convert::Infallible>(server.handle(event.payload).await)

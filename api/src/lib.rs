@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bucket_size;
+pub mod client_limits;
 pub mod constants;
 pub mod dashboard;
 pub mod health;

@@ -101,7 +101,7 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
         dashboard::page(ports.login.as_ref()),
         dashboard::settings(ports.login.clone(), dashboard_scopes()),
         openapi::endpoint(ROUTES, EXTRA_SCOPES),
-        health::endpoint(),
+        health::endpoint(None),
     ];
     endpoints.extend(users::endpoints(
         Arc::clone(&ports.fleet),

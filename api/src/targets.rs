@@ -127,6 +127,7 @@ fn record_failure(error: &StoreError, now: DateTime<Utc>) -> Failure {
     Failure {
         scheduled_at: now,
         failed_at: now,
+        failing_since: now,
         code: "record_unreadable".to_owned(),
         reason: reason.to_owned(),
     }

@@ -21,7 +21,10 @@ use crate::collect::{BatchHandler, Collector, CollectorPorts, DatabaseCollector}
 use crate::config::{CollectorConfig, PlanConfig};
 use crate::invocation::CollectError;
 use crate::plan::{self, PlanPorts};
+use crate::probe::{self, Probe, ProbePorts, Prober};
 use crate::queue::{JobQueue, SqsQueue};
+use crate::storage_size::BucketSource;
+use crate::table_size::TableSource;
 use crate::writers::Writers;
 
 pub use lambda_runtime::Error;
@@ -102,13 +105,15 @@ pub async fn serve_bucket_size() -> Result<(), Error> {
     let config = start(CollectorConfig::read)?;
     let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
     let mut ports = ports(&config, &aws).await;
-    ports.queue = config.bucket_size_queue_url.map(|url| {
+    ports.queue = config.bucket_size_queue_url.clone().map(|url| {
         let client = aws_sdk_sqs::Client::new(aws.config());
         // This function queues nothing for databases.
         let queue: Arc<dyn JobQueue> = Arc::new(SqsQueue::new(client, url, ""));
         queue
     });
-    serve(Collector::of_buckets(ports, aws)).await
+    let source = BucketSource::new(Arc::clone(&aws), Arc::clone(&ports.clock));
+    let prober = Prober::of_buckets(probe_ports(&config, &aws, &ports), source);
+    serve(Collector::of_buckets(ports, aws), prober).await
 }
 
 /// Serves the function `collect-table-size`.
@@ -125,9 +130,11 @@ pub async fn serve_table_size() -> Result<(), Error> {
         aws,
         variables,
         Arc::clone(&ports.clock),
-        config.database_ca_file,
+        config.database_ca_file.clone(),
     );
-    serve(DatabaseCollector::new(ports, databases)).await
+    let source = TableSource::new(databases.clone());
+    let prober = Prober::of_databases(probe_ports(&config, databases.aws(), &ports), source);
+    serve(DatabaseCollector::new(ports, databases), prober).await
 }
 
 fn start<C>(read: fn(&dyn Variables) -> Result<C, ConfigError>) -> Result<C, Error> {
@@ -157,18 +164,49 @@ async fn ports(config: &CollectorConfig, aws: &Arc<Aws>) -> CollectorPorts {
     }
 }
 
-async fn serve(collector: impl BatchHandler) -> Result<(), Error> {
-    let collector = &collector;
+/// Builds what a probe needs, over the same clients.
+fn probe_ports(config: &CollectorConfig, aws: &Aws, ports: &CollectorPorts) -> ProbePorts {
+    let client = dynamodb::Client::new(aws.config());
+    let clock = Arc::clone(&ports.clock);
+    let store = DynamoDbStore::new(client, &config.snapshot_table, Arc::clone(&clock));
+    ProbePorts {
+        fleet: Arc::clone(&ports.fleet),
+        snapshots: SnapshotReader::new(Arc::new(store)),
+        clock,
+        queue_url: config.bucket_size_queue_url.clone(),
+        authorities: config.database_ca_file.clone(),
+    }
+}
+
+async fn serve(collector: impl BatchHandler, prober: impl Probe) -> Result<(), Error> {
+    let (collector, prober) = (&collector, &prober);
     // Boxed, because the type of this future otherwise exceeds the compiler's recursion limit.
-    let handler = service_fn(|event: LambdaEvent<SqsEvent>| {
+    let handler = service_fn(|event: LambdaEvent<Value>| {
         async move {
             let time_left = time_left(event.context.deadline, &SystemClock);
-            let handled = collector.handle_within(event.payload, time_left).await;
+            let handled = handle(event.payload, collector, prober, time_left).await;
             handled.inspect_err(log_failure)
         }
         .boxed_local()
     });
     lambda_runtime::run(handler).await
+}
+
+/// Answers messages of the queue, or a person's request for a probe.
+async fn handle(
+    event: Value,
+    collector: &impl BatchHandler,
+    prober: &impl Probe,
+    time_left: Duration,
+) -> Result<Value, CollectError> {
+    let invalid = |error: serde_json::Error| CollectError::EventInvalid(error.to_string());
+    if let Some(request) = probe::request_in(&event)? {
+        let report = prober.probe(&request, time_left).await;
+        return serde_json::to_value(report).map_err(invalid);
+    }
+    let event: SqsEvent = serde_json::from_value(event).map_err(invalid)?;
+    let response = collector.handle_within(event, time_left).await?;
+    serde_json::to_value(response).map_err(invalid)
 }
 
 /// Returns the time until shortly before `deadline_ms`, which counts from 1970 as Lambda does.

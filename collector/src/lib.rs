@@ -9,6 +9,7 @@ pub mod error;
 pub mod invocation;
 pub mod lambda;
 pub mod plan;
+pub mod probe;
 pub mod queue;
 pub mod rebuild;
 pub mod run;

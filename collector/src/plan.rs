@@ -11,6 +11,7 @@ mod decide;
 mod documents;
 pub mod due;
 mod event;
+mod failing;
 mod known;
 mod limits;
 mod metrics;
@@ -21,7 +22,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use shared::clock;
-use shared::fleet::Fleet;
+use shared::fleet::{Fleet, Kind};
 use shared::store::SnapshotReader;
 use shared::telemetry::error_chain;
 use tokio::time::timeout;
@@ -35,6 +36,7 @@ use known::{Known, Storage};
 use limits::CONCURRENT_WRITES;
 
 pub use event::handle;
+pub use failing::FailingCounts;
 pub use limits::{
     CLOUDWATCH_TIMEOUT, HISTORY_TIMEOUT, PLAN_TIMEOUT, QUEUE_RESERVE, READ_TIMEOUT, WRITE_TIMEOUT,
 };
@@ -61,6 +63,10 @@ pub struct PlanReport {
     pub removed_count: usize,
     /// LIST requests a day that all buckets of known cost take, on average.
     pub list_requests_per_day: u64,
+    /// Storage targets that fail; `None` if there are none, or it is not known.
+    pub failing_storage: Option<FailingCounts>,
+    /// Databases that fail; `None` if there are none, or it is not known.
+    pub failing_databases: Option<FailingCounts>,
 }
 
 /// Queues a job for each target of the current fleet that is due, and reads CloudWatch's daily metrics.
@@ -100,6 +106,8 @@ pub async fn plan(
         metrics_stored_count: 0,
         removed_count: 0,
         list_requests_per_day: 0,
+        failing_storage: None,
+        failing_databases: None,
     };
 
     let databases = queue_databases(&fleet, queue, &mut report).await;
@@ -109,7 +117,10 @@ pub async fn plan(
         tick,
     };
     let documents = queue_documents(&fleet, queue, ports.snapshots, tick);
-    let (buckets, documents) = futures::join!(buckets.run(queue, &mut report), documents);
+    let failing = failing_databases(&fleet, ports, tick);
+    let (buckets, documents, failing) =
+        futures::join!(buckets.run(queue, &mut report), documents, failing);
+    report.failing_databases = failing;
     let removed = removed::close_days(&fleet, &ports, tick);
     let ((), removed_count) = futures::join!(check_alerts(&fleet, ports), removed);
     report.removed_count = removed_count;
@@ -160,6 +171,25 @@ async fn queue_databases(
     queue.send(JobKind::Database, jobs).await
 }
 
+/// Counts the databases that fail, and tells which do newly.
+async fn failing_databases(
+    fleet: &Fleet,
+    ports: PlanPorts<'_>,
+    tick: Tick,
+) -> Option<FailingCounts> {
+    match failing::of_databases(ports.snapshots, fleet.databases()).await {
+        Ok(states) if states.is_empty() => None,
+        Ok(states) => {
+            let (now, metrics) = (ports.clock.now(), ports.metrics);
+            Some(failing::tell(Kind::Database, &states, tick, now, metrics))
+        }
+        Err(error) => {
+            failing::unknown(Kind::Database, &error);
+            None
+        }
+    }
+}
+
 /// Queues the counts of file documents that are due; returns their number.
 async fn queue_documents(
     fleet: &Fleet,
@@ -188,6 +218,10 @@ impl StoragePlan<'_> {
         }
         let known = Known::read(self.ports.snapshots, targets).await;
         let known = known.map_err(CollectError::SnapshotsUnreadable)?;
+        let states = failing::of_storage(&known.storage);
+        let (now, metrics) = (self.ports.clock.now(), self.ports.metrics);
+        let counts = failing::tell(Kind::Bucket, &states, self.tick, now, metrics);
+        report.failing_storage = Some(counts);
 
         let decisions = self.decide(&known.storage, report);
         let jobs: Vec<_> = known

@@ -221,9 +221,11 @@ impl<S: Source> RunContext<'_, '_, S> {
     }
 
     async fn fail(&self, error: MeasureError) -> Outcome {
+        let failed_at = self.clock.now();
         let failure = Failure {
             scheduled_at: self.task.tick.at,
-            failed_at: self.clock.now(),
+            failed_at,
+            failing_since: failed_at,
             code: error.code.to_owned(),
             reason: error.reason.clone(),
         };

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import deployment as files
 import fleet
 import network
+import smoke
 from deployment import Failed
 
 TEMPLATE = Path(__file__).with_name("template.yaml")
@@ -120,6 +121,7 @@ def deploy(path, release, is_agreed):
             *(f"  {name} = \"{value}\"" for name, value in sorted(lost.items())),
             "Write them there; or, where the default is meant, the default."]))
     values = files.complete(wanted, declared, found)
+    refuse_to_open(before, values)
     values |= {"ArtifactBucket": wanted.artifacts, "ArtifactPrefix": f"mrt-api/{wanted.stack}/"}
     show_parameters(before, values, found)
     url = upload(release, wanted, values["ArtifactPrefix"])
@@ -132,8 +134,34 @@ def deploy(path, release, is_agreed):
         cloudformation.delete_change_set(ChangeSetName=change_set)
         raise Failed("not deployed: nothing was changed")
     cloudformation.execute_change_set(ChangeSetName=change_set)
-    for output in finish(cloudformation, wanted.stack).get("Outputs", []):
-        print(f"  {output['OutputKey']:<22} {output['OutputValue']}")
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in finish(cloudformation, wanted.stack).get("Outputs", [])}
+    for name, value in outputs.items():
+        print(f"  {name:<22} {value}")
+    try_out(cloudformation, outputs, release)
+
+
+def try_out(cloudformation, outputs, release):
+    """Asks the API which build it is; raises if it is not this one."""
+    url, stand_in = outputs["ApiUrl"], cloudformation.meta.endpoint_url
+    if not stand_in.startswith("https://"):
+        # An emulator of AWS has the API below its own name.
+        url = f"{stand_in}/_aws/execute-api/{outputs['ApiId']}/v1"
+    try:
+        health = smoke.check(url, release, outputs.get("RegionalDomainName"))
+    except smoke.Failed as error:
+        raise Failed(f"deployed, but {error}\nThe stack is as it was proposed: see the log of api-public, or deploy the last commit again.") from error
+    print(f"{url} answers: version {health['version']}, {health['digest']}")
+
+
+def refuse_to_open(before, values):
+    """Raises if clients that an earlier template limited would have no limit: they are in the fleet file now."""
+    limits = before.get("ClientEnvironments", "")
+    if limits and values["EnvironmentsDefault"] == "all":
+        entries = "".join(
+            f"\n  [[client]]\n  id = \"{client}\"\n  environments = [{', '.join(f'{chr(34)}{name}{chr(34)}' for name in names.split())}]"
+            for client, _, names in (limit.partition("=") for limit in limits.split(";")))
+        raise Failed("ClientEnvironments limits clients that this deployment would open to every environment, because "
+                     f"EnvironmentsDefault is all. Set it to none, deploy, and add to the fleet file:{entries}")
 
 
 def describe(cloudformation, stack):

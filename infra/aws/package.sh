@@ -7,6 +7,7 @@
 #   infra/aws/package.sh new PROFILE         writes DEPLOY: trial or network
 #   infra/aws/package.sh adopt STACK REGION  writes DEPLOY from a stack that runs
 #
+#   MRT_VERSION    what /health tells as version; default: the commit
 #   DEPLOY         the deployment's file, by default deploy.toml: infra/README.md, "Deploy from nothing"
 #   ARCH           arm64 (default, as in the template) or x86_64
 #   RDS_CA_BUNDLE  file with the authorities of the databases' certificates, or `none`: infra/README.md, "Packaging"
@@ -39,9 +40,12 @@ choose_target() {
     choose_target
 }
 
-# Builds each crate from its folder, like sam, so that Cargo reuses the artefacts.
+# Builds each crate from its folder, like sam, so that Cargo reuses the artefacts. `/health` tells the commit.
 build() {
     local flag=--arm64 crate
+    if [[ -z ${MRT_VERSION-} ]] && MRT_VERSION=$(git -C "$repository" describe --always --dirty 2>/dev/null); then
+        export MRT_VERSION
+    fi
     [[ $architecture == arm64 ]] || flag=--x86-64
     for crate in api collector; do
         (cd "$repository/$crate" && cargo lambda build --release --locked "$flag")

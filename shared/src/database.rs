@@ -4,6 +4,7 @@
 //!
 //! The table collector and `/users` connect through this module, and have their own statements.
 
+pub mod authorities;
 mod error;
 mod iam;
 mod mysql;

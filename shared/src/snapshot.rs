@@ -180,6 +180,8 @@ pub struct Failure {
     pub scheduled_at: DateTime<Utc>,
     /// When it failed, RFC 3339 UTC.
     pub failed_at: DateTime<Utc>,
+    /// When the first run failed since the last good one, RFC 3339 UTC.
+    pub failing_since: DateTime<Utc>,
     /// Stable word for the kind of failure, such as `access_denied`.
     pub code: String,
     /// What was attempted, why it failed and what to do about it; without secrets and host names.

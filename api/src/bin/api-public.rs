@@ -11,7 +11,7 @@ async fn main() -> Result<(), lambda::Error> {
             dashboard::page(login.as_ref()),
             dashboard::settings(login, dashboard_scopes()),
             openapi::endpoint(ROUTES, EXTRA_SCOPES),
-            health::endpoint(),
+            health::endpoint(Some(health::THIS_PROGRAM.into())),
         ]
     })
     .await

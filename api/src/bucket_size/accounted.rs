@@ -189,6 +189,7 @@ mod tests {
             last_failure: Some(Failure {
                 scheduled_at: hour(5),
                 failed_at: hour(5),
+                failing_since: hour(5),
                 code: "grants_missing".into(),
                 reason: String::new(),
             }),

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use shared::config::{EVERY_ENVIRONMENT, EnvironmentAccess, Environments};
 
 use crate::http::problem::Problem;
@@ -16,29 +17,57 @@ pub const ENVIRONMENT_GROUP_PREFIX: &str = "mrt-environment-";
 /// What follows the prefix in the group whose members may read all environments. No environment has this name.
 pub const ALL: &str = shared::config::RESERVED_NAME;
 
+/// Which environments clients are limited to, beside the configuration.
+#[async_trait]
+pub trait ClientLimits: Send + Sync {
+    /// Returns the environments that the client of this id may read; `None` if nothing limits it here.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if it is not known: such a caller reads nothing.
+    async fn limit_of(&self, client_id: &str) -> Result<Option<Environments>, Problem>;
+}
+
 /// A caller with a verified token, or an anonymous one on a route without a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     client_id: String,
     subject: String,
     scopes: BTreeSet<String>,
-    environments: Environments,
+    /// What may be read; `None` is nothing.
+    environments: Option<Environments>,
 }
 
 impl Caller {
     /// Returns the caller that the gateway's claims identify, provided that it has `scope`.
     ///
-    /// Three things may name environments: the token's [`ENVIRONMENTS_CLAIM`], its groups of
-    /// [`ENVIRONMENT_GROUP_PREFIX`], and its client in `access`. The caller may read what all of them that do so allow.
-    /// If none does, `access` has a default.
+    /// Four things may name environments: the token's [`ENVIRONMENTS_CLAIM`], its groups of
+    /// [`ENVIRONMENT_GROUP_PREFIX`], and its client in `access` and in `limits`. The caller may read what all of them that
+    /// do so allow. If none does, `access` has a default.
     ///
     /// # Errors
     ///
-    /// 401 without claims or if the token is not an access token, 403 that names the missing scope.
-    pub fn authorize(
+    /// 401 without claims or if the token is not an access token, 403 that names the missing scope, and the problem of
+    /// `limits`.
+    pub async fn authorize(
         claims: Option<&BTreeMap<String, String>>,
         scope: &'static str,
         access: &EnvironmentAccess,
+        limits: Option<&dyn ClientLimits>,
+    ) -> Result<Self, Problem> {
+        let mut caller = Self::verified(claims, scope)?;
+        let limit = match limits {
+            Some(limits) => limits.limit_of(&caller.client_id).await?,
+            None => None,
+        };
+        caller.limit(access, limit);
+        Ok(caller)
+    }
+
+    /// Returns the caller with the environments that its token names, if it names some.
+    fn verified(
+        claims: Option<&BTreeMap<String, String>>,
+        scope: &'static str,
     ) -> Result<Self, Problem> {
         let claims = claims.ok_or_else(Problem::unauthorized)?;
         if claims.get("token_use").map(String::as_str) != Some("access") {
@@ -48,16 +77,21 @@ impl Caller {
         if !scopes.contains(scope) {
             return Err(Problem::scope_missing(scope));
         }
-        let client_id = claims.get("client_id").cloned().unwrap_or_default();
-        let of_client = access.clients.get(&client_id).cloned();
-        let named = [claimed(claims), grouped(claims), of_client];
-        let environments = named.into_iter().flatten().reduce(Environments::and);
+        let named = [claimed(claims), grouped(claims)];
         Ok(Self {
-            client_id,
+            client_id: claims.get("client_id").cloned().unwrap_or_default(),
             subject: claims.get("sub").cloned().unwrap_or_default(),
             scopes,
-            environments: environments.unwrap_or_else(|| access.default.clone()),
+            environments: named.into_iter().flatten().reduce(Environments::and),
         })
+    }
+
+    /// Limits the caller to the environments of its client; without any word about them, to the default.
+    fn limit(&mut self, access: &EnvironmentAccess, limit: Option<Environments>) {
+        let configured = access.clients.get(&self.client_id).cloned();
+        let named = [self.environments.take(), configured, limit];
+        let environments = named.into_iter().flatten().reduce(Environments::and);
+        self.environments = Some(environments.unwrap_or_else(|| access.default.clone()));
     }
 
     /// Returns the caller of a route without a scope, which may read no environment.
@@ -66,13 +100,14 @@ impl Caller {
             client_id: String::new(),
             subject: String::new(),
             scopes: BTreeSet::new(),
-            environments: Environments::none(),
+            environments: None,
         }
     }
 
     /// Returns whether the caller may read `environment`. For the caller, any other environment does not exist.
     pub fn may_read(&self, environment: &str) -> bool {
-        self.environments.contains(environment)
+        let environments = self.environments.as_ref();
+        environments.is_some_and(|environments| environments.contains(environment))
     }
 
     /// Returns whether the token has `scope`.
@@ -157,7 +192,16 @@ mod tests {
 
     /// Returns which of three environments a token with `pairs` may read.
     fn readable(pairs: &[(&str, &str)], access: &EnvironmentAccess) -> Vec<&'static str> {
-        let caller = Caller::authorize(Some(&claims(pairs)), SCOPE, access).unwrap();
+        readable_with(pairs, access, None)
+    }
+
+    fn readable_with(
+        pairs: &[(&str, &str)],
+        access: &EnvironmentAccess,
+        limit: Option<Environments>,
+    ) -> Vec<&'static str> {
+        let mut caller = Caller::verified(Some(&claims(pairs)), SCOPE).unwrap();
+        caller.limit(access, limit);
         let mut names = vec!["acme-prod", "acme-test", "other"];
         names.retain(|name| caller.may_read(name));
         names
@@ -170,8 +214,7 @@ mod tests {
 
     #[test]
     fn a_token_has_the_scopes_that_it_names() {
-        let access = EnvironmentAccess::default();
-        let caller = Caller::authorize(Some(&claims(&[])), SCOPE, &access).unwrap();
+        let caller = Caller::verified(Some(&claims(&[])), SCOPE).unwrap();
 
         assert!(caller.has_scope("mrt/users.read"));
         assert!(!caller.has_scope("mrt/users.pii"));
@@ -289,13 +332,25 @@ mod tests {
     }
 
     #[test]
+    fn what_limits_a_client_beside_the_configuration_replaces_the_default_and_adds_nothing() {
+        let test = Some(Environments::named(BTreeSet::from(
+            ["acme-test".to_owned()],
+        )));
+        let (closed, open) = (default(Environments::none()), default(Environments::All));
+        let none: [&str; 0] = [];
+
+        assert_eq!(readable_with(&[], &closed, test.clone()), ["acme-test"]);
+        assert_eq!(readable_with(&[], &open, test.clone()), ["acme-test"]);
+        let claim = [(ENVIRONMENTS_CLAIM, "acme-prod")];
+        assert_eq!(readable_with(&claim, &open, test), none);
+    }
+
+    #[test]
     fn nothing_is_allowed_without_proof() {
-        let access = default(Environments::All);
         let refused = |pairs: Option<&[(&str, &str)]>| {
             let claims = pairs.map(claims);
-            Caller::authorize(claims.as_ref(), SCOPE, &access)
-                .unwrap_err()
-                .status()
+            let refused = Caller::verified(claims.as_ref(), SCOPE).unwrap_err();
+            refused.status()
         };
 
         assert_eq!(refused(None), 401);

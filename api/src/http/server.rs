@@ -10,7 +10,7 @@ use shared::config::EnvironmentAccess;
 use shared::telemetry::{Metric, Metrics, error_chain};
 
 use crate::http::answer::Answer;
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, ClientLimits};
 use crate::http::endpoint::{Call, Endpoint, Route};
 use crate::http::media_type::MediaType;
 use crate::http::problem::Problem;
@@ -30,6 +30,7 @@ pub struct Server {
     endpoints: Vec<Endpoint>,
     allowed_origins: Vec<String>,
     access: EnvironmentAccess,
+    limits: Option<Arc<dyn ClientLimits>>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     /// Number of answers so far.
@@ -53,6 +54,7 @@ impl Server {
             endpoints,
             allowed_origins,
             access: EnvironmentAccess::default(),
+            limits: None,
             clock,
             metrics,
             answered: AtomicU64::new(0),
@@ -64,6 +66,13 @@ impl Server {
     #[must_use]
     pub fn with_access(mut self, access: EnvironmentAccess) -> Self {
         self.access = access;
+        self
+    }
+
+    /// Returns the server with limits of clients that may change while it runs.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Option<Arc<dyn ClientLimits>>) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -112,7 +121,10 @@ impl Server {
             .find(|endpoint| endpoint.route.path == request.path);
         let endpoint = endpoint.ok_or_else(|| Problem::not_found("such path"))?;
         let caller = match endpoint.route.scope {
-            Some(scope) => Caller::authorize(request.claims.as_ref(), scope, &self.access)?,
+            Some(scope) => {
+                let (claims, limits) = (request.claims.as_ref(), self.limits.as_deref());
+                Caller::authorize(claims, scope, &self.access, limits).await?
+            }
             None => Caller::anonymous(),
         };
         let parameters = Parameters::check(&request.query, endpoint.route.parameters)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::client_limits::FleetClients;
 use api::history::HistoryPorts;
 use api::http::endpoint::Endpoint;
 use api::http::server::Server;
@@ -118,6 +119,7 @@ impl World {
         let failure = Failure {
             scheduled_at,
             failed_at: scheduled_at,
+            failing_since: scheduled_at,
             code: code.to_owned(),
             reason,
         };
@@ -138,7 +140,8 @@ impl World {
         .with_access(EnvironmentAccess {
             clients: BTreeMap::new(),
             default: Environments::All,
-        });
+        })
+        .with_limits(Some(Arc::new(FleetClients(Arc::clone(&self.fleet)))));
         // The world owns the folder and outlives the server.
         assert!(self.folder.path().exists());
         TestServer { server }

@@ -60,7 +60,7 @@ pub(crate) fn server(world: &World) -> TestServer {
         api::table_size::endpoint(Arc::clone(&world.fleet), world.reader()),
         api::table_size::history::endpoint(history.clone()),
         api::table_size::changes::endpoint(history.clone()),
-        api::health::endpoint(),
+        api::health::endpoint(None),
         api::openapi::endpoint(ROUTES, EXTRA_SCOPES),
     ])
 }

@@ -101,6 +101,7 @@ mod tests {
             last_failure: failed.map(|at| Failure {
                 scheduled_at: hour(at),
                 failed_at: hour(at),
+                failing_since: hour(at),
                 code: "lock_timeout".into(),
                 reason: String::new(),
             }),

@@ -103,6 +103,7 @@ fn news(
                 News::Failure(Failure {
                     scheduled_at: run.scheduled_at,
                     failed_at: run.taken_at + run.duration,
+                    failing_since: run.taken_at + run.duration,
                     code: error.code.to_owned(),
                     reason: error.reason,
                 })
@@ -224,6 +225,7 @@ mod tests {
             last_failure: failure_code.map(|code| Failure {
                 scheduled_at: day(6),
                 failed_at: day(6),
+                failing_since: day(6),
                 code: code.to_owned(),
                 reason: String::new(),
             }),

@@ -62,6 +62,7 @@ impl Alerting {
         let failure = Failure {
             scheduled_at: now,
             failed_at: now,
+            failing_since: now,
             code: "access_denied".into(),
             reason: "NEVERLEAK".into(),
         };

@@ -339,3 +339,27 @@ async fn a_tick_that_arrives_late_does_not_move_an_announced_listing() {
     assert_eq!(planned.unwrap().postponed_count, 0);
     assert_eq!(scene.latest("large-1000").await, announced);
 }
+
+#[tokio::test]
+async fn a_failing_target_is_new_at_one_tick_and_named_there() {
+    let scene = Scene::of(1_000_000, &[("good-1", ""), ("gone-1", "")]);
+    let aws = Aws::for_tests(NOWHERE);
+    let mut counted = Vec::new();
+
+    for _ in 0..3 {
+        let report = scene.plan_with(&scene.world.reader, &aws).await.unwrap();
+        scene.collect(&scene.queue.take_buckets()).await;
+        scene.world.clock.advance(HOUR);
+        let counts = report.failing_storage.unwrap();
+        counted.push((
+            counts.target_count,
+            counts.failing_count,
+            counts.newly_failing_count,
+        ));
+        assert_eq!(report.failing_databases, None);
+    }
+
+    assert_eq!(counted, [(2, 0, 0), (2, 1, 1), (2, 1, 0)]);
+    let failure = scene.latest("gone-1").await.last_failure.unwrap();
+    assert!(failure.failing_since < failure.failed_at, "{failure:?}");
+}

@@ -8,11 +8,12 @@ Run by the emulator's own Python (.mrt/venv/ministack). It changes these parts o
 * A concurrency from a template's parameter is text; ministack compares it with a number.
 * An OpenAPI document may contain `x-amazon-apigateway-any-method`, which ministack ignores.
 * A template's condition may join, split and select from lists; ministack does not evaluate that.
-* An alarm may be on a formula; ministack takes its metric.
+* An alarm may be on a formula; ministack takes its first metric.
 * A composite alarm, which ministack does not have, exists by its name only.
 * A rule of a security group may be a resource of its own, which ministack does not have.
 * ECS calls on tasks and services are authorised by their kind of resource, listing tasks by the condition key of the
   cluster, and parameters by their path, as in IAM's reference; ministack uses the cluster and `*`.
+* Every request counts as encrypted: here the emulator has no TLS, which policies of queues require.
 * Each decision about a role is appended to the file in MRT_DECISIONS as one JSON line. The test of the roles reads it:
   what the functions were allowed is what they need.
 * EventBridge Scheduler replaces `<aws.scheduler.scheduled-time>` and similar words in a target's input; ministack
@@ -39,6 +40,7 @@ ECS_KINDS = {"DescribeServices": "service", "DescribeTasks": "task"}
 original_resource = iam_actions.extract_resource_arn
 original_extract = iam_actions.extract_iam_action
 original_enforce = iam_evaluator.enforce
+original_origin = iam_evaluator.pin_request_origin
 original_invoke = eventbridge._invoke_target
 original_concurrency = lambda_svc._sqs_esm_concurrency
 original_conditions = engine._evaluate_conditions
@@ -89,6 +91,10 @@ def enforce(access_key_id, iam_action, service, region, resource_arn="*", servic
         with lock, open(DECISIONS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     return denied
+
+
+def pin_request_origin(source_ip, _secure_transport):
+    original_origin(source_ip, True)
 
 
 def iam_actions_account():
@@ -149,10 +155,10 @@ def create_egress(_logical_id, props, _stack_name):
 
 
 def plain_alarm(props):
-    """An alarm on a formula as one on the formula's metric."""
+    """An alarm on a formula as one on the formula's first metric."""
     if "Metrics" not in props:
         return props
-    (stat,) = (each["MetricStat"] for each in props["Metrics"] if "MetricStat" in each)
+    stat = next(each["MetricStat"] for each in props["Metrics"] if "MetricStat" in each)
     rest = {name: value for name, value in props.items() if name != "Metrics"}
     return {**rest, **stat["Metric"], "Statistic": stat["Stat"], "Period": stat["Period"]}
 
@@ -182,6 +188,7 @@ def delete_egress(_physical_id, props):
 iam_actions.extract_iam_action = extract_iam_action
 iam_actions.extract_resource_arn = extract_resource_arn
 iam_evaluator.enforce = enforce
+iam_evaluator.pin_request_origin = pin_request_origin
 eventbridge._invoke_target = invoke_target
 lambda_svc._sqs_esm_concurrency = sqs_esm_concurrency
 apigateway_v1._OPENAPI_HTTP_METHODS.add("any")

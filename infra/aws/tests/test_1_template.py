@@ -168,7 +168,8 @@ class Expanded(unittest.TestCase):
         trusts = {name: each["AssumeRolePolicyDocument"]["Statement"] for name, each in self.of("AWS::IAM::Role").items()}
         services = {name: trust[0]["Principal"]["Service"] for name, trust in trusts.items()}
         expected = {f"{name}Role": "lambda.amazonaws.com" for name in FUNCTIONS}
-        expected |= {"ScheduleRole": "scheduler.amazonaws.com", "ApiGatewayRole": "apigateway.amazonaws.com"}
+        expected |= {"ScheduleRole": "scheduler.amazonaws.com", "ApiGatewayRole": "apigateway.amazonaws.com",
+                     "FlowLogsRole": "vpc-flow-logs.amazonaws.com"}
         self.assertEqual(services, expected)
         for name, trust in trusts.items():
             self.assertEqual((len(trust), trust[0]["Action"], set(trust[0]["Principal"])),
@@ -216,7 +217,7 @@ class Expanded(unittest.TestCase):
             {(name, sid) for name, sid in wild if name != "Key"},
             {("FunctionPolicy", "NetworkInterfaces"), ("FunctionPolicy", "NetworkInterfacesNotByCode"),
              ("FunctionPolicy", "Traces"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
-             ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), *WITHOUT_RESOURCES})
+             ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), ("QueuesOverTls", "OverTls"), *WITHOUT_RESOURCES})
 
     def test_roles_that_use_the_snapshots_may_decrypt_them_only_through_dynamodb(self):
         adopted = {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${SnapshotTableName}"}
@@ -289,9 +290,25 @@ class Expanded(unittest.TestCase):
             self.assertEqual(arrived["Expression"], f"DIFF({present['Id']})")
             queue = present["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"]
             self.assertEqual((queue, present["ReturnData"]), ([name, "QueueName"], False))
-        for kind in ("BucketSize", "TableSize"):
-            for alarm in (alarms[f"{kind}FailuresAlarm"], alarms[f"{kind}FailingShareAlarm"]):
-                self.assertEqual(alarm["Period"]["Fn::FindInMap"][2], "Seconds")
+        written = (REPOSITORY / "collector/src/plan/failing.rs").read_text()
+        for name, kind in (("BucketSize", "bucket"), ("TableSize", "database")):
+            new, share = alarms[f"{name}FailuresAlarm"], alarms[f"{name}FailingShareAlarm"]
+            of_plan = [{"Name": "Kind", "Value": kind}, {"Name": "FunctionName", "Value": {"Ref": "Plan"}}]
+            self.assertEqual((new["MetricName"], new["Threshold"], new["Dimensions"]), ("NewlyFailingTargets", 0, of_plan))
+            percent, *counts = share["Metrics"]
+            self.assertEqual((percent["Expression"], share["Threshold"]), ("100 * failing / targets", 10))
+            counted = {count["Id"]: count["MetricStat"]["Metric"] for count in counts}
+            self.assertEqual([counted["failing"]["MetricName"], counted["targets"]["MetricName"]], ["FailingTargets", "Targets"])
+            periods = [new["Period"], *(count["MetricStat"]["Period"] for count in counts)]
+            for period in periods:
+                self.assertEqual(period["Fn::FindInMap"][2], "Seconds")
+            for metric in (new, *counted.values()):
+                self.assertEqual(metric["Dimensions"], of_plan)
+                self.assertIn(f'= "{metric["MetricName"]}";', written)
+            # The log that names the environments of the failing targets.
+            for alarm in (new, share):
+                self.assertIn("log-group/$252Faws$252Flambda$252F${AWS::StackName}-plan", alarm["AlarmDescription"]["Fn::Sub"])
+                self.assertEqual(alarm["TreatMissingData"], "notBreaching")
 
     def test_queues_wait_longer_than_their_functions_and_give_up(self):
         functions, queues = self.of("AWS::Lambda::Function"), self.of("AWS::SQS::Queue")
@@ -304,6 +321,26 @@ class Expanded(unittest.TestCase):
             self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
             self.assertLessEqual(mapping["BatchSize"], 4, name)
             self.assertEqual(mapping["ScalingConfig"], {"MaximumConcurrency": {"Ref": "CollectorConcurrency"}}, name)
+
+    def test_queues_take_requests_over_tls_only(self):
+        policy = self.of("AWS::SQS::QueuePolicy")["QueuesOverTls"]
+        self.assertEqual({each["Ref"] for each in policy["Queues"]}, set(self.of("AWS::SQS::Queue")))
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        self.assertEqual((statement["Effect"], statement["Principal"], statement["Action"], statement["Condition"]),
+                         ("Deny", "*", "sqs:*", {"Bool": {"aws:SecureTransport": "false"}}))
+
+    def test_a_tag_limits_what_has_tags(self):
+        tagged = set()
+        for name, each in self.of("AWS::IAM::ManagedPolicy").items():
+            for statement in each["PolicyDocument"]["Statement"]:
+                if "aws:ResourceTag/mrt-api" in json.dumps(statement.get("Condition", {})):
+                    tagged.add(name)
+        self.assertEqual(tagged, {"StorageBucketsPolicy", "StorageUploadsPolicy", "InventoryBucketsPolicy", "InventoryReportsPolicy",
+                                  "StorageTablesPolicy", "DatabaseSecretsPolicy", "ConstantSecretsPolicy"})
+        for value, expected in (("production", {"StringEquals": {"aws:ResourceTag/mrt-api": "production"}}), ("", None)):
+            resolved = Resolved(self.template, {"ResourceTag": value, "StorageBuckets": "arn:aws:s3:::acme-*"})
+            (statement,) = self.resources["StorageBucketsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+            self.assertEqual(resolved.value(statement).get("Condition"), expected)
 
     def test_functions_encrypt_trace_and_limit(self):
         for name, properties in self.of("AWS::Lambda::Function").items():

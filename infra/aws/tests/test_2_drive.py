@@ -2,13 +2,17 @@
 
 import base64
 import gzip
+import hashlib
 import json
+import os
 import re
+import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from storage import FILE_BYTES, FILE_SYSTEM, FREE_BYTES, VOLUME_BYTES
-from world import DATABASE, until, world
+from world import DATABASE, REGION, STACK, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",
@@ -51,7 +55,11 @@ class Drive(unittest.TestCase):
                 for each in reply.json.get("items", [])}
 
     def test_01_routes_without_token_answer_and_unknown_ones_are_problems(self):
-        self.assertEqual(self.world.call("/health").json, {"status": "ok"})
+        health = self.world.call("/health").json
+        self.assertEqual((health["status"], len(health["version"]) > 0), ("ok", True))
+        # That of the program in the deployed zip.
+        program = (self.world.built / "ApiPublic/bootstrap").read_bytes()
+        self.assertEqual(health["digest"], hashlib.sha256(program).hexdigest())
         document = self.world.call("/openapi.json")
         self.assertIn("/bucket_size", document.json["paths"])
         self.problem(self.world.call("/nothing"), 404, "not_found")
@@ -293,6 +301,39 @@ class Drive(unittest.TestCase):
         failure = json.loads(wrong["Payload"].read())
         self.assertEqual(failure["errorType"], "EventInvalid")
         self.assertIn("unknown field `enviroment`", failure["errorMessage"])
+
+    def test_10_the_functions_say_what_they_reach(self):
+        def doctor(*arguments):
+            environment = {**os.environ, "AWS_ENDPOINT_URL": self.world.url, "AWS_ACCESS_KEY_ID": "test",
+                           "AWS_SECRET_ACCESS_KEY": "test"}
+            command = [Path(os.environ["MRT_TEST_BINARIES"]) / "mrt", "doctor", "--aws", STACK, "--region", REGION, "--json", *arguments]
+            ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+            self.assertIn(ran.returncode, (0, 3), ran.stderr)
+            found = json.loads(ran.stdout)
+            checks = {(each["environment"], check["what"]): (check["finding"], check["fix"])
+                      for each in found["environments"] for check in each["checks"]}
+            return ran.returncode, checks, {check["what"]: check for check in found["deployment"]}
+
+        code, checks, deployment = doctor("--environment", "acme-prod")
+        # The package of this deployment has no authorities: its database is on this machine.
+        problems = {what for what, check in deployment.items() if check["fix"]}
+        self.assertEqual((code, problems), (3, {"collect-table-size: authorities of databases"}), (checks, deployment))
+        self.assertEqual({environment for environment, _ in checks}, {"acme-prod"})
+        self.assertIn(("acme-prod", "acme-prod/s3/acme-prod-files//"), checks)
+        self.assertEqual([fix for _, fix in checks.values() if fix], [])
+        for what in ("collect-bucket-size: endpoint of SQS", "collect-bucket-size: clock", "collect-table-size: fleet file",
+                     "collect-table-size: table of snapshots"):
+            self.assertIn(what, deployment)
+
+        code, checks, _ = doctor()
+        self.assertEqual(code, 3)
+        problems = {environment: finding for (environment, _), (finding, fix) in checks.items() if fix}
+        self.assertEqual(problems["no-rights"], "access_denied")
+        self.assertIn("no-login", problems)
+        self.assertNotIn("acme-prod", problems)
+
+        _, checks, _ = doctor("--environment", "nobody")
+        self.assertEqual(checks, {})
 
     def test_11_a_person_logs_in_from_the_dashboard(self):
         page, settings = self.world.call("/"), self.world.call("/dashboard.json").json

@@ -46,6 +46,38 @@ class Life(unittest.TestCase):
         reply = self.world.ask("GET", f"{self.world.url}/bucket_size", {"Host": "maas-api.example.com"})
         self.assertEqual(reply.status, 401, reply.body)
 
+    def test_2_restored_snapshots_are_taken_over(self):
+        """The drill of infra/README.md, "Restore": nothing that was measured is lost, and the old table stays."""
+        domain = {"DnsDomain": "example.com", "HostedZoneId": self.world.zone}
+        dynamodb, old = self.world.client("dynamodb"), self.world.outputs["SnapshotTable"]
+        key = self.world.client("kms").describe_key(KeyId=self.world.outputs["Key"])["KeyMetadata"]["Arn"]
+        before = self.runs()
+        self.assertTrue(before)
+
+        dynamodb.restore_table_to_point_in_time(SourceTableName=old, TargetTableName="mrt-restored", UseLatestRestorableTime=True)
+        dynamodb.get_waiter("table_exists").wait(TableName="mrt-restored")
+        dynamodb.update_time_to_live(TableName="mrt-restored", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"})
+        dynamodb.update_continuous_backups(TableName="mrt-restored", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+        dynamodb.update_table(TableName="mrt-restored", DeletionProtectionEnabled=True)
+        self.world.deploy(**domain, SnapshotTableName="mrt-restored", KeyArn=key)
+
+        self.assertEqual(self.world.outputs["SnapshotTable"], "mrt-restored")
+        after = self.runs()
+        self.assertEqual({time: after.get(time) for time in before}, before)
+        self.assertIn(old, dynamodb.list_tables()["TableNames"])
+        self.world.client("kms").describe_key(KeyId=key)
+        self.world.deploy(**domain)
+
+    def runs(self):
+        """Bytes of a bucket by the time of each run, as the API answers them."""
+        headers = {"Host": "maas-api.example.com", "Authorization": f"Bearer {self.world.token()}"}
+        path = "/bucket_size/history?environment=acme-prod&step=raw"
+        reply = self.world.ask("GET", f"{self.world.url}{path}", headers)
+        self.assertEqual(reply.status, 200, reply.body)
+        (item,) = [each for each in reply.json["items"] if each["bucket"] == "acme-prod-files"]
+        (series,) = [each for each in item["series"] if each["name"] == "total_bytes"]
+        return dict(zip(item["times"], series["values"]))
+
     def test_3_deleting_leaves_only_what_is_retained(self):
         resources = self.resources()
         self.world.sam("delete", "--stack-name", STACK, "--no-prompts", "--region", "us-east-1")

@@ -3,14 +3,16 @@
 Runs deploy.py on a pseudo-terminal, as a person does, against the emulator.
 """
 
+import http.server
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
+import threading
 import tomllib
 import unittest
-import zipfile
 from pathlib import Path
 
 from world import ACCOUNT, FUNCTIONS, REGION, REPOSITORY, TEMPLATE, emulator, expand
@@ -21,6 +23,7 @@ sys.path.insert(0, str(AWS))
 import deployment  # noqa: E402 (in the folder of the template, not of the tests)
 import network  # noqa: E402
 import release  # noqa: E402
+import zips  # noqa: E402
 
 STACK = "mrt-by-file"
 
@@ -37,12 +40,19 @@ class Deploy(unittest.TestCase):
         package = cls.folder / "x86_64"
         package.mkdir(parents=True)
         for function in FUNCTIONS.values():
-            with zipfile.ZipFile(package / f"{function}.zip", "w") as archive:
-                archive.writestr("bootstrap", "#!/bin/sh\nexit 1\n")
+            # Only the one that says which build answers is started.
+            program = cls.program(function) if function == "api-public" else b"#!/bin/sh\nexit 1\n"
+            (package / f"{function}.zip").write_bytes(zips.zipped({"bootstrap": program}))
         release.assemble(cls.folder / "release", [package])
         cls.client = cls.world.client("cloudformation")
         cls.world.client("s3").create_bucket(Bucket="by-file")
         cls.vpc, cls.subnets, cls.table = cls.network()
+
+    @classmethod
+    def program(cls, function):
+        stripped = cls.folder / function
+        subprocess.run(["strip", "-o", stripped, Path(os.environ["MRT_TEST_BINARIES"]) / function], check=True)
+        return stripped.read_bytes()
 
     @classmethod
     def network(cls):
@@ -76,7 +86,7 @@ class Deploy(unittest.TestCase):
             "SubnetIds": [self.subnets[0], self.subnets[2]], "RouteTableIds": [self.table], "VpcCidr": "10.9.0.0/16",
             "CreateEndpoints": False, "DatabaseCidrs": ["10.8.0.0/16", "10.7.0.0/16"], "S3PrefixListId": "pl-12345678",
             "DynamoDbPrefixListId": "pl-87654321", "AuthDomainPrefix": "acme-mrt", "MachineEnvironments": "acme-prod acme-test",
-            "ClientEnvironments": "abc=acme-prod acme-test;def=*", "EnvironmentsDefault": "all", "ReaderEnvironment": "acme-prod",
+            "EnvironmentsDefault": "all", "ReaderEnvironment": "acme-prod", "DnsCidr": "10.6.0.2/32",
             "LogLevel": "debug", "LogRetentionDays": 30, "ApiGatewayLogging": "create", "AlarmEmail": "ops@example.com",
         }
 
@@ -124,6 +134,7 @@ class Deploy(unittest.TestCase):
         before = path.read_bytes()
         code, output, asked = self.deploy(path)
         self.assertEqual((code, asked), (0, 1), output)
+        self.assertRegex(output, r"/v1 answers: version \S+, [0-9a-f]{64}")
         first = self.deployed()
         for name, value in answers.items():
             self.assertEqual(first[name], deployment.text_of(value), name)
@@ -207,6 +218,43 @@ class Deploy(unittest.TestCase):
 
         found = network.existing_endpoints(Ec2(), "vpc-1", ["rtb-1"], {"StsEndpoint": "vpce-3"})
         self.assertEqual(found, {"CreateSqsEndpoint": "false", "CreateS3Endpoint": "false"})
+
+    def test_6_clients_that_lose_their_limit_are_not_opened(self):
+        import deploy
+
+        limited = {"ClientEnvironments": "abc=acme-prod acme-test;def=*"}
+        deploy.refuse_to_open(limited, {"EnvironmentsDefault": "none"})
+        deploy.refuse_to_open({}, {"EnvironmentsDefault": "all"})
+        with self.assertRaises(deploy.Failed) as refused:
+            deploy.refuse_to_open(limited, {"EnvironmentsDefault": "all"})
+        self.assertIn('[[client]]\n  id = "abc"\n  environments = ["acme-prod", "acme-test"]', str(refused.exception))
+
+    def test_6_another_build_that_answers_is_a_failed_deployment(self):
+        import smoke
+
+        (expected, *_) = smoke.digests(self.folder / "release")
+        answers = [b'{"status": "ok", "version": "1", "digest": "0"}', json.dumps({"status": "ok", "version": "2", "digest": expected}).encode()]
+
+        class Health(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path == "/v1/health" else 404)
+                self.end_headers()
+                self.wfile.write(answers[0])
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Health)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        with self.assertRaisesRegex(smoke.Failed, "another build answers: version 1, digest 0"):
+            smoke.check(url, self.folder / "release", wait_seconds=0)
+        answers.pop(0)
+        self.assertEqual(smoke.check(url, self.folder / "release", wait_seconds=0)["version"], "2")
+        with self.assertRaisesRegex(smoke.Failed, "answers 404"):
+            smoke.check(f"{url}/nowhere", self.folder / "release", wait_seconds=0)
 
     def test_6_faults_of_a_file_are_all_named(self):
         path = self.write("faults.toml", '\n'.join([

@@ -472,7 +472,7 @@ name = "no-login"
         raise AssertionError(f"{function} has no running process")
 
 
-def expand(path, keep_code=False):
+def expand(path, keep_code=False, parameters=None):
     """The template as CloudFormation receives it, with SAM's types expanded; `keep_code` if its code is in S3 already."""
     from samtranslator.translator.transform import transform
     from samtranslator.yaml_helper import yaml_parse
@@ -488,7 +488,7 @@ def expand(path, keep_code=False):
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function" and not keep_code:
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    return json.loads(json.dumps(transform(template, {}, NoManagedPolicies()), default=str))
+    return json.loads(json.dumps(transform(template, parameters or {}, NoManagedPolicies()), default=str))
 
 
 _world = None

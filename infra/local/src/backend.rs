@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use api::client_limits::FleetClients;
 use api::dashboard::Login;
 use api::http::server::Server;
 use api::routes::{self, Ports, ROUTES};
@@ -153,6 +154,7 @@ impl Backend {
             Metrics::Off,
         )
         .with_access(self.access.clone())
+        .with_limits(Some(Arc::new(FleetClients(Arc::clone(&self.fleet)))))
     }
 
     /// Returns the reader of the snapshot store.

@@ -177,14 +177,23 @@ Examples:
     /// Checks everything that a fleet file names, and prints how to fix problems
     #[command(after_help = "\
 Checks buckets and other storage, databases with their TLS, privileges and schema, and all layers of constants. Reads
-the records in the store of mrt serve, if there is one.
+the records in the store of mrt serve, if there is one. With --aws, the collecting functions of that deployment check
+what they reach from inside its network: the fleet file, the store, every storage and database, the databases'
+authorities, and the clock. Needs lambda:InvokeFunction on them.
 
 Examples:
   mrt doctor --fleet fleet.toml
-  mrt doctor --fleet fleet.toml --environment acme-prod --json")]
+  mrt doctor --fleet fleet.toml --environment acme-prod --json
+  mrt doctor --aws mrt --region eu-west-1")]
     Doctor {
         #[arg(long, value_name = "FILE", help = FLEET_HELP)]
         fleet: Option<String>,
+        /// Stack of a deployment on AWS, whose functions check what they reach
+        #[arg(long, value_name = "STACK", conflicts_with = "fleet")]
+        aws: Option<String>,
+        /// Region of the stack [default: that of the usual AWS variables and files]
+        #[arg(long, value_name = "REGION", requires = "aws")]
+        region: Option<String>,
         /// Check only this environment
         #[arg(long, value_name = "X")]
         environment: Option<String>,
@@ -338,10 +347,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             retention_days,
         } => commands::discover::run(&fleet, write, retention_days).await,
         Command::Doctor {
+            aws: Some(stack),
+            region,
+            environment,
+            json,
+            ..
+        } => commands::doctor::deployment::run(&stack, region, environment.as_deref(), json).await,
+        Command::Doctor {
             fleet,
             environment,
             json,
             data,
+            ..
         } => commands::doctor::run(fleet, environment.as_deref(), json, &data).await,
         Command::History(arguments) => commands::history::run(*arguments).await,
         Command::Alerts {

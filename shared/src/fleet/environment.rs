@@ -13,6 +13,7 @@ use super::licence::Licence;
 use super::prices::Prices;
 use super::refresh::RefreshBudget;
 use super::target::{BucketTarget, DatabaseTarget, TargetId};
+use crate::config::Environments;
 
 /// Default name of the administrator account, which does not count as a user.
 pub const DEFAULT_ADMINISTRATOR: &str = "MxAdmin";
@@ -27,6 +28,7 @@ pub struct Fleet {
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) discover: Option<Discover>,
     pub(super) alerts: Vec<Alert>,
+    pub(super) clients: BTreeMap<String, Environments>,
     pub(super) prices: Prices,
     pub(super) refresh: RefreshBudget,
 }
@@ -76,6 +78,11 @@ impl Fleet {
     /// Returns the alerts in the order of the file.
     pub fn alerts(&self) -> &[Alert] {
         &self.alerts
+    }
+
+    /// Returns the environments that the client of this id is limited to; `None` if the file does not name it.
+    pub fn client(&self, id: &str) -> Option<&Environments> {
+        self.clients.get(id)
     }
 
     /// Returns the prices of storage and requests.

@@ -2,6 +2,7 @@
 
 mod account;
 mod alert;
+mod client;
 mod constants;
 mod database;
 mod discover;
@@ -26,6 +27,7 @@ use super::target::TargetId;
 use crate::config::RESERVED_NAME;
 use account::read_accounts;
 use alert::read_alerts;
+use client::read_clients;
 use constants::read_constants;
 use database::read_database;
 use discover::read_discover;
@@ -92,6 +94,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             "alert",
             "account",
             "discover",
+            "client",
         ],
     );
     let prices = root.sub_table(faults, "prices");
@@ -129,16 +132,17 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             );
         }
     }
-    let alerts = match &discover {
-        Some(_) => read_alerts(faults, &root, None),
-        None => read_alerts(faults, &root, Some(&environments)),
-    };
+    // What is discovered is not known here.
+    let known = discover.is_none().then_some(&environments);
+    let alerts = read_alerts(faults, &root, known);
+    let clients = read_clients(faults, &root, known);
     Fleet {
         environments,
         accounts,
         discover,
         licence,
         alerts,
+        clients,
         prices: prices.unwrap_or_default(),
         refresh: refresh.unwrap_or_default(),
     }

@@ -117,15 +117,37 @@ struct StoredGood<S> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredFailure(#[serde(with = "FailureFields")] Failure);
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Failure")]
-struct FailureFields {
+struct StoredFailure {
     scheduled_at: DateTime<Utc>,
     failed_at: DateTime<Utc>,
+    /// Absent for the first failure since the last good run, and in records of earlier releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<DateTime<Utc>>,
     code: String,
     reason: String,
+}
+
+impl StoredFailure {
+    fn of(failure: Failure) -> Self {
+        Self {
+            scheduled_at: failure.scheduled_at,
+            failed_at: failure.failed_at,
+            failing_since: (failure.failing_since != failure.failed_at)
+                .then_some(failure.failing_since),
+            code: failure.code,
+            reason: failure.reason,
+        }
+    }
+
+    fn read(self) -> Failure {
+        Failure {
+            scheduled_at: self.scheduled_at,
+            failed_at: self.failed_at,
+            failing_since: self.failing_since.unwrap_or(self.failed_at),
+            code: self.code,
+            reason: self.reason,
+        }
+    }
 }
 
 /// A snapshot without its body.
@@ -188,7 +210,7 @@ pub(crate) fn latest_attributes<M: Stored>(
             run: store_run(&good.run, good.completeness),
             summary: M::store_summary(&good.summary),
         }),
-        last_failure: latest.last_failure.clone().map(StoredFailure),
+        last_failure: latest.last_failure.clone().map(StoredFailure::of),
         trend: trend.map_err(|error| error.to_string())?,
     })
 }
@@ -210,7 +232,7 @@ pub(crate) fn read_latest<M: Stored>(
         target: TargetId::from_text(&stored.target),
         version,
         good: good.transpose()?,
-        last_failure: stored.last_failure.map(|StoredFailure(failure)| failure),
+        last_failure: stored.last_failure.map(StoredFailure::read),
         trend: attributes.get("trend").and_then(read_trend),
     })
 }

@@ -149,7 +149,8 @@ impl SnapshotWriter {
 
     /// Records that a run of `target` failed. The last good snapshot stays.
     ///
-    /// Does nothing if a run of the same or a later scheduled time was good, or a later one failed.
+    /// Does nothing if a run of the same or a later scheduled time was good, or a later one failed. If earlier runs failed
+    /// since the last good one, the target is failing since the first of them.
     ///
     /// # Errors
     ///
@@ -172,11 +173,15 @@ impl SnapshotWriter {
             if is_outdated {
                 return Ok(());
             }
+            let since = known.map_or(failure.failing_since, |known| known.failing_since);
             let new = Latest {
                 target: target.clone(),
                 version: 0,
                 good,
-                last_failure: Some(failure.clone()),
+                last_failure: Some(Failure {
+                    failing_since: since,
+                    ..failure.clone()
+                }),
                 trend: old.as_ref().and_then(|old| old.trend.clone()),
             };
             if self.items.put(found.replace::<M>(new)?).await? == Written::Done {

@@ -267,6 +267,7 @@ pub(crate) fn failure() -> Failure {
     Failure {
         scheduled_at: "2026-01-12T11:00:00Z".parse().unwrap(),
         failed_at: "2026-01-12T11:00:01Z".parse().unwrap(),
+        failing_since: "2026-01-12T11:00:01Z".parse().unwrap(),
         code: "access_denied".into(),
         reason: "the bucket refused to be listed".into(),
     }

@@ -69,6 +69,7 @@ fn failure(at: DateTime<Utc>) -> Failure {
     Failure {
         scheduled_at: at,
         failed_at: at,
+        failing_since: at,
         code: "timeout".to_owned(),
         reason: "no answer".to_owned(),
     }

@@ -36,7 +36,7 @@ function bucket(name: string, index: number, now: number): Schemas['BucketItem']
     },
     completeness: 'complete', scheduled_at: at(taken), taken_at: at(taken), finished_at: at(taken), age_seconds: (now - taken) / 1000, stale: index % 61 === 7, clock_skew: false,
     refresh: { interval_seconds: 3600, reason: 'every_tick', next_full_at: at(taken + 3_600_000), is_maximum: false, list_requests_per_day: 48, budget_list_requests_per_day: 1_000_000 },
-    last_failure: index % 97 === 5 ? { scheduled_at: at(taken), failed_at: at(taken), code: 'access_denied', reason: `could not list ${name}-files: grant s3:ListBucket` } : null,
+    last_failure: index % 97 === 5 ? { scheduled_at: at(taken), failed_at: at(taken), failing_since: at(taken), code: 'access_denied', reason: `could not list ${name}-files: grant s3:ListBucket` } : null,
     trend: { from: dayOf(now - DAYS * DAY), totals: Array.from({ length: DAYS }, (_, day) => (index % 10 === 3 && day === 20 ? null : bytes - (DAYS - day) * rate)), breaks: [] },
     growth: growth(rate),
   } as unknown as Schemas['BucketItem'];

@@ -217,10 +217,12 @@ async fn health_and_the_document_need_no_token() {
     let world = World::new(FLEET);
     let server = server(&world);
 
+    let health = server.ask(get("/health")).await.json();
     assert_eq!(
-        server.ask(get("/health")).await.json(),
-        json!({"status": "ok"})
+        (&health["status"], &health["digest"]),
+        (&json!("ok"), &Value::Null)
     );
+    assert!(!health["version"].as_str().unwrap().is_empty(), "{health}");
     let document = server
         .ask(get("/openapi.json").header("Accept-Encoding", "gzip"))
         .await;
@@ -244,5 +246,39 @@ async fn a_head_request_gets_the_headers_of_get_and_no_body() {
             "{path}"
         );
         assert!(head.text.is_empty() && !whole.text.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_reads_what_the_fleet_file_lists_for_it() {
+    let limited = |names: &str| {
+        format!("{FLEET}\n[[client]]\nid = \"test-client\"\nenvironments = {names}\n")
+    };
+    let world = world_with_snapshots().await;
+    for (names, expected) in [
+        ("[\"acme-test\"]", vec!["acme-test"]),
+        ("[]", vec![]),
+        ("[\"*\"]", vec!["acme-prod", "acme-test"]),
+    ] {
+        let world = World::with_store(
+            &limited(names),
+            world.clock.clone(),
+            Arc::clone(&world.items),
+        );
+
+        let all = server(&world)
+            .ask(get("/bucket_size").scopes(BUCKET_SCOPE))
+            .await;
+        let one = get("/bucket_size?environment=acme-prod").scopes(BUCKET_SCOPE);
+        let one = server(&world).ask(one).await;
+
+        let items = all.json()["items"].as_array().cloned().unwrap_or_default();
+        let seen: std::collections::BTreeSet<&str> = items
+            .iter()
+            .map(|item| item["environment"].as_str().unwrap())
+            .collect();
+        assert_eq!(Vec::from_iter(seen), expected, "{names}");
+        let may_read = expected.contains(&"acme-prod");
+        assert_eq!(one.status, if may_read { 200 } else { 404 }, "{names}");
     }
 }

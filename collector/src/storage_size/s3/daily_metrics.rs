@@ -320,6 +320,7 @@ mod tests {
             last_failure: failure.map(|(at, code)| Failure {
                 scheduled_at: hour(at),
                 failed_at: hour(at),
+                failing_since: hour(at),
                 code: code.to_owned(),
                 reason: String::new(),
             }),

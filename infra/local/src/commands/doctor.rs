@@ -4,6 +4,7 @@
 //! permissions.
 
 mod checks;
+pub(crate) mod deployment;
 mod report;
 mod store;
 
@@ -23,7 +24,7 @@ use shared::fleet::Environment;
 
 use super::fleet;
 use crate::output;
-use checks::{Doctor, EnvironmentChecks};
+use checks::{Check, Doctor, EnvironmentChecks};
 
 /// Environments to check concurrently.
 const CONCURRENT_ENVIRONMENTS: usize = 8;
@@ -73,13 +74,28 @@ pub(crate) async fn run(
         .await;
     results.sort_by(|one, other| one.environment.cmp(&other.environment));
     let store = store::check(data, environment, clock).await;
+    print(&results, ("records", &store), json)?;
+    Ok(exit_code(&results, &store))
+}
+
+/// Prints the results of environments, and then the others under their title.
+fn print(
+    results: &[EnvironmentChecks],
+    (title, others): (&str, &[Check]),
+    json: bool,
+) -> anyhow::Result<()> {
     if json {
-        output::print_json(&serde_json::json!({"environments": results, "store": store}))?;
+        let name = if title == "records" { "store" } else { title };
+        output::print_json(&serde_json::json!({"environments": results, name: others}))?;
     } else {
-        output::print(&report::text(&results, &store))?;
+        output::print(&report::text(results, title, others))?;
     }
+    Ok(())
+}
+
+fn exit_code(results: &[EnvironmentChecks], others: &[Check]) -> ExitCode {
     let checks = results.iter().flat_map(|result| &result.checks);
-    let mut checks = checks.chain(&store);
+    let mut checks = checks.chain(others);
     let has_problem = checks.any(|check| check.fix.is_some());
-    Ok(ExitCode::from(if has_problem { 3 } else { 0 }))
+    ExitCode::from(if has_problem { 3 } else { 0 })
 }

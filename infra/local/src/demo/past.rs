@@ -221,6 +221,7 @@ impl<M: Shaped + 'static> Past<M> {
             let failure = Failure {
                 scheduled_at: at,
                 failed_at: clock::after(at, DELAY),
+                failing_since: clock::after(at, DELAY),
                 code: "access_denied".to_owned(),
                 reason: "ListObjectsV2 was refused: the role may not list this bucket".to_owned(),
             };

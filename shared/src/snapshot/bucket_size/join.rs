@@ -75,6 +75,7 @@ mod tests {
             last_failure: failure_code.map(|code| Failure {
                 scheduled_at: DateTime::UNIX_EPOCH,
                 failed_at: DateTime::UNIX_EPOCH,
+                failing_since: DateTime::UNIX_EPOCH,
                 code: code.to_owned(),
                 reason: "because".to_owned(),
             }),

@@ -13,6 +13,7 @@ use crate::fleet::TargetId;
 use crate::snapshot::{BucketSize, DatabaseSize, Measurement, Snapshot};
 use crate::store::failing::FailingStore;
 use crate::store::{Expect, ItemStore, Kept, Key, Put, SnapshotWriter, StoreError, Value};
+use crate::testing::time::at;
 
 pub(super) const CASES: [(&str, Case); 10] = [
     ("a snapshot is the latest and in the history", |c| {
@@ -143,9 +144,16 @@ async fn failure(c: Candidate) {
         None,
         "settled by a later good run"
     );
+    assert_eq!(world.failing_since().await, None);
 
+    world.fail("2026-01-12T10:50:00Z", "timeout").await;
     world.fail("2026-01-12T11:00:00Z", "bucket_missing").await;
     world.fail("2026-01-12T10:30:00Z", "access_denied").await;
+    assert_eq!(
+        world.failing_since().await,
+        Some(at("2026-01-12T10:50:00Z")),
+        "the first failure after the good run"
+    );
     assert_eq!(
         (world.latest_bytes().await, world.last_failure().await),
         (Some(5), Some("bucket_missing".into()))

@@ -90,6 +90,12 @@ impl World {
         latest.last_failure.map(|failure| failure.code)
     }
 
+    pub(super) async fn failing_since(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        let latest = self.reader.latest::<BucketSize>(&self.target).await;
+        let failure = latest.unwrap()?.last_failure?;
+        Some(failure.failing_since)
+    }
+
     pub(super) async fn fail(&self, time: &str, code: &str) {
         self.writer
             .record_failure::<BucketSize>(&self.target, failed(time, code))
@@ -102,6 +108,7 @@ pub(super) fn failed(time: &str, code: &str) -> Failure {
     Failure {
         scheduled_at: at(time),
         failed_at: at(time),
+        failing_since: at(time),
         code: code.into(),
         reason: "because".into(),
     }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::super::format::printable;
 use super::checks::{Check, EnvironmentChecks};
 
-/// Returns a line for each check, followed by its fix: those of each environment, then those of the store.
-pub(super) fn text(results: &[EnvironmentChecks], store: &[Check]) -> String {
+/// Returns a line for each check, followed by its fix: those of each environment, then the others.
+pub(super) fn text(results: &[EnvironmentChecks], title: &str, others: &[Check]) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let mut line = |line: String| {
@@ -16,8 +16,8 @@ pub(super) fn text(results: &[EnvironmentChecks], store: &[Check]) -> String {
     let environments = results
         .iter()
         .map(|result| (result.environment.as_str(), result.checks.as_slice()));
-    let store = (!store.is_empty()).then_some(("records", store));
-    for (title, checks) in environments.chain(store) {
+    let others = (!others.is_empty()).then_some((title, others));
+    for (title, checks) in environments.chain(others) {
         line(title.to_owned());
         for check in checks {
             let mark = if check.fix.is_some() { "FIX" } else { "ok" };
