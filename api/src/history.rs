@@ -18,7 +18,7 @@ pub use changes::{ChangesReason, Explained};
 pub(crate) use columns::{Grouped, Line, Readings, Source, hide_gaps};
 pub(crate) use ends::{Ends, ends};
 pub(crate) use page::Page;
-pub(crate) use range::{AGGREGATE, FROM, Range, STEP, TO};
+pub(crate) use range::{AGGREGATE, FROM, Range, STEP, TO, between};
 pub(crate) use read::{ReadPage, Selection, Wanted, all_available, read_page, read_window};
 pub use trend::DailyTotals;
 pub(crate) use trend::trended;

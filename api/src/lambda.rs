@@ -20,6 +20,7 @@ use shared::location::Location;
 use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics};
+use shared::user_months::UserMonthReader;
 use shared::warm_up::warm_up;
 
 use crate::client_limits::FleetClients;
@@ -74,6 +75,14 @@ impl Start {
         self.warm_ups
             .push(Box::pin(async move { first.warm_up(limit).await }));
         (snapshots, HistoryReader::new(store))
+    }
+
+    /// Returns the users by month, in the same table.
+    pub async fn user_months(&mut self) -> UserMonthReader {
+        let table = self.reader.required(SNAPSHOT_TABLE);
+        let client = dynamodb::Client::new(self.aws().await.config());
+        let store = DynamoDbStore::new(client, table, Arc::new(SystemClock));
+        UserMonthReader::new(Arc::new(store))
     }
 
     /// Returns the apps' databases.

@@ -8,6 +8,7 @@ use shared::database::Databases;
 use shared::fleet::FleetSource;
 use shared::history::HistoryReader;
 use shared::store::SnapshotReader;
+use shared::user_months::UserMonthReader;
 
 use crate::dashboard::Login;
 use crate::history::HistoryPorts;
@@ -26,6 +27,7 @@ pub const ROUTES: &[Route] = &[
     table_size::changes::ROUTE,
     users::ROUTE,
     users::LIST_ROUTE,
+    users::history::ROUTE,
     constants::ROUTE,
     metrics::ROUTE,
     dashboard::PAGE_ROUTE,
@@ -66,6 +68,8 @@ pub struct Ports {
     pub snapshots: SnapshotReader,
     /// Sizes over time.
     pub history: HistoryReader,
+    /// Users by month.
+    pub user_months: UserMonthReader,
     /// The apps' databases.
     pub databases: Databases,
     /// How long user counts are cached.
@@ -96,6 +100,11 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
             Arc::clone(&ports.fleet),
             constants::Sources::new(Arc::clone(&ports.aws)),
             ports.deployment_key.clone(),
+        ),
+        users::history::endpoint(
+            Arc::clone(&ports.fleet),
+            ports.snapshots.clone(),
+            ports.user_months.clone(),
         ),
         metrics::endpoint(history),
         dashboard::page(ports.login.as_ref()),

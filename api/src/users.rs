@@ -6,6 +6,7 @@ mod all_environments;
 mod csv;
 mod distinct;
 mod distinct_view;
+pub mod history;
 mod many;
 mod pool;
 mod reader;

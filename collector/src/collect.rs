@@ -12,6 +12,7 @@ use futures::stream;
 use shared::aws::Aws;
 use shared::clock::{self, Clock};
 use shared::database::Databases;
+use shared::deployment_key::DeploymentKey;
 use shared::fleet::{Fleet, FleetSource, TargetId};
 use shared::snapshot::Measurement;
 use shared::telemetry::{Metrics, error_chain};
@@ -23,6 +24,7 @@ use crate::run::{self, Source, Task};
 use crate::storage_size::BucketSource;
 use crate::table_size::{FileDocumentSource, TableSource};
 use crate::tick::Tick;
+use crate::user_activity::UserActivitySource;
 use crate::writers::Writers;
 
 /// Runs of one batch at a time: they wait for other machines far more than they compute.
@@ -62,19 +64,22 @@ impl Collector<BucketSource> {
     }
 }
 
-/// Measures the databases that messages name: their tables, or the file documents in them.
+/// Measures the databases that messages name: their tables, the file documents in them, or their users.
 pub struct DatabaseCollector {
     tables: Collector<TableSource>,
     documents: Collector<FileDocumentSource>,
+    users: Collector<UserActivitySource>,
 }
 
 impl DatabaseCollector {
-    /// Returns the collector of database targets.
-    pub fn new(ports: CollectorPorts, databases: Databases) -> Self {
+    /// Returns the collector of database targets. Identities of users become HMACs under `key`.
+    pub fn new(ports: CollectorPorts, databases: Databases, key: DeploymentKey) -> Self {
         let documents = FileDocumentSource::new(databases.clone());
+        let users = UserActivitySource::new(databases.clone(), key, Arc::clone(&ports.clock));
         let tables = TableSource::new(databases).with_storage(Arc::clone(&ports.clock));
         Self {
             documents: Collector::new(ports.clone(), documents, Fleet::database),
+            users: Collector::new(ports.clone(), users, Fleet::environment_of_database),
             tables: Collector::new(ports, tables, Fleet::database),
         }
     }
@@ -110,32 +115,41 @@ pub trait BatchHandler: Send + Sync {
 
 #[async_trait]
 impl BatchHandler for DatabaseCollector {
-    /// Tables come first: documents are counted in the time that they leave.
+    /// Tables come first, then users: documents are counted in the time that they leave.
     async fn handle_within(
         &self,
         event: SqsEvent,
         time_left: Duration,
     ) -> Result<SqsBatchResponse, CollectError> {
         let until = Instant::now() + time_left;
-        let is_of_documents = |record: &SqsMessage| {
+        let subject_of = |record: &SqsMessage| {
             let job = Job::from_body(record.body.as_deref());
-            job.is_ok_and(|job| job.subject == Subject::FileDocuments)
+            job.map_or(Subject::Size, |job| job.subject)
         };
-        let (documents, tables): (Vec<_>, Vec<_>) =
-            event.records.into_iter().partition(is_of_documents);
-        let batch = |records| {
-            let mut event = SqsEvent::default();
-            event.records = records;
-            event
+        let batch = |subject: Subject| {
+            let records = event.records.iter();
+            let records = records.filter(|record| subject_of(record) == subject);
+            let mut batch = SqsEvent::default();
+            batch.records = records.cloned().collect();
+            batch
         };
-        let mut response = self.tables.handle_within(batch(tables), time_left).await?;
-        if documents.is_empty() {
-            return Ok(response);
+        let collectors: [(Subject, &dyn BatchHandler); 3] = [
+            (Subject::Size, &self.tables),
+            (Subject::Users, &self.users),
+            (Subject::FileDocuments, &self.documents),
+        ];
+        let mut response = SqsBatchResponse::default();
+        for (subject, collector) in collectors {
+            let batch = batch(subject);
+            if batch.records.is_empty() {
+                continue;
+            }
+            let time_left = until.saturating_duration_since(Instant::now());
+            let handled = collector.handle_within(batch, time_left).await?;
+            response
+                .batch_item_failures
+                .extend(handled.batch_item_failures);
         }
-        let time_left = until.saturating_duration_since(Instant::now());
-        let documents = self.documents.handle_within(batch(documents), time_left);
-        let failures = documents.await?.batch_item_failures;
-        response.batch_item_failures.extend(failures);
         Ok(response)
     }
 }

@@ -1,6 +1,7 @@
 //! Why a target was not measured: a recorded failure that readers see. What fails a whole invocation: `invocation.rs`.
 
 use shared::database::DatabaseError;
+use shared::users::UsersError;
 
 /// Why a target was not measured.
 ///
@@ -65,6 +66,19 @@ impl MeasureError {
         }
     }
 
+    /// Returns the error of a database, without its source.
+    fn of_database(error: &DatabaseError) -> Self {
+        let reason = match error {
+            // Its text includes that of the credentials provider.
+            DatabaseError::Credentials(_) => "the database login could not be prepared".to_owned(),
+            other => other.to_string(),
+        };
+        Self {
+            is_transient: error.is_transient(),
+            ..Self::permanent(error.code(), reason)
+        }
+    }
+
     /// Returns the error of a measurement that took more than `seconds`.
     pub(crate) fn out_of_time(seconds: u64) -> Self {
         Self::transient(
@@ -93,18 +107,25 @@ impl MeasureError {
 
 impl From<DatabaseError> for MeasureError {
     fn from(error: DatabaseError) -> Self {
-        let reason = match &error {
-            // Its text includes that of the credentials provider.
-            DatabaseError::Credentials(_) => "the database login could not be prepared".to_owned(),
-            other => other.to_string(),
-        };
-        Self {
-            code: error.code(),
-            reason,
-            is_transient: error.is_transient(),
-            detail: None,
-            is_not_applicable: false,
-            source: Some(error.into()),
+        Self::of_database(&error).caused_by(error)
+    }
+}
+
+impl From<UsersError> for MeasureError {
+    fn from(error: UsersError) -> Self {
+        match error {
+            UsersError::NoDatabase => Self::not_applicable("no_database", error.to_string()),
+            UsersError::NotAMendixDatabase => Self::not_applicable(
+                "not_a_mendix_database",
+                "the database lacks tables that every Mendix version has, so it is not that of a Mendix app",
+            ),
+            UsersError::GrantsMissing { .. } => Self::permanent(
+                "grants_missing",
+                "the database role may not read all columns that users are counted by: run the script that mrt grants \
+                 prints",
+            ),
+            UsersError::Busy => Self::transient("busy", error.to_string()),
+            UsersError::Database(error) => Self::of_database(&error).caused_by(error),
         }
     }
 }

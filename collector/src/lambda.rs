@@ -9,9 +9,11 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
-use shared::config::{ConfigError, ProcessVariables, Variables};
+use shared::config::{ConfigError, ProcessVariables, Reader, Variables};
 use shared::database::Databases;
+use shared::deployment_key::DeploymentKey;
 use shared::fleet::FleetSource;
+use shared::secrets::Secrets;
 use shared::store::{DynamoDbStore, SnapshotReader, dynamodb};
 use shared::telemetry::{self, Format, Metrics, error_chain};
 use shared::warm_up::warm_up;
@@ -126,6 +128,9 @@ pub async fn serve_table_size() -> Result<(), Error> {
     let aws = Arc::new(Aws::in_lambda(&ProcessVariables));
     let ports = ports(&config, &aws).await;
     let variables = Arc::new(ProcessVariables);
+    let mut reader = Reader::new(&ProcessVariables);
+    let key = DeploymentKey::from_config(&mut reader, || Secrets::new(Arc::clone(&aws)));
+    let key = reader.finish(key).inspect_err(log_config_error)?;
     let databases = Databases::new(
         aws,
         variables,
@@ -134,15 +139,16 @@ pub async fn serve_table_size() -> Result<(), Error> {
     );
     let source = TableSource::new(databases.clone());
     let prober = Prober::of_databases(probe_ports(&config, databases.aws(), &ports), source);
-    serve(DatabaseCollector::new(ports, databases), prober).await
+    serve(DatabaseCollector::new(ports, databases, key), prober).await
 }
 
 fn start<C>(read: fn(&dyn Variables) -> Result<C, ConfigError>) -> Result<C, Error> {
     telemetry::start(Format::Lambda, &ProcessVariables);
-    read(&ProcessVariables).map_err(|error| {
-        tracing::error!(error = %error, "not started");
-        error.into()
-    })
+    Ok(read(&ProcessVariables).inspect_err(log_config_error)?)
+}
+
+fn log_config_error(error: &ConfigError) {
+    tracing::error!(error = %error, "not started");
 }
 
 /// Builds what both collectors need, and opens its connections.

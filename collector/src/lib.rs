@@ -16,6 +16,7 @@ pub mod run;
 pub mod storage_size;
 pub mod table_size;
 pub mod tick;
+pub mod user_activity;
 pub mod writers;
 
 pub use collect::{BatchHandler, Collector, CollectorPorts, DatabaseCollector};
@@ -29,4 +30,5 @@ pub use storage_size::{
 };
 pub use table_size::{FileDocumentSource, TableSource, measure_database};
 pub use tick::Tick;
+pub use user_activity::UserActivitySource;
 pub use writers::Writers;

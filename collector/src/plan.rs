@@ -7,8 +7,8 @@
 //! fleet at once: `plan/metrics.rs`.
 
 pub mod budget;
+mod daily;
 mod decide;
-mod documents;
 pub mod due;
 mod event;
 mod failing;
@@ -23,7 +23,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use shared::clock;
 use shared::fleet::{Fleet, Kind};
-use shared::store::SnapshotReader;
+use shared::snapshot::{FileDocuments, Stored, UserActivity};
 use shared::telemetry::error_chain;
 use tokio::time::timeout;
 
@@ -31,6 +31,7 @@ use crate::alerts::{self, AlertPorts};
 use crate::invocation::CollectError;
 use crate::queue::{Job, JobKind, JobQueue, QueueError, Subject};
 use crate::tick::Tick;
+use daily::Daily;
 use due::Due;
 use known::{Known, Storage};
 use limits::CONCURRENT_WRITES;
@@ -53,6 +54,8 @@ pub struct PlanReport {
     pub database_count: usize,
     /// Jobs for the file documents of database targets.
     pub document_count: usize,
+    /// Jobs for the users of database targets.
+    pub users_count: usize,
     /// Storage targets whose announced measurement was postponed.
     pub postponed_count: usize,
     /// Buckets whose metrics CloudWatch was asked for.
@@ -71,7 +74,7 @@ pub struct PlanReport {
 
 /// Queues a job for each target of the current fleet that is due, and reads CloudWatch's daily metrics.
 ///
-/// Databases are due at every tick, their file documents once a day. A bucket is due as its share of the fleet's budget allows, see [`budget::share`];
+/// Databases are due at every tick, their file documents once a day, their users as often as the fleet file says. A bucket is due as its share of the fleet's budget allows, see [`budget::share`];
 /// where that postpones an announced measurement, the new time is stored for readers.
 ///
 /// The event's own time, in whole seconds, is the scheduled time of all runs: an event that is delivered twice queues
@@ -101,6 +104,7 @@ pub async fn plan(
         bucket_count: 0,
         database_count: 0,
         document_count: 0,
+        users_count: 0,
         postponed_count: 0,
         metrics_requested_count: 0,
         metrics_stored_count: 0,
@@ -116,22 +120,26 @@ pub async fn plan(
         ports,
         tick,
     };
-    let documents = queue_documents(&fleet, queue, ports.snapshots, tick);
+    let documents = queue_daily::<FileDocuments>(&fleet, queue, ports, tick, Daily::documents());
+    let users = queue_daily::<UserActivity>(&fleet, queue, ports, tick, Daily::users(&fleet));
     let failing = failing_databases(&fleet, ports, tick);
-    let (buckets, documents, failing) =
-        futures::join!(buckets.run(queue, &mut report), documents, failing);
+    let buckets = buckets.run(queue, &mut report);
+    let (buckets, documents, users, failing) = futures::join!(buckets, documents, users, failing);
     report.failing_databases = failing;
     let removed = removed::close_days(&fleet, &ports, tick);
     let ((), removed_count) = futures::join!(check_alerts(&fleet, ports), removed);
     report.removed_count = removed_count;
     let documents = documents.map(|count| report.document_count = count);
-    let queued = databases.and(documents).map_err(CollectError::QueueFailed);
+    let users = users.map(|count| report.users_count = count);
+    let queued = databases.and(documents).and(users);
+    let queued = queued.map_err(CollectError::QueueFailed);
     buckets.and(queued)?;
     tracing::info!(
         scheduled_at = clock::rfc3339(tick.at),
         bucket_count = report.bucket_count,
         database_count = report.database_count,
         document_count = report.document_count,
+        users_count = report.users_count,
         postponed_count = report.postponed_count,
         metrics_requested_count = report.metrics_requested_count,
         metrics_stored_count = report.metrics_stored_count,
@@ -190,14 +198,15 @@ async fn failing_databases(
     }
 }
 
-/// Queues the counts of file documents that are due; returns their number.
-async fn queue_documents(
+/// Queues what else is measured of databases and due; returns its number.
+async fn queue_daily<M: Stored>(
     fleet: &Fleet,
     queue: &dyn JobQueue,
-    snapshots: &SnapshotReader,
+    ports: PlanPorts<'_>,
     tick: Tick,
+    what: Daily,
 ) -> Result<usize, QueueError> {
-    let jobs = documents::jobs(snapshots, &fleet.measured_databases(), tick).await;
+    let jobs = daily::jobs::<M>(ports.snapshots, &fleet.measured_databases(), tick, what).await;
     let count = jobs.len();
     queue.send(JobKind::Database, jobs).await?;
     Ok(count)

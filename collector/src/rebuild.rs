@@ -116,6 +116,8 @@ async fn rebuild_days(
             let rebuilding = history.rebuild::<FileDocuments>(target, days, today);
             rebuilding.await
         }
+        // Only kinds with a history are selected.
+        Kind::Users => Ok(Rebuilt::default()),
         Kind::StorageMetrics => {
             let rebuilding = history.rebuild::<StorageMetrics>(target, days, today);
             rebuilding.await

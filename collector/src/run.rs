@@ -214,7 +214,11 @@ impl<S: Source> RunContext<'_, '_, S> {
             measurement: measurement.in_run(&run, refresh),
         };
         let total_bytes = snapshot.measurement.total_bytes();
-        match self.in_time(self.writers.snapshots.keep(&snapshot)).await {
+        let keeping = async {
+            self.source.keep_beside(&snapshot, self.writers).await?;
+            self.writers.snapshots.keep(&snapshot).await
+        };
+        match self.in_time(keeping).await {
             Ok(kept) => (Outcome::Stored { kept, total_bytes }, Some(snapshot)),
             Err(error) => (Outcome::StoreFailed(error), None),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shared::history::{HistoryRetention, HistoryWriter};
 use shared::store::{ItemStore, SnapshotWriter};
+use shared::user_months::UserMonthWriter;
 
 /// Writers of everything that a measurement leaves behind.
 #[derive(Clone)]
@@ -13,6 +14,8 @@ pub struct Writers {
     pub snapshots: SnapshotWriter,
     /// Keeps the history of sizes. Made from snapshots, so a failure to write it is never the run's.
     pub history: HistoryWriter,
+    /// Keeps who was active in which month.
+    pub user_months: UserMonthWriter,
 }
 
 impl Writers {
@@ -24,7 +27,8 @@ impl Writers {
     ) -> Self {
         Self {
             snapshots: SnapshotWriter::new(Arc::clone(&items), retention),
-            history: HistoryWriter::new(items, history_retention),
+            history: HistoryWriter::new(Arc::clone(&items), history_retention),
+            user_months: UserMonthWriter::new(items, history_retention.days),
         }
     }
 }

@@ -18,6 +18,7 @@ mod server;
 mod source;
 mod storage_kind;
 mod target;
+mod users;
 
 pub use account::{Account, DEFAULT_ROLE, partition};
 pub use alert::{Alert, Condition, Destination, TotalOver, WebhookForm, WebhookUrl};
@@ -39,3 +40,4 @@ pub use storage_kind::StorageKind;
 pub use target::{
     Auth, BucketTarget, DatabaseTarget, Engine, InventoryLocation, Kind, Measured, TargetId,
 };
+pub use users::DEFAULT_USERS_EVERY;

@@ -17,6 +17,16 @@ impl IdentityMac {
     pub(crate) fn of(mac: u64) -> Self {
         Self(mac >> (u64::BITS - Self::BITS))
     }
+
+    /// Returns the bits, as they are kept.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the value of kept bits; `None` if they are too many.
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
+        (bits >> Self::BITS == 0).then_some(Self(bits))
+    }
 }
 
 /// Never printed: whoever has two lists of them can join people.

@@ -20,5 +20,6 @@ pub mod store;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod user_months;
 pub mod users;
 pub mod warm_up;

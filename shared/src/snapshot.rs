@@ -9,6 +9,7 @@ pub mod server_storage;
 pub mod storage_metrics;
 pub(crate) mod stored;
 pub mod table_size;
+mod user_activity;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use table_size::{
     ChildTables, DatabaseSize, DatabaseSummary, MendixCatalogue, Persistence, Quality, ServerRole,
     TableKind, TableName, TableSize, UnsizedTable,
 };
+pub use user_activity::{ConcurrentUsers, KeyedIdentities, UserActivity, UserCounts};
 
 /// Result of one measuring run: bytes of a bucket or tables of a database.
 ///

@@ -141,7 +141,7 @@ impl GetBucketHistory {
             Kind::StorageMetrics => {
                 targets::freshness_of::<StorageMetrics, _>(&self.0.snapshots, targets).await
             }
-            Kind::Bucket | Kind::Database | Kind::FileDocuments => {
+            Kind::Bucket | Kind::Database | Kind::FileDocuments | Kind::Users => {
                 targets::freshness_of::<BucketSize, _>(&self.0.snapshots, targets).await
             }
         }

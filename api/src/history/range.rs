@@ -59,25 +59,7 @@ impl Range {
     ///
     /// 400 for a time that is none, and for a range that is empty or too long.
     pub(crate) fn of(call: &Call<'_>) -> Result<Self, Problem> {
-        let now = end_of_minute(call.now);
-        let time = |name| {
-            let text = call.parameters.text(name);
-            text.map(|text| parse(name, text, now)).transpose()
-        };
-        let to = time("to")?.unwrap_or(now).min(now);
-        let from = match time("from")? {
-            Some(from) => from,
-            None => to - TimeDelta::days(DEFAULT_DAYS),
-        };
-        if from >= to {
-            let detail = "the parameter \"from\" is not before \"to\" and now: the range is empty";
-            return Err(Problem::bad_parameter("from", detail));
-        }
-        if to - from > TimeDelta::days(MOST_DAYS) {
-            let detail =
-                format!("the parameter \"from\" is more than {MOST_DAYS} days before \"to\"");
-            return Err(Problem::bad_parameter("from", detail));
-        }
+        let (from, to) = between(call, |to| to - TimeDelta::days(DEFAULT_DAYS))?;
         let text = |name| call.parameters.text(name);
         let step = Step::ALL
             .into_iter()
@@ -93,6 +75,33 @@ impl Range {
             aggregate: aggregate.unwrap_or(Aggregate::Last),
         })
     }
+}
+
+/// Returns the times of the call's parameters `from` and `to`; `from` is `default` of `to` if it is not given.
+///
+/// # Errors
+///
+/// See [`Range::of`].
+pub(crate) fn between(
+    call: &Call<'_>,
+    default: impl FnOnce(DateTime<Utc>) -> DateTime<Utc>,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+    let now = end_of_minute(call.now);
+    let time = |name| {
+        let text = call.parameters.text(name);
+        text.map(|text| parse(name, text, now)).transpose()
+    };
+    let to = time("to")?.unwrap_or(now).min(now);
+    let from = time("from")?.unwrap_or_else(|| default(to));
+    if from >= to {
+        let detail = "the parameter \"from\" is not before \"to\" and now: the range is empty";
+        return Err(Problem::bad_parameter("from", detail));
+    }
+    if to - from > TimeDelta::days(MOST_DAYS) {
+        let detail = format!("the parameter \"from\" is more than {MOST_DAYS} days before \"to\"");
+        return Err(Problem::bad_parameter("from", detail));
+    }
+    Ok((from, to))
 }
 
 fn end_of_minute(now: DateTime<Utc>) -> DateTime<Utc> {

@@ -4,6 +4,7 @@ mod all_environments;
 pub(crate) mod database;
 mod distinct;
 mod generations;
+mod history;
 mod http;
 mod leaks;
 mod list;

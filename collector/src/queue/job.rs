@@ -26,6 +26,11 @@ use shared::snapshot::bucket_size::Refresh;
 /// ```json
 /// {"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z","subject":"file_documents"}
 /// ```
+/// So are its users:
+///
+/// ```json
+/// {"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z","subject":"users"}
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// The target.
@@ -47,6 +52,8 @@ pub enum Subject {
     Size,
     /// The file documents in a database.
     FileDocuments,
+    /// The active users in a database.
+    Users,
 }
 
 /// Why a message is not a job. No variant repeats the message's text, which may hold a secret.
@@ -105,10 +112,10 @@ impl Job {
         }
     }
 
-    /// Returns the job of counting the file documents in a database.
-    pub fn of_file_documents(target: TargetId, scheduled_at: DateTime<Utc>) -> Self {
+    /// Returns the job of measuring something else of a target than its size.
+    pub fn about(subject: Subject, target: TargetId, scheduled_at: DateTime<Utc>) -> Self {
         Self {
-            subject: Subject::FileDocuments,
+            subject,
             ..Self::at_every_tick(target, scheduled_at)
         }
     }
@@ -164,7 +171,7 @@ mod tests {
         let text = include_str!("job.rs");
         let blocks = text.split("/// ```json\n/// ").skip(1);
         let examples = blocks.filter_map(|rest| rest.split('\n').next());
-        examples.take(3).collect()
+        examples.take(4).collect()
     }
 
     #[test]
@@ -180,6 +187,7 @@ mod tests {
         assert_eq!(jobs[0].refresh, None);
         assert_eq!(jobs[1].refresh.unwrap().reason, RefreshReason::Budget);
         assert_eq!(jobs[2].subject, Subject::FileDocuments);
+        assert_eq!(jobs[3].subject, Subject::Users);
     }
 
     #[test]

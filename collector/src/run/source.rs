@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use shared::history::Historic;
+use shared::snapshot::Snapshot;
+use shared::store::StoreError;
 use tokio::time::Instant;
 
 use crate::error::MeasureError;
 use crate::queue::JobKind;
 use crate::tick::Tick;
+use crate::writers::Writers;
 
 /// Result of one part of a measurement.
 #[derive(Debug)]
@@ -57,6 +60,21 @@ pub trait Source: Send + Sync {
         progress: &Progress,
     ) -> Result<Self::Measurement, MeasureError> {
         self.measure(target, progress).await
+    }
+
+    /// Keeps what a snapshot itself does not hold; called before the snapshot is kept, which fails with it.
+    ///
+    /// The same snapshot again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoreError`].
+    async fn keep_beside(
+        &self,
+        _snapshot: &Snapshot<Self::Measurement>,
+        _writers: &Writers,
+    ) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Returns when a target is due again that was measured at `tick`, unless its job says so.

@@ -77,7 +77,7 @@ async fn a_tick_queues_one_job_for_each_target() {
         .unwrap();
 
     assert_eq!((report.bucket_count, report.database_count), (2, 1));
-    assert_eq!(report.document_count, 1);
+    assert_eq!((report.document_count, report.users_count), (1, 1));
     assert_eq!(
         queue.bodies(JobKind::Bucket),
         [
@@ -90,6 +90,7 @@ async fn a_tick_queues_one_job_for_each_target() {
         [
             r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z"}"#,
             r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z","subject":"file_documents"}"#,
+            r#"{"target":"acme-prod/db/acme","scheduled_at":"2026-11-23T20:00:00Z","refresh":{"interval_seconds":86400,"reason":"every_tick","next_full_at":"2026-11-24T20:00:00Z"},"subject":"users"}"#,
         ]
     );
 }

@@ -14,6 +14,7 @@ mod replicas;
 mod sizes;
 mod storage;
 mod storms;
+mod user_activity;
 mod versions;
 
 use collector::{Progress, Source, TableSource};

@@ -23,6 +23,7 @@ use shared::location::Location;
 use shared::secrets::Secrets;
 use shared::store::{ItemStore, SnapshotReader};
 use shared::telemetry::Metrics;
+use shared::user_months::UserMonthReader;
 
 use crate::running_server::AwsStandIn;
 use crate::sqlite::SqliteStore;
@@ -67,7 +68,7 @@ pub(crate) struct Backend {
     pub(crate) databases: Databases,
     pub(crate) aws: Arc<Aws>,
     variables: Arc<dyn Variables>,
-    deployment_key: DeploymentKey,
+    pub(crate) deployment_key: DeploymentKey,
     access: EnvironmentAccess,
     /// Origins that browsers may call from.
     pub(crate) allowed_origins: Vec<String>,
@@ -140,6 +141,7 @@ impl Backend {
             fleet: Arc::clone(&self.fleet),
             snapshots: self.snapshots(),
             history: HistoryReader::new(self.store.clone()),
+            user_months: UserMonthReader::new(self.store.clone()),
             databases: self.databases.clone(),
             aws: Arc::clone(&self.aws),
             deployment_key: self.deployment_key.clone(),

@@ -224,7 +224,11 @@ fn start_collecting(
     ports.queue = Some(Arc::new(queue));
     let buckets = Collector::of_buckets(ports, Arc::clone(&backend.aws));
     tasks.spawn(deliver(bucket_end, buckets, stopped.clone()));
-    let databases = DatabaseCollector::new(backend.collector_ports(), backend.databases.clone());
+    let databases = DatabaseCollector::new(
+        backend.collector_ports(),
+        backend.databases.clone(),
+        backend.deployment_key.clone(),
+    );
     tasks.spawn(deliver(database_end, databases, stopped.clone()));
     let (store, mut stopped) = (Arc::clone(&backend.store), stopped.clone());
     tasks.spawn(async move {

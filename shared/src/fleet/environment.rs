@@ -13,6 +13,7 @@ use super::licence::Licence;
 use super::prices::Prices;
 use super::refresh::RefreshBudget;
 use super::target::{BucketTarget, DatabaseTarget, TargetId};
+use super::users::DEFAULT_USERS_EVERY;
 use crate::config::Environments;
 
 /// Default name of the administrator account, which does not count as a user.
@@ -21,7 +22,7 @@ pub const DEFAULT_ADMINISTRATOR: &str = "MxAdmin";
 pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// All environments, in the order of their names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fleet {
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) licence: Option<Licence>,
@@ -31,6 +32,24 @@ pub struct Fleet {
     pub(super) clients: BTreeMap<String, Environments>,
     pub(super) prices: Prices,
     pub(super) refresh: RefreshBudget,
+    pub(super) users_every: Duration,
+}
+
+impl Default for Fleet {
+    /// No environments.
+    fn default() -> Self {
+        Self {
+            environments: BTreeMap::new(),
+            licence: None,
+            accounts: BTreeMap::new(),
+            alerts: Vec::new(),
+            clients: BTreeMap::new(),
+            prices: Prices::default(),
+            refresh: RefreshBudget::default(),
+            discover: None,
+            users_every: DEFAULT_USERS_EVERY,
+        }
+    }
 }
 
 /// One app in one stage.
@@ -95,6 +114,11 @@ impl Fleet {
         self.refresh
     }
 
+    /// Returns the time between two counts of a database's users.
+    pub fn users_every(&self) -> Duration {
+        self.users_every
+    }
+
     /// Returns the environment of that name.
     pub fn environment(&self, name: &str) -> Option<&Environment> {
         self.environments.get(name)
@@ -130,6 +154,13 @@ impl Fleet {
     pub fn database(&self, id: &TargetId) -> Option<&DatabaseTarget> {
         let database = self.environment_of(id)?.database.as_ref();
         database.filter(|target| target.id() == *id)
+    }
+
+    /// Returns the environment whose database has that id.
+    pub fn environment_of_database(&self, id: &TargetId) -> Option<&Environment> {
+        let environment = self.environment_of(id)?;
+        let database = environment.database.as_ref();
+        (database?.id() == *id).then_some(environment)
     }
 
     /// Returns the environment of a target id.

@@ -15,6 +15,7 @@ mod section;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use toml::de::DeTable;
 use super::environment::{DEFAULT_ADMINISTRATOR, DEFAULT_SESSION_TIMEOUT, Environment, Fleet};
 use super::storage_kind::StorageKind;
 use super::target::TargetId;
+use super::users::DEFAULT_USERS_EVERY;
 use crate::config::RESERVED_NAME;
 use account::read_accounts;
 use alert::read_alerts;
@@ -38,6 +40,7 @@ use refresh::read_refresh;
 use scope::{Context, read_gone};
 use section::{Section, Text};
 use storage::read_storage;
+use users::read_users;
 
 pub use account::MAX_ACCOUNTS;
 pub use alert::MAX_ALERTS;
@@ -90,6 +93,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
             "environment",
             "prices",
             "refresh",
+            "users",
             "licence",
             "alert",
             "account",
@@ -105,6 +109,8 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
     let refresh = refresh.map(|section| read_refresh(faults, &section));
     let discover = root.sub_table(faults, "discover");
     let discover = discover.map(|section| read_discover(faults, &section));
+    let users = root.sub_table(faults, "users");
+    let users_every = users.map(|section| read_users(faults, &section));
     if root.get("environment").is_none() && root.get("discover").is_none() {
         faults.add(
             0,
@@ -145,6 +151,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
         clients,
         prices: prices.unwrap_or_default(),
         refresh: refresh.unwrap_or_default(),
+        users_every: users_every.unwrap_or(DEFAULT_USERS_EVERY),
     }
 }
 

@@ -198,6 +198,8 @@ pub enum Kind {
     StorageMetrics,
     /// File documents in the app of a [`DatabaseTarget`].
     FileDocuments,
+    /// Active users in the app of a [`DatabaseTarget`].
+    Users,
 }
 
 impl Kind {
@@ -208,6 +210,7 @@ impl Kind {
             Self::Database => "database",
             Self::StorageMetrics => "storage_metrics",
             Self::FileDocuments => "file_documents",
+            Self::Users => "users",
         }
     }
 }

@@ -40,8 +40,8 @@ impl fmt::Display for Owner<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Bucket | Kind::Database => write!(formatter, "{}", self.target),
-            // A bucket has both its size and its metrics, and a database both its tables and its documents.
-            Kind::StorageMetrics | Kind::FileDocuments => {
+            // A bucket has both its size and its metrics, and a database its tables, its documents and its users.
+            Kind::StorageMetrics | Kind::FileDocuments | Kind::Users => {
                 write!(formatter, "{}#{}", self.kind.as_str(), self.target)
             }
         }

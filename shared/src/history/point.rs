@@ -12,13 +12,15 @@ use super::series::{Measure, OwnSeries, TableKey};
 use crate::snapshot::bucket_size::{Definition, Method, Objects, Part, ResourceSize};
 use crate::snapshot::{
     BucketSize, DatabaseSize, FileDocuments, Measurement, Run, ServerStorage, Snapshot,
-    StorageMetrics, Stored, TableSize, UnsizedTable,
+    StorageMetrics, Stored, TableSize, UnsizedTable, UserActivity,
 };
 
 /// A measurement that has a history.
 pub trait Historic: Stored {
     /// Whether it has tables: only then are there blocks of parts.
     const HAS_TABLES: bool;
+    /// Whether points and blocks of it are kept.
+    const IS_KEPT: bool = true;
 
     /// Returns what the numbers are based on: another basis breaks every series.
     fn basis(&self) -> Basis;
@@ -237,6 +239,20 @@ impl Historic for FileDocuments {
         let unsized_documents = Reading::of(self.unsized_count);
         series.add(Measure::UnsizedDocumentCount, unsized_documents);
         series.0
+    }
+}
+
+/// What is kept of users over time are their months: [`crate::user_months`].
+impl Historic for UserActivity {
+    const HAS_TABLES: bool = false;
+    const IS_KEPT: bool = false;
+
+    fn basis(&self) -> Basis {
+        Basis::new(&[])
+    }
+
+    fn own_series(&self) -> Vec<(OwnSeries, Reading)> {
+        Vec::new()
     }
 }
 

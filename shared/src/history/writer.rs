@@ -82,6 +82,9 @@ impl HistoryWriter {
     ///
     /// See [`StoreError`]. What was not written the next run writes; the snapshot is not concerned.
     pub async fn record<M: Historic>(&self, snapshot: &Snapshot<M>) -> Result<(), StoreError> {
+        if !M::IS_KEPT {
+            return Ok(());
+        }
         let (target, run) = (&snapshot.target, &snapshot.run);
         let Some(latest) = self.snapshots.latest::<M>(target).await? else {
             return Ok(());
@@ -111,6 +114,9 @@ impl HistoryWriter {
         target: &TargetId,
         scheduled_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        if !M::IS_KEPT {
+            return Ok(());
+        }
         self.fold_closed_days::<M>(target, keys::day_of(scheduled_at), None)
             .await
     }

@@ -13,6 +13,7 @@ mod prefixes;
 mod server_storage;
 mod storage_metrics;
 mod tables;
+mod user_activity;
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::fleet::TargetId;
 use crate::history::{StoredTrend, Trend};
 
 pub use bucket::StoredRefresh;
+pub(crate) use user_activity::{StoredConcurrentUsers, StoredUserCounts};
 
 /// Maximum size of a decompressed body: 1,000,000 tables of about 300 bytes, and a limit for damaged items.
 const BODY_LIMIT_BYTES: u64 = 320 << 20;

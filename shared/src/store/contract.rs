@@ -11,6 +11,7 @@
 mod history;
 mod metrics;
 mod snapshots;
+mod user_months;
 mod world;
 
 use std::future::Future;
@@ -69,6 +70,7 @@ pub async fn exam(make: impl Fn(Arc<FixedClock>) -> Arc<dyn ItemStore>) {
     ];
     let all = cases.into_iter().chain(snapshots::CASES);
     let all = all.chain(metrics::CASES).chain(history::CASES);
+    let all = all.chain(user_months::CASES);
     for (number, (_, case)) in all.enumerate() {
         let clock = Arc::new(FixedClock::at(NOW));
         case(Candidate {

@@ -72,8 +72,10 @@ fn absent_key() -> Key {
 fn snapshot_key(kind: Kind, target: &TargetId, scheduled_at: DateTime<Utc>) -> Key {
     let partition = match kind {
         Kind::Bucket | Kind::Database => format!("SNAP#{target}"),
-        // A bucket has both its size and its metrics, and a database both its tables and its documents.
-        Kind::StorageMetrics | Kind::FileDocuments => format!("SNAP#{}#{target}", kind.as_str()),
+        // A bucket has both its size and its metrics, and a database its tables, its documents and its users.
+        Kind::StorageMetrics | Kind::FileDocuments | Kind::Users => {
+            format!("SNAP#{}#{target}", kind.as_str())
+        }
     };
     Key {
         partition,
@@ -371,7 +373,8 @@ fn contended(kind: Kind, target: &TargetId) -> StoreError {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// Returns 16 hexadecimal digits of the SHA-256 of `bytes`.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .take(8)

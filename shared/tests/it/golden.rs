@@ -24,15 +24,16 @@ use shared::store::{
 
 use crate::stored_forms::{
     bucket, bucket_v1, database, database_v1, database_v2, database_v3, database_v4, database_v5,
-    documents, failure, metrics, resource, scheduled_at,
+    documents, failure, metrics, resource, scheduled_at, users,
 };
 
 /// Folder of the newest form of each kind. Each kind counts its own versions.
-const NEWEST: [(Kind, &str); 4] = [
+const NEWEST: [(Kind, &str); 5] = [
     (Kind::Bucket, "bucket-v2"),
     (Kind::Database, "database-v8"),
     (Kind::StorageMetrics, "storage_metrics-v1"),
     (Kind::FileDocuments, "file_documents-v1"),
+    (Kind::Users, "users-v1"),
 ];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,7 @@ async fn written_now() -> Vec<GoldenItem> {
     writer.keep(&database()).await.unwrap();
     writer.keep(&metrics()).await.unwrap();
     writer.keep(&documents()).await.unwrap();
+    writer.keep(&users()).await.unwrap();
     writer
         .record_failure::<BucketSize>(&bucket().target, failure())
         .await
@@ -144,6 +146,7 @@ fn of_kind(kind: Kind, items: Vec<GoldenItem>) -> Vec<GoldenItem> {
             Kind::Database => target.starts_with("acme-prod/db/"),
             Kind::StorageMetrics => target.starts_with("storage_metrics#acme-prod/s3/"),
             Kind::FileDocuments => target.starts_with("file_documents#acme-prod/db/"),
+            Kind::Users => target.starts_with("users#acme-prod/db/"),
         };
         partition == latest || is_of_kind
     };
@@ -203,6 +206,9 @@ async fn every_form_that_was_ever_written_is_read() {
             versions += 1;
         } else if folder_name == "file_documents-v1" {
             assert_reads(&reader, &documents()).await;
+            versions += 1;
+        } else if folder_name == "users-v1" {
+            assert_reads(&reader, &users()).await;
             versions += 1;
         } else if !folder_name.starts_with("database-") {
             let latest = reader.latest::<BucketSize>(&bucket().target).await.unwrap();

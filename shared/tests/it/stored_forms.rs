@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared::fleet::{Engine, TargetId};
+use shared::identities::TypeCounts;
 use shared::snapshot::bucket_size::{
     ListingRun, Part, Refresh, RefreshReason, ResourceSize, Unmeasured, Uploads,
 };
 use shared::snapshot::{
-    BucketSize, ChildTables, DatabaseSize, Failure, FileDocuments, MendixCatalogue, Method,
-    Objects, Persistence, Quality, Run, ServerKind, ServerRole, ServerStorage, Snapshot,
-    StorageMetrics, TableKind, TableName, TableSize, UnsizedTable,
+    BucketSize, ChildTables, ConcurrentUsers, DatabaseSize, Failure, FileDocuments,
+    MendixCatalogue, Method, Objects, Persistence, Quality, Run, ServerKind, ServerRole,
+    ServerStorage, Snapshot, StorageMetrics, TableKind, TableName, TableSize, UnsizedTable,
+    UserActivity, UserCounts,
 };
 
 pub(crate) fn scheduled_at() -> DateTime<Utc> {
@@ -69,6 +71,31 @@ pub(crate) fn documents() -> Snapshot<FileDocuments> {
             document_count: 1200,
             document_bytes: 5_000_000_000,
             unsized_count: 3,
+        },
+    }
+}
+
+/// The first form of the users of an app.
+pub(crate) fn users() -> Snapshot<UserActivity> {
+    Snapshot {
+        target: database_v1().target,
+        run: run(),
+        measurement: UserActivity {
+            counts: UserCounts {
+                named: TypeCounts {
+                    internal: 40,
+                    external: 7,
+                    unclassified: 3,
+                },
+                licensed: 52,
+                anonymous: 11,
+            },
+            concurrent: Some(ConcurrentUsers {
+                named_users: 5,
+                named_user_sessions: 6,
+                anonymous_sessions: 2,
+            }),
+            identities: None,
         },
     }
 }

@@ -7,6 +7,7 @@ import { Panel } from '../panel';
 import type { Context, Screen } from '../screen';
 import { Table } from '../table';
 import { environmentHead } from './environment_head';
+import { monthsPanel } from './users_months';
 
 /** Accounts that are shown; the API has the others. */
 const ACCOUNTS = 1000;
@@ -31,7 +32,7 @@ export function usersScreen({ api, query }: Context, name: string): Screen {
       };
     },
   });
-  return { title: `Users of ${name}`, head: environmentHead(name, 'users', query), panels: [counts, accounts] };
+  return { title: `Users of ${name}`, head: environmentHead(name, 'users', query), panels: [counts, monthsPanel(api, name), accounts] };
 }
 
 /** The three counts, with what each means. */

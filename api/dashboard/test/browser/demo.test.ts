@@ -99,7 +99,10 @@ describe('numbers are those of the API', () => {
     const tab = await visit('#/environment/acme-prod/users');
     const users = await tab.answer<Schemas['UserCounts']>('/users?environment=acme-prod');
     const list = await tab.answer<Schemas['UserList']>('/users?environment=acme-prod&view=list');
+    const history = await tab.answer<Schemas['UserHistory']>('/users/history?environment=acme-prod');
+    const { months } = history.items[0]!;
 
+    expect((await tab.csv('months')).map(({ month, named }) => [month, Number(named)])).toEqual(months.map(({ month, named_user_count: count }) => [month, count]).reverse());
     const tiles = await tab.page.locator('#users .tile strong').allTextContents();
     expect(tiles.map(Number)).toEqual([users.metering, users.license_estimate, users.runtime_metric].map(({ named_user_count: count }) => count));
     expect((await tab.csv('users')).map(({ role, active }) => [role, Number(active)]).sort()).toEqual(users.by_role!.map(({ role, active }) => [role, active]).sort());

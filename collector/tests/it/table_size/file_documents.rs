@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_lambda_events::event::sqs::SqsEvent;
 use collector::{
     BatchHandler, DatabaseCollector, FileDocumentSource, Job, MeasureError, Progress, Source,
+    Subject,
 };
 use serde_json::json;
 use shared::clock;
+use shared::deployment_key::DeploymentKey;
 use shared::fleet::DatabaseTarget;
 use shared::snapshot::{Completeness, DatabaseSize, FileDocuments, Measurement};
 use shared::testing::relay::relay;
@@ -230,7 +232,7 @@ async fn one_batch_measures_tables_and_counts_documents() {
     ));
     let scheduled_at = at("2026-11-23T20:00:00Z");
     let tables = Job::at_every_tick(target.id(), scheduled_at);
-    let documents = Job::of_file_documents(target.id(), scheduled_at);
+    let documents = Job::about(Subject::FileDocuments, target.id(), scheduled_at);
     let record = |id: &str, body: String| json!({"messageId": id, "body": body, "attributes": {}, "messageAttributes": {}});
     let event: SqsEvent = serde_json::from_value(json!({"Records": [
         record("documents", documents.to_json().unwrap()),
@@ -239,7 +241,11 @@ async fn one_batch_measures_tables_and_counts_documents() {
     ]}))
     .unwrap();
 
-    let collector = DatabaseCollector::new(world.ports(&fleet), databases(PASSWORD));
+    let collector = DatabaseCollector::new(
+        world.ports(&fleet),
+        databases(PASSWORD),
+        DeploymentKey::none(),
+    );
     let handled = collector.handle(event).await.unwrap();
 
     let failures = handled.batch_item_failures.iter();

@@ -113,8 +113,11 @@ async fn call(function: &str, event: Value, backend: &Backend) -> anyhow::Result
             serde_json::to_value(collector.handle(event).await?)?
         }
         COLLECT_TABLE_SIZE => {
-            let collector =
-                DatabaseCollector::new(backend.collector_ports(), backend.databases.clone());
+            let collector = DatabaseCollector::new(
+                backend.collector_ports(),
+                backend.databases.clone(),
+                backend.deployment_key.clone(),
+            );
             let event = serde_json::from_value(event).with_context(not_its_event)?;
             serde_json::to_value(collector.handle(event).await?)?
         }

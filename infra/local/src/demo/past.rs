@@ -215,7 +215,9 @@ impl<M: Shaped + 'static> Past<M> {
         writers: &Writers,
         is_recorded: bool,
     ) -> anyhow::Result<()> {
-        let Writers { snapshots, history } = writers;
+        let Writers {
+            snapshots, history, ..
+        } = writers;
         let PastRun { at, every } = run;
         if self.has_failed(at) {
             let failure = Failure {

@@ -12,9 +12,12 @@ use shared::fleet::{Kind, TargetId};
 use shared::history::{
     GapReason, HistoryError, HistoryQuery, HistoryReader, Resolution, Unreadable,
 };
-use shared::snapshot::{BucketSize, DatabaseSize, FileDocuments, StorageMetrics, Stored};
+use shared::snapshot::{
+    BucketSize, DatabaseSize, FileDocuments, StorageMetrics, Stored, UserActivity,
+};
 use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
+use shared::user_months::{KEPT_MONTHS, Month, UserMonthReader};
 
 use super::checks::Check;
 use crate::backend;
@@ -28,6 +31,8 @@ const UPDATE: &str = "use the release that wrote it, or a later one";
 const COLLECT: &str =
     "the next run of its target replaces it and keeps it aside; nothing else is affected";
 const RESTORE: &str = "restore mrt.db from a backup if you need this run; nothing else is affected";
+const RESTORE_MONTH: &str =
+    "restore mrt.db from a backup: who was active in that month is kept nowhere else";
 const OPEN: &str = "restore it from a backup, or move it away to start without snapshots";
 
 /// Checks the store in `data`, or only what it has of `environment`. Empty if there is no store.
@@ -45,7 +50,8 @@ pub(super) async fn check(
     };
     let mut reading = Reading {
         snapshots: SnapshotReader::new(store.clone()),
-        history: HistoryReader::new(store),
+        history: HistoryReader::new(store.clone()),
+        months: UserMonthReader::new(store),
         environment,
         now: clock.now(),
         record_count: 0,
@@ -65,6 +71,7 @@ pub(super) async fn check(
 struct Reading<'a> {
     snapshots: SnapshotReader,
     history: HistoryReader,
+    months: UserMonthReader,
     environment: Option<&'a str>,
     now: DateTime<Utc>,
     record_count: usize,
@@ -76,7 +83,8 @@ impl Reading<'_> {
         self.kind::<BucketSize>().await?;
         self.kind::<StorageMetrics>().await?;
         self.kind::<DatabaseSize>().await?;
-        self.kind::<FileDocuments>().await
+        self.kind::<FileDocuments>().await?;
+        self.kind::<UserActivity>().await
     }
 
     async fn kind<M: Stored>(&mut self) -> Result<(), StoreError> {
@@ -97,9 +105,11 @@ impl Reading<'_> {
             };
             self.record_count += 1;
             self.snapshots_of::<M>(&target, newest).await?;
-            // File documents have no history.
-            if M::KIND != Kind::FileDocuments {
-                self.blocks_of(M::KIND, &target).await?;
+            match M::KIND {
+                // They have no blocks that doctor reads.
+                Kind::FileDocuments => {}
+                Kind::Users => self.months_of(&target).await?,
+                kind => self.blocks_of(kind, &target).await?,
             }
         }
         Ok(())
@@ -141,6 +151,28 @@ impl Reading<'_> {
         }
         self.record_count += 1;
         self.unreadable("snapshot", M::KIND, target, &error, RESTORE);
+        Ok(())
+    }
+
+    /// Reads the months of users that are kept, with their sets.
+    async fn months_of(&mut self, target: &TargetId) -> Result<(), StoreError> {
+        let last = Month::of(self.now);
+        let months = self.months.months(target, last.minus(KEPT_MONTHS), last);
+        for (month, _) in months.await? {
+            match self.months.active_users(target, month).await {
+                Ok(_) => self.record_count += 1,
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    let what = format!("users of {target} in {month}");
+                    let fix = match error.is_newer_release() {
+                        true => UPDATE,
+                        false => RESTORE_MONTH,
+                    };
+                    self.problems
+                        .push(Check::problem(what, error_chain(&error), fix));
+                }
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
