@@ -284,8 +284,8 @@ async fn without_the_snapshots_databases_are_queued_and_no_bucket_is() {
     let error = scene.plan_with(&snapshots, &Aws::for_tests(NOWHERE)).await;
 
     assert_eq!(error.unwrap_err().error_type(), "SnapshotsUnreadable");
-    // Its tables, and the documents in it: the store answers again.
-    assert_eq!(scene.queue.bodies(JobKind::Database).len(), 2);
+    // Its tables, and the documents and users in it: the store answers again.
+    assert_eq!(scene.queue.bodies(JobKind::Database).len(), 3);
     assert_eq!(scene.queue.bodies(JobKind::Bucket), Vec::<String>::new());
 }
 

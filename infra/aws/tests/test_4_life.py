@@ -53,6 +53,7 @@ class Life(unittest.TestCase):
         key = self.world.client("kms").describe_key(KeyId=self.world.outputs["Key"])["KeyMetadata"]["Arn"]
         before = self.runs()
         self.assertTrue(before)
+        type(self).first = self.resources()
 
         dynamodb.restore_table_to_point_in_time(SourceTableName=old, TargetTableName="mrt-restored", UseLatestRestorableTime=True)
         dynamodb.get_waiter("table_exists").wait(TableName="mrt-restored")
@@ -79,7 +80,8 @@ class Life(unittest.TestCase):
         return dict(zip(item["times"], series["values"]))
 
     def test_3_deleting_leaves_only_what_is_retained(self):
-        resources = self.resources()
+        # Also what the stack had before it took over the restored table.
+        resources = {**self.first, **self.resources()}
         self.world.sam("delete", "--stack-name", STACK, "--no-prompts", "--region", "us-east-1")
 
         dynamodb = self.world.client("dynamodb")

@@ -129,7 +129,7 @@ async fn uploads_page(
     }
 }
 
-/// Builds the error for MinIO, which takes a prefix for a whole key and, without one, knows only the uploads that the
+/// Builds the error for `MinIO`, which takes a prefix for a whole key and, without one, knows only the uploads that the
 /// asked node remembers; earlier versions list none (minio#20989, minio#11686).
 fn minio() -> MeasureError {
     MeasureError::permanent(

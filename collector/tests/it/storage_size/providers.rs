@@ -174,7 +174,7 @@ async fn pages_of_every_provider_have_the_exact_total() {
     }
 }
 
-/// SeaweedFS said so of full pages (seaweedfs#3166), so more keys are asked for.
+/// `SeaweedFS` said so of full pages (seaweedfs#3166), so more keys are asked for.
 #[tokio::test]
 async fn a_full_page_that_claims_to_be_the_last_one_is_not_believed() {
     let page = |numbers: std::ops::Range<u32>| {
@@ -202,7 +202,7 @@ async fn a_full_page_that_claims_to_be_the_last_one_is_not_believed() {
     }
 }
 
-/// MinIO takes a prefix of uploads for a whole key (minio#20989), and lists none or those that one node remembers
+/// `MinIO` takes a prefix of uploads for a whole key (minio#20989), and lists none or those that one node remembers
 /// without a prefix (minio#11686).
 #[tokio::test]
 async fn uploads_of_minio_are_unknown_and_not_zero() {

@@ -214,6 +214,11 @@ async fn change_rows(
 /// Adds and removes some files. `now_ms` makes the names sort by age.
 fn change_files(root: &Path, random: &mut Random, now_ms: i64) -> io::Result<()> {
     for growing in GROWING {
+        let bucket = growing.folder.split('/').next().unwrap_or_default();
+        // A bucket that was deleted stays so.
+        if !root.join(bucket).is_dir() {
+            continue;
+        }
         let folder = root.join(growing.folder);
         std::fs::create_dir_all(&folder)?;
         for number in 0..random.in_range(&(0..growing.rate)) {
@@ -264,6 +269,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut random = Random::seeded(1);
         let folder = root.path().join(GROWING[0].folder);
+        std::fs::create_dir_all(&folder).unwrap();
         let mut most = 0;
 
         for moment in 0..600 {
@@ -275,5 +281,9 @@ mod tests {
         let left = std::fs::read_dir(&folder).unwrap().count();
         assert!(left < most, "the older half was removed: {left} of {most}");
         assert!(!root.path().join(".new").exists());
+        assert!(
+            !root.path().join("shared-files").exists(),
+            "a bucket came back"
+        );
     }
 }

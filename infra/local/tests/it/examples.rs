@@ -19,7 +19,7 @@ const LINE_COUNT: usize = 3;
 /// Returns the request whose answer is the example of a route.
 fn request_of(path: &str) -> String {
     match path {
-        "/bucket_size" | "/users/list" | "/micro_flow_constants" => {
+        "/bucket_size" | "/users/list" | "/users/history" | "/micro_flow_constants" => {
             format!("{path}?environment=acme-prod")
         }
         "/users" => "/users?environment=acme-prod".to_owned(),
@@ -106,6 +106,7 @@ async fn examples_are_answers_of_a_running_server() {
     for path in [
         "/bucket_size?environment=acme-prod",
         "/table_size?environment=acme-prod",
+        "/users/history?environment=acme-prod",
     ] {
         server.item(path, &token, |_| true).await;
     }

@@ -15,7 +15,7 @@ pub(super) struct ResponseBody(Arc<Mutex<Option<Answer>>>);
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
-    /// Whether the server says that it is MinIO.
+    /// Whether the server says that it is `MinIO`.
     pub(super) is_minio: bool,
 }
 
