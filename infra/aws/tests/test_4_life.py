@@ -90,7 +90,8 @@ class Life(unittest.TestCase):
         self.world.client("cognito-idp").describe_user_pool(UserPoolId=resources["UserPool"])
         left = {
             "functions": self.world.client("lambda").list_functions()["Functions"],
-            "queues": self.world.client("sqs").list_queues().get("QueueUrls", []),
+            "queues": [url for url in self.world.client("sqs").list_queues().get("QueueUrls", [])
+                       if url != self.world.alert_queue],  # the tests' own
             "roles": [role for role in self.world.client("iam").list_roles()["Roles"]
                       if role["RoleName"].startswith(f"{STACK}-") and role["RoleName"] != "mrt-target"],
             "groups": self.world.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/mrt-")["logGroups"],
