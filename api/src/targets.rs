@@ -115,6 +115,7 @@ pub(crate) fn without_record<S>(
         good: None,
         last_failure: Some(record_failure(error, now)),
         trend: None,
+        pace: None,
     }
 }
 

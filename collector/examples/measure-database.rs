@@ -42,6 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         server: None,
         allocated_gib: None,
         tls_server_name: None,
+        max_error: None,
     };
     let databases = Databases::new(
         Arc::new(Aws::without_credentials()),

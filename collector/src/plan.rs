@@ -8,6 +8,7 @@
 
 pub mod budget;
 mod daily;
+mod databases;
 mod decide;
 pub mod due;
 mod event;
@@ -16,6 +17,7 @@ mod known;
 mod limits;
 mod metrics;
 mod ports;
+mod quiet;
 mod removed;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
@@ -31,6 +33,7 @@ use crate::alerts::{self, AlertPorts};
 use crate::invocation::CollectError;
 use crate::queue::{Job, JobKind, JobQueue, QueueError, Subject};
 use crate::tick::Tick;
+use budget::{Demand, Interval};
 use daily::Daily;
 use due::Due;
 use known::{Known, Storage};
@@ -74,8 +77,10 @@ pub struct PlanReport {
 
 /// Queues a job for each target of the current fleet that is due, and reads CloudWatch's daily metrics.
 ///
-/// Databases are due at every tick, their file documents once a day, their users as often as the fleet file says. A bucket is due as its share of the fleet's budget allows, see [`budget::share`];
-/// where that postpones an announced measurement, the new time is stored for readers.
+/// Databases are due as often as their totals are expected to change, their file documents once a day, their users as
+/// often as the fleet file says. A bucket is due as often as its total is expected to change and its share of the fleet's
+/// budget allows, see [`budget::share`]; where that postpones an announced measurement, the new time is stored for
+/// readers.
 ///
 /// The event's own time, in whole seconds, is the scheduled time of all runs: an event that is delivered twice queues
 /// the same jobs twice, and those rewrite the same snapshots. If one kind of job cannot be queued, the other still is.
@@ -114,7 +119,6 @@ pub async fn plan(
         failing_databases: None,
     };
 
-    let databases = queue_databases(&fleet, queue, &mut report).await;
     let buckets = StoragePlan {
         fleet: &fleet,
         ports,
@@ -122,13 +126,16 @@ pub async fn plan(
     };
     let documents = queue_daily::<FileDocuments>(&fleet, queue, ports, tick, Daily::documents());
     let users = queue_daily::<UserActivity>(&fleet, queue, ports, tick, Daily::users(&fleet));
-    let failing = failing_databases(&fleet, ports, tick);
+    let databases = databases::plan(&fleet, ports, queue, tick);
     let buckets = buckets.run(queue, &mut report);
-    let (buckets, documents, users, failing) = futures::join!(buckets, documents, users, failing);
-    report.failing_databases = failing;
+    let (databases, buckets, documents, users) =
+        futures::join!(databases, buckets, documents, users);
+    report.failing_databases = databases.failing;
     let removed = removed::close_days(&fleet, &ports, tick);
     let ((), removed_count) = futures::join!(check_alerts(&fleet, ports), removed);
     report.removed_count = removed_count;
+    let databases = databases.queued;
+    let databases = databases.map(|count| report.database_count = count);
     let documents = documents.map(|count| report.document_count = count);
     let users = users.map(|count| report.users_count = count);
     let queued = databases.and(documents).and(users);
@@ -163,38 +170,6 @@ async fn check_alerts(fleet: &Fleet, ports: PlanPorts<'_>) {
     };
     if let Err(error) = alerts::check(alert_ports, notifier).await {
         tracing::error!(error = error_chain(&error), "the alerts were not evaluated");
-    }
-}
-
-async fn queue_databases(
-    fleet: &Fleet,
-    queue: &dyn JobQueue,
-    report: &mut PlanReport,
-) -> Result<(), QueueError> {
-    let targets = fleet.measured_databases().into_iter();
-    let jobs: Vec<_> = targets
-        .map(|target| Job::at_every_tick(target.id(), report.scheduled_at))
-        .collect();
-    report.database_count = jobs.len();
-    queue.send(JobKind::Database, jobs).await
-}
-
-/// Counts the databases that fail, and tells which do newly.
-async fn failing_databases(
-    fleet: &Fleet,
-    ports: PlanPorts<'_>,
-    tick: Tick,
-) -> Option<FailingCounts> {
-    match failing::of_databases(ports.snapshots, fleet.databases()).await {
-        Ok(states) if states.is_empty() => None,
-        Ok(states) => {
-            let (now, metrics) = (ports.clock.now(), ports.metrics);
-            Some(failing::tell(Kind::Database, &states, tick, now, metrics))
-        }
-        Err(error) => {
-            failing::unknown(Kind::Database, &error);
-            None
-        }
     }
 }
 
@@ -263,9 +238,11 @@ impl StoragePlan<'_> {
 
     /// Decides for each target of `storage`, in the same order.
     fn decide(&self, storage: &[Storage<'_>], report: &mut PlanReport) -> Vec<Due> {
-        let costs: Vec<Option<u64>> = storage.iter().map(decide::listing_cost).collect();
-        let listed: Vec<u64> = costs.iter().flatten().copied().collect();
-        let budget = self.fleet.refresh().list_requests_per_day;
+        let refresh = self.fleet.refresh();
+        let demand = |storage| decide::demand(storage, refresh.max_error, self.tick);
+        let demands: Vec<Option<Demand>> = storage.iter().map(demand).collect();
+        let listed: Vec<Demand> = demands.iter().flatten().copied().collect();
+        let budget = refresh.list_requests_per_day;
         let shares = budget::share(&listed, self.tick.every, budget);
         report.list_requests_per_day = shares.requests_per_day;
         if shares.is_over_budget {
@@ -279,10 +256,13 @@ impl StoragePlan<'_> {
         let mut ticks = shares.ticks.into_iter();
         storage
             .iter()
-            .zip(costs)
-            .map(|(storage, cost)| {
-                let ticks = cost.and_then(|_| ticks.next());
-                decide::due_of(storage, ticks, self.tick)
+            .zip(demands)
+            .map(|(storage, demand)| {
+                let listing = demand.and_then(|demand| {
+                    let ticks = ticks.next()?;
+                    Some(Interval::of_ticks(ticks, demand.ticks, self.tick.every))
+                });
+                decide::due_of(storage, listing, (refresh.max_error, self.tick))
             })
             .collect()
     }

@@ -33,7 +33,7 @@ pub use parse::{
     Fault, FleetFaults, MAX_ACCOUNTS, MAX_ALERTS, MAX_ENVIRONMENTS, MAX_STORAGE_PER_ENVIRONMENT,
 };
 pub use prices::{Price, Prices};
-pub use refresh::RefreshBudget;
+pub use refresh::{MaxError, RefreshBudget};
 pub use server::DatabaseServer;
 pub use source::{CHECK_INTERVAL, FLEET_LIMIT_BYTES, FleetError, FleetSource};
 pub use storage_kind::StorageKind;

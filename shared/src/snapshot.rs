@@ -5,6 +5,7 @@
 
 pub mod bucket_size;
 mod file_documents;
+pub mod pace;
 pub mod server_storage;
 pub mod storage_metrics;
 pub(crate) mod stored;
@@ -24,6 +25,7 @@ use crate::history::Trend;
 
 pub use bucket_size::{BucketSize, ClassSize, Method, Objects};
 pub use file_documents::FileDocuments;
+pub use pace::Pace;
 pub use server_storage::{ServerKind, ServerStorage};
 pub use storage_metrics::StorageMetrics;
 pub use stored::{Stored, StoredRefresh};
@@ -49,6 +51,12 @@ pub trait Measurement: Send + Sync + Sized {
     fn completeness(&self) -> Completeness;
     /// Returns the bytes in total, for logs and metrics.
     fn total_bytes(&self) -> u64;
+
+    /// Returns the total whose pace of change decides when the target is measured again; `None` for what is measured by
+    /// the clock, and for a total that is not comparable with others of the target.
+    fn paced_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns when the numbers were true, if somebody else took them before the run.
     fn as_of(&self) -> Option<DateTime<Utc>> {
@@ -162,6 +170,8 @@ pub struct Latest<S> {
     pub last_failure: Option<Failure>,
     /// Closing totals of the last days, and how far the history is folded; `None` before the first day was closed.
     pub trend: Option<Trend>,
+    /// How fast the total changes; `None` for what is measured by the clock, and before it was measured whole.
+    pub pace: Option<Pace>,
 }
 
 /// Summary of a good run.

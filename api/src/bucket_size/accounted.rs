@@ -151,6 +151,7 @@ mod tests {
             }),
             last_failure: None,
             trend: None,
+            pace: None,
         }
     }
 

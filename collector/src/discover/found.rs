@@ -249,6 +249,7 @@ impl<'a> Reader<'a> {
             host: server.host.clone(),
             port: server.port.unwrap_or(engine.default_port()),
             tls_server_name: None,
+            max_error: None,
             name: name.to_owned(),
             user: user.unwrap_or(DEFAULT_USER).to_owned(),
             auth: Auth::Iam,

@@ -1,8 +1,8 @@
 //! Divides the fleet's budget of LIST requests among its buckets. Pure: no clock, no I/O.
 //!
-//! Each bucket may take the same share of requests a day. Buckets that take less are listed at every tick, and what they
-//! leave increases the share of the others (max-min fairness). The others are listed once in as many ticks as bring them
-//! below the share. Snapshots are the only state between ticks.
+//! Each bucket may take the same share of requests a day. Buckets that take less are listed as often as they change, at
+//! most at every tick, and what they leave increases the share of the others (max-min fairness). The others are listed
+//! once in as many ticks as bring them below the share. Snapshots are the only state between ticks.
 
 use std::time::Duration;
 
@@ -12,10 +12,19 @@ const DAY_SECONDS: u128 = 86_400;
 /// Requests a day are counted in thousandths and rounded up, so that no sum is too small.
 const THOUSANDTHS: u128 = 1000;
 
+/// What one bucket would take of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// LIST requests that one listing of it takes.
+    pub request_count: u64,
+    /// Ticks after which its total is expected to have changed; 1 is every tick.
+    pub ticks: u64,
+}
+
 /// Division of the budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shares {
-    /// Interval of each bucket in ticks, in the order of the costs; 1 is every tick.
+    /// Interval of each bucket in ticks, in the order of the demands; 1 is every tick.
     pub ticks: Vec<u64>,
     /// LIST requests a day for all of them, on average and rounded up.
     pub requests_per_day: u64,
@@ -24,25 +33,25 @@ pub struct Shares {
     pub is_over_budget: bool,
 }
 
-/// Divides `requests_per_day` among buckets by the LIST requests that one listing of each takes.
+/// Divides `requests_per_day` among buckets by what each would take.
 ///
-/// A bucket never has a longer interval than a more expensive one. All buckets together never exceed the budget, unless
-/// [`Shares::is_over_budget`] is set.
-pub fn share(costs: &[u64], tick: Duration, requests_per_day: u64) -> Shares {
-    let demands: Vec<u128> = costs.iter().map(|cost| demand(*cost, tick)).collect();
+/// A bucket never has a shorter interval than it asks for. Of two that ask for the same one, the less expensive never has
+/// a longer interval. All buckets together never exceed the budget, unless [`Shares::is_over_budget`] is set.
+pub fn share(demands: &[Demand], tick: Duration, requests_per_day: u64) -> Shares {
+    let demands: Vec<Wish> = demands.iter().map(|demand| wish(*demand, tick)).collect();
     let budget = u128::from(requests_per_day) * THOUSANDTHS;
     let level = level(&demands, budget);
     let maximum = maximum_ticks(tick);
     let ticks: Vec<u64> = demands
         .iter()
-        .map(|demand| {
-            let ticks = u64::try_from(ticks_at(*demand, level));
+        .map(|wish| {
+            let ticks = u64::try_from(wish.ticks_at(level));
             ticks.unwrap_or(u64::MAX).min(maximum)
         })
         .collect();
     let each = demands.iter().zip(&ticks);
     let taken: u128 = each
-        .map(|(demand, ticks)| demand.div_ceil(u128::from(*ticks)))
+        .map(|(wish, ticks)| wish.at_every_tick.div_ceil(u128::from(*ticks)))
         .sum();
     Shares {
         ticks,
@@ -61,8 +70,8 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Returns the interval of `ticks`, each `tick` long.
-    pub fn of_ticks(ticks: u64, tick: Duration) -> Self {
+    /// Returns the interval of `ticks`, each `tick` long, of a bucket that asked for one of `wanted` ticks.
+    pub fn of_ticks(ticks: u64, wanted: u64, tick: Duration) -> Self {
         if ticks <= 1 {
             return Self {
                 every: tick,
@@ -78,7 +87,10 @@ impl Interval {
         };
         Self {
             every,
-            reason: RefreshReason::Budget,
+            reason: match ticks > wanted {
+                true => RefreshReason::Budget,
+                false => RefreshReason::ExpectedChange,
+            },
         }
     }
 }
@@ -92,27 +104,41 @@ fn tick_seconds(tick: Duration) -> u64 {
     tick.as_secs().max(1)
 }
 
-/// Returns the thousandths of requests a day that a bucket takes at every tick.
-fn demand(cost: u64, tick: Duration) -> u128 {
-    let seconds = u128::from(tick_seconds(tick));
-    (u128::from(cost.max(1)) * DAY_SECONDS * THOUSANDTHS).div_ceil(seconds)
+/// A demand, as the search for the level needs it.
+struct Wish {
+    /// Thousandths of requests a day that it takes at every tick.
+    at_every_tick: u128,
+    /// Ticks that it asks for.
+    ticks: u128,
 }
 
-fn ticks_at(demand: u128, level: u128) -> u128 {
-    demand.div_ceil(level).max(1)
+impl Wish {
+    fn ticks_at(&self, level: u128) -> u128 {
+        self.at_every_tick.div_ceil(level).max(self.ticks)
+    }
+}
+
+fn wish(demand: Demand, tick: Duration) -> Wish {
+    let seconds = u128::from(tick_seconds(tick));
+    let requests = u128::from(demand.request_count.max(1)) * DAY_SECONDS * THOUSANDTHS;
+    Wish {
+        at_every_tick: requests.div_ceil(seconds),
+        ticks: u128::from(demand.ticks.max(1)),
+    }
 }
 
 /// Returns the largest share of one bucket with which all together stay within `budget`, at least 1.
 ///
 /// A larger share never takes less, so bisection finds the largest.
-fn level(demands: &[u128], budget: u128) -> u128 {
+fn level(demands: &[Wish], budget: u128) -> u128 {
     let taken = |level| {
         let each = demands.iter();
-        each.map(|demand| demand.div_ceil(ticks_at(*demand, level)))
+        each.map(|wish| wish.at_every_tick.div_ceil(wish.ticks_at(level)))
             .sum::<u128>()
     };
     let mut good = 1;
-    let mut high = demands.iter().max().copied().unwrap_or(1).max(1);
+    let largest = demands.iter().map(|wish| wish.at_every_tick).max();
+    let mut high = largest.unwrap_or(1).max(1);
     if taken(high) <= budget {
         return high;
     }
@@ -133,6 +159,15 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
+    /// Returns buckets that would be listed at every tick.
+    fn eager(costs: &[u64]) -> Vec<Demand> {
+        let demands = costs.iter().map(|cost| Demand {
+            request_count: *cost,
+            ticks: 1,
+        });
+        demands.collect()
+    }
+
     /// Numbers that look random and are the same in every run.
     struct Numbers(u64);
 
@@ -148,7 +183,7 @@ mod tests {
     #[test]
     fn small_buckets_run_at_every_tick_and_leave_the_rest_to_the_large_ones() {
         // 24 and 240 a day at every tick; 9,736 of 10,000 remain for the other two.
-        let shares = share(&[1, 10, 1_000, 100_000], HOUR, 10_000);
+        let shares = share(&eager(&[1, 10, 1_000, 100_000]), HOUR, 10_000);
 
         assert_eq!(shares.ticks[..2], [1, 1]);
         // 1,000 once in 5 hours are 4,800 a day, 100,000 once in 487 hours 4,928.2; in 486 they are too many.
@@ -159,20 +194,38 @@ mod tests {
 
     #[test]
     fn a_sufficient_budget_lists_all_at_every_tick() {
-        assert_eq!(share(&[1, 1_000], HOUR, 24_024).ticks, [1, 1]);
-        assert_eq!(share(&[1, 1_000], HOUR, 24_023).ticks, [1, 2]);
+        assert_eq!(share(&eager(&[1, 1_000]), HOUR, 24_024).ticks, [1, 1]);
+        assert_eq!(share(&eager(&[1, 1_000]), HOUR, 24_023).ticks, [1, 2]);
         assert_eq!(share(&[], HOUR, 1).requests_per_day, 0);
+    }
+
+    #[test]
+    fn what_quiet_buckets_do_not_take_is_left_to_the_others() {
+        let demand = |request_count, ticks| Demand {
+            request_count,
+            ticks,
+        };
+        // 1,000 a tick are 24,000 a day: 2,400 in every tenth tick, so 9,600 remain.
+        let quiet = share(&[demand(1_000, 10), demand(1_000, 1)], HOUR, 12_000);
+        let eager = share(&[demand(1_000, 1), demand(1_000, 1)], HOUR, 12_000);
+
+        assert_eq!((quiet.ticks, quiet.requests_per_day), (vec![10, 3], 10_400));
+        assert_eq!(eager.ticks, [4, 4]);
+        let reason = |ticks, wanted| Interval::of_ticks(ticks, wanted, HOUR).reason;
+        assert_eq!(reason(10, 10), RefreshReason::ExpectedChange);
+        assert_eq!(reason(3, 1), RefreshReason::Budget);
+        assert_eq!(reason(1, 1), RefreshReason::EveryTick);
     }
 
     #[test]
     fn buckets_too_expensive_for_the_longest_interval_take_nothing_from_the_others() {
         // 10,000,000 once in 30 days are 333,334 a day.
-        let shares = share(&[1, 10_000_000], HOUR, 100_000);
+        let shares = share(&eager(&[1, 10_000_000]), HOUR, 100_000);
 
         assert_eq!(shares.ticks, [1, 720]);
         assert_eq!(shares.requests_per_day, 333_358);
         assert!(shares.is_over_budget);
-        let interval = Interval::of_ticks(720, HOUR);
+        let interval = Interval::of_ticks(720, 1, HOUR);
         assert_eq!(interval.every, LONGEST_INTERVAL);
         assert_eq!(interval.reason, RefreshReason::Budget);
     }
@@ -181,14 +234,14 @@ mod tests {
     fn ticks_that_do_not_divide_the_longest_interval_end_with_the_tick_after_it() {
         let tick = Duration::from_secs(7);
 
-        let shares = share(&[u64::MAX], tick, 1);
-        let every = |ticks| Interval::of_ticks(ticks, tick).every;
+        let shares = share(&eager(&[u64::MAX]), tick, 1);
+        let every = |ticks| Interval::of_ticks(ticks, 1, tick).every;
         let (maximum, shorter) = (every(shares.ticks[0]), every(shares.ticks[0] - 1));
 
         assert_eq!(maximum, LONGEST_INTERVAL);
         assert!(shorter < maximum && maximum - shorter <= tick);
         let day = Duration::from_secs(86_400);
-        assert_eq!(share(&[u64::MAX], day, 1).ticks, [30]);
+        assert_eq!(share(&eager(&[u64::MAX]), day, 1).ticks, [30]);
     }
 
     /// Random fleets: within the budget or marked as over it; cheaper never later; with more budget never later.
@@ -207,8 +260,8 @@ mod tests {
             let digits = u32::try_from(numbers.below(9)).unwrap();
             let budget = numbers.below(10_u64.pow(digits)) + 1;
 
-            let shares = share(&costs, tick, budget);
-            let richer = share(&costs, tick, budget.saturating_mul(2));
+            let shares = share(&eager(&costs), tick, budget);
+            let richer = share(&eager(&costs), tick, budget.saturating_mul(2));
 
             let maximum = maximum_ticks(tick);
             let exact: f64 = costs
@@ -245,21 +298,30 @@ mod tests {
     fn a_larger_share_would_be_beyond_the_budget() {
         let mut numbers = Numbers(7);
         for _ in 0..200 {
-            let demands: Vec<u128> = (0..20)
-                .map(|_| demand(numbers.below(5_000) + 1, HOUR))
+            let demands: Vec<Wish> = (0..20)
+                .map(|_| Demand {
+                    request_count: numbers.below(5_000) + 1,
+                    ticks: numbers.below(20),
+                })
+                .map(|demand| wish(demand, HOUR))
                 .collect();
             let budget = u128::from(numbers.below(500_000) + 50_000) * THOUSANDTHS;
             let taken = |level: u128| {
                 let each = demands.iter();
-                each.map(|demand| demand.div_ceil(ticks_at(*demand, level)))
+                each.map(|wish| wish.at_every_tick.div_ceil(wish.ticks_at(level)))
                     .sum::<u128>()
             };
 
             let level = level(&demands, budget);
 
             assert!(taken(level) <= budget);
-            let is_every_tick = demands.iter().all(|demand| *demand <= level);
-            assert!(is_every_tick || taken(level + 1) > budget, "{demands:?}");
+            let is_as_wanted = demands
+                .iter()
+                .all(|wish| wish.ticks_at(level) == wish.ticks);
+            assert!(
+                is_as_wanted || taken(level + 1) > budget,
+                "{level} {budget}"
+            );
         }
     }
 }

@@ -158,6 +158,7 @@ mod tests {
                 reason: String::new(),
             }),
             trend: None,
+            pace: None,
         }
     }
 

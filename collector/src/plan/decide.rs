@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use shared::fleet::{BucketTarget, StorageKind};
+use shared::fleet::{BucketTarget, MaxError, StorageKind};
 use shared::snapshot::bucket_size::{Part, RefreshReason};
+use shared::snapshot::pace::LONGEST_QUIET;
 use shared::snapshot::{BucketSize, Good};
 
-use super::budget::Interval;
+use super::budget::{Demand, Interval};
 use super::due::{Due, Known, due};
 use super::known::Storage;
+use super::quiet::{LONGEST_OF_SERVERS, quiet_ticks};
 use crate::tick::Tick;
 
 /// EFS reports once in 15 minutes, and each read is billed: reading more often returns the same.
@@ -18,31 +20,60 @@ const EFS_REPORTS_EVERY: Duration = Duration::from_secs(900);
 /// new one waits a quarter of a day at most.
 const INVENTORY_IS_READ_EVERY: Duration = Duration::from_secs(6 * 3600);
 
-/// Returns the LIST requests that one listing of the target takes, by the last one; `None` where none is known.
-pub(super) fn listing_cost(storage: &Storage<'_>) -> Option<u64> {
+/// Returns what listing the target takes of the budget, by the last listing; `None` where none is known.
+///
+/// `max_error` is the fleet's, for a target without its own.
+pub(super) fn demand(storage: &Storage<'_>, max_error: MaxError, tick: Tick) -> Option<Demand> {
     if storage.target.kind != StorageKind::S3 || storage.target.inventory.is_some() {
         return None;
     }
     let size = &storage.size.as_ref()?.good.as_ref()?.summary;
-    Some(size.listing?.request_count)
+    Some(Demand {
+        request_count: size.listing?.request_count,
+        ticks: quiet(storage, max_error, (LONGEST_QUIET, tick)),
+    })
 }
 
-/// Decides for a target whose share of the budget is a listing once in `ticks`; `None` where that is not known.
-pub(super) fn due_of(storage: &Storage<'_>, ticks: Option<u64>, tick: Tick) -> Due {
+/// Returns the ticks until the target's total is expected to be off by more than its `max_error`, or the fleet's.
+fn quiet(storage: &Storage<'_>, max_error: MaxError, limits: (Duration, Tick)) -> u64 {
+    let Some(latest) = &storage.size else {
+        return 1;
+    };
+    let refresh = latest.good.as_ref().and_then(|good| good.summary.refresh);
+    let interval_before = refresh.map_or(0, |refresh| refresh.interval_seconds);
+    let interval_before = Duration::from_secs(interval_before);
+    let max_error = storage.target.max_error.unwrap_or(max_error);
+    quiet_ticks(latest, interval_before, max_error, limits)
+}
+
+/// Decides for a target that is listed once in `listing`; `None` where its cost is not known. `max_error` is the fleet's.
+pub(super) fn due_of(
+    storage: &Storage<'_>,
+    listing: Option<Interval>,
+    (max_error, tick): (MaxError, Tick),
+) -> Due {
+    let at_every_tick = Interval {
+        every: tick.every,
+        reason: RefreshReason::EveryTick,
+    };
     let interval = match storage.target.kind {
         StorageKind::S3 if storage.target.inventory.is_some() => Interval {
             every: INVENTORY_IS_READ_EVERY.max(tick.every),
             reason: RefreshReason::ServiceUpdates,
         },
-        StorageKind::S3 => Interval::of_ticks(ticks.unwrap_or(1), tick.every),
-        StorageKind::Efs if tick.every < EFS_REPORTS_EVERY => Interval {
-            every: EFS_REPORTS_EVERY,
-            reason: RefreshReason::ServiceUpdates,
-        },
-        _ => Interval {
-            every: tick.every,
-            reason: RefreshReason::EveryTick,
-        },
+        StorageKind::S3 => listing.unwrap_or(at_every_tick),
+        kind => {
+            let ticks = quiet(storage, max_error, (LONGEST_OF_SERVERS, tick));
+            let interval = Interval::of_ticks(ticks, ticks, tick.every);
+            let is_too_often = kind == StorageKind::Efs && interval.every < EFS_REPORTS_EVERY;
+            match is_too_often {
+                true => Interval {
+                    every: EFS_REPORTS_EVERY,
+                    reason: RefreshReason::ServiceUpdates,
+                },
+                false => interval,
+            }
+        }
     };
     due(&storage.id, known(storage), interval, tick)
 }
@@ -116,7 +147,7 @@ mod tests {
             size: None,
             metrics: None,
         };
-        let Due::Now(refresh) = due_of(&storage, None, tick(0)) else {
+        let Due::Now(refresh) = due_of(&storage, None, (MaxError::DEFAULT, tick(0))) else {
             panic!("what was never measured is due");
         };
         let mut summary = BucketSize::empty(Method::Service);
@@ -131,11 +162,17 @@ mod tests {
             }),
             last_failure: None,
             trend: None,
+            pace: None,
         });
         let step = i64::try_from(minutes).unwrap();
         let next = (1..)
             .map(|number| number * step)
-            .find(|now| matches!(due_of(&storage, None, tick(*now)), Due::Now(_)))
+            .find(|now| {
+                matches!(
+                    due_of(&storage, None, (MaxError::DEFAULT, tick(*now))),
+                    Due::Now(_)
+                )
+            })
             .unwrap();
         (next, refresh.reason)
     }

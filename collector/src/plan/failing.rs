@@ -3,13 +3,11 @@
 use chrono::{DateTime, Utc};
 use shared::clock;
 use shared::fleet::{DatabaseTarget, Kind, TargetId};
-use shared::snapshot::{DatabaseSize, Failure};
-use shared::store::{SnapshotReader, StoreError};
+use shared::snapshot::{DatabaseSummary, Failure, Latest};
+use shared::store::StoreError;
 use shared::telemetry::{Metric, Metrics, error_chain};
-use tokio::time::timeout;
 
-use super::known::{Storage, records};
-use super::limits::READ_TIMEOUT;
+use super::known::{Records, Storage};
 use crate::tick::Tick;
 
 /// Metric of the targets of the fleet.
@@ -48,33 +46,24 @@ pub(super) fn of_storage<'a>(storage: &[Storage<'a>]) -> Vec<State<'a>> {
     states.collect()
 }
 
-/// Reads the states of databases.
-///
-/// # Errors
-///
-/// See [`StoreError`]; takes at most [`READ_TIMEOUT`].
-pub(super) async fn of_databases<'a>(
-    reader: &SnapshotReader,
+/// Returns the states of databases.
+pub(super) fn of_databases<'a>(
+    records: &Records<DatabaseSummary>,
     targets: Vec<&'a DatabaseTarget>,
-) -> Result<Vec<State<'a>>, StoreError> {
-    if targets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let reading = timeout(READ_TIMEOUT, records::<DatabaseSize>(reader)).await;
-    let mut records = reading.unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))?;
+) -> Vec<State<'a>> {
     let states = targets.into_iter().map(|target| {
         let id = target.id();
-        let latest = records.remove(&id).and_then(Result::ok);
+        let latest = records.get(&id).and_then(|latest| latest.as_ref().ok());
         State {
             environment: &target.environment,
-            failure: failure(latest.as_ref()),
+            failure: failure(latest),
             target: id,
         }
     });
-    Ok(states.collect())
+    states.collect()
 }
 
-fn failure<S>(latest: Option<&shared::snapshot::Latest<S>>) -> Option<Failure> {
+fn failure<S>(latest: Option<&Latest<S>>) -> Option<Failure> {
     latest.and_then(|latest| latest.last_failure.clone())
 }
 

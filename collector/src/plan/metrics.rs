@@ -230,6 +230,7 @@ mod tests {
                 reason: String::new(),
             }),
             trend: None,
+            pace: None,
         }
     }
 

@@ -62,7 +62,7 @@ fn number(cell: &str) -> u64 {
 
 #[test]
 fn the_example_of_shares_is_what_the_program_decides() {
-    let section = COLLECTING.split("## How often a bucket is listed").nth(1);
+    let section = COLLECTING.split("### Within the budget").nth(1);
     let section = section.and_then(|rest| rest.split("\n## ").next()).unwrap();
     let rows: Vec<Vec<u64>> = section
         .lines()
@@ -70,13 +70,17 @@ fn the_example_of_shares_is_what_the_program_decides() {
         .skip(1)
         .map(|line| line.trim_matches('|').split('|').map(number).collect())
         .collect();
-    let costs: Vec<u64> = rows
+    let demands: Vec<_> = rows
         .iter()
         .flat_map(|row| std::iter::repeat_n(row[2], usize::try_from(row[0]).unwrap()))
+        .map(|request_count| plan::budget::Demand {
+            request_count,
+            ticks: 1,
+        })
         .collect();
     let budget = RefreshBudget::default().list_requests_per_day;
 
-    let shares = plan::budget::share(&costs, Duration::from_secs(3600), budget);
+    let shares = plan::budget::share(&demands, Duration::from_secs(3600), budget);
 
     assert_eq!(rows.len(), 4);
     let mut first = 0;

@@ -1,6 +1,7 @@
 //! Ticks over time: the jobs of `plan` and their snapshots.
 
 mod cloudwatch;
+mod quiet;
 mod simulation;
 
 use std::collections::BTreeSet;
@@ -85,10 +86,15 @@ impl Scene {
         Self::at("2026-11-23T00:00:00Z", budget, &entries)
     }
 
-    /// Returns a fleet with this budget and these storage entries, at `now`.
+    /// Returns a fleet with this budget and these storage entries at `now`, which pays no attention to how they change.
     fn at(now: &str, budget: u64, entries: &str) -> Self {
+        Self::refreshed(now, budget, ("max_error_percent = 0\n", entries))
+    }
+
+    /// Returns a fleet with this budget, these lines of `[refresh]` and these storage entries, at `now`.
+    fn refreshed(now: &str, budget: u64, (refresh, entries): (&str, &str)) -> Self {
         let text = format!(
-            "[refresh]\nlist_requests_per_day = {budget}\n[[environment]]\nname = \"acme-prod\"\n{entries}"
+            "[refresh]\nlist_requests_per_day = {budget}\n{refresh}[[environment]]\nname = \"acme-prod\"\n{entries}"
         );
         Self {
             world: World::at(now),
@@ -161,12 +167,7 @@ impl Scene {
 
     async fn collect(&self, messages: &[Job]) {
         let collector = Collector::new(self.world.ports(&self.fleet), Named, Fleet::bucket);
-        let records: Vec<_> = messages
-            .iter()
-            .map(|message| json!({"messageId": "one", "body": message.to_json().unwrap(), "attributes": {}, "messageAttributes": {}}))
-            .collect();
-        let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
-        collector.handle(event).await.unwrap();
+        collector.handle(event_of(messages)).await.unwrap();
     }
 
     /// Plans this hour, collects, and advances to the next; returns the jobs.
@@ -186,6 +187,15 @@ impl Scene {
     async fn good(&self, bucket: &str) -> Good<BucketSize> {
         self.latest(bucket).await.good.unwrap()
     }
+}
+
+/// Returns the event that delivers `jobs`.
+fn event_of(jobs: &[Job]) -> SqsEvent {
+    let records: Vec<_> = jobs
+        .iter()
+        .map(|job| json!({"messageId": "one", "body": job.to_json().unwrap(), "attributes": {}, "messageAttributes": {}}))
+        .collect();
+    serde_json::from_value(json!({"Records": records})).unwrap()
 }
 
 /// Returns the buckets of `jobs`.
@@ -278,7 +288,7 @@ async fn without_the_snapshots_databases_are_queued_and_no_bucket_is() {
         fleet: Scene::of(1_000, &[("small-1", database)]).fleet,
         ..scene
     };
-    let store = FailingStore::new(scene.world.store.clone(), [1]);
+    let store = FailingStore::new(scene.world.store.clone(), [1, 2]);
     let snapshots = SnapshotReader::new(Arc::new(store));
 
     let error = scene.plan_with(&snapshots, &Aws::for_tests(NOWHERE)).await;

@@ -39,6 +39,7 @@ fn local(engine: Engine, port: u16, name: &str) -> DatabaseTarget {
         server: None,
         allocated_gib: None,
         tls_server_name: None,
+        max_error: None,
     }
 }
 

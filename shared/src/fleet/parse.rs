@@ -36,7 +36,7 @@ use discover::read_discover;
 use fault::Faults;
 use licence::read_licence;
 use money::read_prices;
-use refresh::read_refresh;
+use refresh::{MAX_ERROR, read_max_error, read_refresh};
 use scope::{Context, read_gone};
 use section::{Section, Text};
 use storage::read_storage;
@@ -123,6 +123,7 @@ fn read_fleet(faults: &mut Faults<'_>, table: &DeTable<'_>) -> Fleet {
         environment: "",
         accounts: &accounts,
         is_discovered: false,
+        max_error: None,
     };
     let mut environments = BTreeMap::new();
     for section in root.sub_tables(faults, "environment", MAX_ENVIRONMENTS) {
@@ -166,6 +167,7 @@ fn read_environment(
             "name",
             "administrator",
             "session_timeout_seconds",
+            MAX_ERROR,
             "production",
             "storage",
             "database",
@@ -177,6 +179,7 @@ fn read_environment(
     let environment = name.clone().unwrap_or_default();
     let context = Context {
         environment: &environment,
+        max_error: read_max_error(faults, section),
         ..context
     };
     let mut gone = BTreeMap::new();

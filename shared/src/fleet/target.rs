@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::by_prefix::ByPrefix;
+use super::refresh::MaxError;
 use super::server::{self, DatabaseServer};
 use super::storage_kind::StorageKind;
 use crate::location::AwsScope;
@@ -39,6 +40,8 @@ pub struct BucketTarget {
     pub inventory: Option<InventoryLocation>,
     /// Which prefixes its size is added up by, too.
     pub by_prefix: Option<ByPrefix>,
+    /// How far its total may be off; `None` for what the fleet's `[refresh]` says.
+    pub max_error: Option<MaxError>,
 }
 
 /// A folder with reports of S3 Inventory.
@@ -146,6 +149,8 @@ pub struct DatabaseTarget {
     pub server: Option<DatabaseServer>,
     /// Storage allocated to its instance, in GiB; `None` if the fleet file does not have it.
     pub allocated_gib: Option<u64>,
+    /// How far its total may be off; `None` for what the fleet's `[refresh]` says.
+    pub max_error: Option<MaxError>,
 }
 
 /// A database engine.
@@ -264,6 +269,7 @@ impl BucketTarget {
             allocated_gib: None,
             inventory: None,
             by_prefix: None,
+            max_error: None,
         }
     }
 

@@ -236,6 +236,11 @@ impl Measurement for BucketSize {
         self.total_bytes()
     }
 
+    /// A report changes when S3 writes a new one.
+    fn paced_bytes(&self) -> Option<u64> {
+        (self.method != Method::Inventory).then(|| self.total_bytes())
+    }
+
     /// The time at which S3 started the scan for its report.
     fn as_of(&self) -> Option<DateTime<Utc>> {
         Some(self.inventory.as_ref()?.as_of)

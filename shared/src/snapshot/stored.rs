@@ -25,7 +25,7 @@ use flate2::write::GzEncoder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Completeness, Failure, Good, Latest, Measurement, Run};
+use super::{Completeness, Failure, Good, Latest, Measurement, Pace, Run};
 use crate::attributes::{self, Attributes, NEWER_RELEASE, UNDECODABLE, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
@@ -109,6 +109,9 @@ struct StoredLatest<S> {
     /// Not decoded together with the rest: one that cannot be read is made anew from the history.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     trend: Option<serde_json::Value>,
+    /// The same: one that cannot be read is learnt anew.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pace: Option<Pace>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,6 +217,7 @@ pub(crate) fn latest_attributes<M: Stored>(
         }),
         last_failure: latest.last_failure.clone().map(StoredFailure::of),
         trend: trend.map_err(|error| error.to_string())?,
+        pace: latest.pace.clone(),
     })
 }
 
@@ -236,6 +240,9 @@ pub(crate) fn read_latest<M: Stored>(
         good: good.transpose()?,
         last_failure: stored.last_failure.map(StoredFailure::read),
         trend: attributes.get("trend").and_then(read_trend),
+        pace: attributes
+            .get("pace")
+            .and_then(|stored| Pace::deserialize(stored).ok()),
     })
 }
 

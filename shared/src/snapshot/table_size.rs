@@ -187,6 +187,10 @@ impl Measurement for DatabaseSize {
     fn total_bytes(&self) -> u64 {
         self.total_bytes
     }
+
+    fn paced_bytes(&self) -> Option<u64> {
+        Some(self.total_bytes)
+    }
 }
 
 #[cfg(test)]

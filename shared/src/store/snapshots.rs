@@ -14,7 +14,7 @@ use crate::clock;
 use crate::fleet::{Kind, TargetId};
 use crate::snapshot::bucket_size::Refresh;
 use crate::snapshot::stored::{self, Header, Parts};
-use crate::snapshot::{BucketSize, Failure, Good, Latest, Snapshot, Stored};
+use crate::snapshot::{BucketSize, Completeness, Failure, Good, Latest, Pace, Snapshot, Stored};
 use crate::warm_up::warm_up;
 
 /// Most bytes of a packed body in one item: leaves 50 kB of the item limit for everything else.
@@ -185,6 +185,7 @@ impl SnapshotWriter {
                     ..failure.clone()
                 }),
                 trend: old.as_ref().and_then(|old| old.trend.clone()),
+                pace: old.as_ref().and_then(|old| old.pace.clone()),
             };
             if self.items.put(found.replace::<M>(new)?).await? == Written::Done {
                 return Ok(());
@@ -343,7 +344,22 @@ fn newer_latest<M: Stored>(
         }),
         last_failure: failure.filter(|failure| failure.scheduled_at > run.scheduled_at),
         trend: old.and_then(|old| old.trend.clone()),
+        pace: pace(old.and_then(|old| old.pace.clone()), snapshot),
     })
+}
+
+/// Returns the pace of a target after `snapshot`. A partial one says nothing about it.
+fn pace<M: Stored>(known: Option<Pace>, snapshot: &Snapshot<M>) -> Option<Pace> {
+    let Snapshot {
+        run, measurement, ..
+    } = snapshot;
+    if measurement.completeness() == Completeness::Partial {
+        return known;
+    }
+    let bytes = measurement.paced_bytes()?;
+    let mut pace = known.unwrap_or_else(|| Pace::starting(run.taken_at, bytes));
+    pace.observe(run.taken_at, bytes);
+    Some(pace)
 }
 
 /// Returns `old` with the day of a late run marked: the day may be closed in the history already, or be about to be.

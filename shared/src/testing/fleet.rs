@@ -105,5 +105,6 @@ pub fn database_target() -> DatabaseTarget {
         server: None,
         allocated_gib: None,
         tls_server_name: None,
+        max_error: None,
     }
 }

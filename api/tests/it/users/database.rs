@@ -101,6 +101,7 @@ impl TestDatabase {
             server: None,
             allocated_gib: None,
             tls_server_name: None,
+            max_error: None,
         };
         let database = Self {
             administrator,

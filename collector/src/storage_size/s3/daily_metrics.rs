@@ -325,6 +325,7 @@ mod tests {
                 reason: String::new(),
             }),
             trend: None,
+            pace: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use collector::Tick;
-use collector::plan::budget::{self, Interval};
+use collector::plan::budget::{self, Demand, Interval};
 use collector::plan::due::{Due, Known, due};
 use shared::fleet::TargetId;
 use shared::snapshot::bucket_size::Refresh;
@@ -47,10 +47,13 @@ fn fleet() -> Vec<Bucket> {
 
 /// Lists the buckets that are due at `now`, as `plan` decides; returns the LIST requests.
 fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
-    let costs: Vec<u64> = buckets
+    let costs: Vec<Demand> = buckets
         .iter()
         .filter(|bucket| bucket.listed_at.is_some())
-        .map(|bucket| bucket.cost)
+        .map(|bucket| Demand {
+            request_count: bucket.cost,
+            ticks: 1,
+        })
         .collect();
     let shares = budget::share(&costs, HOUR, BUDGET);
     assert!(shares.requests_per_day <= BUDGET && !shares.is_over_budget);
@@ -67,7 +70,7 @@ fn tick(buckets: &mut [Bucket], now: DateTime<Utc>) -> u64 {
             failed_at: None,
             lacks_a_part: false,
         });
-        let interval = Interval::of_ticks(known.map_or(1, |_| ticks.next().unwrap()), HOUR);
+        let interval = Interval::of_ticks(known.map_or(1, |_| ticks.next().unwrap()), 1, HOUR);
         match due(&bucket.id, known, interval, tick) {
             Due::Now(refresh) => {
                 bucket.listed_at = Some(now);

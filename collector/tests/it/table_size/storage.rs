@@ -122,6 +122,7 @@ async fn an_instance_has_allocated_free_and_used_bytes() {
     let unallocated = DatabaseTarget {
         allocated_gib: None,
         tls_server_name: None,
+        max_error: None,
         ..on_instance(&database, "acme-db", 1)
     };
     let unallocated = measured(&aws, &unallocated).await;

@@ -24,7 +24,7 @@ fn text(database_port: u16) -> String {
         "# The demo's fleet. Each start writes this file again because the ports change.\n",
     );
     // Requests to the stand-in cost nothing, so every bucket is listed at every tick.
-    text.push_str("\n[refresh]\nlist_requests_per_day = 1_000_000_000\n");
+    text.push_str("\n[refresh]\nlist_requests_per_day = 1_000_000_000\nmax_error_percent = 0\n");
     for environment in &ENVIRONMENTS {
         text.push_str(&section(environment, database_port));
     }

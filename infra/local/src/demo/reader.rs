@@ -22,5 +22,6 @@ pub(super) fn target(port: u16, database: &str) -> DatabaseTarget {
         server: None,
         allocated_gib: None,
         tls_server_name: None,
+        max_error: None,
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::fault::Faults;
+use super::refresh::{MAX_ERROR, read_max_error};
 use super::scope::{Context, allowed_keys, read_scope};
 use super::section::Section;
 use crate::arn;
@@ -36,6 +37,7 @@ pub(super) fn read_database(
             "instance",
             "cluster",
             "allocated_gib",
+            MAX_ERROR,
         ],
         context,
     );
@@ -99,6 +101,7 @@ pub(super) fn read_database(
     let scope = read_scope(faults, section, context);
     let server = read_server(faults, section);
     let allocated_gib = section.whole_number(faults, "allocated_gib", 1, MAX_ALLOCATED_GIB);
+    let max_error = read_max_error(faults, section).or(context.max_error);
     let engine = engine?;
     let target = DatabaseTarget {
         environment: context.environment.to_owned(),
@@ -112,6 +115,7 @@ pub(super) fn read_database(
         server,
         allocated_gib,
         tls_server_name,
+        max_error,
     };
     let is_cluster = matches!(target.rds_server(), Some(DatabaseServer::Cluster(_)));
     if let (Some(value), true) = (section.get("allocated_gib"), is_cluster) {

@@ -94,6 +94,7 @@ impl Fleet {
                 environment: "",
                 accounts: &fleet.accounts,
                 is_discovered: true,
+                max_error: None,
             };
             let environment = read_environment(&mut faults, &section, context);
             if let Some(environment) = environment.filter(|_| faults.list.len() == before) {

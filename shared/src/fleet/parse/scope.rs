@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::fault::Faults;
 use super::money::day;
 use super::section::{Section, Text};
-use crate::fleet::Account;
+use crate::fleet::{Account, MaxError};
 use crate::location::AwsScope;
 
 /// Key of the day since which a target is gone.
@@ -24,6 +24,8 @@ pub(super) struct Context<'a> {
     pub(super) accounts: &'a BTreeMap<String, Account>,
     /// Whether discovery wrote the file, which says since when targets are gone.
     pub(super) is_discovered: bool,
+    /// How far totals of the environment may be off; `None` where it does not say.
+    pub(super) max_error: Option<MaxError>,
 }
 
 /// Reads the scope of an entry. An account decides role and external id, and the region if it has one only.

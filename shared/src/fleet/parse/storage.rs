@@ -7,12 +7,13 @@ use toml::de::DeValue;
 
 use self::resource::read_resource;
 use super::fault::Faults;
+use super::refresh::{MAX_ERROR, read_max_error};
 use super::scope::{Context, allowed_keys, read_scope};
 use super::section::{Section, Text};
 use crate::fleet::{BucketTarget, InventoryLocation, Measured, StorageKind};
 
 /// Keys of a bucket's entry.
-const BUCKET_KEYS: [&str; 12] = [
+const BUCKET_KEYS: [&str; 13] = [
     "bucket",
     "by_prefix",
     "inventory",
@@ -20,6 +21,7 @@ const BUCKET_KEYS: [&str; 12] = [
     "measure",
     "prefix",
     "suffix",
+    MAX_ERROR,
     "account",
     "region",
     "role_arn",
@@ -86,6 +88,7 @@ fn read_bucket(
         requester_pays,
         inventory,
         by_prefix,
+        max_error: read_max_error(faults, section).or(context.max_error),
         ..BucketTarget::whole(context.environment, bucket?)
     })
 }

@@ -80,6 +80,7 @@ mod tests {
                 reason: "because".to_owned(),
             }),
             trend: None,
+            pace: None,
         }
     }
 

@@ -19,7 +19,8 @@ pub struct Refresh {
     /// Seconds between two full measurements. CloudWatch's metrics may change in between: see their `as_of`.
     pub interval_seconds: u64,
     /// Why the interval is that long: `every_tick` of the schedule; `budget`, as often as the target's share of the
-    /// fleet's LIST requests allows; `service_updates`, as often as its service has a new number.
+    /// fleet's LIST requests allows; `expected_change`, as often as its total is expected to change by the fleet file's
+    /// `max_error_percent`, by how it changed before; `service_updates`, as often as its service has a new number.
     pub reason: RefreshReason,
     /// When the next full measurement is due, RFC 3339 UTC.
     pub next_full_at: DateTime<Utc>,
@@ -52,6 +53,8 @@ pub enum RefreshReason {
     EveryTick,
     /// Its share of the fleet's budget of LIST requests.
     Budget,
+    /// The time in which its total is expected to change by more than may be off, from how it changed before.
+    ExpectedChange,
     /// The interval at which the service updates its number.
     ServiceUpdates,
 }

@@ -114,6 +114,7 @@ pub(crate) fn parse(text: &str, tls_server_name: Option<String>) -> Result<Datab
             host,
             port,
             tls_server_name,
+            max_error: None,
             name,
             user,
             auth: Auth::Variable(PASSWORD.to_owned()),
