@@ -24,6 +24,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::{Completeness, Failure, Good, Latest, Measurement, Pace, Run};
 use crate::attributes::{self, Attributes, NEWER_RELEASE, UNDECODABLE, Value};
@@ -98,20 +99,27 @@ struct StoredSnapshot<S> {
     body_digest: Option<String>,
 }
 
+/// The attributes of a latest. Its content is packed in the body, which keeps most of them below the kilobyte that
+/// DynamoDB bills at least for a write; before, the content was among the attributes.
 #[derive(Serialize, Deserialize)]
-struct StoredLatest<S> {
+struct LatestAttributes {
     stored_version: u64,
     target: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "S: DeserializeOwned, T: Deserialize<'de>, P: Deserialize<'de>"))]
+struct LatestContent<S, T, P> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     good: Option<StoredGood<S>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<StoredFailure>,
     /// Not decoded together with the rest: one that cannot be read is made anew from the history.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    trend: Option<serde_json::Value>,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    trend: Option<T>,
     /// The same: one that cannot be read is learnt anew.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    pace: Option<Pace>,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pace: Option<P>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,30 +211,41 @@ pub(crate) fn read_header<M: Stored>(
     })
 }
 
-pub(crate) fn latest_attributes<M: Stored>(
+/// Returns the attributes and the body of a latest.
+pub(crate) fn store_latest<M: Stored>(
     latest: &Latest<M::Summary>,
-) -> Result<Attributes, String> {
-    let trend = latest.trend.as_ref().map(StoredTrend::of);
-    let trend = trend.map(serde_json::to_value).transpose();
-    attributes::encode(&StoredLatest {
+) -> Result<(Attributes, Vec<u8>), String> {
+    let attributes = attributes::encode(&LatestAttributes {
         stored_version: M::VERSION,
         target: latest.target.to_string(),
+    })?;
+    let content = serde_json::to_vec(&LatestContent {
         good: latest.good.as_ref().map(|good| StoredGood {
             run: store_run(&good.run, good.completeness),
             summary: M::store_summary(&good.summary),
         }),
         last_failure: latest.last_failure.clone().map(StoredFailure::of),
-        trend: trend.map_err(|error| error.to_string())?,
-        pace: latest.pace.clone(),
-    })
+        trend: latest.trend.as_ref().map(StoredTrend::of),
+        pace: latest.pace.as_ref(),
+    });
+    let content = content.map_err(|error| error.to_string())?;
+    Ok((attributes, pack(&content)?))
 }
 
 pub(crate) fn read_latest<M: Stored>(
     attributes: &Attributes,
+    body: Option<&[u8]>,
     version: u64,
 ) -> Result<Latest<M::Summary>, String> {
-    let stored: StoredLatest<M::StoredSummary> = from_attributes(attributes, M::VERSION)?;
-    let good = stored.good.map(|good| {
+    let LatestAttributes { target, .. } = from_attributes(attributes, M::VERSION)?;
+    let content: LatestContent<M::StoredSummary, Json, Json> = match body {
+        Some(body) => {
+            let read = serde_json::from_slice(&unpack(body)?);
+            read.map_err(|error| error.to_string())?
+        }
+        None => attributes::decode(attributes)?,
+    };
+    let good = content.good.map(|good| {
         let (run, completeness) = read_run(&good.run);
         M::read_summary(good.summary).map(|summary| Good {
             run,
@@ -235,18 +254,16 @@ pub(crate) fn read_latest<M: Stored>(
         })
     });
     Ok(Latest {
-        target: TargetId::from_text(&stored.target),
+        target: TargetId::from_text(&target),
         version,
         good: good.transpose()?,
-        last_failure: stored.last_failure.map(StoredFailure::read),
-        trend: attributes.get("trend").and_then(read_trend),
-        pace: attributes
-            .get("pace")
-            .and_then(|stored| Pace::deserialize(stored).ok()),
+        last_failure: content.last_failure.map(StoredFailure::read),
+        trend: content.trend.as_ref().and_then(read_trend),
+        pace: content.pace.and_then(|pace| Pace::deserialize(pace).ok()),
     })
 }
 
-fn read_trend(stored: &Value) -> Option<Trend> {
+fn read_trend(stored: &Json) -> Option<Trend> {
     StoredTrend::deserialize(stored).ok()?.read().ok()
 }
 

@@ -113,36 +113,51 @@ impl SnapshotWriter {
     /// Keeps `snapshot`, and makes it the target's latest unless a later scheduled run already is.
     ///
     /// The same target and scheduled time rewrite the same snapshot, so a message that is delivered twice
-    /// changes nothing. Snapshot and latest change together or not at all. A failure of the same or an
-    /// earlier scheduled time is cleared.
+    /// changes nothing. The latest changes after the snapshot: a writer that is killed in between leaves a snapshot that
+    /// is not the latest yet, which the message's next delivery completes. A late run, whose day may be in the history
+    /// already, changes both in one transaction, which costs twice as much. A failure of the same or an earlier
+    /// scheduled time is cleared.
     ///
-    /// Costs one read and one transaction of two writes, and one write more for each 350 kB of packed body
-    /// above the first.
+    /// Costs one read and two writes, and one write more for each 350 kB of packed body above the first.
     ///
     /// # Errors
     ///
-    /// See [`StoreError`]; nothing that a reader can see has changed then.
+    /// See [`StoreError`]; the latest has not changed then.
     pub async fn keep<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Kept, StoreError> {
         let body = self.write_body(snapshot).await?;
-        let header = self.header(snapshot, &body)?;
+        let header = Put {
+            item: self.header(snapshot, &body)?,
+            expect: Expect::Anything,
+        };
+        let mut is_written = false;
         for _ in 0..ATTEMPTS {
             let found = self
                 .latest_to_replace::<M>(&snapshot.target, snapshot.run.scheduled_at)
                 .await?;
-            let old = &found.latest;
-            let mut puts = vec![Put {
-                item: header.clone(),
-                expect: Expect::Anything,
-            }];
-            let newer = newer_latest(old.as_ref(), snapshot);
-            let kept = match newer {
-                Some(_) => Kept::AsLatest,
-                None => Kept::AsHistory,
+            let old = found.latest.as_ref();
+            let (written, kept) = match newer_latest(old, snapshot) {
+                Some(latest) if !is_closed(&latest, snapshot.run.scheduled_at) => {
+                    if !is_written {
+                        self.items.put(header.clone()).await?;
+                        is_written = true;
+                    }
+                    let put = found.replace::<M>(latest)?;
+                    (self.items.put(put).await?, Kept::AsLatest)
+                }
+                newer => {
+                    let kept = match newer {
+                        Some(_) => Kept::AsLatest,
+                        None => Kept::AsHistory,
+                    };
+                    let mut puts = vec![header.clone()];
+                    if let Some(mut latest) = newer.or_else(|| old.cloned()) {
+                        mark_late_run(&mut latest, snapshot.run.scheduled_at);
+                        puts.push(found.replace::<M>(latest)?);
+                    }
+                    (self.items.put_all(puts).await?, kept)
+                }
             };
-            if let Some(latest) = newer.or_else(|| latest_after_late_run(old.as_ref(), snapshot)) {
-                puts.push(found.replace::<M>(latest)?);
-            }
-            if self.items.put_all(puts).await? == Written::Done {
+            if written == Written::Done {
                 return Ok(kept);
             }
         }
@@ -323,6 +338,15 @@ impl SnapshotWriter {
     }
 }
 
+/// Returns whether the day of a run may be in the history already.
+fn is_closed<S>(latest: &Latest<S>, scheduled_at: DateTime<Utc>) -> bool {
+    let day = scheduled_at.date_naive();
+    latest
+        .trend
+        .as_ref()
+        .is_some_and(|trend| day <= trend.folded_through)
+}
+
 /// Returns the latest with `snapshot`; `None` if `old` belongs to a later scheduled run.
 fn newer_latest<M: Stored>(
     old: Option<&Latest<M::Summary>>,
@@ -362,16 +386,11 @@ fn pace<M: Stored>(known: Option<Pace>, snapshot: &Snapshot<M>) -> Option<Pace> 
     Some(pace)
 }
 
-/// Returns `old` with the day of a late run marked: the day may be closed in the history already, or be about to be.
-fn latest_after_late_run<M: Stored>(
-    old: Option<&Latest<M::Summary>>,
-    snapshot: &Snapshot<M>,
-) -> Option<Latest<M::Summary>> {
-    let mut latest = old?.clone();
+/// Marks the day of a late run: it may be closed in the history already, or be about to be.
+fn mark_late_run<S>(latest: &mut Latest<S>, scheduled_at: DateTime<Utc>) {
     if let Some(trend) = &mut latest.trend {
-        trend.refold.insert(snapshot.run.scheduled_at.date_naive());
+        trend.refold.insert(scheduled_at.date_naive());
     }
-    Some(latest)
 }
 
 /// The body of a snapshot as its item has it.
@@ -404,7 +423,7 @@ pub(crate) fn replace_latest<M: Stored>(
     new: Latest<M::Summary>,
 ) -> Result<Put, StoreError> {
     let key = latest_key(M::KIND, &new.target);
-    let attributes = stored::latest_attributes::<M>(&new).map_err(unreadable(&key))?;
+    let (attributes, body) = stored::store_latest::<M>(&new).map_err(unreadable(&key))?;
     let version = old.map_or(0, |old| old.version);
     let expect = if old.is_some() {
         Expect::Version(version)
@@ -416,7 +435,7 @@ pub(crate) fn replace_latest<M: Stored>(
             key,
             version: version + 1,
             attributes,
-            body: None,
+            body: Some(body),
             expires_at: None,
         },
         expect,
@@ -432,5 +451,6 @@ async fn latest<M: Stored>(
 }
 
 fn read_latest<M: Stored>(item: &Item) -> Result<Latest<M::Summary>, StoreError> {
-    stored::read_latest::<M>(&item.attributes, item.version).map_err(unreadable(&item.key))
+    stored::read_latest::<M>(&item.attributes, item.body.as_deref(), item.version)
+        .map_err(unreadable(&item.key))
 }

@@ -150,7 +150,7 @@ struct RefreshFields {
 }
 
 impl Stored for BucketSize {
-    const VERSION: u64 = 2;
+    const VERSION: u64 = 3;
     type StoredSummary = StoredBucketSize;
 
     fn store_summary(summary: &Self) -> StoredBucketSize {

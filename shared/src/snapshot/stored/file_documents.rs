@@ -19,7 +19,7 @@ struct FileDocumentsFields {
 }
 
 impl Stored for FileDocuments {
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
     type StoredSummary = StoredFileDocuments;
 
     fn store_summary(summary: &Self) -> StoredFileDocuments {

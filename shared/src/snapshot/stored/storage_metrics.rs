@@ -26,7 +26,7 @@ struct MetricsFields {
 }
 
 impl Stored for StorageMetrics {
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
     type StoredSummary = StoredStorageMetrics;
 
     fn store_summary(summary: &Self) -> StoredStorageMetrics {

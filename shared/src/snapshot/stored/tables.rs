@@ -163,7 +163,7 @@ struct UnsizedFields {
 }
 
 impl Stored for DatabaseSize {
-    const VERSION: u64 = 8;
+    const VERSION: u64 = 9;
     type StoredSummary = StoredDatabaseSummary;
 
     fn store_summary(summary: &DatabaseSummary) -> StoredDatabaseSummary {

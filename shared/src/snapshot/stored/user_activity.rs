@@ -80,7 +80,7 @@ impl From<StoredConcurrentUsers> for ConcurrentUsers {
 }
 
 impl Stored for UserActivity {
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
     type StoredSummary = StoredUserActivity;
 
     fn store_summary((counts, concurrent): &<Self as Measurement>::Summary) -> StoredUserActivity {

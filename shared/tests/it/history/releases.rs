@@ -8,9 +8,11 @@ use shared::config::{ProcessVariables, Variables};
 use shared::history::{Measure, OwnSeries, Reading, Resolution};
 use shared::snapshot::{DatabaseSize, Snapshot};
 use shared::store::memory::MemoryStore;
-use shared::store::{Attributes, ItemStore, Key};
+use shared::store::{ItemStore, Key};
 
-use super::world::{collect, history, keep, memory, put, run, target, trend, writer};
+use super::world::{
+    Content, collect, content, history, keep, memory, put, run, target, trend, writer,
+};
 use crate::golden::golden_items;
 use crate::stored_forms::{database_v1, database_v2, database_v3};
 
@@ -44,7 +46,7 @@ fn golden_latest(version: &str) -> PathBuf {
 #[tokio::test]
 async fn a_latest_with_a_trend_is_what_is_written_and_read() {
     let name = "latest-with-trend";
-    let path = golden_latest("v2");
+    let path = golden_latest("v3");
     let store = runs_of_three_days().await;
     let expected = trend(&store).await;
     let key = Key {
@@ -52,27 +54,24 @@ async fn a_latest_with_a_trend_is_what_is_written_and_read() {
         sort: target().to_string(),
     };
     let mut latest = store.get(&key).await.unwrap().unwrap();
+    let content = content(&latest);
     if ProcessVariables.get("MRT_TEST_WRITE_GOLDEN").as_deref() == Some(name) {
-        let json = serde_json::to_string_pretty(&latest.attributes).unwrap();
+        let json = serde_json::to_string_pretty(&content).unwrap();
         std::fs::write(&path, json + "\n").unwrap();
     }
 
-    let golden = std::fs::read_to_string(path).unwrap();
-    let golden: Attributes = serde_json::from_str(&golden).unwrap();
+    let golden: Content = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
 
-    // The form of the measurement has a number of its own; older ones are read.
-    let form = "stored_version".to_owned();
-    let mut newest = golden.clone();
-    newest.insert(form.clone(), latest.attributes[&form].clone());
-    assert_eq!(latest.attributes, newest);
+    assert_eq!(content, golden);
     assert_eq!(expected.refold.len(), 1);
-    // Version 1 has its totals as a list.
-    let older = std::fs::read_to_string(golden_latest("v1")).unwrap();
-    for attributes in [golden, serde_json::from_str(&older).unwrap()] {
-        latest.attributes = attributes;
+    // Before version 3 the content was not packed; version 1 has its totals as a list.
+    latest.body = None;
+    for version in ["v1", "v2"] {
+        let older = std::fs::read_to_string(golden_latest(version)).unwrap();
+        latest.attributes = serde_json::from_str(&older).unwrap();
         let read: Arc<dyn ItemStore> = memory();
         put(&*read, latest.clone()).await;
-        assert_eq!(trend(&read).await, expected);
+        assert_eq!(trend(&read).await, expected, "{version}");
     }
 }
 

@@ -14,7 +14,8 @@ use shared::store::{Item, ItemStore, Key};
 use shared::testing::time::at;
 
 use super::world::{
-    collect, history, keep, memory, newest_day, put, random_runs, run, target, trend, writer,
+    changed, collect, history, keep, memory, newest_day, put, random_runs, run, target, trend,
+    writer,
 };
 
 const ALL: (&str, &str) = ("2028-02-01T00:00:00Z", "2028-04-01T00:00:00Z");
@@ -256,11 +257,9 @@ async fn a_damaged_trend_is_made_anew_and_hides_no_latest() {
         partition: "LATEST#database".into(),
         sort: target().to_string(),
     };
-    let mut latest = store.get(&key).await.unwrap().unwrap();
-    latest
-        .attributes
-        .insert("trend".into(), shared::store::Value::Text("?".into()));
-    put(&*store, latest).await;
+    let latest = store.get(&key).await.unwrap().unwrap();
+    let damaged = changed(latest, |content| content["trend"] = "?".into());
+    put(&*store, damaged).await;
     let next = run("2028-03-04T00:00:00Z", &[("a", Some(100), Some(1))]);
 
     for _ in 0..3 {

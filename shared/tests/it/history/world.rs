@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use shared::clock::FixedClock;
 use shared::fleet::{Engine, Kind, TargetId};
 use shared::history::model::Random;
@@ -185,12 +188,29 @@ pub(super) async fn only_snapshots(store: &MemoryStore) -> Arc<dyn ItemStore> {
         if partition.starts_with("SNAP#") || partition.starts_with("PART#") {
             put(&*copy, item).await;
         } else if partition.starts_with("LATEST#") {
-            let mut item = item;
-            item.attributes.remove("trend");
-            put(&*copy, item).await;
+            let without_trend = changed(item, |content| drop(content.remove("trend")));
+            put(&*copy, without_trend).await;
         }
     }
     copy
+}
+
+/// What a latest holds.
+pub(super) type Content = serde_json::Map<String, serde_json::Value>;
+
+/// Returns what a latest holds.
+pub(super) fn content(latest: &Item) -> Content {
+    serde_json::from_reader(GzDecoder::new(latest.body.as_deref().unwrap())).unwrap()
+}
+
+/// Returns a latest that holds something else.
+pub(super) fn changed(mut latest: Item, change: impl FnOnce(&mut Content)) -> Item {
+    let mut content = content(&latest);
+    change(&mut content);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    serde_json::to_writer(&mut encoder, &content).unwrap();
+    latest.body = Some(encoder.finish().unwrap());
+    latest
 }
 
 pub(super) async fn put(store: &dyn ItemStore, item: Item) {

@@ -64,6 +64,33 @@ async fn assert_agrees(store: &Arc<MemoryStore>, case: &str) {
     assert!(found.refold.is_empty(), "{case}");
 }
 
+/// A failed run closes the days before it. A run of such a day that still comes is the newest good one, and late.
+#[tokio::test]
+async fn a_run_whose_day_was_closed_by_a_failure_is_taken_in() {
+    let store = memory();
+    let items: Arc<dyn ItemStore> = store.clone();
+    let at = |time, bytes| run(time, &[("a", Some(1), Some(bytes))]);
+    collect(&items, &at("2028-02-26T06:00:00Z", 5))
+        .await
+        .unwrap();
+    collect(&items, &at("2028-02-27T06:00:00Z", 5))
+        .await
+        .unwrap();
+    collect(&items, &at("2028-02-28T06:00:00Z", 6))
+        .await
+        .unwrap();
+    let failed_at = "2028-02-29T06:00:00Z".parse().unwrap();
+    let writer = writer(&items);
+    let target = target();
+    let failed = writer.record_failure::<DatabaseSize>(&target, failed_at);
+    failed.await.unwrap();
+    collect(&items, &at("2028-02-28T18:00:00Z", 7))
+        .await
+        .unwrap();
+
+    assert_agrees(&store, "after a failure").await;
+}
+
 #[tokio::test]
 async fn any_order_duplication_and_loss_of_runs_gives_the_history_of_a_rebuild() {
     for seed in 0..15 {
