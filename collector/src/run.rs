@@ -9,7 +9,7 @@ mod task;
 use std::time::Duration;
 
 use shared::clock::Clock;
-use shared::snapshot::{Failure, Measurement, Run, Snapshot};
+use shared::snapshot::{Failure, Latest, Measurement, Run, Snapshot};
 use shared::store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -78,16 +78,19 @@ pub async fn run<S: Source>(
         started,
         limit,
     };
-    let (outcome, snapshot) = context.outcome().await;
+    let (outcome, kept) = context.outcome().await;
     report.duration = started.elapsed();
     report.item_count = progress.items();
-    report.history_error = context.write_history(&outcome, snapshot).await.err();
+    report.history_error = context.write_history(&outcome, kept).await.err();
     report.outcome = outcome;
     report
 }
 
-/// How a run ended, and the snapshot that it kept.
-type Ended<M> = (Outcome, Option<Snapshot<M>>);
+/// What a run kept: its snapshot, and the target's latest after it.
+type KeptRun<M> = (Snapshot<M>, Latest<<M as Measurement>::Summary>);
+
+/// How a run ended, and what it kept.
+type Ended<M> = (Outcome, Option<KeptRun<M>>);
 
 /// One run with everything that it needs.
 struct RunContext<'a, 't, S: Source> {
@@ -216,10 +219,13 @@ impl<S: Source> RunContext<'_, '_, S> {
         let total_bytes = snapshot.measurement.total_bytes();
         let keeping = async {
             self.source.keep_beside(&snapshot, self.writers).await?;
-            self.writers.snapshots.keep(&snapshot).await
+            Box::pin(self.writers.snapshots.keep_run(&snapshot)).await
         };
         match self.in_time(keeping).await {
-            Ok(kept) => (Outcome::Stored { kept, total_bytes }, Some(snapshot)),
+            Ok((kept, latest)) => {
+                let run = latest.map(|latest| (snapshot, latest));
+                (Outcome::Stored { kept, total_bytes }, run)
+            }
             Err(error) => (Outcome::StoreFailed(error), None),
         }
     }
@@ -243,17 +249,19 @@ impl<S: Source> RunContext<'_, '_, S> {
         }
     }
 
-    /// Takes the run into the history: its snapshot, or after a failure only days that have ended since the last run.
+    /// Takes the run into the history: what it kept, or after a failure only days that have ended since the last run.
     async fn write_history(
         &self,
         outcome: &Outcome,
-        snapshot: Option<Snapshot<S::Measurement>>,
+        kept: Option<KeptRun<S::Measurement>>,
     ) -> Result<(), StoreError> {
         let Task { id, tick, .. } = *self.task;
         let history = &self.writers.history;
         let writing = async {
-            match (outcome, snapshot) {
-                (_, Some(snapshot)) => history.record(&snapshot).await,
+            match (outcome, kept) {
+                (_, Some((snapshot, latest))) => {
+                    Box::pin(history.record_after(&snapshot, latest)).await
+                }
                 (Outcome::Failed(_), None) => {
                     history.record_failure::<S::Measurement>(id, tick.at).await
                 }

@@ -13,7 +13,7 @@
 //! | state of an alert | `ALERT` | name of the alert |
 //! | part of a body | `PART#<target id>#<scheduled time>` | `<digest>#<number from 0000>` |
 //! | unreadable latest, kept aside | `UNREADABLE#LATEST#<kind>` | `<target id>#<digest>` |
-//! | history: one run | `POINT#<owner>`, `POINT_PARTS#<owner>` | scheduled time, as above |
+//! | history: one run | `POINT#<owner>` | scheduled time, as above |
 //! | history: the runs of a UTC day | `HOURS#<owner>`, `HOURS_PARTS#<owner>` | `2026-11-28` |
 //! | history: the days of a month | `DAYS#<owner>`, `DAYS_PARTS#<owner>` | `2026-11` |
 //! | history: names of tables | `NAMES#<owner>` | digest of the list |

@@ -292,7 +292,6 @@ class Drive(unittest.TestCase):
         for owner in ("acme-prod/s3/acme-prod-files//", f"acme-prod/db/{DATABASE}",
                       "storage_metrics#acme-prod/s3/acme-prod-files//"):
             self.assertTrue(self.query(f"POINT#{owner}"), owner)
-        self.assertTrue(self.query(f"POINT_PARTS#acme-prod/db/{DATABASE}"))
         self.assertEqual([target for target, each in content.items() if "trend" not in each], [])
         everything = self.world.aws("dynamodb", "scan", "--table-name", self.world.outputs["SnapshotTable"])
         self.assertGreater(everything["Count"], len(snapshots) + len(databases))

@@ -51,8 +51,8 @@ impl fmt::Display for Owner<'_> {
 /// Returns the partition of a target's blocks.
 pub(super) fn partition(span: Span, content: Content, owner: Owner<'_>) -> String {
     let name = match (span, content) {
-        (Span::Run, Content::Totals) => "POINT",
-        (Span::Run, Content::Parts) => "POINT_PARTS",
+        // The item of a run has both.
+        (Span::Run, _) => "POINT",
         (Span::Hours, Content::Totals) => "HOURS",
         (Span::Hours, Content::Parts) => "HOURS_PARTS",
         (Span::Days, Content::Totals) => "DAYS",

@@ -158,7 +158,7 @@ impl HistoryReader {
     /// [`TableHistory`].
     ///
     /// Costs one query for each megabyte of blocks, one for the runs of days that are not closed, and one read for each
-    /// list of tables, which is about one a month. With parts, the queries double.
+    /// list of tables, which is about one a month. With parts, the queries of blocks double.
     ///
     /// # Errors
     ///
@@ -178,17 +178,28 @@ impl HistoryReader {
             (Some(_), true) => &[Content::Totals, Content::Parts],
             _ => &[Content::Totals],
         };
+        let mut open_from = Vec::with_capacity(contents.len());
         for content in contents {
-            let (closed, open) = self.found(&blocks, *content, query).await?;
-            let spans = [(query.resolution.span(), closed), (Span::Run, open)];
-            for (span, found) in spans {
-                for pieces in found {
-                    let Some(start) = keys::start(span, &pieces.sort) else {
-                        continue;
-                    };
+            let span = query.resolution.span();
+            let (closed, until) = self.closed(&blocks, *content, query).await?;
+            for pieces in closed {
+                if let Some(start) = keys::start(span, &pieces.sort) {
                     assembly.add(span, start, *content, decoded(&pieces));
                 }
             }
+            open_from.push(until);
+        }
+        let (totals_from, from) = (open_from.first().copied(), open_from.into_iter().min());
+        for pieces in self.open(&blocks, from, query).await? {
+            let Some(start) = keys::start(Span::Run, &pieces.sort) else {
+                continue;
+            };
+            // The item of a run has both. Of a day whose totals alone are closed, the parts are wanted.
+            let content = match totals_from.is_some_and(|from| start < from) {
+                true => Content::Parts,
+                false => Content::Totals,
+            };
+            assembly.add(Span::Run, start, content, decoded(&pieces));
         }
         if query.tables.is_some() {
             for digest in assembly.lists() {
@@ -200,16 +211,17 @@ impl HistoryReader {
         assembly.finish()
     }
 
-    /// Returns the blocks of closed days, and the items of the runs after them.
-    async fn found(
+    /// Returns the blocks of closed days, and from when on days are open.
+    async fn closed(
         &self,
         blocks: &Blocks<'_>,
         content: Content,
         query: &HistoryQuery<'_>,
-    ) -> Result<(Vec<Pieces>, Vec<Pieces>), StoreError> {
+    ) -> Result<(Vec<Pieces>, DateTime<Utc>), StoreError> {
         let span = query.resolution.span();
-        let last = query.to - chrono::TimeDelta::seconds(1);
-        let closed = blocks.between(span, content, query.from, last).await?;
+        let closed = blocks
+            .between(span, content, query.from, query.last())
+            .await?;
         let closed_until = closed.last().and_then(|pieces| {
             let start = keys::start(span, &pieces.sort)?;
             match (span, decoded(pieces)) {
@@ -229,12 +241,30 @@ impl HistoryReader {
             Resolution::Runs => from.max(query.from),
             Resolution::Days => keys::day_start(keys::day_of(from.max(query.from))),
         };
-        let open = if from < query.to {
-            blocks.between(Span::Run, content, from, last).await?
-        } else {
-            Vec::new()
-        };
-        Ok((closed, open))
+        Ok((closed, from))
+    }
+
+    /// Returns the items of the runs of open days.
+    async fn open(
+        &self,
+        blocks: &Blocks<'_>,
+        from: Option<DateTime<Utc>>,
+        query: &HistoryQuery<'_>,
+    ) -> Result<Vec<Pieces>, StoreError> {
+        match from.filter(|from| *from < query.to) {
+            Some(from) => {
+                let content = Content::Totals;
+                blocks.between(Span::Run, content, from, query.last()).await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl HistoryQuery<'_> {
+    /// Returns the last second of the range.
+    fn last(&self) -> DateTime<Utc> {
+        self.to - chrono::TimeDelta::seconds(1)
     }
 }
 

@@ -18,7 +18,7 @@ use super::series::TableMeasure;
 use super::trend::Trend;
 use crate::clock;
 use crate::fleet::TargetId;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Latest, Snapshot};
 use crate::store::{ItemStore, Key, SnapshotReader, StoreError};
 
 use lists::Lists;
@@ -75,7 +75,7 @@ impl HistoryWriter {
 
     /// Takes in a snapshot that was kept: the run's own item, and blocks of days that are closed by now.
     ///
-    /// Costs, for a target with tables, two reads and two writes (for others one of each); once a day also about
+    /// Costs one write, and one read (two for a target with tables); once a day also about
     /// eight reads, the day's snapshots among them, and five writes. Doing it again changes nothing.
     ///
     /// # Errors
@@ -85,10 +85,27 @@ impl HistoryWriter {
         if !M::IS_KEPT {
             return Ok(());
         }
-        let (target, run) = (&snapshot.target, &snapshot.run);
-        let Some(latest) = self.snapshots.latest::<M>(target).await? else {
+        match self.snapshots.latest::<M>(&snapshot.target).await? {
+            Some(latest) => self.record_after(snapshot, latest).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Does what [`HistoryWriter::record`] does, without reading the target's latest: it is `latest` after the snapshot
+    /// was kept.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn record_after<M: Historic>(
+        &self,
+        snapshot: &Snapshot<M>,
+        latest: Latest<M::Summary>,
+    ) -> Result<(), StoreError> {
+        if !M::IS_KEPT {
             return Ok(());
-        };
+        }
+        let (target, run) = (&snapshot.target, &snapshot.run);
         let trend = latest.trend.as_ref();
         let day = keys::day_of(run.scheduled_at);
         let mut kept = Ok(());
@@ -130,16 +147,15 @@ impl HistoryWriter {
     ) -> Result<(), StoreError> {
         let mut blocks = Blocks::new(&*self.items, owner::<M>(target));
         let lists = Lists::load(&mut blocks, trend).await?;
-        for (content, measures) in contents::<M>() {
-            let frame = Frame::of_point(point, measures);
-            let key = Key {
-                partition: keys::partition(Span::Run, *content, owner::<M>(target)),
-                sort: keys::sort(Span::Run, point.moment.scheduled_at),
-            };
-            let bodies = pieces(&frame, &lists.all).map_err(|error| failed(&key, &error))?;
-            blocks.overwrite(&key, bodies, expires_at).await?;
-        }
-        Ok(())
+        let measures = contents::<M>().iter().flat_map(|(_, measures)| *measures);
+        let measures: Vec<_> = measures.copied().collect();
+        let frame = Frame::of_point(point, &measures);
+        let key = Key {
+            partition: keys::partition(Span::Run, Content::Totals, owner::<M>(target)),
+            sort: keys::sort(Span::Run, point.moment.scheduled_at),
+        };
+        let bodies = pieces(&frame, &lists.all).map_err(|error| failed(&key, &error))?;
+        blocks.overwrite(&key, bodies, expires_at).await
     }
 }
 

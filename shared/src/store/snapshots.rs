@@ -124,41 +124,62 @@ impl SnapshotWriter {
     ///
     /// See [`StoreError`]; the latest has not changed then.
     pub async fn keep<M: Stored>(&self, snapshot: &Snapshot<M>) -> Result<Kept, StoreError> {
+        let (kept, _) = self.keep_run(snapshot).await?;
+        Ok(kept)
+    }
+
+    /// Does what [`SnapshotWriter::keep`] does, and also returns the latest as it is then.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn keep_run<M: Stored>(
+        &self,
+        snapshot: &Snapshot<M>,
+    ) -> Result<(Kept, Option<Latest<M::Summary>>), StoreError> {
+        let scheduled_at = snapshot.run.scheduled_at;
         let body = self.write_body(snapshot).await?;
         let header = Put {
             item: self.header(snapshot, &body)?,
             expect: Expect::Anything,
         };
-        let mut is_written = false;
+        let mut is_header_written = false;
         for _ in 0..ATTEMPTS {
             let found = self
-                .latest_to_replace::<M>(&snapshot.target, snapshot.run.scheduled_at)
+                .latest_to_replace::<M>(&snapshot.target, scheduled_at)
                 .await?;
-            let old = found.latest.as_ref();
-            let (written, kept) = match newer_latest(old, snapshot) {
-                Some(latest) if !is_closed(&latest, snapshot.run.scheduled_at) => {
-                    if !is_written {
-                        self.items.put(header.clone()).await?;
-                        is_written = true;
-                    }
-                    let put = found.replace::<M>(latest)?;
-                    (self.items.put(put).await?, Kept::AsLatest)
+            let newer = newer_latest(found.latest.as_ref(), snapshot);
+            let kept = match newer {
+                Some(_) => Kept::AsLatest,
+                None => Kept::AsHistory,
+            };
+            let is_late = newer
+                .as_ref()
+                .is_none_or(|latest| is_closed(latest, scheduled_at));
+            let mut latest = newer.or_else(|| found.latest.clone());
+            if let Some(latest) = latest.as_mut().filter(|_| is_late) {
+                mark_late_run(latest, scheduled_at);
+            }
+            let put = latest.clone().map(|latest| found.replace::<M>(latest));
+            let put = put.transpose()?;
+            if let (Some(latest), Some(put)) = (&mut latest, &put) {
+                latest.version = put.item.version;
+            }
+            let written = if is_late {
+                let puts = [header.clone()].into_iter().chain(put).collect();
+                self.items.put_all(puts).await?
+            } else {
+                if !is_header_written {
+                    self.items.put(header.clone()).await?;
+                    is_header_written = true;
                 }
-                newer => {
-                    let kept = match newer {
-                        Some(_) => Kept::AsLatest,
-                        None => Kept::AsHistory,
-                    };
-                    let mut puts = vec![header.clone()];
-                    if let Some(mut latest) = newer.or_else(|| old.cloned()) {
-                        mark_late_run(&mut latest, snapshot.run.scheduled_at);
-                        puts.push(found.replace::<M>(latest)?);
-                    }
-                    (self.items.put_all(puts).await?, kept)
+                match put {
+                    Some(put) => self.items.put(put).await?,
+                    None => Written::Done,
                 }
             };
             if written == Written::Done {
-                return Ok(kept);
+                return Ok((kept, latest));
             }
         }
         Err(contended(M::KIND, &snapshot.target))

@@ -194,14 +194,16 @@ async fn a_damaged_item_is_named_and_its_content_is_not_shown() {
 
 /// Makes the latest item of the first bucket unreadable.
 pub(crate) async fn damage_latest(world: &World) {
-    use shared::store::{Expect, Key, Put, Value};
+    use shared::store::{Expect, Key, Put};
     let key = Key {
         partition: "LATEST#bucket".into(),
         sort: bucket_ids()[0].to_string(),
     };
     let mut item = world.items.get(&key).await.unwrap().unwrap();
-    item.attributes
-        .insert("good".into(), Value::Text("NEVERLEAK".into()));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let content = serde_json::json!({"good": "NEVERLEAK"});
+    serde_json::to_writer(&mut encoder, &content).unwrap();
+    item.body = Some(encoder.finish().unwrap());
     world
         .items
         .put(Put {

@@ -221,8 +221,8 @@ async fn a_history_of_metrics_that_cannot_be_written_fails_nothing_and_follows_l
     put(&aws, None, "files-1", &[("StandardStorage", 2, 70.0)]).await;
     let scene = Scene::at(&half_past(4), 1_000, &entries(&["files-1"]));
     let (now, reader) = (scene.world.clock.now(), &scene.world.reader);
-    // A snapshot takes two calls.
-    let broken = FailingStore::new(scene.world.store.clone(), 3..1_000);
+    // A snapshot takes three calls.
+    let broken = FailingStore::new(scene.world.store.clone(), 4..1_000);
 
     let report = scene
         .plan_storing(now, reader, &writers(Arc::new(broken)), &aws)

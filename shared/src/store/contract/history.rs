@@ -173,14 +173,10 @@ async fn points_and_blocks(c: Candidate) {
         scene.collect(run).await;
     }
 
-    for partition in ["POINT", "POINT_PARTS"] {
-        let items = scene.items(partition).await;
-        assert_eq!(
-            sorts(&items),
-            ["2026-01-12T11:00:00Z", "2026-01-12T19:00:00Z"]
-        );
-        assert!(items.iter().all(|item| item.body.is_some()));
-    }
+    let items = scene.items("POINT").await;
+    let times = ["2026-01-12T11:00:00Z", "2026-01-12T19:00:00Z"];
+    assert_eq!(sorts(&items), times);
+    assert!(items.iter().all(|item| item.body.is_some()));
     assert_eq!(scene.items("HOURS").await, []);
     scene.assert_has(&runs[..2]).await;
 
@@ -210,7 +206,6 @@ async fn expiry(c: Candidate) {
 
     scene.c.clock.advance(DAY * 10);
     assert_eq!(scene.items("POINT").await, []);
-    assert_eq!(scene.items("POINT_PARTS").await, []);
     assert_eq!(scene.items("HOURS").await.len(), 1);
     scene.c.clock.advance(DAY * 90);
     assert_eq!(scene.items("HOURS").await, []);
