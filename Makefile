@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz soak lint deny bench bench-listing bench-tables bench-history bench-inventory bench-masking package release deploy deploy-file reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz soak lint deny bench bench-listing bench-tables bench-metrics bench-history bench-inventory bench-masking package release deploy deploy-file reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -76,6 +76,10 @@ bench-tables: ## Measures the sizing of 10,000 tables next to the queries of oth
 
 bench-masking: ## Measures which share of generated secrets and of harmless constants is shown; MRT_BENCH_SEED repeats a run
 	@MRT_BENCH_SEED=$${MRT_BENCH_SEED:-$$(date +%s)} cargo test --quiet --locked --package api --test it -- masking_bench --ignored --nocapture
+
+bench-metrics: ## Measures /metrics of 1,000 environments: pages of queries, bytes, processor time
+	cargo build --release --locked --package api --example measure-metrics
+	@"$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/examples/measure-metrics"
 
 bench-history: ## Measures the history of 500 and 5,000 tables: bytes, pages, units of DynamoDB, processor time
 	cargo build --release --locked --package shared --example measure-history

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use flate2::read::DeflateDecoder;
+use flate2::bufread::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
@@ -56,7 +56,7 @@ pub(super) fn open(newest: u8, sealed: &[u8]) -> Result<Vec<u8>, BlockError> {
     if *version == 0 {
         return Err(BlockError::Damaged("its version is 0"));
     }
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(4 * packed.len());
     let limit = u64::try_from(UNPACKED_LIMIT).unwrap_or(u64::MAX);
     let unpacked = DeflateDecoder::new(packed)
         .take(limit + 1)

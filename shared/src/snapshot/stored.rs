@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use super::{Completeness, Failure, Good, Latest, Measurement, Pace, Run};
 use crate::attributes::{self, Attributes, NEWER_RELEASE, UNDECODABLE, Value};
 use crate::clock::rfc3339;
 use crate::fleet::TargetId;
-use crate::history::{StoredTrend, Trend};
+use crate::history::StoredTrend;
 
 pub use bucket::StoredRefresh;
 pub(crate) use user_activity::{StoredConcurrentUsers, StoredUserCounts};
@@ -114,7 +114,7 @@ struct LatestContent<S, T, P> {
     good: Option<StoredGood<S>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<StoredFailure>,
-    /// Not decoded together with the rest: one that cannot be read is made anew from the history.
+    /// One that cannot be read is made anew from the history.
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
     trend: Option<T>,
     /// The same: one that cannot be read is learnt anew.
@@ -122,11 +122,45 @@ struct LatestContent<S, T, P> {
     pace: Option<P>,
 }
 
+/// A [`StoredRun`] with its summary. Not flattened, because that would build each of a thousand twice.
 #[derive(Serialize, Deserialize)]
 struct StoredGood<S> {
-    #[serde(flatten)]
-    run: StoredRun,
+    scheduled_at: DateTime<Utc>,
+    taken_at: DateTime<Utc>,
+    duration_ms: u64,
+    next_due_at: DateTime<Utc>,
+    completeness: Completeness,
     summary: S,
+}
+
+impl<S> StoredGood<S> {
+    fn of(run: &Run, completeness: Completeness, summary: S) -> Self {
+        let StoredRun {
+            scheduled_at,
+            taken_at,
+            duration_ms,
+            next_due_at,
+            completeness,
+        } = store_run(run, completeness);
+        Self {
+            scheduled_at,
+            taken_at,
+            duration_ms,
+            next_due_at,
+            completeness,
+            summary,
+        }
+    }
+
+    fn run(&self) -> StoredRun {
+        StoredRun {
+            scheduled_at: self.scheduled_at,
+            taken_at: self.taken_at,
+            duration_ms: self.duration_ms,
+            next_due_at: self.next_due_at,
+            completeness: self.completeness,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -220,9 +254,9 @@ pub(crate) fn store_latest<M: Stored>(
         target: latest.target.to_string(),
     })?;
     let content = serde_json::to_vec(&LatestContent {
-        good: latest.good.as_ref().map(|good| StoredGood {
-            run: store_run(&good.run, good.completeness),
-            summary: M::store_summary(&good.summary),
+        good: latest.good.as_ref().map(|good| {
+            let summary = M::store_summary(&good.summary);
+            StoredGood::of(&good.run, good.completeness, summary)
         }),
         last_failure: latest.last_failure.clone().map(StoredFailure::of),
         trend: latest.trend.as_ref().map(StoredTrend::of),
@@ -238,15 +272,20 @@ pub(crate) fn read_latest<M: Stored>(
     version: u64,
 ) -> Result<Latest<M::Summary>, String> {
     let LatestAttributes { target, .. } = from_attributes(attributes, M::VERSION)?;
-    let content: LatestContent<M::StoredSummary, Json, Json> = match body {
+    let content: LatestContent<M::StoredSummary, StoredTrend, Pace> = match body {
         Some(body) => {
-            let read = serde_json::from_slice(&unpack(body)?);
-            read.map_err(|error| error.to_string())?
+            let json = unpack(body)?;
+            match serde_json::from_slice(&json) {
+                Ok(content) => content,
+                Err(_) => {
+                    tolerant(serde_json::from_slice(&json).map_err(|error| error.to_string()))?
+                }
+            }
         }
-        None => attributes::decode(attributes)?,
+        None => tolerant(attributes::decode(attributes))?,
     };
     let good = content.good.map(|good| {
-        let (run, completeness) = read_run(&good.run);
+        let (run, completeness) = read_run(&good.run());
         M::read_summary(good.summary).map(|summary| Good {
             run,
             completeness,
@@ -258,13 +297,24 @@ pub(crate) fn read_latest<M: Stored>(
         version,
         good: good.transpose()?,
         last_failure: content.last_failure.map(StoredFailure::read),
-        trend: content.trend.as_ref().and_then(read_trend),
-        pace: content.pace.and_then(|pace| Pace::deserialize(pace).ok()),
+        trend: content.trend.and_then(|trend| trend.read().ok()),
+        pace: content.pace,
     })
 }
 
-fn read_trend(stored: &Json) -> Option<Trend> {
-    StoredTrend::deserialize(stored).ok()?.read().ok()
+/// Returns a content without a trend and a pace that cannot be read: both are made anew.
+fn tolerant<S>(
+    content: Result<LatestContent<S, Json, Json>, String>,
+) -> Result<LatestContent<S, StoredTrend, Pace>, String> {
+    let content = content?;
+    Ok(LatestContent {
+        good: content.good,
+        last_failure: content.last_failure,
+        trend: content
+            .trend
+            .and_then(|trend| StoredTrend::deserialize(trend).ok()),
+        pace: content.pace.and_then(|pace| Pace::deserialize(pace).ok()),
+    })
 }
 
 /// Compresses a body. The same body always gives the same bytes.
@@ -278,7 +328,7 @@ pub(crate) fn pack(body: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Decompresses a body; gzip's checksum detects damage.
 pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(4 * packed.len());
     let read = GzDecoder::new(packed)
         .take(BODY_LIMIT_BYTES + 1)
         .read_to_end(&mut body);

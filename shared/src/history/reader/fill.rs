@@ -99,7 +99,7 @@ impl<'a> Filler<'a> {
         for (series, changes) in &block.own {
             let column = self.own.entry(series.clone());
             let column = column.or_insert_with(|| vec![Reading::ABSENT; length]);
-            copy(changes.of(0), &axis, column, &mut Vec::new());
+            copy(changes.of(0), &axis, column, |_| ());
         }
     }
 
@@ -267,56 +267,50 @@ impl Source {
         for (measure, changes) in &self.measures {
             let changes = changes.of(place);
             if *measure == TableMeasure::TotalBytes {
-                let mut appearances = Vec::new();
-                copy(
-                    changes,
-                    &self.axis,
-                    &mut table.total_bytes,
-                    &mut appearances,
-                );
-                self.identify(place, table, seen_as, &appearances);
+                let (axis, identities) = (&self.axis, &mut table.identities);
+                copy(changes, axis, &mut table.total_bytes, |position| {
+                    self.identify(place, identities, seen_as, position);
+                });
             } else if let Some(column) = table.part_mut(*measure) {
-                copy(changes, &self.axis, column, &mut Vec::new());
+                copy(changes, &self.axis, column, |_| ());
             }
         }
     }
 
-    /// Notes the positions from which on a table's name is that of this block's series.
+    /// Notes a position from which on a table's name is that of this block's series.
     fn identify(
         &self,
         place: usize,
-        table: &mut TableHistory,
+        identities: &mut Vec<(usize, TableKey)>,
         seen_as: &mut SeenAs,
-        appearances: &[usize],
+        position: usize,
     ) {
         let Some((key, source)) = self.key(place) else {
             return;
         };
         let first = self.axis.positions.iter().flatten().next();
-        for position in appearances {
-            if table.identities.is_empty() {
-                *seen_as = source;
-            } else if table.identities.len() == 1
-                && Some(position) == first
-                && *seen_as == source
-                && source.is_some()
-            {
-                // The only one that has had the name so far goes on from the block before.
-                continue;
-            }
-            table.identities.push((*position, key.clone()));
+        if identities.is_empty() {
+            *seen_as = source;
+        } else if identities.len() == 1
+            && Some(&position) == first
+            && *seen_as == source
+            && source.is_some()
+        {
+            // The only one that has had the name so far goes on from the block before.
+            return;
         }
+        identities.push((position, key.clone()));
     }
 }
 
-/// Copies a series to where its moments are on the time axis, and adds the positions from which on it exists.
+/// Copies a series to where its moments are on the time axis, and tells the positions from which on it exists.
 ///
 /// What is absent is left as it is: another table may have the name then.
 fn copy(
     changes: &[(u32, Reading)],
     axis: &Axis,
     column: &mut [Reading],
-    appearances: &mut Vec<usize>,
+    mut appears: impl FnMut(usize),
 ) {
     let nexts = changes.iter().skip(1).map(|(next, _)| *next as usize);
     let ends = nexts.chain([axis.positions.len()]);
@@ -331,7 +325,7 @@ fn copy(
         if let Some(first) = run.iter().flatten().next()
             && !is_there
         {
-            appearances.push(*first);
+            appears(*first);
             is_there = true;
         }
         match axis.start {
