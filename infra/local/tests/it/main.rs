@@ -15,6 +15,7 @@ mod docs;
 mod end_to_end;
 mod endpoints;
 mod examples;
+mod failure_words;
 mod harness;
 mod infra_agrees;
 mod login;
