@@ -144,6 +144,19 @@ impl Block {
     ///
     /// [`BlockError`]: also when it is another list.
     pub fn tables(&self, list: Option<&TableList>) -> Result<BlockTables, BlockError> {
+        self.tables_until(None, list)
+    }
+
+    /// Returns the tables with the measures up to `last`, if the block has it; what comes after it is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn tables_until(
+        &self,
+        last: Option<TableMeasure>,
+        list: Option<&TableList>,
+    ) -> Result<BlockTables, BlockError> {
         if list.map(TableList::digest) != self.list {
             return Err(BlockError::Damaged("it refers to another list"));
         }
@@ -153,8 +166,11 @@ impl Block {
         let base = |index, measure| list.map(|list| list.reading(index, measure));
         let base = |index, measure| base(index, measure).unwrap_or_default();
         let series = listed + others.len();
-        let measures = take_measures(&mut cursor, series, base, self.moments.len())?;
-        cursor.finish()?;
+        let measures = take_measures(&mut cursor, (series, last), base, self.moments.len())?;
+        let is_cut = last.is_some() && measures.last().map(|(measure, _)| *measure) == last;
+        if !is_cut {
+            cursor.finish()?;
+        }
         Ok(BlockTables { others, measures })
     }
 

@@ -194,10 +194,11 @@ pub(super) fn put_measures<C: AsRef<[Reading]>>(
     }
 }
 
-/// Returns what [`put_measures`] wrote for so many series; `base` is what their first readings are compared with.
+/// Returns what [`put_measures`] wrote for so many series, up to the measure `last` if there is one; `base` is what their
+/// first readings are compared with.
 pub(super) fn take_measures(
     cursor: &mut Cursor<'_>,
-    series: usize,
+    (series, last): (usize, Option<TableMeasure>),
     base: impl Fn(usize, TableMeasure) -> Reading,
     moments: usize,
 ) -> Result<Vec<(TableMeasure, Changes)>, BlockError> {
@@ -213,6 +214,9 @@ pub(super) fn take_measures(
         match measure {
             Some(measure) => measures.push((measure, changes?)),
             None => drop(changes?),
+        }
+        if measure.is_some() && measure == last {
+            break;
         }
     }
     Ok(measures)

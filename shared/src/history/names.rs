@@ -128,7 +128,7 @@ impl TableList {
         let mut cursor = Cursor::new(&content);
         let tables = take_tables(&mut cursor)?;
         let nothing = |_, _| Reading::ABSENT;
-        let measures = take_measures(&mut cursor, tables.len(), nothing, 1)?;
+        let measures = take_measures(&mut cursor, (tables.len(), None), nothing, 1)?;
         cursor.finish()?;
         let mut readings = vec![TableReadings::default(); tables.len()];
         for (measure, changes) in &measures {

@@ -30,8 +30,8 @@ pub(super) struct Filler<'a> {
     own: BTreeMap<OwnSeries, Column>,
     /// Schema and name of each table, by its number.
     names: Vec<(String, String)>,
-    /// Number of each name.
-    numbers: HashMap<(String, String), usize>,
+    /// Number of each table by its schema and name.
+    numbers: HashMap<String, HashMap<String, usize>>,
     /// Numbers of the tables of each list.
     lists: HashMap<ListDigest, Vec<Number>>,
     /// Tables of the blocks, in the order of the blocks.
@@ -113,7 +113,11 @@ impl<'a> Filler<'a> {
         block: &Block,
         list: Option<&Arc<TableList>>,
     ) -> Result<Result<(), Unreadable>, HistoryError> {
-        let tables = match block.tables(list.map(|list| &**list)) {
+        let last = match self.query.with_parts {
+            true => None,
+            false => Some(TableMeasure::TotalBytes),
+        };
+        let tables = match block.tables_until(last, list.map(|list| &**list)) {
             Ok(tables) => tables,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -231,8 +235,8 @@ impl<'a> Filler<'a> {
         if !self.query.tables.is_some_and(|is_wanted| is_wanted(key)) {
             return Ok(None);
         }
-        let name = (key.schema.clone(), key.table.clone());
-        if let Some(number) = self.numbers.get(&name) {
+        let of_schema = self.numbers.get(&key.schema);
+        if let Some(number) = of_schema.and_then(|tables| tables.get(&key.table)) {
             return Ok(Some(*number));
         }
         let points = self.positions.len();
@@ -241,8 +245,9 @@ impl<'a> Filler<'a> {
         if points.saturating_mul(number + 1) > limit {
             return Err(HistoryError::TooMany { points, limit });
         }
-        self.names.push(name.clone());
-        self.numbers.insert(name, number);
+        self.names.push((key.schema.clone(), key.table.clone()));
+        let of_schema = self.numbers.entry(key.schema.clone()).or_default();
+        of_schema.insert(key.table.clone(), number);
         Ok(Some(number))
     }
 }
