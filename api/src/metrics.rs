@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod exposition;
+mod own;
 mod tables;
 mod targets;
 
@@ -24,6 +25,7 @@ use crate::targets::{environment, freshness, latest_of, records_of};
 use catalogue::LISTING_BUDGET;
 pub use catalogue::{METRICS, Metric};
 use exposition::Exposition;
+use own::OwnUse;
 
 /// Facts of this endpoint.
 pub const ROUTE: Route = Route {
@@ -108,10 +110,13 @@ impl Handler for GetMetrics {
             let budget = fleet.refresh().list_requests_per_day;
             exposition.add(&LISTING_BUDGET, &Arc::default(), Some(budget));
         }
-        let mut runs = Vec::new();
+        let (mut runs, mut own) = (Vec::new(), OwnUse::default());
         for ((id, target), mut latest) in buckets.into_iter().zip(sizes) {
             if let (Some(latest), Some(metrics)) = (&mut latest, metrics.get(&id)) {
                 targets::join(latest, metrics);
+            }
+            if let Some(good) = latest.as_ref().and_then(|latest| latest.good.as_ref()) {
+                own.add_storage(good);
             }
             runs.extend(targets::add_storage(
                 &mut exposition,
@@ -131,13 +136,13 @@ impl Handler for GetMetrics {
                 )
                 .await?;
             }
-            runs.extend(targets::add_database(
-                &mut exposition,
-                target,
-                latest.as_ref(),
-                call.now,
-            ));
+            let run = targets::add_database(&mut exposition, target, latest.as_ref(), call.now);
+            if let Some(run) = run {
+                own.add_database(run);
+            }
+            runs.extend(run);
         }
+        own.write(&mut exposition);
         let body = exposition
             .encode(call.media_type)
             .map_err(Problem::internal)?;

@@ -53,6 +53,32 @@ impl PlanConfig {
     }
 }
 
+/// What the function `discover` needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoverConfig {
+    /// Where the fleet file is, beside which it writes.
+    pub fleet: Location,
+    /// How long what is gone stays in the file: as long as its snapshots.
+    pub retention_days: u32,
+}
+
+impl DiscoverConfig {
+    /// Reads it from `variables`.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once.
+    pub fn read(variables: &dyn Variables) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
+        let days = reader.retention().as_secs() / 86_400;
+        let config = Self {
+            fleet: reader.location(FLEET),
+            retention_days: u32::try_from(days).unwrap_or(u32::MAX),
+        };
+        reader.finish(config)
+    }
+}
+
 /// What a collector needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectorConfig {

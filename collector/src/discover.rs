@@ -14,6 +14,7 @@ mod render;
 mod tagging;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,6 +28,8 @@ use shared::location::AwsScope;
 use self::call::Caller;
 use self::found::Found;
 use crate::error::MeasureError;
+
+pub use update::{DailyReport, Update, UpdateError, daily, find};
 
 /// Accounts and regions that are asked at a time; the tagging API allows each account 15 calls a second.
 const CONCURRENT_SCOPES: usize = 8;

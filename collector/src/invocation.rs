@@ -3,6 +3,7 @@
 use shared::fleet::FleetError;
 use shared::store::StoreError;
 
+use crate::discover::UpdateError;
 use crate::queue::QueueError;
 use crate::rebuild::RebuildError;
 
@@ -27,6 +28,9 @@ pub enum CollectError {
     /// Nothing was rebuilt.
     #[error(transparent)]
     NotRebuilt(#[from] RebuildError),
+    /// The earlier discovery stays in force.
+    #[error("nothing was discovered")]
+    NotDiscovered(#[from] UpdateError),
     /// Some targets are not measured at this tick unless the event is delivered again.
     #[error("not all targets were queued")]
     QueueFailed(#[source] QueueError),
@@ -42,6 +46,7 @@ impl CollectError {
             Self::SnapshotsUnreadable(_) => "SnapshotsUnreadable",
             Self::MetricsNotStored(_) => "MetricsNotStored",
             Self::NotRebuilt(_) => "NotRebuilt",
+            Self::NotDiscovered(_) => "NotDiscovered",
             Self::QueueFailed(_) => "QueueFailed",
         }
     }

@@ -20,7 +20,8 @@ use shared::warm_up::warm_up;
 
 use crate::alerts::Notifier;
 use crate::collect::{BatchHandler, Collector, CollectorPorts, DatabaseCollector};
-use crate::config::{CollectorConfig, PlanConfig};
+use crate::config::{CollectorConfig, DiscoverConfig, PlanConfig};
+use crate::discover;
 use crate::invocation::CollectError;
 use crate::plan::{self, PlanPorts};
 use crate::probe::{self, Probe, ProbePorts, Prober};
@@ -92,6 +93,27 @@ pub async fn serve_plan() -> Result<(), Error> {
             let time_left = time_left(event.context.deadline, &SystemClock);
             let handled = plan::handle(event.payload, ports, queue, time_left).await;
             handled.inspect_err(log_failure)
+        }
+        .boxed_local()
+    });
+    lambda_runtime::run(handler).await
+}
+
+/// Serves the function `discover`: whatever calls it, it discovers once, and returns its report.
+///
+/// # Errors
+///
+/// Only if it cannot start, or if the runtime's own interface fails.
+pub async fn serve_discover() -> Result<(), Error> {
+    let config = start(DiscoverConfig::read)?;
+    let aws = Aws::in_lambda(&ProcessVariables);
+    let (aws, config) = (&aws, &config);
+    let handler = service_fn(|_: LambdaEvent<Value>| {
+        async move {
+            let days = config.retention_days;
+            let discovered = discover::daily(aws, &config.fleet, days, &SystemClock).await;
+            let discovered = discovered.map_err(CollectError::from);
+            discovered.inspect_err(log_failure)
         }
         .boxed_local()
     });

@@ -18,6 +18,8 @@ PRICES = {
     "s3_list": 0.005e-3,
     "endpoint_zone_hour": 0.01,
     "log_gb": 0.50,
+    "log_kept_gb": 0.03,
+    "inventory_million": 0.0025,
     "trace": 5e-6,
     "alarm_month": 0.10,
     "composite_alarm_month": 0.50,
@@ -30,21 +32,23 @@ PRICES = {
     "token": 2.25e-3,
 }
 
-# The assumed environment: a bucket of 100,000 objects, a database of 200 tables, hourly runs, 10,000 requests.
+# The assumed environment: a bucket of 100,000 objects, a database of 200 tables and 5 GB on RDS. Every other one is in
+# production, where the bucket grows by 0.5 % on a working day. Ticks are hourly.
 ENVIRONMENT = {
-    "list_pages": 100,
+    "list_pages": 101,  # and one request for incomplete uploads
     "bucket_seconds": 4.0,  # per run, four of which share an invocation
     "table_seconds": 1.0,
     "runs_at_a_time": 4,
-    "bucket_write_units": 6,  # a transaction of two items costs double
-    "table_write_units": 26,
-    "read_units": 14,  # the latest before it is replaced, when planning, and the share of the API's reads
-    "snapshot_kilobytes": 14,
-    "kept_snapshots": 35 * 24,
-    # History of the database and of the bucket, by `measure-history 1876157569 200`, see make bench-history.
-    "history_write_units": 56.4 + 27.0,  # a day
-    "history_read_units": 98.1 + 31.0,  # a day
-    "history_kilobytes": 368 + 31,  # after a year: 92 days of hours, and days
+    # A month of runs and units by the simulation, which holds them to 10 %: collector/tests/it/planning/month.rs.
+    "bucket_runs": 37,
+    "table_runs": 122,
+    "document_runs": 30,
+    "write_units": 1_750,
+    "read_units": 1_830,
+    "stored_kilobytes": 2_500,  # snapshots of 35 days, and history after a year
+    # A month of users: see each().
+    "user_runs": 30,
+    "user_write_units": 20,  # per run
     "metric_requests": 1,  # per run of tables, for the server's storage
     "requests": 10_000,
     "request_read_units": 2,  # a query for listings and one for CloudWatch's metrics
@@ -53,56 +57,62 @@ ENVIRONMENT = {
 }
 LIST_REQUESTS_PER_DAY = 1_000_000  # for all buckets together: the default of [refresh] in the fleet file
 ALARMS, COMPOSITE_ALARMS, METRICS, ENDPOINTS, ZONES, TOKENS = 22, 1, 21, 3, 2, 1_500
+EMPTY_POLLS = 2 * 730 * 3600 / 20 * 5  # of two event source mappings: five pollers each, 20 seconds a poll
 
 
-def fixed():
-    """The cost without any environment: endpoints, alarms, a dashboard, key, metrics, a machine client."""
-    return (ENDPOINTS * ZONES * HOURS * PRICES["endpoint_zone_hour"] + ALARMS * PRICES["alarm_month"]
+def fixed(zones=ZONES):
+    """The cost without any environment: endpoints, alarms, a dashboard, key, metrics, a machine client, empty polls."""
+    return (ENDPOINTS * zones * HOURS * PRICES["endpoint_zone_hour"] + ALARMS * PRICES["alarm_month"]
             + COMPOSITE_ALARMS * PRICES["composite_alarm_month"] + PRICES["dashboard_month"]
             + PRICES["key_month"] + PRICES["secret_month"] + METRICS * PRICES["metric_month"]
-            + PRICES["machine_client_month"] + TOKENS * PRICES["token"])
+            + PRICES["machine_client_month"] + TOKENS * PRICES["token"] + EMPTY_POLLS * PRICES["sqs_request"])
 
 
-def history():
-    """The cost of history that each environment adds, a part of DynamoDB's: writes, reads, storage after a year."""
-    e, p, days = ENVIRONMENT, PRICES, HOURS / 24
-    return (days * e["history_write_units"] * p["dynamodb_write_unit"]
-            + days * e["history_read_units"] * p["dynamodb_read_unit"]
-            + e["history_kilobytes"] / 1e6 * p["dynamodb_gb_month"])
+def each(requests=ENVIRONMENT["requests"], traces=0, hourly=False, inventory=False):
+    """The cost that each environment adds, by service: its runs and the requests for it.
 
-
-def each():
-    """The cost that each environment adds, by service: its runs and the requests for it."""
-    e, p = ENVIRONMENT, PRICES
-    gb_seconds = (HOURS * (e["bucket_seconds"] * 1.0 + e["table_seconds"] * 0.5) / e["runs_at_a_time"]
-                  + e["requests"] * e["request_seconds"] * 0.25)
-    invocations = HOURS * 2 / e["runs_at_a_time"] + e["requests"]
+    `traces` is the share of requests that are traced; `hourly` measures everything at every tick, as with
+    max_error_percent = 0; `inventory` reads S3 Inventory four times a day in place of listing.
+    """
+    e, p = dict(ENVIRONMENT), PRICES
+    if hourly:
+        # As many units and kilobytes for each run, which is a little too much: days are closed once a day.
+        more = (2 * HOURS + e["document_runs"]) / (e["bucket_runs"] + e["table_runs"] + e["document_runs"])
+        e |= {"bucket_runs": HOURS, "table_runs": HOURS}
+        e |= {name: e[name] * more for name in ("write_units", "read_units", "stored_kilobytes")}
+    pages = e["bucket_runs"] * e["list_pages"]
+    if inventory:
+        e |= {"bucket_runs": 4 * HOURS / 24, "bucket_seconds": 1.0}
+        pages = e["bucket_runs"] * 2  # the newest report, and incomplete uploads
+    runs = e["bucket_runs"] + e["table_runs"] + e["document_runs"] + e["user_runs"]
+    table_runs = runs - e["bucket_runs"]
+    gb_seconds = ((e["bucket_runs"] * e["bucket_seconds"] * 1.0 + table_runs * e["table_seconds"] * 0.5) / e["runs_at_a_time"]
+                  + requests * e["request_seconds"] * 0.25)
+    writes = e["write_units"] + e["user_runs"] * e["user_write_units"]
     return {
-        "S3 listing": HOURS * e["list_pages"] * p["s3_list"],
-        "Lambda": gb_seconds * p["lambda_gb_second"] + invocations * p["lambda_request"],
-        "API Gateway": e["requests"] * p["api_request"],
-        "DynamoDB": (HOURS * (e["bucket_write_units"] + e["table_write_units"]) * p["dynamodb_write_unit"]
-                     + (HOURS * e["read_units"] + e["requests"] * e["request_read_units"]) * p["dynamodb_read_unit"]
-                     + e["kept_snapshots"] * e["snapshot_kilobytes"] / 1e6 * p["dynamodb_gb_month"]
-                     + history()),
-        "SQS": HOURS * 2 * 3 * p["sqs_request"],
-        "CloudWatch": HOURS * e["metric_requests"] * p["metric_request"],
-        "logs and traces": ((HOURS * 2 + e["requests"]) * e["log_kilobytes"] / 1e6 * p["log_gb"]
-                            + e["requests"] * p["trace"]),
+        "S3": pages * p["s3_list"] + (e["bucket_runs"] / 4 * 0.1 * p["inventory_million"] if inventory else 0),
+        "Lambda": gb_seconds * p["lambda_gb_second"] + (runs / e["runs_at_a_time"] + requests) * p["lambda_request"],
+        "API Gateway": requests * p["api_request"],
+        "DynamoDB": (writes * p["dynamodb_write_unit"]
+                     + (e["read_units"] + requests * e["request_read_units"]) * p["dynamodb_read_unit"]
+                     + e["stored_kilobytes"] / 1e6 * p["dynamodb_gb_month"]),
+        "SQS": runs * 3 * p["sqs_request"],
+        "CloudWatch": e["table_runs"] * e["metric_requests"] * p["metric_request"],
+        "logs": (runs + requests) * e["log_kilobytes"] / 1e6 * (p["log_gb"] + p["log_kept_gb"]) + requests * traces * p["trace"],
     }
 
 
-def services(environments):
+def services(environments, **options):
     """The cost of this many environments by service: each() times their number, with listing within the budget."""
-    costs = {service: environments * cost for service, cost in each().items()}
+    costs = {service: environments * cost for service, cost in each(**options).items()}
     budget = LIST_REQUESTS_PER_DAY * HOURS / 24 * PRICES["s3_list"]
-    costs["S3 listing"] = min(costs["S3 listing"], budget)
+    costs["S3"] = min(costs["S3"], budget)
     return costs
 
 
-def month(environments):
+def month(environments, zones=ZONES, **options):
     """Dollars per month: fixed() + sum of services()."""
-    return fixed() + sum(services(environments).values())
+    return fixed(zones) + sum(services(environments, **options).values())
 
 
 def table():
@@ -116,5 +126,28 @@ def table():
     return "\n".join(lines)
 
 
+# What lowers the bill, each on top of those above it, and what it costs the user.
+STEPS = [
+    ("everything at every hour, all requests traced", {"hourly": True, "traces": 1.0}, "`max_error_percent = 0`, `Tracing=true`"),
+    ("measured as often as it changes", {"hourly": False}, "totals are off by up to 1 %, see COLLECTING.md"),
+    ("no traces (the default)", {"traces": 0}, "no traces"),
+    ("interface endpoints in one zone", {"zones": 1}, "`EndpointZones=1`: while that zone is out, nothing is collected"),
+    ("readers take pages of the fleet", {"requests": 2_000}, "2,000 requests an environment in place of 10,000"),
+    ("S3 Inventory in place of listing", {"inventory": True}, "numbers are about a day old"),
+]
+
+
+def steps():
+    """The table of steps in infra/README.md."""
+    lines = ["| step | 10 | 100 | 1,000 | each | price of it |", "|---|---:|---:|---:|---:|---|"]
+    options = {}
+    for name, change, price in STEPS:
+        options |= change
+        cells = " | ".join(f"{month(count, **options):,.2f}" for count in (10, 100, 1000))
+        own = {key: value for key, value in options.items() if key != "zones"}
+        lines.append(f"| {name} | {cells} | {sum(each(**own).values()):.3f} | {price} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    print(table())
+    print(table(), steps(), sep="\n\n")

@@ -9,29 +9,24 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::{Value, json};
 use shared::clock::FixedClock;
-use shared::fleet::{Engine, Kind, TargetId};
+use shared::fleet::{Kind, TargetId};
 use shared::history::model::Model;
 use shared::history::{
-    History, HistoryQuery, HistoryReader, HistoryRetention, HistoryWriter, Measure, OwnSeries,
-    Point, Resolution, TableKey, TableMeasure,
+    History, HistoryQuery, HistoryReader, HistoryRetention, HistoryWriter, Point, Resolution,
+    TableKey, TableMeasure,
 };
-use shared::snapshot::{
-    BucketSize, DatabaseSize, MendixCatalogue, Method, Run, ServerStorage, Snapshot, TableSize,
-};
+use shared::snapshot::{BucketSize, DatabaseSize, Method, Run, Snapshot};
+use shared::store::counting::{CountingStore, Units};
 use shared::store::memory::MemoryStore;
-use shared::store::{
-    Expect, Item, ItemStore, Key, Page, Put, Query, SnapshotReader, SnapshotWriter, StoreError,
-    Written,
-};
+use shared::store::{Expect, Item, ItemStore, Key, Put, SnapshotReader, SnapshotWriter};
 
 /// A Monday; all runs are at full hours from here on.
 const START: &str = "2026-01-12T00:00:00Z";
@@ -46,69 +41,12 @@ const FLEET: usize = 1000;
 
 type Failure = Box<dyn Error>;
 
-/// What DynamoDB would count. All reads are consistent ones, as the adapter's are.
-#[derive(Debug, Clone, Copy, Default)]
-struct Units {
-    read: usize,
-    write: usize,
-    queried_bytes: usize,
-}
-
 /// A store in memory that counts.
-struct Counting {
-    inner: MemoryStore,
-    units: Mutex<Units>,
-}
+type Counting = CountingStore<MemoryStore>;
 
-impl Counting {
-    fn new() -> Self {
-        Self {
-            inner: MemoryStore::new(Arc::new(FixedClock::at(START))),
-            units: Mutex::default(),
-        }
-    }
-
-    fn count(&self, add: impl FnOnce(&mut Units)) {
-        add(&mut self.units.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Returns the counts since the last call of this.
-    fn take(&self) -> Units {
-        std::mem::take(&mut self.units.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-#[async_trait]
-impl ItemStore for Counting {
-    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        let item = self.inner.get(key).await?;
-        let bytes = item.as_ref().map_or(0, Item::size_bytes);
-        self.count(|units| units.read += bytes.div_ceil(4096).max(1));
-        Ok(item)
-    }
-
-    async fn put(&self, put: Put) -> Result<Written, StoreError> {
-        let bytes = put.item.size_bytes();
-        self.count(|units| units.write += bytes.div_ceil(1024));
-        self.inner.put(put).await
-    }
-
-    async fn put_all(&self, puts: Vec<Put>) -> Result<Written, StoreError> {
-        let units_of = |put: &Put| 2 * put.item.size_bytes().div_ceil(1024);
-        let write: usize = puts.iter().map(units_of).sum();
-        self.count(|units| units.write += write);
-        self.inner.put_all(puts).await
-    }
-
-    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        let page = self.inner.query(query).await?;
-        let bytes: usize = page.items.iter().map(Item::size_bytes).sum();
-        self.count(|units| {
-            units.read += bytes.div_ceil(4096).max(1);
-            units.queried_bytes += bytes;
-        });
-        Ok(page)
-    }
+fn counting() -> Arc<Counting> {
+    let store = MemoryStore::new(Arc::new(FixedClock::at(START)));
+    Arc::new(CountingStore::new(store))
 }
 
 fn ratio(part: usize, of: usize) -> f64 {
@@ -128,38 +66,13 @@ fn target() -> TargetId {
 }
 
 fn snapshot(point: &Point) -> Snapshot<DatabaseSize> {
-    let own = |measure| {
-        let mut series = point.own.iter();
-        let found = series.find(|(series, _)| *series == OwnSeries::all(measure));
-        found.and_then(|(_, reading)| reading.value())
-    };
-    let table = |(key, readings): &(TableKey, shared::history::TableReadings)| TableSize {
-        table_id: key.table_id,
-        module: key.module.clone(),
-        heap_bytes: readings.heap_bytes().value(),
-        toast_bytes: readings.toast_bytes.value(),
-        index_bytes: readings.index_bytes.value(),
-        total_bytes: readings.total_bytes.value().unwrap_or_default(),
-        row_estimate: readings.rows.value(),
-        ..TableSize::named(&key.schema, &key.table)
-    };
     Snapshot {
         target: target(),
         run: Run {
             taken_at: point.moment.taken_at,
             ..Run::at(point.moment.scheduled_at, EVERY)
         },
-        measurement: DatabaseSize {
-            engine: Engine::Postgres,
-            database: "bench".into(),
-            total_bytes: own(Measure::TotalBytes).unwrap_or_default(),
-            system_bytes: own(Measure::SystemBytes),
-            server_role: None,
-            mendix_catalogue: Some(MendixCatalogue::Read),
-            tables: point.tables.iter().map(table).collect(),
-            unsized_tables: Vec::new(),
-            storage: ServerStorage::not_asked(),
-        },
+        measurement: Model::measurement(point),
     }
 }
 
@@ -227,7 +140,7 @@ async fn keep_runs(
 /// latest is smaller.
 async fn units_without_history((tables, seed): (u64, u64), days: i64) -> Result<f64, Failure> {
     let start: DateTime<Utc> = START.parse()?;
-    let store = Arc::new(Counting::new());
+    let store = counting();
     let mut model = Model::new(tables, seed);
     let snapshots = SnapshotWriter::new(store.clone(), RETENTION);
     for hour in 0..days * 24 {
@@ -326,7 +239,7 @@ fn json_bytes(history: &History, with_parts: bool) -> Result<usize, Failure> {
 /// Returns the sum of the sizes of all items of history, by partition.
 fn stored_bytes(store: &Counting) -> Value {
     let sum = |name: &str| -> usize {
-        let items = store.inner.dump();
+        let items = store.inner().dump();
         let items = items.iter();
         let of = items.filter(|item| item.key.partition.split('#').next() == Some(name));
         of.map(Item::size_bytes).sum()
@@ -347,7 +260,7 @@ fn print(part: &str, tables: u64, facts: Value) {
 
 /// Five weeks of a bucket by the hour: what its history costs after the first week.
 async fn of_a_bucket() -> Result<(), Failure> {
-    let store = Arc::new(Counting::new());
+    let store = counting();
     let start: DateTime<Utc> = START.parse()?;
     let snapshots = SnapshotWriter::new(store.clone(), RETENTION);
     let history = HistoryWriter::new(store.clone(), HistoryRetention::default());
@@ -392,7 +305,7 @@ async fn of_a_bucket() -> Result<(), Failure> {
 
 /// Five weeks by the hour.
 async fn by_the_hour(tables: u64, seed: u64) -> Result<(), Failure> {
-    let store = Arc::new(Counting::new());
+    let store = counting();
     let kept = keep_runs(&store, (tables, seed), 35, 24).await?;
     let without = units_without_history((tables, seed), 35).await?;
     print(
@@ -440,7 +353,7 @@ async fn by_the_hour(tables: u64, seed: u64) -> Result<(), Failure> {
 
 /// A year by the day, of a database that is measured once a day.
 async fn by_the_day(tables: u64, seed: u64) -> Result<(), Failure> {
-    let store = Arc::new(Counting::new());
+    let store = counting();
     let kept = keep_runs(&store, (tables, seed), 365, 1).await?;
     for (part, with_parts) in [("days", false), ("days_with_parts", true)] {
         let (history, facts) = answer(&store, Resolution::Days, with_parts).await?;

@@ -27,6 +27,8 @@ mod alerts;
 mod checkpoints;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+#[cfg(any(test, feature = "testing"))]
+pub mod counting;
 pub mod dynamodb;
 #[cfg(any(test, feature = "testing"))]
 pub mod failing;

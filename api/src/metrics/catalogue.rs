@@ -81,6 +81,16 @@ pub(super) const LISTING_BUDGET: Metric = Metric {
     labels: &[],
     help: "LIST requests a day that the fleet file allows, absent unless all environments are shown",
 };
+pub(super) const COLLECTION_RUNS: Metric = Metric {
+    name: "mrt_collection_runs_per_day",
+    labels: &["runs"],
+    help: "Runs a day that size the shown targets at their present intervals, rounded up: of bucket or database",
+};
+pub(super) const COLLECTION_LIST_REQUESTS: Metric = Metric {
+    name: "mrt_collection_list_requests_per_day",
+    labels: &[],
+    help: "LIST requests a day that these runs take, which AWS bills, rounded up",
+};
 pub(super) const DATABASE_SIZE: Metric = Metric {
     name: "mrt_database_size_bytes",
     labels: DATABASE,
@@ -191,6 +201,8 @@ pub const METRICS: &[Metric] = &[
     BUCKET_CLOUDWATCH_TIMESTAMP,
     BUCKET_LISTING_REQUESTS,
     LISTING_BUDGET,
+    COLLECTION_RUNS,
+    COLLECTION_LIST_REQUESTS,
     DATABASE_SIZE,
     DATABASE_TABLES,
     DATABASE_UNSIZED_TABLES,

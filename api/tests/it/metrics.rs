@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use api::metrics::METRICS;
 use chrono::{DateTime, TimeDelta, Utc};
-use shared::snapshot::bucket_size::{Objects, Uploads};
+use shared::snapshot::bucket_size::{ListingRun, Objects, Refresh, RefreshReason, Uploads};
 use shared::snapshot::{BucketSize, MendixCatalogue, TableSize};
+use shared::testing::time::at;
 
 use crate::harness::{Reply, TestServer, World, get};
 use crate::sizes::http::damage_latest;
@@ -120,6 +121,34 @@ async fn the_sum_over_sizes_is_that_of_the_other_routes() {
             })
         )
     );
+}
+
+#[tokio::test]
+async fn what_collecting_takes_is_summed_at_the_present_intervals() {
+    let world = world().await;
+    let mut size = bucket_size(&[70]);
+    size.listing = Some(ListingRun {
+        scheduled_at: at("2026-01-12T10:00:00Z"),
+        taken_at: at("2026-01-12T10:00:00Z"),
+        finished_at: at("2026-01-12T10:00:00Z"),
+        request_count: 101,
+    });
+    size.refresh = Some(Refresh {
+        interval_seconds: 19 * 3600,
+        reason: RefreshReason::ExpectedChange,
+        next_full_at: at("2026-01-13T05:00:00Z"),
+    });
+    let first = bucket_ids()[0].clone();
+    world.keep(first, "2026-01-12T10:00:00Z", size).await;
+
+    let metrics = server(&world).ask(get("/metrics").scopes(SCOPE)).await;
+
+    // 24 and 24 / 19 runs a day; 101 requests in each of the latter.
+    let runs = samples(&metrics, "mrt_collection_runs_per_day");
+    assert_eq!(runs["runs=\"bucket\""], "26");
+    assert_eq!(runs["runs=\"database\""], "24");
+    let line = "\nmrt_collection_list_requests_per_day 128\n";
+    assert!(metrics.text.contains(line), "{}", metrics.text);
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! Discovery in an emulator with three accounts and regions, and more resources than a page has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
-use collector::discover::{Before, Discovery, discover};
+use collector::discover::{Before, Discovery, UpdateError, daily, discover};
 use shared::aws::Aws;
-use shared::fleet::Fleet;
-use shared::location::AwsScope;
+use shared::clock::FixedClock;
+use shared::fleet::{Fleet, FleetSource};
+use shared::location::{AwsScope, Location};
 use shared::testing;
+
+use crate::support::NOWHERE;
 
 /// Buckets of the own account: more than the 100 of a page.
 const OWN_BUCKETS: usize = 101;
@@ -115,4 +119,70 @@ async fn three_accounts_are_found_whole_and_a_deleted_bucket_is_gone() {
         (then.environment_count, then.gone_count),
         (OWN_BUCKETS + 3, 1)
     );
+}
+
+/// Time of a daily run.
+const START: &str = "2026-11-28T03:00:00Z";
+
+#[tokio::test]
+async fn the_daily_run_writes_what_changed_beside_the_fleet_file() {
+    let Some(url) = testing::service(testing::MOTO) else {
+        return;
+    };
+    let world = World::new().unwrap();
+    let key = format!("daily-{}", std::process::id());
+    let world = World {
+        key: key.clone(),
+        ..world
+    };
+    let own = World::scope(None, "eu-west-1");
+    let fleets = world.bucket(&own, "holder", "fleets").await;
+    let found = world.bucket(&own, "daily-prod", "daily-files").await;
+    let aws = Arc::new(Aws::at(&url, "test", "test"));
+    let text = format!("[discover]\nregions = [\"eu-west-1\"]\ntags.environment = \"{key}\"\n");
+    let client = aws.s3(&own).await;
+    let put = client.put_object().bucket(&fleets).key("config/fleet.toml");
+    put.body(text.into_bytes().into()).send().await.unwrap();
+    let location = Location::parse(&format!("s3://{fleets}/config/fleet.toml")).unwrap();
+    let clock = Arc::new(FixedClock::at(START));
+    let daily = async || daily(&aws, &location, 35, &*clock).await.unwrap();
+
+    let first = daily().await;
+    let second = daily().await;
+    client.delete_bucket().bucket(&found).send().await.unwrap();
+    clock.advance(Duration::from_secs(86_400));
+    let third = daily().await;
+
+    assert_eq!((first.is_written, first.environment_count), (true, 2));
+    assert_eq!((second.is_written, second.gone_count), (false, 0));
+    assert_eq!((third.is_written, third.gone_count), (true, 1));
+    let fleet = FleetSource::new(aws.clone(), location.clone(), clock.clone());
+    let fleet = fleet.current().await.unwrap();
+    let target = fleet.buckets()[0].id();
+    assert_eq!(fleet.buckets()[0].bucket, found);
+    assert_eq!(fleet.gone_since(&target), "2026-11-29".parse().ok());
+    let measured = fleet.measured_buckets();
+    let measured: Vec<_> = measured.iter().map(|target| &target.bucket).collect();
+    assert_eq!(measured, [&fleets]);
+}
+
+#[tokio::test]
+async fn a_fleet_without_the_section_and_accounts_that_do_not_answer_change_no_file() {
+    let folder = std::env::temp_dir().join(format!("mrt-daily-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (fleet, beside) = (folder.join("fleet.toml"), folder.join("discovered.toml"));
+    std::fs::write(&beside, "[[environment]]\nname = \"one\"\n").unwrap();
+    let location = Location::File(fleet.clone());
+    let (aws, clock) = (Aws::for_tests(NOWHERE), FixedClock::at(START));
+
+    std::fs::write(&fleet, "[[environment]]\nname = \"a\"\n").unwrap();
+    let unwanted = daily(&aws, &location, 35, &clock).await.unwrap_err();
+    std::fs::write(&fleet, "[discover]\n").unwrap();
+    let nobody = daily(&aws, &location, 35, &clock).await.unwrap_err();
+
+    assert!(matches!(unwanted, UpdateError::NotWanted));
+    assert!(matches!(nobody, UpdateError::NobodyAnswered { .. }));
+    let left = std::fs::read_to_string(&beside).unwrap();
+    assert_eq!(left, "[[environment]]\nname = \"one\"\n");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,6 +1,7 @@
 //! Ticks over time: the jobs of `plan` and their snapshots.
 
 mod cloudwatch;
+mod month;
 mod quiet;
 mod simulation;
 

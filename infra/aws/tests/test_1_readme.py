@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import costs  # noqa: E402 (in the folder of the template, not of the tests)
 from test_1_template import statements_of  # noqa: E402
-from world import FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
+from world import DISCOVER, FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
 
 README = (REPOSITORY / "infra/README.md").read_text(encoding="utf-8")
 # Descriptions of the statements' resources.
@@ -21,6 +21,8 @@ WORDS = {
     "Tasks": "`ConstantTasks`", "TaskDefinitions": "all: ECS offers no resource for it", "DataKeys": "`DataKeys`",
     "Inventories": "`InventoryBuckets`", "Reports": "all keys of `InventoryBuckets`",
     "Documents": "`ConstantDocuments`", "Uploads": "all keys of `StorageBuckets`",
+    "WriteDiscovered": "`discovered.toml` beside the fleet file", "FailedDays": "the queue of dead ticks",
+    "Tagged": "all: tags are asked for, and servers described, for a whole account", "Traces": "all, with `Tracing`: X-Ray offers no resource for it",
     "SnapshotKey": "the key of the snapshots, through DynamoDB only",
     "ListTasks": "all tasks of the clusters in `ConstantTasks`", "Tables": "`StorageTables`", "Volumes": "all: EC2 offers no resource for it",
     "AlertTopics": "`AlertTopics`", "AlertSecrets": "`AlertSecrets`",
@@ -31,7 +33,7 @@ WORDS = {
 def permissions(template):
     """One row per function and statement; the text above the table covers what all functions share."""
     lines = ["| function | may | on |", "|---|---|---|"]
-    for name, function in FUNCTIONS.items():
+    for name, function in (FUNCTIONS | DISCOVER).items():
         for statement in statements_of(template["Resources"], f"{name}Role"):
             if statement["Sid"] == "Logs":
                 continue
@@ -51,14 +53,14 @@ class Readme(unittest.TestCase):
 
     def test_costs_match_the_formula(self):
         self.assertIn(costs.table(), README)
-        self.assertIn(f"History is ${1000 * costs.history():.2f} of the DynamoDB column for 1,000 environments: "
-                      f"{costs.ENVIRONMENT['history_write_units']:.0f} write and {costs.ENVIRONMENT['history_read_units']:.0f} read units a day for each, "
-                      f"and {costs.ENVIRONMENT['history_kilobytes'] / 1000:.1f} MB after a year", README)
+        self.assertIn(costs.steps(), README)
+        self.assertLessEqual(costs.month(1000, zones=1, requests=2_000), 100)
+        self.assertLessEqual(sum(costs.each(requests=2_000).values()), 0.04)
         kinds = [each["Type"] for each in self.template["Resources"].values()]
         counted = (costs.ALARMS, costs.COMPOSITE_ALARMS, 1)
         self.assertEqual(counted, tuple(kinds.count(f"AWS::CloudWatch::{kind}") for kind in ("Alarm", "CompositeAlarm", "Dashboard")))
         self.assertAlmostEqual(costs.month(100) - costs.month(10), 90 * sum(costs.each().values()), places=6)
-        self.assertAlmostEqual(costs.services(1000)["S3 listing"], 152.08, places=2)
+        self.assertAlmostEqual(costs.services(1000, hourly=True)["S3"], 152.08, places=2)
 
     def test_every_alarm_has_a_row_and_every_row_an_alarm(self):
         alarms = {name for name, each in self.template["Resources"].items() if each["Type"] in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")}
@@ -68,7 +70,7 @@ class Readme(unittest.TestCase):
         functions = [each["Properties"] for each in self.template["Resources"].values()
                      if each["Type"] == "AWS::Lambda::Function"]
         defaults = {name: each.get("Default") for name, each in self.template["Parameters"].items()}
-        reserved = [each["ReservedConcurrentExecutions"]["Fn::If"][1] for each in functions]
+        reserved = [each["ReservedConcurrentExecutions"]["Fn::If"][1] for each in functions if "ReservedConcurrentExecutions" in each]
         wanted = 100 + sum(each if isinstance(each, int) else defaults[each["Ref"]] for each in reserved)
         self.assertIn(f"must be {wanted} or more", README)
 
@@ -79,4 +81,4 @@ class Readme(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    print(permissions(expand(TEMPLATE)), costs.table(), sep="\n\n")
+    print(permissions(expand(TEMPLATE)), costs.table(), costs.steps(), sep="\n\n")

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from limits import Resolved, exists
-from world import FUNCTIONS, REPOSITORY, TEMPLATE, TOOLS, expand
+from world import DISCOVER, FUNCTIONS, REPOSITORY, TEMPLATE, TOOLS, expand
 
 CHECKS = REPOSITORY / ".mrt/venv/checkov/bin"
 
@@ -87,6 +87,7 @@ class Expanded(unittest.TestCase):
         groups = {"ClosedSecurityGroup": {"ApiPublic"}, "DatabaseSecurityGroup": {"CollectTableSize", "ApiUsers"},
                   "WebhookSecurityGroup": {"Plan"}}
         functions = self.of("AWS::Lambda::Function")
+        self.assertNotIn("VpcConfig", functions.pop("Discover"))
         self.assertEqual(set(functions), set(FUNCTIONS))
         for name, properties in functions.items():
             listed = [each.get("Fn::If", [None, each])[1] for each in properties["VpcConfig"]["SecurityGroupIds"]]
@@ -95,6 +96,48 @@ class Expanded(unittest.TestCase):
             expected |= set() if name == "ApiPublic" else {"AwsSecurityGroup"}
             self.assertEqual(found, expected, name)
             self.assertEqual(properties["VpcConfig"]["SubnetIds"]["Fn::If"][1], [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}])
+
+    def test_interface_endpoints_are_in_as_many_zones_as_asked(self):
+        endpoints = [each for each in self.of("AWS::EC2::VPCEndpoint").values() if each["VpcEndpointType"] == "Interface"]
+        self.assertEqual(len(endpoints), 8)
+        own, existing = [Resolved.arn("SubnetA"), Resolved.arn("SubnetB")], ["subnet-1", "subnet-2"]
+        for zones in (1, 2):
+            for vpc, subnets in (("", own), ("vpc-1", existing)):
+                given = {"EndpointZones": zones, "VpcId": vpc, "SubnetIds": ",".join(existing)}
+                resolved = Resolved(self.template, given)
+                for each in endpoints:
+                    self.assertEqual(resolved.value(each["SubnetIds"]), subnets[:zones])
+
+    def test_discovery_reads_tags_and_writes_one_file(self):
+        resolved = Resolved(self.template, {"Discovery": "true", "FleetBucket": "fleets", "FleetKey": "mrt/fleet.toml",
+                                            "TargetRoleName": "mrt-reader", "ResourceOrganization": "o-one"})
+        may = {}
+        for statement in statements_of(self.resources, "DiscoverRole"):
+            value = resolved.value(statement)
+            may |= {action: value["Resource"] for action in flat_list(value["Action"])}
+        written, logs = "arn:aws:s3:::fleets/*discovered.toml", resolved.value({"Fn::GetAtt": ["DiscoverLogs", "Arn"]})
+        letters = resolved.value({"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]})
+        self.assertEqual(may, {
+            "s3:GetObject": ["arn:aws:s3:::fleets/mrt/fleet.toml", written], "s3:PutObject": written,
+            "rds:DescribeDBClusters": "*", "rds:DescribeDBInstances": "*", "tag:GetResources": "*",
+            "sts:AssumeRole": "arn:aws:iam::*:role/mrt-reader", "sqs:SendMessage": letters,
+            "logs:CreateLogStream": logs, "logs:PutLogEvents": logs,
+            "xray:PutTelemetryRecords": "*", "xray:PutTraceSegments": "*"})
+        with_discovery = [name for name, each in self.resources.items() if each.get("Condition") == "WithDiscovery"]
+        self.assertLessEqual({"Discover", "DiscoverRole", "DiscoverLogs", "DiscoverSchedule"}, set(with_discovery))
+        for value, count in (("true", 2), ("false", 1)):
+            role = Resolved(self.template, {"Discovery": value}).value(self.resources["ScheduleRole"]["Properties"])
+            self.assertEqual(len(role["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"]), count)
+
+    def test_nothing_is_traced_unless_asked(self):
+        for value, mode in (("false", "PassThrough"), ("true", "Active")):
+            resolved = Resolved(self.template, {"Tracing": value})
+            function = self.resources["Plan"]["Properties"]["TracingConfig"]
+            self.assertEqual(resolved.value(function), {"Mode": mode})
+            (stage,) = self.of("AWS::ApiGateway::Stage").values()
+            self.assertIs(resolved.value(stage["TracingEnabled"]), value == "true")
+            policy = resolved.value(self.resources["FunctionPolicy"]["Properties"]["PolicyDocument"])
+            self.assertEqual(any(each.get("Sid") == "Traces" for each in policy["Statement"]), value == "true")
 
     def test_security_groups_open_only_the_needed_ports(self):
         ports = {}
@@ -164,10 +207,10 @@ class Expanded(unittest.TestCase):
 
     def test_each_function_has_its_own_role_that_only_lambda_may_assume(self):
         roles = {name: each["Role"]["Fn::GetAtt"][0] for name, each in self.of("AWS::Lambda::Function").items()}
-        self.assertEqual(roles, {name: f"{name}Role" for name in FUNCTIONS})
+        self.assertEqual(roles, {name: f"{name}Role" for name in FUNCTIONS | DISCOVER})
         trusts = {name: each["AssumeRolePolicyDocument"]["Statement"] for name, each in self.of("AWS::IAM::Role").items()}
         services = {name: trust[0]["Principal"]["Service"] for name, trust in trusts.items()}
-        expected = {f"{name}Role": "lambda.amazonaws.com" for name in FUNCTIONS}
+        expected = {f"{name}Role": "lambda.amazonaws.com" for name in FUNCTIONS | DISCOVER}
         expected |= {"ScheduleRole": "scheduler.amazonaws.com", "ApiGatewayRole": "apigateway.amazonaws.com",
                      "FlowLogsRole": "vpc-flow-logs.amazonaws.com"}
         self.assertEqual(services, expected)
@@ -216,7 +259,7 @@ class Expanded(unittest.TestCase):
         self.assertEqual(
             {(name, sid) for name, sid in wild if name != "Key"},
             {("FunctionPolicy", "NetworkInterfaces"), ("FunctionPolicy", "NetworkInterfacesNotByCode"),
-             ("FunctionPolicy", "Traces"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
+             ("FunctionPolicy", "Traces"), ("DiscoverRole", "Traces"), ("DiscoverRole", "Tagged"), ("S3Endpoint", "ReadByThisAccountAndItsTargetRoles"),
              ("SecretsEndpoint", "ReadSecrets"), ("EcsEndpoint", "ReadTasks"), ("QueuesOverTls", "OverTls"), *WITHOUT_RESOURCES})
 
     def test_roles_that_use_the_snapshots_may_decrypt_them_only_through_dynamodb(self):
@@ -345,9 +388,10 @@ class Expanded(unittest.TestCase):
     def test_functions_encrypt_trace_and_limit(self):
         for name, properties in self.of("AWS::Lambda::Function").items():
             self.assertEqual(properties["KmsKeyArn"], KEY, name)
-            self.assertEqual(properties["TracingConfig"], {"Mode": "Active"}, name)
-            self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][0], "ReservesConcurrency", name)
-            self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][2], {"Ref": "AWS::NoValue"}, name)
+            self.assertEqual(properties["TracingConfig"], {"Mode": {"Fn::If": ["WithTracing", "Active", "PassThrough"]}}, name)
+            if name not in DISCOVER:
+                self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][0], "ReservesConcurrency", name)
+                self.assertEqual(properties["ReservedConcurrentExecutions"]["Fn::If"][2], {"Ref": "AWS::NoValue"}, name)
             self.assertEqual(properties["Runtime"], "provided.al2023", name)
             self.assertEqual(properties["LoggingConfig"]["LogGroup"], {"Ref": f"{name}Logs"})
         for name, properties in self.of("AWS::Logs::LogGroup").items():
@@ -459,6 +503,10 @@ def flat(statements):
             yield from (each for each in statement["Fn::If"][1:] if "Action" in each)
         else:
             yield statement
+
+
+def flat_list(actions):
+    return [actions] if isinstance(actions, str) else actions
 
 
 def statements_of(resources, role):

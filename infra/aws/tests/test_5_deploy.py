@@ -15,7 +15,7 @@ import tomllib
 import unittest
 from pathlib import Path
 
-from world import ACCOUNT, FUNCTIONS, REGION, REPOSITORY, TEMPLATE, emulator, expand
+from world import ACCOUNT, DISCOVER, FUNCTIONS, REGION, REPOSITORY, TEMPLATE, emulator, expand
 
 AWS = REPOSITORY / "infra/aws"
 sys.path.insert(0, str(AWS))
@@ -39,7 +39,7 @@ class Deploy(unittest.TestCase):
         cls.folder = cls.world.folder / "by-file"
         package = cls.folder / "x86_64"
         package.mkdir(parents=True)
-        for function in FUNCTIONS.values():
+        for function in (FUNCTIONS | DISCOVER).values():
             # Only the one that says which build answers is started.
             program = cls.program(function) if function == "api-public" else b"#!/bin/sh\nexit 1\n"
             (package / f"{function}.zip").write_bytes(zips.zipped({"bootstrap": program}))
@@ -299,7 +299,7 @@ class Deploy(unittest.TestCase):
         for path in sorted(folder.rglob("*.zip")):
             self.assertIn(path.relative_to(folder).as_posix(), listed)
         functions = expand(folder / "template.yaml", keep_code=True)["Resources"]
-        for name, function in FUNCTIONS.items():
+        for name, function in (FUNCTIONS | DISCOVER).items():
             code = functions[name]["Properties"]["Code"]
             self.assertEqual(code["S3Bucket"], {"Ref": "ArtifactBucket"}, name)
             self.assertIn(f"/{function}-", code["S3Key"]["Fn::Sub"][0])

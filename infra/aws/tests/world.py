@@ -40,6 +40,8 @@ FUNCTIONS = {
     "ApiConstants": "api-constants",
     "ApiPublic": "api-public",
 }
+# Not in the VPC, and not in the deployment that the tests drive.
+DISCOVER = {"Discover": "discover"}
 PATIENCE_SECONDS = 240  # for what happens asynchronously; the schedule ticks once a minute
 
 

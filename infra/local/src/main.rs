@@ -164,7 +164,7 @@ Examples:
   mrt discover --fleet fleet.toml | diff discovered.toml -
   mrt discover --fleet fleet.toml --write")]
     Discover {
-        /// Fleet file: a path
+        /// Fleet file: a path, or an object in S3
         #[arg(long, value_name = "FILE")]
         fleet: String,
         /// Replace discovered.toml beside the fleet file, in place of printing

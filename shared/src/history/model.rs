@@ -10,7 +10,8 @@ use super::basis::Basis;
 use super::frame::{Point, TableReadings};
 use super::reading::{Moment, Reading};
 use super::series::{Measure, OwnSeries, TableKey};
-use crate::snapshot::Completeness;
+use crate::fleet::Engine;
+use crate::snapshot::{Completeness, DatabaseSize, MendixCatalogue, ServerStorage, TableSize};
 
 const PAGE: u64 = 8192;
 const MODULES: [&str; 12] = [
@@ -129,6 +130,36 @@ impl Model {
             table.step(&mut self.random, scheduled_at.hour(), is_busy);
         }
         point
+    }
+
+    /// Returns what a collector measures at a point.
+    pub fn measurement(point: &Point) -> DatabaseSize {
+        let own = |measure| {
+            let mut series = point.own.iter();
+            let found = series.find(|(series, _)| *series == OwnSeries::all(measure));
+            found.and_then(|(_, reading)| reading.value())
+        };
+        let table = |(key, readings): &(TableKey, TableReadings)| TableSize {
+            table_id: key.table_id,
+            module: key.module.clone(),
+            heap_bytes: readings.heap_bytes().value(),
+            toast_bytes: readings.toast_bytes.value(),
+            index_bytes: readings.index_bytes.value(),
+            total_bytes: readings.total_bytes.value().unwrap_or_default(),
+            row_estimate: readings.rows.value(),
+            ..TableSize::named(&key.schema, &key.table)
+        };
+        DatabaseSize {
+            engine: Engine::Postgres,
+            database: "bench".into(),
+            total_bytes: own(Measure::TotalBytes).unwrap_or_default(),
+            system_bytes: own(Measure::SystemBytes),
+            server_role: None,
+            mendix_catalogue: Some(MendixCatalogue::Read),
+            tables: point.tables.iter().map(table).collect(),
+            unsized_tables: Vec::new(),
+            storage: ServerStorage::not_asked(),
+        }
     }
 
     /// Returns the sizes as a point of the time that is given.

@@ -238,6 +238,7 @@ fn row_of_metric(metric: &Metric) -> String {
     let storage = ["environment", "kind", "bucket", "prefix", "suffix"];
     let (start, more) = match metric.labels {
         [] => ("none", &[][..]),
+        ["runs"] => ("`runs`", &[][..]),
         ["those of the target", more @ ..] => ("those of the target", more),
         ["environment", "database", "engine", more @ ..] => ("those of a database", more),
         labels => {
