@@ -27,6 +27,7 @@ pub use queue::{Job, JobKind, JobQueue, MessageError, QueueError, SqsQueue, Subj
 pub use run::{Outcome, Part, Progress, Report, Source};
 pub use storage_size::{
     AccountBucket, BucketSource, account_buckets, measure_bucket, measure_bucket_within,
+    newest_inventory,
 };
 pub use table_size::{FileDocumentSource, TableSource, measure_database};
 pub use tick::Tick;

@@ -20,6 +20,7 @@ use shared::snapshot::bucket_size::Part;
 use tokio::time::Instant;
 
 pub use self::s3::account::{AccountBucket, account_buckets};
+pub use self::s3::inventory::newest_inventory;
 use self::s3::listing::PartBounds;
 use self::s3::{SECONDARY_TIMEOUT, daily_metrics, error as s3_error};
 use crate::error::MeasureError;

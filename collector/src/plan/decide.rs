@@ -24,7 +24,7 @@ const INVENTORY_IS_READ_EVERY: Duration = Duration::from_secs(6 * 3600);
 ///
 /// `max_error` is the fleet's, for a target without its own.
 pub(super) fn demand(storage: &Storage<'_>, max_error: MaxError, tick: Tick) -> Option<Demand> {
-    if storage.target.kind != StorageKind::S3 || storage.target.inventory.is_some() {
+    if storage.target.kind != StorageKind::S3 || is_by_inventory(storage) {
         return None;
     }
     let size = &storage.size.as_ref()?.good.as_ref()?.summary;
@@ -32,6 +32,17 @@ pub(super) fn demand(storage: &Storage<'_>, max_error: MaxError, tick: Tick) -> 
         request_count: size.listing?.request_count,
         ticks: quiet(storage, max_error, (LONGEST_QUIET, tick)),
     })
+}
+
+/// Returns whether the target is measured by reports; where the collector chooses, whether it did the last time.
+fn is_by_inventory(storage: &Storage<'_>) -> bool {
+    let target = storage.target;
+    let good = storage
+        .size
+        .as_ref()
+        .and_then(|latest| latest.good.as_ref());
+    let was_reported = good.is_some_and(|good| good.summary.inventory.is_some());
+    target.inventory.is_some() && (!target.chooses_source || was_reported)
 }
 
 /// Returns the ticks until the target's total is expected to be off by more than its `max_error`, or the fleet's.
@@ -57,7 +68,7 @@ pub(super) fn due_of(
         reason: RefreshReason::EveryTick,
     };
     let interval = match storage.target.kind {
-        StorageKind::S3 if storage.target.inventory.is_some() => Interval {
+        StorageKind::S3 if is_by_inventory(storage) => Interval {
             every: INVENTORY_IS_READ_EVERY.max(tick.every),
             reason: RefreshReason::ServiceUpdates,
         },
@@ -85,9 +96,14 @@ fn known(storage: &Storage<'_>) -> Option<Known> {
     let good = latest.good.as_ref()?;
     let is_bucket = storage.target.kind == StorageKind::S3;
     // A bucket whose source has changed is measured now.
+    let (is_listed, is_reported) = (
+        good.summary.listing.is_some(),
+        good.summary.inventory.is_some(),
+    );
     let is_by_source = match storage.target.inventory {
-        None => good.summary.listing.is_some(),
-        Some(_) => good.summary.inventory.is_some(),
+        None => is_listed,
+        Some(_) if storage.target.chooses_source => is_listed || is_reported,
+        Some(_) => is_reported,
     };
     if is_bucket && !is_by_source {
         return None;

@@ -7,16 +7,17 @@
 pub(super) mod account;
 pub(crate) mod daily_metrics;
 pub(super) mod error;
-mod inventory;
+pub(super) mod inventory;
 pub(super) mod listing;
 pub(super) mod multipart;
 mod prefixes;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use s3_listing::{Listing, Totals};
 use shared::aws::Aws;
-use shared::clock::Clock;
+use shared::clock::{self, Clock};
 use shared::fleet::BucketTarget;
 use shared::snapshot::BucketSize;
 use shared::snapshot::bucket_size::{self, ListingRun, Unmeasured};
@@ -30,6 +31,11 @@ use crate::run::{Part, Progress};
 /// Longest time for incomplete uploads after a finished listing, and for CloudWatch's metrics where a person waits for
 /// them. A part that takes longer is unmeasured, so that the listing is not lost.
 pub(super) const SECONDARY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Objects up to which a bucket is listed where the collector chooses: 5,000 requests, two and a half cents.
+const LISTED_OBJECTS: u64 = 5_000_000;
+/// Age up to which a report is taken where the collector chooses: a daily one, and a day for its arrival.
+const REPORT_LIFE: Duration = Duration::from_secs(2 * 86_400);
 
 /// Returns the wanted parts of `target` that only a listing of versions has, as unmeasured.
 fn unmeasured_versions(target: &BucketTarget, error: &MeasureError) -> Vec<Unmeasured> {
@@ -66,8 +72,7 @@ pub(super) async fn measure(
     bounds: PartBounds<'_>,
     progress: &Progress,
 ) -> Result<Part<BucketSize>, MeasureError> {
-    if target.inventory.is_some() {
-        let part = inventory::measure(aws, clock, target, bounds, progress).await?;
+    if let Some(part) = by_inventory(aws, clock, target, bounds, progress).await? {
         return Ok(match part {
             Part::Whole(mut size) => {
                 add_uploads(aws, target, &mut size, bounds.pause_at).await;
@@ -112,6 +117,52 @@ pub(super) async fn measure(
         request_count: listed.requests + upload_requests,
     });
     Ok(Part::Whole(size))
+}
+
+/// Measures a bucket by its reports; `None` where it is to be listed.
+///
+/// Where the collector chooses, reports count if they are of the last two days and the bucket is large: a small one is
+/// listed for less than a cent a day, and its listing is of now.
+async fn by_inventory(
+    aws: &Aws,
+    clock: &dyn Clock,
+    target: &BucketTarget,
+    bounds: PartBounds<'_>,
+    progress: &Progress,
+) -> Result<Option<Part<BucketSize>>, MeasureError> {
+    if target.inventory.is_none() {
+        return Ok(None);
+    }
+    if !target.chooses_source {
+        let part = inventory::measure(aws, clock, target, bounds, progress).await?;
+        return Ok(Some(part));
+    }
+    let is_listing = |state| !inventory::is_reading(state, target);
+    if bounds.checkpoint.is_some_and(is_listing) {
+        return Ok(None);
+    }
+    match inventory::measure(aws, clock, target, bounds, progress).await {
+        Ok(Part::Whole(size)) => Ok(is_better(&size, clock.now()).then_some(Part::Whole(size))),
+        Ok(paused) => Ok(Some(paused)),
+        Err(error) if error.code.starts_with("inventory_") => {
+            tracing::warn!(
+                target.id = target.id().as_str(),
+                failure.code = error.code,
+                "the bucket is listed, its reports cannot be used"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether the size by a report is to be taken in place of a listing.
+fn is_better(size: &BucketSize, now: DateTime<Utc>) -> bool {
+    let is_large = size
+        .object_count()
+        .is_some_and(|count| count >= LISTED_OBJECTS);
+    let report = size.inventory.as_ref();
+    is_large && report.is_some_and(|report| clock::after(report.as_of, REPORT_LIFE) >= now)
 }
 
 /// Lists versions if one of the wanted parts needs them, otherwise objects.
@@ -200,4 +251,32 @@ pub(super) fn add_unmeasured(
         code: error.code.to_owned(),
         reason: error.reason,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::snapshot::Objects;
+    use shared::snapshot::bucket_size::InventoryReport;
+    use shared::testing::time::day;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_taken_of_a_large_bucket_and_of_the_last_two_days() {
+        let is_taken = |object_count: u64, age: i64| {
+            let objects = Objects {
+                object_count,
+                ..Objects::default()
+            };
+            let report = InventoryReport {
+                as_of: day(10 - age),
+                file_count: 1,
+                read_bytes: 1,
+            };
+            is_better(&BucketSize::of_inventory(objects, report), day(10))
+        };
+
+        assert!(is_taken(5_000_000, 0) && is_taken(1_000_000_000, 2));
+        assert!(!is_taken(4_999_999, 0) && !is_taken(1_000_000_000, 3));
+    }
 }

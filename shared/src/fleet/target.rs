@@ -38,6 +38,8 @@ pub struct BucketTarget {
     pub allocated_gib: Option<u64>,
     /// Where the reports of S3 Inventory are that the bucket is measured by; `None` if it is listed.
     pub inventory: Option<InventoryLocation>,
+    /// Whether the collector chooses between these reports and a listing at each run.
+    pub chooses_source: bool,
     /// Which prefixes its size is added up by, too.
     pub by_prefix: Option<ByPrefix>,
     /// How far its total may be off; `None` for what the fleet's `[refresh]` says.
@@ -268,6 +270,7 @@ impl BucketTarget {
             scope: AwsScope::default(),
             allocated_gib: None,
             inventory: None,
+            chooses_source: false,
             by_prefix: None,
             max_error: None,
         }

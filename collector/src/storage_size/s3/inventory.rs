@@ -11,7 +11,7 @@ mod report;
 use std::future::pending;
 
 use aws_sdk_s3::Client;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use futures::stream::{FuturesOrdered, StreamExt};
 use s3_inventory::{
     BLOCK_BYTES, CsvReader, File, Footer, Format, InventoryError, Manifest, PrefixSums, Query,
@@ -84,6 +84,36 @@ pub(super) async fn measure(
         return Ok(run::Part::Paused(reading.encode()?));
     }
     size(target, &manifest, &reading).map(run::Part::Whole)
+}
+
+/// Returns when the scan for the newest complete report of `target` started. Reads its manifest, and nothing else.
+///
+/// # Errors
+///
+/// See [`MeasureError`]; `inventory_missing` where there is none.
+pub async fn newest_inventory(
+    aws: &Aws,
+    target: &BucketTarget,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, MeasureError> {
+    let Some(location) = &target.inventory else {
+        return Err(report::missing("the fleet file names none"));
+    };
+    let scope = aws.scope_of(&location.bucket, &target.scope).await;
+    let client = aws.s3(&scope).await;
+    let newest = report::newest(&client, location, now).await?;
+    let manifest = report::manifest(&client, location, &newest).await?;
+    scanned_at(&manifest)
+}
+
+/// Returns whether the state of a paused run is that of a reading.
+pub(super) fn is_reading(state: &[u8], target: &BucketTarget) -> bool {
+    Reading::decode(state, target).is_ok()
+}
+
+fn scanned_at(manifest: &Manifest) -> Result<DateTime<Utc>, MeasureError> {
+    let time = DateTime::from_timestamp_millis(manifest.scan_started_at_ms);
+    time.ok_or_else(|| damaged("the time of its scan is out of range"))
 }
 
 impl Reading {
@@ -251,9 +281,8 @@ fn size(
     manifest: &Manifest,
     reading: &Reading,
 ) -> Result<BucketSize, MeasureError> {
-    let as_of = DateTime::from_timestamp_millis(manifest.scan_started_at_ms);
     let report = InventoryReport {
-        as_of: as_of.ok_or_else(|| damaged("the time of its scan is out of range"))?,
+        as_of: scanned_at(manifest)?,
         file_count: manifest.files.len() as u64,
         read_bytes: reading.read_bytes,
     };

@@ -230,6 +230,37 @@ async fn the_newest_complete_report_counts() {
 }
 
 #[tokio::test]
+async fn a_small_bucket_and_one_without_a_report_are_listed_where_the_collector_chooses() {
+    for inventories in Inventories::everywhere().await {
+        let bucket = format!("{}-source", inventories.bucket);
+        let client = &inventories.client;
+        client.create_bucket().bucket(&bucket).send().await.unwrap();
+        let object = client.put_object().bucket(&bucket).key("a");
+        let object = object.body(ByteStream::from_static(b"four"));
+        object.send().await.unwrap();
+        let target = BucketTarget {
+            bucket: bucket.clone(),
+            chooses_source: true,
+            measure: Measured::current(),
+            ..inventories.target()
+        };
+
+        let without = inventories.measure(&target).await.unwrap();
+        let of_source = |manifest: &mut Value| manifest["sourceBucket"] = json!(bucket);
+        inventories
+            .put_report("duckdb", "2026-11-27", of_source)
+            .await;
+        let small = inventories.measure(&target).await.unwrap();
+
+        for size in [without, small] {
+            assert_eq!((size.method, size.total_bytes()), (Method::Listing, 4));
+        }
+        let newest = collector::newest_inventory(&inventories.aws, &target, at(NOW)).await;
+        assert_eq!(newest.unwrap(), at(SCANNED));
+    }
+}
+
+#[tokio::test]
 async fn without_a_recent_report_the_failure_says_where_one_was_searched() {
     for inventories in Inventories::everywhere().await {
         inventories.put_report("duckdb", "2026-10-01", |_| {}).await;

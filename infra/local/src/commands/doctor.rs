@@ -3,8 +3,10 @@
 //! Runs the code of the collectors and endpoints, so a check that passes here passes there, given the same network and
 //! permissions.
 
+mod check;
 mod checks;
 pub(crate) mod deployment;
+mod inventory;
 mod report;
 mod store;
 
@@ -24,7 +26,8 @@ use shared::fleet::Environment;
 
 use super::fleet;
 use crate::output;
-use checks::{Check, Doctor, EnvironmentChecks};
+use check::Check;
+use checks::{Doctor, EnvironmentChecks};
 
 /// Environments to check concurrently.
 const CONCURRENT_ENVIRONMENTS: usize = 8;

@@ -77,7 +77,7 @@ fn read_bucket(
     }
     let scope = read_scope(faults, section, context);
     let requester_pays = section.boolean(faults, "requester_pays").unwrap_or(false);
-    let inventory = read_inventory(faults, section);
+    let (inventory, chooses_source) = read_inventory(faults, section);
     let prefix = prefix.unwrap_or_default();
     let by_prefix = by_prefix::read(faults, section, &prefix);
     Some(BucketTarget {
@@ -87,35 +87,40 @@ fn read_bucket(
         scope,
         requester_pays,
         inventory,
+        chooses_source,
         by_prefix,
         max_error: read_max_error(faults, section).or(context.max_error),
         ..BucketTarget::whole(context.environment, bucket?)
     })
 }
 
-/// Returns where the reports are, if they are the source of the size; naming them is enough for that.
-fn read_inventory(faults: &mut Faults<'_>, section: &Section<'_>) -> Option<InventoryLocation> {
+/// Returns where the reports are, if they are a source of the size; naming them is enough for that. Also whether the
+/// collector chooses between them and a listing.
+fn read_inventory(
+    faults: &mut Faults<'_>,
+    section: &Section<'_>,
+) -> (Option<InventoryLocation>, bool) {
     let location = section.optional_text(faults, "inventory").and_then(|text| {
         InventoryLocation::parse(text.value)
             .map_err(|rule| faults.add(text.offset, &section.field("inventory"), rule))
             .ok()
     });
     let Some(source) = section.optional_text(faults, "source") else {
-        return location;
+        return (location, false);
     };
-    match source.value {
-        "listing" => return None,
-        "inventory" if section.get("inventory").is_some() => return location,
-        _ => {}
-    }
+    let has_reports = section.get("inventory").is_some();
     let reason = match source.value {
-        "inventory" => {
-            "\"inventory\" needs the key `inventory`, the folder with the reports".to_owned()
-        }
-        other => format!("{other:?} is unknown; allowed: listing, inventory"),
+        "listing" => return (None, false),
+        "inventory" if has_reports => return (location, false),
+        "auto" if has_reports => return (location, true),
+        "inventory" | "auto" => format!(
+            "{:?} needs the key `inventory`, the folder with the reports",
+            source.value
+        ),
+        other => format!("{other:?} is unknown; allowed: listing, inventory, auto"),
     };
     faults.add(source.offset, &section.field("source"), reason);
-    None
+    (None, false)
 }
 
 fn read_measured(faults: &mut Faults<'_>, section: &Section<'_>) -> Measured {
@@ -184,9 +189,16 @@ pub(super) mod tests {
 
         assert_eq!(parse("bucket = \"files\"").unwrap().inventory, None);
         assert_eq!(parse(inventory).unwrap().inventory, Some(location.clone()));
-        for (source, expected) in [("inventory", Some(location)), ("listing", None)] {
-            let entry = format!("{inventory}\nsource = \"{source}\"");
-            assert_eq!(parse(&entry).unwrap().inventory, expected);
+        for (source, expected, chooses) in [
+            ("inventory", Some(location.clone()), false),
+            ("auto", Some(location), true),
+            ("listing", None, false),
+        ] {
+            let target = parse(&format!("{inventory}\nsource = \"{source}\"")).unwrap();
+            assert_eq!(
+                (target.inventory, target.chooses_source),
+                (expected, chooses)
+            );
         }
     }
 
@@ -194,7 +206,8 @@ pub(super) mod tests {
     fn a_source_that_is_unknown_or_has_no_reports_is_a_fault() {
         for (entry, expected) in [
             ("source = \"inventory\"", "needs the key `inventory`"),
-            ("source = \"athena\"", "allowed: listing, inventory"),
+            ("source = \"auto\"", "needs the key `inventory`"),
+            ("source = \"athena\"", "allowed: listing, inventory, auto"),
             (
                 "inventory = \"s3://inventories\"",
                 "must be s3://DESTINATION",

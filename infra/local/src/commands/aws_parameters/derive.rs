@@ -110,7 +110,7 @@ impl Derived {
                     self.list("InventoryBuckets", bucket(&inventory.bucket));
                 }
                 // Incomplete uploads are in no report.
-                if target.inventory.is_none() || target.measure.multipart {
+                if target.inventory.is_none() || target.chooses_source || target.measure.multipart {
                     self.list("StorageBuckets", bucket(&target.bucket));
                 }
             }

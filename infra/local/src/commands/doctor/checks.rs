@@ -13,6 +13,9 @@ use shared::database::{DatabaseError, Databases, TlsFault};
 use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
 use shared::users::UsersError;
 
+use super::check::Check;
+use super::inventory;
+
 /// Fix for errors that may not happen again.
 const TRY_AGAIN: &str = "try again";
 
@@ -22,44 +25,6 @@ pub(super) struct EnvironmentChecks {
     /// Name of the environment.
     pub(super) environment: String,
     pub(super) checks: Vec<Check>,
-}
-
-/// The result of one check.
-#[derive(Debug, Serialize)]
-pub(super) struct Check {
-    /// What was checked.
-    pub(super) what: String,
-    /// The result.
-    pub(super) finding: String,
-    /// How to fix the problem; `None` if there is none.
-    pub(super) fix: Option<String>,
-    /// SQL statements that fix it; may be empty.
-    pub(super) statements: Vec<String>,
-    /// What works but should be reviewed.
-    pub(super) warnings: Vec<String>,
-}
-
-impl Check {
-    pub(super) fn ok(what: impl Into<String>, finding: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            finding: finding.into(),
-            fix: None,
-            statements: Vec::new(),
-            warnings: Vec::new(),
-        }
-    }
-
-    pub(super) fn problem(
-        what: impl Into<String>,
-        finding: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self {
-            fix: Some(fix.into()),
-            ..Self::ok(what, finding)
-        }
-    }
 }
 
 /// Runs checks.
@@ -76,10 +41,15 @@ impl Doctor {
     pub(super) async fn check(&self, environment: &Environment) -> Vec<Check> {
         let mut checks = Vec::new();
         for target in &environment.storage {
-            checks.push(match target.kind {
-                StorageKind::S3 => self.bucket(target).await,
-                _ => self.resource(target).await,
-            });
+            if let Some(location) = &target.inventory {
+                checks.push(inventory::check(&self.aws, target, location, self.now).await);
+            }
+            let is_listed = target.inventory.is_none() || target.chooses_source;
+            match target.kind {
+                StorageKind::S3 if is_listed => checks.push(self.bucket(target).await),
+                StorageKind::S3 => {}
+                _ => checks.push(self.resource(target).await),
+            }
         }
         if let Some(target) = &environment.database {
             checks.push(self.database(environment, target).await);

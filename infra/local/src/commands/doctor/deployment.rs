@@ -9,7 +9,8 @@ use collector::probe::{ProbeCheck, ProbeEvent, ProbeReport, ProbeRequest};
 use shared::aws::{Aws, AwsOptions};
 use shared::clock::{Clock, SystemClock};
 
-use super::checks::{Check, EnvironmentChecks};
+use super::check::Check;
+use super::checks::EnvironmentChecks;
 use super::{exit_code, print};
 
 /// The functions that measure, which have networks and roles of their own. Names follow the stack's.

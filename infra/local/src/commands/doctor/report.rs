@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::super::format::printable;
-use super::checks::{Check, EnvironmentChecks};
+use super::check::Check;
+use super::checks::EnvironmentChecks;
 
 /// Returns a line for each check, followed by its fix: those of each environment, then the others.
 pub(super) fn text(results: &[EnvironmentChecks], title: &str, others: &[Check]) -> String {

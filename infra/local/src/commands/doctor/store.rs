@@ -19,7 +19,7 @@ use shared::store::{SnapshotReader, StoreError};
 use shared::telemetry::error_chain;
 use shared::user_months::{KEPT_MONTHS, Month, UserMonthReader};
 
-use super::checks::Check;
+use super::check::Check;
 use crate::backend;
 
 /// How many days ago the sampled snapshots were taken, beside the newest one.
