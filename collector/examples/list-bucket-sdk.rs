@@ -38,7 +38,7 @@ async fn main() -> Result<(), Error> {
     let mut pending = FuturesUnordered::new();
     loop {
         while pending.len() < limit.current()
-            && let Some(request) = plan.next_page()
+            && let Some(request) = plan.next_page(limit.current() - pending.len())
         {
             let client = &client;
             pending.push(async move {

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while !plan.is_finished() {
         // Programs that send real requests take the number from a `ConcurrencyLimit`.
         while pending.len() < 8
-            && let Some(request) = plan.next_page()
+            && let Some(request) = plan.next_page(8 - pending.len())
         {
             pending.push_back(request);
         }

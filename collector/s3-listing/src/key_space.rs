@@ -63,17 +63,19 @@ impl KeyModel {
         }
     }
 
-    /// Learns from `key`, which is listed after `previous`; `is_early` if it is one of the first ones.
-    pub(crate) fn learn(&mut self, previous: Option<&[char]>, key: &[char], is_early: bool) {
+    /// Learns from `key`, which is listed after `previous`: a key that `is_listed` too, or one that was predicted.
+    pub(crate) fn learn(&mut self, previous: Option<&[char]>, is_listed: bool, key: &[char]) {
         let new = previous.map_or(0, |previous| common(previous, key));
         let from = new.saturating_sub(LEARNED_BEFORE);
         let mut place = Place::before(key, from);
         let part = key.iter().enumerate().take(new + LEARNED_AFTER).skip(from);
         for (index, symbol) in part {
-            self.contexts.learn(key, index, place, new, is_early);
+            self.contexts.learn(key, index, place, new);
             place.advance(*symbol);
         }
-        let other = previous.and_then(|previous| previous.get(new));
+        let other = previous
+            .filter(|_| is_listed)
+            .and_then(|previous| previous.get(new));
         for symbol in other.into_iter().chain(key.get(new)) {
             self.contexts.learn_varying(*symbol);
         }
@@ -144,7 +146,7 @@ impl KeyModel {
             let distribution = self.contexts.at(*places.get(position)?);
             wanted = distribution.before(symbol) + distribution.of(symbol) * wanted;
         }
-        self.key_at(base, position, wanted, step.share * factor)
+        self.key_at(base, position, wanted, step.share * factor, until.is_some())
     }
 
     /// Returns the key with this `part` of the keys between two others before it.
@@ -182,15 +184,23 @@ impl KeyModel {
         let position = common(low, high);
         let from = self.share_before(low, position);
         let step = (self.share_before(high, position) - from) * part;
-        let key = self.key_at(low, position, from + step, step)?;
+        let key = self.key_at(low, position, from + step, step, true)?;
         let high: String = high.iter().collect();
         (key.as_slice() < high.as_bytes()).then_some(key)
     }
 
     /// Returns the key after `base` with a share of keys before it, of those with the first `position` symbols of `base`.
     ///
-    /// It is as long as needed for this share to be exact, compared with the share `step`.
-    fn key_at(&self, base: &[char], position: usize, share: f64, step: f64) -> Option<Vec<u8>> {
+    /// It is as long as needed for this share to be exact, compared with the share `step`. It consists of known symbols
+    /// if `is_known`.
+    fn key_at(
+        &self,
+        base: &[char],
+        position: usize,
+        share: f64,
+        step: f64,
+        is_known: bool,
+    ) -> Option<Vec<u8>> {
         let mut key = base.get(..position)?.to_vec();
         let length: usize = key.iter().map(|symbol| symbol.len_utf8()).sum();
         if length < self.prefix_bytes {
@@ -198,14 +208,21 @@ impl KeyModel {
         }
         let (mut share, mut precision) = (share, 1.0);
         let mut place = Place::before(&key, position);
-        for _ in 0..MAX_NEW_SYMBOLS {
-            let Some((symbol, before, part)) = self.contexts.at(place).symbol_at(share) else {
+        let mut new = 0;
+        while new < MAX_NEW_SYMBOLS && key.len() < MAX_KEY_BYTES {
+            let Some((symbol, before, part)) = self.contexts.at(place).symbol_at(share, is_known)
+            else {
                 break;
             };
+            if share >= before + part {
+                share = before + part / 2.0;
+            }
             key.push(symbol);
             place.advance(symbol);
             precision *= part;
-            if part <= 0.0 || precision < PRECISION * step {
+            let leaves_base = new > 0 || base.get(key.len() - 1) != Some(&symbol);
+            new += usize::from(leaves_base);
+            if part <= 0.0 || leaves_base && precision < PRECISION * step {
                 break;
             }
             share = ((share - before) / part).clamp(0.0, 1.0);

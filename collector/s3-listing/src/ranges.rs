@@ -28,7 +28,7 @@ pub type Key = Arc<[u8]>;
 /// Share of the pages seen that may be wasted on splits, in total.
 const WASTE_SHARE: f64 = 0.2;
 /// Share of the pages beyond [`MANY_PAGES`] that may be wasted in addition: of many pages, a half more or less is nothing.
-const MORE_WASTE_SHARE: f64 = 0.025;
+const MORE_WASTE_SHARE: f64 = 0.031;
 /// Pages from which on more may be wasted.
 const MANY_PAGES: f64 = 100.0;
 /// Waste that is allowed initially: the first split requires three pages.
@@ -47,10 +47,6 @@ const SEEN_REACH: f64 = 2.0;
 const LONG: f64 = 16.0;
 /// Pages between two estimates of a long range.
 const ESTIMATE_EVERY: f64 = 4.0;
-/// Factor by which an estimate may exceed the previous one.
-const ESTIMATE_GROWTH: f64 = 1.5;
-/// Pages that a range lasts longer than estimated for each page that it is then expected to last.
-const SURPRISE_SHARE: f64 = 2.0;
 /// Factor by which a split comes nearer to the position of a range after one that found no keys.
 const CAUTION: f64 = 4.0;
 /// Remaining pages from which on a range is worth a split.
@@ -197,7 +193,7 @@ struct Range {
     reach: f64,
     /// Estimated remaining pages, including the pending one.
     left: f64,
-    /// Pages that it has lasted since it was estimated to end.
+    /// Pages that it has lasted since it was estimated to end; it may last as long again.
     surprise: f64,
     /// Share of the usual distance at which it is split, after splits that found no keys.
     caution: f64,
@@ -316,10 +312,19 @@ impl Plan {
     }
 
     /// Returns the next page to request; `None` if all ranges have a pending page and no split is worth a request.
-    pub fn next_page(&mut self) -> Option<PageRequest> {
-        let waiting = self.ranges.iter().find(|(_, range)| !range.is_pending);
-        let id = match waiting {
-            Some((id, _)) => *id,
+    ///
+    /// `free` requests may be sent, including this one.
+    pub fn next_page(&mut self, free: usize) -> Option<PageRequest> {
+        let mut waiting = self.ranges.iter().filter(|(_, range)| !range.is_pending);
+        let id = match waiting.next() {
+            Some((id, _)) => {
+                let id = *id;
+                let has_more = waiting.count() + 1 < free;
+                has_more
+                    .then(|| self.split_waiting(id))
+                    .flatten()
+                    .unwrap_or(id)
+            }
             None => self.split()?,
         };
         let range = self.ranges.get_mut(&id)?;
@@ -367,12 +372,14 @@ impl Plan {
         let step = (samples.len() / learned).max(1);
         let range = self.ranges.get(&id);
         let position = range.and_then(|range| range.open.position());
+        let mut is_listed = range.is_some_and(|range| range.open.cursor.is_some());
         let mut previous = position.and_then(|position| symbols(position));
         for sample in samples.iter().rev().step_by(step).rev() {
             let Some(key) = symbols(&sample.key) else {
                 return;
             };
-            self.model.learn(previous.as_deref(), &key, is_early);
+            self.model.learn(previous.as_deref(), is_listed, &key);
+            is_listed = true;
             previous = Some(key);
         }
     }
@@ -397,16 +404,13 @@ impl Plan {
         let density = range.density.as_ref();
         let estimate = density.and_then(|density| density.pages_until(until, model));
         if let Some(estimate) = estimate {
-            // The last keys say little about keys far ahead, so an estimate grows slowly. A range that has lasted long
-            // may last as long again.
-            let max = (range.left * ESTIMATE_GROWTH).max(range.pages + ESTIMATE_GROWTH);
-            range.left = estimate.min(max);
+            range.left = estimate;
             range.surprise = if estimate < MIN_PAGES {
                 range.surprise + 1.0
             } else {
                 0.0
             };
-            range.left = range.left.max(range.surprise / SURPRISE_SHARE);
+            range.left = range.left.max(range.surprise);
         }
     }
 }

@@ -328,7 +328,7 @@ fn attempt(
             pending.clear();
         }
         while pending.len() < 1 + numbers.below(4)
-            && let Some(request) = plan.next_page()
+            && let Some(request) = plan.next_page(1 + numbers.below(4))
         {
             pending.push(request);
         }

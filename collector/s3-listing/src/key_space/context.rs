@@ -1,7 +1,7 @@
 //! Which symbols follow in which context: the distributions that make keys numbers.
 //!
 //! A symbol has two families of contexts: its position in its folder, and the symbols before it. The family that
-//! predicted recent keys better is used. What its contexts have not shown is taken from all places where keys differ.
+//! predicted recent keys better counts more. What its contexts have not shown is taken from all places where keys differ.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -19,6 +19,8 @@ const NEAR: usize = 8;
 const MIN_PLACES: f64 = 2.0;
 /// How much more likely it is that a symbol varies which was seen once and varies elsewhere, than that it never does.
 const VARYING: f64 = 100.0;
+/// How much the family that predicted better by a bit is preferred, as a power of two.
+const LOSS_WEIGHT: f64 = 16.0;
 /// Factor by which old predictions count less with each new one.
 const LOSS_DECAY: f64 = 0.995;
 /// Share below which a prediction is not worse.
@@ -46,33 +48,26 @@ struct Seen {
     places: f32,
 }
 
+/// What was seen in the contexts of one family, and elsewhere, each with its share.
+type Parts<'m> = [Option<(&'m Seen, f64)>; CONTEXTS + 1];
+
 /// The distribution of a symbol: what was seen in several contexts, each with its share.
 ///
 /// Shares add up to less than 1. The rest are symbols that were never seen, which are assumed after all others.
 #[derive(Debug)]
 pub(super) struct Distribution<'m> {
-    parts: [Option<(&'m Seen, f64)>; CONTEXTS + 1],
+    families: [Parts<'m>; 2],
 }
 
 impl Contexts {
     /// Learns the symbol of `key` at `index`, which is `place`, from `new` on where no key was seen before.
-    ///
-    /// `is_early` if few keys are known: then it also learns which family predicts better.
-    pub(super) fn learn(
-        &mut self,
-        key: &[char],
-        index: usize,
-        place: Place,
-        new: usize,
-        is_early: bool,
-    ) {
+    pub(super) fn learn(&mut self, key: &[char], index: usize, place: Place, new: usize) {
         let Some(symbol) = key.get(index).copied() else {
             return;
         };
-        let is_new = index >= new;
-        if is_new && is_early {
+        if index >= new {
             for family in [0, 1] {
-                let share = self.mixture(&place.contexts(family)).of(symbol);
+                let share = share_of(&self.family(place, family, 1.0), symbol);
                 if let Some(loss) = self.losses.get_mut(family) {
                     *loss = *loss * LOSS_DECAY - share.max(MIN_SHARE).log2();
                 }
@@ -103,13 +98,22 @@ impl Contexts {
     /// Returns the distribution of the symbol at `place`.
     pub(super) fn at(&self, place: Place) -> Distribution<'_> {
         let [by_position, by_symbols] = self.losses;
-        self.mixture(&place.contexts(usize::from(by_symbols < by_position)))
+        let bits = (by_symbols - by_position) * (1.0 - LOSS_DECAY);
+        let weight = 1.0 / (1.0 + (-bits * LOSS_WEIGHT).exp2());
+        Distribution {
+            families: [
+                self.family(place, 0, weight),
+                self.family(place, 1, 1.0 - weight),
+            ],
+        }
     }
 
-    fn mixture(&self, contexts: &[u64; CONTEXTS]) -> Distribution<'_> {
+    /// Returns what one family of contexts has seen at `place`, with shares that add up to less than `weight`.
+    fn family(&self, place: Place, family: usize, weight: f64) -> Parts<'_> {
         let mut parts = [None; CONTEXTS + 1];
         let [elsewhere, known @ ..] = &mut parts;
-        let (mut rest, mut is_constant) = (1.0, false);
+        let (mut rest, mut is_constant) = (weight, false);
+        let contexts = place.contexts(family);
         let seen_here = contexts.iter().rev().map(|context| self.seen.get(context));
         for (part, seen) in known.iter_mut().zip(seen_here) {
             // Two contexts that have shown the same symbol only are one observation.
@@ -122,8 +126,15 @@ impl Contexts {
             *part = Some((seen, share));
         }
         *elsewhere = Some((&self.varying, rest * self.varying.confidence_elsewhere()));
-        Distribution { parts }
+        parts
     }
+}
+
+/// Returns the share of a symbol in what was seen.
+fn share_of(parts: &Parts<'_>, symbol: char) -> f64 {
+    let parts = parts.iter().flatten();
+    let known = parts.filter(|(seen, _)| !seen.symbols.is_empty());
+    known.fold(0.0, |sum, (seen, share)| sum + share * seen.of(symbol))
 }
 
 impl Seen {
@@ -195,7 +206,7 @@ impl Seen {
 
 impl Distribution<'_> {
     fn parts(&self) -> impl Iterator<Item = &(&Seen, f64)> {
-        let parts = self.parts.iter().flatten();
+        let parts = self.families.iter().flatten().flatten();
         parts.filter(|(seen, _)| !seen.symbols.is_empty())
     }
 
@@ -207,14 +218,15 @@ impl Distribution<'_> {
 
     /// Returns the share of `symbol`.
     pub(super) fn of(&self, symbol: char) -> f64 {
-        self.parts()
-            .fold(0.0, |sum, (seen, share)| sum + share * seen.of(symbol))
+        let families = self.families.iter();
+        families.fold(0.0, |sum, parts| sum + share_of(parts, symbol))
     }
 
     /// Returns the symbol at a share of all, with the share before it and its own.
     ///
-    /// Behind all known symbols, that is the one after the last of them, with no share.
-    pub(super) fn symbol_at(&self, wanted: f64) -> Option<(char, f64, f64)> {
+    /// Behind all known symbols, that is the last of them if it must be known. Otherwise, it is the one after that, with
+    /// no share.
+    pub(super) fn symbol_at(&self, wanted: f64, is_known: bool) -> Option<(char, f64, f64)> {
         let mut all: Vec<(char, f64)> = Vec::new();
         for (seen, share) in self.parts() {
             let weight = share / f64::from(seen.total);
@@ -223,12 +235,19 @@ impl Distribution<'_> {
         }
         all.sort_unstable_by_key(|(symbol, _)| *symbol);
         let mut before = 0.0;
+        let mut most = None;
         for same in all.chunk_by(|(one, _), (other, _)| one == other) {
             let share = same.iter().fold(0.0, |sum, (_, share)| sum + share);
             if wanted < before + share {
                 return same.first().map(|(symbol, _)| (*symbol, before, share));
             }
             before += share;
+            most = same
+                .first()
+                .map(|(symbol, _)| (*symbol, before - share, share));
+        }
+        if is_known {
+            return most;
         }
         let (last, _) = all.last()?;
         let next = char::from_u32(u32::from(*last) + 1)?;

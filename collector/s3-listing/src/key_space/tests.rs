@@ -5,7 +5,7 @@ fn model(keys: &[String], prefix_bytes: usize) -> KeyModel {
     let mut previous = None;
     for key in keys {
         let key = symbols(key.as_bytes()).unwrap();
-        model.learn(previous.as_deref(), &key, true);
+        model.learn(previous.as_deref(), true, &key);
         previous = Some(key);
     }
     model

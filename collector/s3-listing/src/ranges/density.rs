@@ -6,6 +6,11 @@ use crate::key_space::{KeyModel, symbols};
 /// Fewest pages that a range is estimated to have left.
 const MIN_ESTIMATE: f64 = 0.1;
 
+/// Pages up to which an estimate says how many there are: beyond, ranges are about as long whatever is estimated.
+const CERTAIN_PAGES: f64 = 16.0;
+/// Power of what an estimate exceeds [`CERTAIN_PAGES`] by that counts.
+const EXCESS_POWER: f64 = 0.25;
+
 /// How densely keys lie before the last one that was listed.
 #[derive(Debug, Clone)]
 pub(super) struct Density {
@@ -64,8 +69,8 @@ impl Density {
         ]
     }
 
-    /// Estimates the pages between the last key and `until`, if they have the density of the last page, and that of all
-    /// pages before: between the two.
+    /// Estimates the pages between the last key and `until`, if they have the density of the last page, or that of all
+    /// pages before: the more of the two.
     pub(super) fn pages_until(&self, until: &Key, model: &KeyModel) -> Option<f64> {
         let (last, until) = (symbols(&self.last)?, symbols(until)?);
         let all = model.distance(&last, &until)?;
@@ -74,13 +79,11 @@ impl Density {
             let steps = model.ratio(&last, all, step);
             Some((steps * reference.entries_to_last / PAGE_ENTRIES).max(MIN_ESTIMATE))
         };
-        match self
-            .page_and_farthest()
-            .map(|reference| by_reference(reference?))
-        {
-            [Some(page), Some(farthest)] => Some((page * farthest).sqrt()),
-            [page, farthest] => page.or(farthest),
-        }
+        let references = self.page_and_farthest();
+        let estimates = references.map(|reference| by_reference(reference?));
+        let most = estimates.into_iter().flatten().reduce(f64::max)?;
+        let excess = (most / CERTAIN_PAGES).max(1.0);
+        Some(most.min(CERTAIN_PAGES) * excess.powf(EXCESS_POWER))
     }
 
     /// Returns a key inside `range` that is `pages` after its position, or with this `part` of the range before it.

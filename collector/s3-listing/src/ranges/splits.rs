@@ -5,12 +5,25 @@
 //! the next one is nearer. The number of wasted requests is limited to a share of the pages seen so far, so a small
 //! bucket is listed without overhead.
 
-use super::density::{Density, SplitPoint};
+use super::density::SplitPoint;
 use super::{
     CAUTION, INITIAL_WASTE, MANY_PAGES, MAX_RANGES, MIN_REACH, MORE_WASTE_SHARE, OPEN_WASTE,
     OpenRange, PAGE_ENTRIES, PESSIMISTIC_RANGES, Parent, Plan, PlanCounts, REACH_GROWTH, Range,
     RangeId, SEEN_REACH, WASTE_SHARE,
 };
+
+/// Pages from which on more may be wasted at first, to list many ranges soon.
+const SMALL_PAGES: f64 = 16.0;
+/// Estimated pages left, as a multiple of those seen, from which on that holds.
+const RAMP_LEFT: f64 = 2.0;
+/// Share of the first pages that may be wasted.
+const RAMP_SHARE: f64 = 0.3;
+/// Pages that may be wasted of the first ones, and the share of more pages. It is less than the usual from some hundred
+/// pages on, by when it has been made up for.
+const RAMP_WASTE: f64 = 8.0;
+const RAMP_MORE_SHARE: f64 = 0.12;
+/// Share of the estimated pages of the longest range from which on a range is split while it waits.
+const LONG_SHARE: f64 = 0.1;
 
 impl Plan {
     /// Adjusts the reach of a range by whether the split off part has keys.
@@ -58,7 +71,28 @@ impl Plan {
         let expected =
             open.min(PESSIMISTIC_RANGES) + (open - PESSIMISTIC_RANGES).max(0.0) * OPEN_WASTE;
         let more = (pages - MANY_PAGES).max(0.0) * MORE_WASTE_SHARE;
-        wasted + expected <= (pages + 1.0) * WASTE_SHARE + INITIAL_WASTE + more
+        let few = (pages * RAMP_SHARE).min(RAMP_WASTE + pages * RAMP_MORE_SHARE);
+        let usual = (pages + 1.0) * WASTE_SHARE + INITIAL_WASTE + more;
+        let lengths = self.ranges.values().map(|range| range.left);
+        let left: f64 = lengths.filter(|left| left.is_finite()).sum();
+        let is_long = pages > SMALL_PAGES && left > pages * RAMP_LEFT;
+        wasted + expected <= if is_long { usual.max(few) } else { usual }
+    }
+
+    /// Splits a range before its next page is requested, if it is among the longest; returns the right part.
+    ///
+    /// No page of it can then be wasted by counting beyond the split.
+    pub(super) fn split_waiting(&mut self, id: RangeId) -> Option<RangeId> {
+        let lengths = self.ranges.values().map(|range| range.left);
+        let least = lengths.fold(0.0, f64::max) * LONG_SHARE;
+        let range = self.ranges.get(&id)?;
+        let is_long = range.is_worth_a_split() && range.left >= least;
+        if !is_long || !self.may_split || self.ranges.len() >= MAX_RANGES || !self.may_waste() {
+            return None;
+        }
+        let child = self.split_range(id);
+        self.ranges.get_mut(&id)?.cannot_split = child.is_none();
+        child
     }
 
     fn split_range(&mut self, id: RangeId) -> Option<RangeId> {
@@ -70,18 +104,14 @@ impl Plan {
         // Between two keys, a part of the range; beyond the last known one, a number of pages.
         let part = (distance / range.left).min(0.5) * range.caution;
         let point = density.split_point(&range.open, distance, part, &self.model)?;
-        let is_trusted = range.reach >= range.left;
-        self.split_at(id, point, is_trusted.then_some(density))
+        self.split_at(id, point)
     }
 
     /// Splits a range at a key after its position and before its end; returns the right part.
-    ///
-    /// With a density, the right part may be split before any of its pages has completed.
     pub(super) fn split_at(
         &mut self,
         id: RangeId,
         SplitPoint { key, distance }: SplitPoint,
-        density: Option<Density>,
     ) -> Option<RangeId> {
         let range = self.ranges.get_mut(&id)?;
         let left = range.left - distance;
@@ -94,24 +124,18 @@ impl Plan {
             },
             is_pending: false,
             pages: range.pages + distance,
-            reach: if density.is_some() {
-                left
-            } else {
-                distance * REACH_GROWTH
-            },
+            reach: distance * REACH_GROWTH,
             left,
             parent: Some(Parent { id, distance }),
             surprise: 0.0,
             caution: 1.0,
             cannot_split: false,
-            density,
+            density: None,
             has_started: false,
             expected: None,
         };
         range.left = distance;
-        if child.density.is_none() {
-            range.reach = (distance / 2.0).max(MIN_REACH);
-        }
+        range.reach = (distance / 2.0).max(MIN_REACH);
         Some(self.insert(child))
     }
 }

@@ -69,7 +69,7 @@ fn list(keys: &[String], mut plan: Plan) -> Cost {
     let mut pending = std::collections::VecDeque::new();
     while !plan.is_finished() {
         while pending.len() < CONCURRENCY {
-            let Some(request) = plan.next_page() else {
+            let Some(request) = plan.next_page(CONCURRENCY - pending.len()) else {
                 break;
             };
             pending.push_back((cost.milliseconds + PAGE_MS, request));
@@ -172,7 +172,7 @@ fn every_key_counts_once_whatever_the_splits_and_the_order_of_pages() {
                 pending.clear();
             }
             while pending.len() < 1 + numbers.below(8) {
-                let Some(request) = plan.next_page() else {
+                let Some(request) = plan.next_page(1 + numbers.below(4)) else {
                     break;
                 };
                 pending.push(request);
@@ -236,7 +236,7 @@ fn split_anywhere(plan: &mut Plan, keys: &[String], numbers: &mut Numbers) {
     });
     let Some((id, _)) = range else { return };
     let point = SplitPoint { key, distance: 1.0 };
-    plan.split_at(*id, point, None);
+    plan.split_at(*id, point);
 }
 
 /// A listing too large for memory, in virtual time: keys are computed, pages take 75 ms as on S3, 128 requests are
@@ -264,7 +264,7 @@ fn a_billion_objects_take_few_extra_requests() {
             pause_ms += 10_000;
         }
         while pending.len() < 128 {
-            let Some(request) = plan.next_page() else {
+            let Some(request) = plan.next_page(128 - pending.len()) else {
                 break;
             };
             requests += 1;

@@ -58,7 +58,7 @@ pub(crate) fn list(keys: &[String]) -> Cost {
     while !plan.is_finished() {
         while pending.len() < limit.current() {
             let started = Instant::now();
-            let next = plan.next_page();
+            let next = plan.next_page(limit.current() - pending.len());
             cost.planning += started.elapsed();
             let Some(request) = next else {
                 break;

@@ -177,7 +177,7 @@ impl ActiveListing {
         let mut has_advanced = false;
         loop {
             while pending.len() < limit.current() {
-                let Some(request) = self.plan.next_page() else {
+                let Some(request) = self.plan.next_page(limit.current() - pending.len()) else {
                     break;
                 };
                 pending.push(fetch(client, request, self.seen.clone()));
