@@ -116,6 +116,7 @@ pub fn all(ports: &Ports) -> Vec<Endpoint> {
         Arc::clone(&ports.fleet),
         users::Users::new(ports.databases.clone(), ports.users_cache),
         ports.deployment_key.clone(),
+        ports.user_months.clone(),
     ));
     endpoints
 }

@@ -7,6 +7,7 @@ mod csv;
 mod distinct;
 mod distinct_view;
 pub mod history;
+mod licence;
 mod many;
 mod pool;
 mod reader;
@@ -20,6 +21,7 @@ use futures::future::join;
 use shared::clock;
 use shared::database::DatabaseError;
 use shared::fleet::{Environment, FleetSource};
+use shared::user_months::UserMonthReader;
 use shared::users::{KINDS, ListQuery, Listed, Page, USER_TYPES, UsersError};
 
 use crate::http::answer::{Answer, Freshness};
@@ -34,8 +36,9 @@ use shared::deployment_key::{DeploymentKey, Key};
 use tokio::time::Instant;
 
 pub use distinct_view::{
-    DistinctEnvironment, DistinctGroup, DistinctUsers, LicenceUse, LimitUse, UnreadEnvironment,
+    DistinctEnvironment, DistinctGroup, DistinctUsers, LicenceUse, UnreadEnvironment,
 };
+pub use licence::{LimitUse, NamedForecast};
 pub use many::{ALL_ENVIRONMENTS_TIMEOUT, READS_AT_ONCE};
 pub use pool::{MAX_IDLE, MAX_WAITING, PING_TIMEOUT};
 pub use reader::{READ_TIMEOUT, Users};
@@ -178,13 +181,24 @@ struct GetUsers {
     fleet: Arc<FleetSource>,
     users: Users,
     key: DeploymentKey,
+    months: UserMonthReader,
 }
 
 struct GetUserList(Arc<GetUsers>);
 
 /// Returns the endpoints of counts and of lists.
-pub fn endpoints(fleet: Arc<FleetSource>, users: Users, key: DeploymentKey) -> Vec<Endpoint> {
-    let users = Arc::new(GetUsers { fleet, users, key });
+pub fn endpoints(
+    fleet: Arc<FleetSource>,
+    users: Users,
+    key: DeploymentKey,
+    months: UserMonthReader,
+) -> Vec<Endpoint> {
+    let users = Arc::new(GetUsers {
+        fleet,
+        users,
+        key,
+        months,
+    });
     vec![
         Endpoint {
             route: &ROUTE,
@@ -245,6 +259,7 @@ impl GetUsers {
             fleet: &fleet,
             key: &key,
             call,
+            months: Some(&self.months),
             deadline: Instant::now() + ALL_ENVIRONMENTS_TIMEOUT,
         };
         let view = distinct.view().await;

@@ -9,13 +9,14 @@ use api::{lambda, users};
 async fn main() -> Result<(), lambda::Error> {
     lambda::serve(async |start| {
         let fleet = start.fleet().await;
+        let (snapshots, _) = start.snapshots().await;
+        let months = start.user_months().await;
         let mut endpoints = users::endpoints(
             Arc::clone(&fleet),
             start.users().await,
             start.deployment_key().await,
+            months.clone(),
         );
-        let (snapshots, _) = start.snapshots().await;
-        let months = start.user_months().await;
         endpoints.push(users::history::endpoint(fleet, snapshots, months));
         endpoints
     })

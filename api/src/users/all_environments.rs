@@ -53,6 +53,7 @@ pub(super) async fn answer(
         fleet,
         key,
         call,
+        months: None,
         deadline,
     });
     let readings: Vec<_> = environments

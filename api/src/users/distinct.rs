@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures::future::join;
 use futures::{StreamExt, stream};
 use shared::clock;
 use shared::database::DatabaseError;
@@ -11,12 +12,15 @@ use shared::deployment_key::Key;
 use shared::fleet::{Environment, Fleet, Licence};
 use shared::identities::{Identities, IdentityMac};
 use shared::snapshot::Completeness;
+use shared::user_months::UserMonthReader;
 use shared::users::UsersError;
 use tokio::time::{Instant, timeout_at};
 
 use super::distinct_view::{
-    DistinctEnvironment, DistinctGroup, DistinctUsers, LicenceUse, LimitUse, UnreadEnvironment,
+    DistinctEnvironment, DistinctGroup, DistinctUsers, LicenceUse, UnreadEnvironment,
 };
+use super::history;
+use super::licence::{LimitUse, NamedForecast};
 use super::many::{READS_AT_ONCE, problem};
 use super::reader::Users;
 use crate::http::endpoint::Call;
@@ -27,6 +31,8 @@ pub(super) struct Distinct<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) key: &'a Key,
     pub(super) call: &'a Call<'a>,
+    /// What the months are read from; `None` in the answer of all environments, which is asked for more often.
+    pub(super) months: Option<&'a UserMonthReader>,
     /// An environment that was not read by then is unread.
     pub(super) deadline: Instant,
 }
@@ -52,7 +58,11 @@ impl Distinct<'_> {
             .collect();
         // Unordered: one slow database must not delay the others.
         let readings = stream::iter(readings).buffer_unordered(READS_AT_ONCE);
-        let mut readings: Vec<Reading<'_>> = readings.collect().await;
+        let readings = async move {
+            let readings: Vec<Reading<'_>> = readings.collect().await;
+            readings
+        };
+        let (mut readings, by_month) = join(readings, self.by_month()).await;
         readings.sort_by(|one, other| one.environment.name.cmp(&other.environment.name));
 
         let groups = groups(&readings);
@@ -63,7 +73,8 @@ impl Distinct<'_> {
                 true => Completeness::Complete,
                 false => Completeness::Partial,
             },
-            licence: licence.and_then(|licence| licence_use(licence, &groups, self.call.now)),
+            licence: licence
+                .and_then(|licence| licence_use(licence, &groups, by_month, self.call.now)),
             groups,
             environments: environments(&readings),
             unread: self.unread(readings),
@@ -71,6 +82,19 @@ impl Distinct<'_> {
                 .into_iter()
                 .map(|environment| environment.name.clone())
                 .collect(),
+        }
+    }
+
+    /// Returns when the limit will be reached, or why that is not said.
+    async fn by_month(&self) -> Result<NamedForecast, &'static str> {
+        let Some(months) = self.months else {
+            return Err("not_asked");
+        };
+        let reading = history::named_forecast(months, self.fleet, self.call);
+        match timeout_at(self.deadline, reading).await {
+            Ok(Ok(Some(forecast))) => Ok(forecast),
+            Ok(Ok(None)) => Err("no_months"),
+            Ok(Err(_)) | Err(_) => Err("unavailable"),
         }
     }
 
@@ -164,6 +188,7 @@ fn environments(readings: &[Reading<'_>]) -> Vec<DistinctEnvironment> {
 fn licence_use(
     licence: Licence,
     groups: &[DistinctGroup],
+    by_month: Result<NamedForecast, &'static str>,
     now: DateTime<Utc>,
 ) -> Option<LicenceUse> {
     let production = groups.iter().find(|group| group.group == "production");
@@ -171,9 +196,15 @@ fn licence_use(
     let named = licence
         .named
         .map(|limit| LimitUse::of(limit, group.named_user_count, group.unread_count > 0));
+    let by_month = match named {
+        Some(_) => by_month,
+        None => Err("not_limited"),
+    };
     Some(LicenceUse {
         group: group.group.clone(),
         named,
+        by_month_reason: by_month.as_ref().err().map(|&why| why.to_owned()),
+        by_month: by_month.ok(),
         concurrent_limit: licence.concurrent,
         expires: licence.expires,
         days_left: licence

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::snapshot::Completeness;
 
+use super::licence::{LimitUse, NamedForecast};
+
 /// Each named user once, over all environments that the caller may see.
 ///
 /// ```json
@@ -53,6 +55,8 @@ use shared::snapshot::Completeness;
 ///   "licence": {
 ///     "group": "production",
 ///     "named": {"limit": 5000, "used": 4, "free": 4996, "used_percent": 0.08, "is_at_least": false},
+///     "by_month": null,
+///     "by_month_reason": "no_months",
 ///     "concurrent_limit": null,
 ///     "expires": "2027-06-30",
 ///     "days_left": 534
@@ -145,6 +149,12 @@ pub struct LicenceUse {
     pub group: String,
     /// Named users; null if the licence does not limit them.
     pub named: Option<LimitUse>,
+    /// The limit of named users, what the newest month has used of it, and when it will be reached, as
+    /// `/users/history?view=distinct` says it; null with `by_month_reason`.
+    pub by_month: Option<NamedForecast>,
+    /// Why there is none: `not_limited`, `no_months` (no users were collected yet), `not_asked` (only `view=distinct` reads
+    /// months) or `unavailable`; null with one.
+    pub by_month_reason: Option<String>,
     /// Most users with a session at a time; null if the licence does not limit them. `/users/history` compares it with
     /// the peaks of days.
     pub concurrent_limit: Option<u64>,
@@ -152,35 +162,4 @@ pub struct LicenceUse {
     pub expires: Option<NaiveDate>,
     /// Days until then, negative afterwards; null with it.
     pub days_left: Option<i64>,
-}
-
-/// A limit and what is used of it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct LimitUse {
-    /// The limit.
-    pub limit: u64,
-    /// What is used of it.
-    pub used: u64,
-    /// What is left, negative if more is used than allowed.
-    pub free: i64,
-    /// `used` in percent of `limit`, to two decimal places.
-    pub used_percent: f64,
-    /// Whether more may be used, because an environment could not be read.
-    pub is_at_least: bool,
-}
-
-impl LimitUse {
-    /// Returns the use of `limit`.
-    pub(super) fn of(limit: u64, used: u64, is_at_least: bool) -> Self {
-        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let basis_points = u128::from(used) * 10_000 / u128::from(limit.max(1));
-        let basis_points = u32::try_from(basis_points).unwrap_or(u32::MAX);
-        Self {
-            limit,
-            used,
-            free: signed(limit) - signed(used),
-            used_percent: f64::from(basis_points) / 100.0,
-            is_at_least,
-        }
-    }
 }

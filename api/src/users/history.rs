@@ -1,6 +1,9 @@
 //! `GET /users/history`: who was active in each calendar month, from what the collector keeps.
 
 mod csv;
+mod distinct;
+mod distinct_view;
+mod forecast;
 mod view;
 
 use std::sync::Arc;
@@ -23,6 +26,8 @@ use crate::http::parameter::Parameter;
 use crate::http::problem::{Code, Problem};
 use crate::targets;
 
+pub(super) use distinct::named_forecast;
+pub use distinct_view::{DistinctMonth, DistinctMonths, MonthGroup, MonthLicence, PartialMonth};
 pub use view::{ConcurrentPeak, EnvironmentMonths, UserDay, UserHistory, UserMonth};
 
 /// Months of an answer without `from`, the one of `to` included.
@@ -40,10 +45,16 @@ pub const ROUTE: Route = Route {
                   each named user once. The running month as it grows from day to day, and the months before. Collected \
                   once a day, or as often as the fleet file says; sessions are the day's peak of these runs, and can \
                   have been more between them. A month is `partial` and names the days of which the users are not known: \
-                  an account that was active on such a day only is missing.",
+                  an account that was active on such a day only is missing. With `view=distinct`, each named user once over \
+                  all environments, and when the limit of the licence in the fleet file will be reached.",
     media_types: &[MediaType::Json, MediaType::Csv],
     parameters: &[
         Parameter::text("environment", "Only this environment."),
+        Parameter::choice(
+            "view",
+            "`environments` (default), or `distinct`: each named user of all environments once, in one answer.",
+            &["environments", "distinct"],
+        ),
         Parameter::choice(
             "step",
             "`day` (default): each month with its days. `month`: without them.",
@@ -61,7 +72,13 @@ pub const ROUTE: Route = Route {
         Parameter::cursor(),
     ],
     problems: &[Code::NotFound, Code::TooLarge],
-    schema: |generator| generator.subschema_for::<UserHistory>(),
+    schema: |generator| {
+        let views = [
+            generator.subschema_for::<UserHistory>(),
+            generator.subschema_for::<DistinctMonths>(),
+        ];
+        schemars::json_schema!({"oneOf": views})
+    },
 };
 
 struct GetUserHistory {
@@ -89,6 +106,9 @@ impl Handler for GetUserHistory {
     async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let (first, last) = range(&call)?;
         let fleet = self.fleet.current().await?;
+        if call.parameters.text("view") == Some("distinct") {
+            return Box::pin(self.distinct(&call, &fleet, (first, last))).await;
+        }
         let page = targets::page(&call, selected(&fleet, &call)?)?;
         let latest =
             targets::latest_of::<UserActivity, _>(&self.snapshots, &page.targets, call.now);
@@ -140,6 +160,41 @@ impl Handler for GetUserHistory {
             _ => serde_json::to_vec(&history).map_err(Problem::internal)?,
         };
         Ok(Answer::of_body(call.media_type, body, freshness).with_next(next))
+    }
+}
+
+/// Parameters that do not apply to `view=distinct`.
+const NOT_DISTINCT: [&str; 3] = ["environment", "step", "cursor"];
+
+impl GetUserHistory {
+    async fn distinct(
+        &self,
+        call: &Call<'_>,
+        fleet: &Fleet,
+        months: (Month, Month),
+    ) -> Result<Answer, Problem> {
+        if let Some(name) = NOT_DISTINCT
+            .iter()
+            .find(|name| call.parameters.is_given(name))
+        {
+            let detail = "view=distinct covers all environments by month: leave the parameter out";
+            return Err(Problem::bad_parameter(name, detail));
+        }
+        let targets = selected(fleet, call)?;
+        let latest = targets::latest_of::<UserActivity, _>(&self.snapshots, &targets, call.now);
+        let view = distinct::view(&self.months, fleet, call, months);
+        let (latest, view) = tokio::join!(latest, view);
+        let (latest, view) = (latest?, view?);
+        let runs = latest
+            .iter()
+            .flatten()
+            .filter_map(|latest| latest.good.as_ref());
+        let freshness = targets::freshness(runs.map(|good| good.run));
+        let body = match call.media_type {
+            MediaType::Csv => csv::of_distinct(&view),
+            _ => serde_json::to_vec(&view).map_err(Problem::internal)?,
+        };
+        Ok(Answer::of_body(call.media_type, body, freshness))
     }
 }
 

@@ -124,7 +124,9 @@ async fn no_secret_in_any_layer_or_column_is_revealed() {
         let fleet = Arc::clone(&world.fleet);
         api::constants::endpoint(fleet, Sources::new(aws), key.clone())
     };
-    let mut endpoints = api::users::endpoints(Arc::clone(&world.fleet), users(), key.clone());
+    let months = shared::user_months::UserMonthReader::new(world.items.clone());
+    let fleet = Arc::clone(&world.fleet);
+    let mut endpoints = api::users::endpoints(fleet, users(), key.clone(), months);
     endpoints.push(constants(Arc::clone(&deployment.aws)));
     let server = world.server(endpoints);
     let dead = world.server(vec![constants(super::constants::nowhere())]);

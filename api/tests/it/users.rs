@@ -5,6 +5,7 @@ pub(crate) mod database;
 mod distinct;
 mod generations;
 mod history;
+mod history_distinct;
 mod http;
 mod leaks;
 mod list;

@@ -1,5 +1,6 @@
 //! `/users/history` as comma-separated values: one line for each day, or each month.
 
+use super::distinct_view::DistinctMonths;
 use super::view::{ConcurrentPeak, EnvironmentMonths, UserDay, UserHistory, UserMonth};
 use crate::http::csv::{Cell, Csv};
 
@@ -36,6 +37,43 @@ pub(super) fn of(history: &UserHistory, with_days: bool) -> Vec<u8> {
                 }
                 _ => csv.row(month_cells(item, month)),
             }
+        }
+    }
+    csv.into_body()
+}
+
+const DISTINCT: [&str; 11] = [
+    "month",
+    "is_running",
+    "completeness",
+    "group",
+    "environment_count",
+    "partial_count",
+    "named_user_count",
+    "internal",
+    "external",
+    "unclassified",
+    "environment_sum",
+];
+
+/// Returns a line for each group of each month.
+pub(super) fn of_distinct(distinct: &DistinctMonths) -> Vec<u8> {
+    let mut csv = Csv::new(&DISTINCT);
+    for month in &distinct.months {
+        for group in &month.groups {
+            csv.row([
+                Cell::from(&month.month),
+                month.is_running.into(),
+                month.completeness.as_str().into(),
+                (&group.group).into(),
+                group.environment_count.into(),
+                group.partial_count.into(),
+                group.named_user_count.into(),
+                group.internal.into(),
+                group.external.into(),
+                group.unclassified.into(),
+                group.environment_sum.into(),
+            ]);
         }
     }
     csv.into_body()

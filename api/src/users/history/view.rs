@@ -215,12 +215,7 @@ impl Known<'_> {
             let (record, unreadable) = match record {
                 Some(Ok(record)) => (record, None),
                 Some(Err(error)) => {
-                    tracing::error!(
-                        target.id = self.target.as_str(),
-                        month = %month,
-                        error = error_chain(&error),
-                        "the record of a month of users is unreadable"
-                    );
+                    report_unreadable(self.target, month, &error);
                     (MonthRecord::empty(month), Some("record_unreadable"))
                 }
                 None => (MonthRecord::empty(month), Some("not_collected")),
@@ -229,6 +224,16 @@ impl Known<'_> {
         };
         all.map(view).collect()
     }
+}
+
+/// Logs that a month cannot be read.
+pub(super) fn report_unreadable(target: &TargetId, month: Month, error: &StoreError) {
+    tracing::error!(
+        target.id = target.as_str(),
+        month = %month,
+        error = error_chain(error),
+        "the record of a month of users is unreadable"
+    );
 }
 
 fn month_view(

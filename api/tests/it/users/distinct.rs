@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use shared::deployment_key::DeploymentKey;
 
 use super::database::{COLUMNS, ENGINES, SEED, TestDatabase};
+use super::history;
 use super::http::{SCOPE, server_with};
 use crate::harness::{NOW, TestServer, World, get};
 
@@ -73,7 +74,12 @@ async fn a_user_of_two_environments_counts_once_as_documented() {
     expected["as_of"] = NOW.into();
     assert_eq!(body, expected);
     let fleet = server(&world).ask(get("/users").scopes(SCOPE)).await.json();
-    assert_eq!(fleet["distinct"], body, "the fleet's answer has the same");
+    let mut expected = body;
+    expected["licence"]["by_month_reason"] = "not_asked".into();
+    assert_eq!(
+        fleet["distinct"], expected,
+        "the fleet's answer has the same"
+    );
     remove(databases).await;
 }
 
@@ -189,5 +195,32 @@ async fn every_view_answers_csv() {
     assert_eq!(distinct[1], "group,all,,4,1,1,2,8,,1,");
     assert_eq!(distinct[4], "environment,acme-prod,true,4,,,,,0,,");
     assert_eq!(distinct[6], "unread,c-down,true,,,,,,,,unreachable");
+    remove(databases).await;
+}
+
+#[tokio::test]
+async fn the_licence_says_by_the_months_when_its_limit_will_be_reached() {
+    let Some((databases, fleet)) = two("by_month", [SEED, SEED]).await else {
+        return;
+    };
+    let world = World::new(&fleet);
+    let key = history::key(KEY).await;
+    for (month, days, users) in [(9, 30, 100), (10, 31, 150), (11, 30, 200), (12, 31, 250)] {
+        for day in 1..=days {
+            let time = format!("2025-{month:02}-{day:02}T06:00:00Z");
+            let users = history::active(Some(&key), 0..users, 1);
+            history::collect_of(&world, databases[0].target.id(), &time, users).await;
+        }
+    }
+
+    let body = distinct(&world, None).await;
+
+    let licence = &body["licence"];
+    assert_eq!(licence["named"]["used"], 4, "now");
+    assert_eq!(licence["by_month"]["used"], 250, "in the newest month");
+    assert_eq!(licence["by_month"]["month"], "2025-12");
+    assert_eq!(licence["by_month"]["per_month"], 50.0);
+    assert_eq!(licence["by_month"]["reached_in"], "2033-11");
+    assert_eq!(licence["by_month_reason"], Value::Null);
     remove(databases).await;
 }

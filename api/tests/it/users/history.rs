@@ -86,8 +86,19 @@ pub(super) fn active(
 
 /// Keeps a run of an environment's users as a collector does.
 pub(super) async fn collect(world: &World, environment: &str, time: &str, activity: UserActivity) {
+    let target = TargetId::from_text(&format!("{environment}/db/acme"));
+    collect_of(world, target, time, activity).await;
+}
+
+/// Keeps a run of a database's users.
+pub(super) async fn collect_of(
+    world: &World,
+    target: TargetId,
+    time: &str,
+    activity: UserActivity,
+) {
     let snapshot = Snapshot {
-        target: TargetId::from_text(&format!("{environment}/db/acme")),
+        target,
         run: Run::at(at(time), EVERY * 24),
         measurement: activity,
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::deployment_key::DeploymentKey;
+use shared::user_months::UserMonthReader;
 use shared::users::UsersError;
 
 use super::count;
@@ -20,7 +21,8 @@ fn server(world: &World) -> TestServer {
 /// Returns a server that keeps no counts.
 pub(super) fn server_with(world: &World, key: DeploymentKey) -> TestServer {
     let fleet = Arc::clone(&world.fleet);
-    world.server(api::users::endpoints(fleet, users(), key))
+    let months = UserMonthReader::new(world.items.clone());
+    world.server(api::users::endpoints(fleet, users(), key, months))
 }
 
 #[tokio::test]

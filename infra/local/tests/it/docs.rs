@@ -114,7 +114,8 @@ fn assert_same_shape(path: &str, example: &Value, actual: &Value) {
             }
         }
         // Which days of a month are missing depends on the day of the test.
-        (Value::Array(_), Value::Array(_)) if path.ends_with("missing_days") => {}
+        (Value::Array(_), Value::Array(_))
+            if path.ends_with("missing_days") || path.ends_with(".partial") => {}
         (Value::Array(example), Value::Array(actual)) => {
             assert_eq!(example.is_empty(), actual.is_empty(), "{path}");
             for actual in actual {
@@ -178,7 +179,7 @@ async fn every_command_works_and_every_example_has_the_answers_shape() {
             _ => {}
         }
     }
-    assert_eq!((commands, examples), (26, 7));
+    assert_eq!((commands, examples), (27, 8));
     assert!(server.stop("INT").await.success());
 }
 
