@@ -1,5 +1,6 @@
 //! Writes the demo's fleet file, with the ports of this run.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -8,6 +9,9 @@ use super::buckets::CONFIGURATION_BUCKET;
 use super::environments::{DemoEnvironment, ENVIRONMENTS, FILLING};
 use super::reader::{PASSWORD_VARIABLE, READER};
 use super::volume::{ALLOCATED_GIB, INSTANCE};
+
+/// Named users of the demo's licence.
+const LICENSED_USERS: u32 = 1_300;
 
 /// Writes `fleet.toml` into `folder` and returns its path.
 pub(super) fn write(folder: &Path, database_port: u16) -> anyhow::Result<PathBuf> {
@@ -25,6 +29,8 @@ fn text(database_port: u16) -> String {
     );
     // Requests to the stand-in cost nothing, so every bucket is listed at every tick.
     text.push_str("\n[refresh]\nlist_requests_per_day = 1_000_000_000\nmax_error_percent = 0\n");
+    // What the demo's licence manager has bought: the limit is some months away.
+    let _ = write!(text, "\n[licence]\nnamed = {LICENSED_USERS}\n");
     for environment in &ENVIRONMENTS {
         text.push_str(&section(environment, database_port));
     }
@@ -36,6 +42,10 @@ fn section(environment: &DemoEnvironment, database_port: u16) -> String {
     let server = match *name {
         FILLING => format!("\n  instance = \"{INSTANCE}\"\n  allocated_gib = {ALLOCATED_GIB}"),
         _ => String::new(),
+    };
+    let production = match name.ends_with("-prod") {
+        true => "\nproduction = true",
+        false => "",
     };
     let storage: String = environment
         .storage
@@ -51,7 +61,7 @@ fn section(environment: &DemoEnvironment, database_port: u16) -> String {
     format!(
         r#"
 [[environment]]
-name = "{name}"
+name = "{name}"{production}
 {storage}
   [environment.database]
   engine = "postgres"

@@ -8,6 +8,7 @@ mod calendar;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,7 +17,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use collector::{
-    BucketSource, FileDocumentSource, MeasureError, Progress, Source, TableSource, Writers,
+    BucketSource, FileDocumentSource, MeasureError, Progress, Source, TableSource,
+    UserActivitySource, Writers,
 };
 use futures::future::join_all;
 use shared::clock::{self, Clock};
@@ -34,6 +36,7 @@ use crate::backend::Backend;
 pub(crate) use calendar::MAX_DAYS;
 use calendar::{Calendar, PastRun};
 use shape::Shaped;
+use users::PastUsers;
 
 /// Environment whose storage could not be read for a while.
 const FAILED: &str = "acme-test";
@@ -46,8 +49,8 @@ const DURATION: Duration = Duration::from_millis(300);
 
 /// Gives the store of a fresh demo a past of so many days, at most [`MAX_DAYS`]; does nothing to a store that has measurements.
 ///
-/// 60 days take about 9 s of CPU in a debug build on a busy machine, on as many cores as there are. A target that cannot be
-/// measured has no past.
+/// Users have a past of half a year if the others have all of theirs. 60 days take about 9 s of CPU in a debug build on a
+/// busy machine, on as many cores as there are. A target that cannot be measured has no past.
 ///
 /// # Errors
 ///
@@ -62,11 +65,19 @@ pub(crate) async fn write(backend: &Backend, fleet: &Fleet, days: u16) -> anyhow
     let databases = TableSource::new(backend.databases.clone());
     let databases = databases.with_storage(Arc::clone(&backend.clock));
     let documents = FileDocumentSource::new(backend.databases.clone());
+    let users = UserActivitySource::new(
+        backend.databases.clone(),
+        backend.deployment_key.clone(),
+        Arc::clone(&backend.clock),
+    );
+    let apps = fleet.environments();
+    let apps = apps.filter(|environment| environment.database.is_some());
     // All are measured before anything is computed, which would let them wait.
-    let (buckets, databases, documents) = tokio::join!(
+    let (buckets, databases, documents, users) = tokio::join!(
         measured(&buckets, fleet.buckets()),
         measured(&databases, fleet.databases()),
-        measured(&documents, fleet.databases())
+        measured(&documents, fleet.databases()),
+        measured(&users, apps.collect())
     );
     let scratch = || Scratch::new(|items| backend.writers_to(items));
     let mut tasks = JoinSet::new();
@@ -80,6 +91,18 @@ pub(crate) async fn write(backend: &Backend, fleet: &Fleet, days: u16) -> anyhow
     }
     for (target, counted) in documents {
         let past = Past::new(target.id(), &target.environment, counted, &calendar);
+        past.spawn(&mut tasks, scratch());
+    }
+    for (environment, measured) in users {
+        let Some(target) = &environment.database else {
+            continue;
+        };
+        let past = PastUsers {
+            target: target.id(),
+            measured,
+            now: calendar.now,
+            days: PastUsers::days(days),
+        };
         past.spawn(&mut tasks, scratch());
     }
     let mut puts = Vec::new();
@@ -188,9 +211,7 @@ impl<M: Shaped + 'static> Past<M> {
             day = today;
             self.write(run, &scratch.writers, is_recorded).await?;
         }
-        let now = self.calendar.now;
-        let items = scratch.store.dump().into_iter();
-        Ok(items.filter(|item| !item.is_expired(now)).collect())
+        Ok(kept(&scratch.store, self.calendar.now))
     }
 
     /// Returns the runs of this kind of measurement. The first live run is due at once.
@@ -266,6 +287,12 @@ impl<M: Shaped + 'static> Past<M> {
             && ago < TimeDelta::hours(from)
             && ago >= TimeDelta::hours(to)
     }
+}
+
+/// Returns what is in `store` and not expired at `now`.
+fn kept(store: &MemoryStore, now: DateTime<Utc>) -> Vec<Item> {
+    let items = store.dump().into_iter();
+    items.filter(|item| !item.is_expired(now)).collect()
 }
 
 /// A clock that shows the time of the run that is being written.

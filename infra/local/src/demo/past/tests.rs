@@ -2,14 +2,19 @@
 
 use chrono::NaiveDate;
 use shared::clock::FixedClock;
+use shared::deployment_key::DeploymentKey;
 use shared::fleet::Engine;
 use shared::history::{
     Gap, GapReason, History, HistoryQuery, HistoryReader, HistoryRetention, Measure, OwnSeries,
     Reading, Resolution, TableHistory, TableKey,
 };
+use shared::identities::{Identities, UserType};
+use shared::snapshot::{ConcurrentUsers, KeyedIdentities, UserActivity, UserCounts};
 use shared::snapshot::{ServerStorage, TableSize};
 use shared::testing::time::at;
+use shared::user_months::{Month, UserMonthReader};
 
+use super::users::PastUsers;
 use super::*;
 
 const NOW: &str = "2026-03-10T10:20:00Z";
@@ -203,4 +208,72 @@ async fn the_same_measurement_at_the_same_time_gives_the_same_past() {
     );
 
     assert_eq!(one.dump(), other.dump());
+}
+
+/// Returns a past of users whose app has as many as this now.
+async fn past_users(count: u32) -> PastUsers {
+    let key = DeploymentKey::from_value("0123456789abcdef").key().await;
+    let key = key.unwrap_or_else(|why| panic!("{why}"));
+    let mut identities = Identities::default();
+    for user in 0..count {
+        identities.add(key.identity_mac(&user.to_string()), UserType::Unclassified);
+    }
+    PastUsers {
+        target: TargetId::from_text("globex-prod/db/globex_prod"),
+        measured: UserActivity {
+            counts: UserCounts {
+                named: identities.counts(),
+                licensed: u64::from(count),
+                anonymous: 5,
+            },
+            concurrent: Some(ConcurrentUsers {
+                named_users: 3,
+                named_user_sessions: 4,
+                anonymous_sessions: 0,
+            }),
+            identities: Some(KeyedIdentities {
+                key_id: key.id(),
+                identities,
+            }),
+        },
+        now: at(NOW),
+        days: PastUsers::days(MAX_DAYS),
+    }
+}
+
+#[tokio::test]
+async fn users_have_half_a_year_of_growing_months_up_to_yesterday() {
+    let past = past_users(300).await;
+    let writers = |items| Writers::new(items, RETENTION, HistoryRetention::default());
+
+    let items = past.items(Scratch::new(writers)).await.unwrap();
+
+    let store = Arc::new(MemoryStore::new(Arc::new(FixedClock::at(NOW))));
+    for item in items {
+        let expect = Expect::Absent;
+        store.put(Put { item, expect }).await.unwrap();
+    }
+    let reader = UserMonthReader::new(store);
+    let running = Month::of(at(NOW));
+    let months = reader.months(&past.target, running.minus(11), running);
+    let months: Vec<_> = months.await.unwrap().into_iter().collect();
+    let records: Vec<_> = months
+        .into_iter()
+        .map(|(_, record)| record.unwrap())
+        .collect();
+    assert_eq!(records.first().unwrap().month.to_string(), "2025-09");
+    assert_eq!(records.len(), 7);
+    for record in &records[1..] {
+        assert_eq!(record.missing_days(at(NOW)), [0; 0], "{}", record.month);
+    }
+    let numbers: Vec<_> = records
+        .iter()
+        .map(|record| record.distinct().unwrap().total())
+        .collect();
+    assert!(
+        numbers[1..6].is_sorted_by(|one, next| one < next),
+        "{numbers:?}"
+    );
+    assert!(*numbers.last().unwrap() <= 300, "{numbers:?}");
+    assert!(numbers[1] < 250, "{numbers:?}");
 }
