@@ -1,5 +1,7 @@
 //! Generated secrets of many families, for the tests of masking.
 
+mod forms;
+
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const DIGITS: &str = "0123456789";
@@ -97,8 +99,12 @@ impl Random {
 /// A family of secrets: its name, and what makes one of them.
 pub(crate) type Family = (&'static str, fn(&mut Random) -> String);
 
-/// All families.
-pub(crate) const FAMILIES: [Family; 62] = [
+/// Returns all families.
+pub(crate) fn families() -> impl Iterator<Item = Family> {
+    GENERAL.into_iter().chain(forms::FORMS)
+}
+
+const GENERAL: [Family; 62] = [
     ("hexadecimal, 32", |r| r.text(HEX, 32, 32)),
     ("hexadecimal, 40 or 64", |r| r.text(HEX, 40, 64)),
     ("hexadecimal, 8 to 16", |r| r.text(HEX, 8, 16)),

@@ -8,7 +8,7 @@ use shared::aws::Aws;
 use shared::deployment_key::DeploymentKey;
 
 use crate::constants::layers::Deployment;
-use crate::families::{FAMILIES, Random, marked};
+use crate::families::{Random, families, marked};
 use crate::harness::{World, get};
 use crate::logs::Logs;
 use crate::users::database::{ENGINES, SEED, TestDatabase, users};
@@ -18,15 +18,14 @@ async fn constants_entry(deployment: &Deployment) -> String {
     let secret = "NEVERLEAK";
     let mut random = Random::new(14);
     let mut planted = |layer: &str| -> Vec<(String, String)> {
-        let families = FAMILIES.into_iter().enumerate();
-        families
-            .map(|(number, family)| {
-                (
-                    format!("{layer}_Setting{number}"),
-                    marked(family, &mut random, secret),
-                )
-            })
-            .collect()
+        let all = families().enumerate();
+        all.map(|(number, family)| {
+            (
+                format!("{layer}_Setting{number}"),
+                marked(family, &mut random, secret),
+            )
+        })
+        .collect()
     };
     let defaults = planted("Model");
     let listed = planted("Listed");

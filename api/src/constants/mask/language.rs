@@ -23,12 +23,15 @@ static GROUPS: LazyLock<BTreeSet<[u8; 3]>> = LazyLock::new(|| {
 });
 
 /// Words that hold sentences together, in the languages of the vocabulary.
-const FUNCTION_WORDS: &str = "a aan about after all als also an and are as at auf aus avec be been before bei bij bitte but by can che con dan \
-    dans das dat de del dem der des deze di die dit door du een ein eine el en er es est et for from ha has have het \
-    if ihre il in into is ist it je jij la las le les lo los maar met mit naar nach nicht niet no noch nog non not \
-    notre nous oder of om on only ons onze ook op or os our para per please por pour que se should sich sie sind so \
-    su sur te that the then there these they this to uit um uma un una und une uw van von voor vous we when which \
-    wie wij will wir wird with wordt y you your zijn zu";
+const FUNCTION_WORDS: &str = "a aan about after all als also an and are as at au auf aus aux avec avez be been \
+    before bei bereits beste bij bitte but by can ce ces cet cette che con dan dans das dat de del dem der des deze \
+    di did die diesen dieser dieses dit do does door du een ein eine el en er es est esta este et ete etes for from \
+    geachte ha han has have het hier if ihr ihre il in into is ist it its je jij kan kein keine konnen kunt la las \
+    le les lo los maar may met mijn mit mochten naar nach nicht niet no noch nog non nos not notre nous oder of om \
+    on only ons onze ook op or os ou our para pas per please plus por pour que se should sich sie sind so sont su \
+    sur sus te that the then there these they this to uit um uma un una und une uw van veuillez von voor vos votre \
+    vous was we weet werden were when which wie wij will wilt wir wird wirklich with worden wordt wurde wurden y you \
+    your zeker zijn zu";
 
 /// Names of formats, algorithms and products that end with digits.
 const COMPOUNDS: &str = "utf8 utf16 latin1 iso8601 rfc3339 base64 md5 sha1 sha256 sha384 sha512 aes128 aes256 rsa256 rs256 rs384 rs512 \

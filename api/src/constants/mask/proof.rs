@@ -2,10 +2,13 @@
 
 mod address;
 mod code;
+mod expression;
 mod fields;
+mod measure;
 mod number;
 mod path;
 mod prose;
+mod template;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,8 +55,14 @@ pub enum Proof {
     Schedule,
     /// It is a colour.
     Colour,
-    /// It is a pattern for dates or numbers.
+    /// It is a pattern for dates, numbers or log lines.
     Pattern,
+    /// It is a unit, a currency, a country, a size, a range, a rate, or a number of the form that the name states.
+    Measure,
+    /// It is a query, a filter, a path into a document or a regular expression, and consists of words.
+    Expression,
+    /// It is a text with placeholders or marks that consists of words without them.
+    Template,
     /// It is a class, a module or another name that consists of words.
     Words,
     /// It repeats words of the constant's name.
@@ -83,7 +92,7 @@ pub(super) struct Context<'a> {
 type Kind = fn(&str, Context<'_>) -> bool;
 
 /// All kinds of proofs for a whole text; the first one that applies is the reason in the answer.
-const KINDS: [(Proof, Kind); 20] = [
+const KINDS: [(Proof, Kind); 26] = [
     (Proof::Empty, |text, _| text.is_empty()),
     (Proof::Boolean, |text, _| number::is_boolean(text)),
     (Proof::Number, number::is_harmless_number),
@@ -100,6 +109,16 @@ const KINDS: [(Proof, Kind); 20] = [
     (Proof::Email, |text, _| address::is_email(text)),
     (Proof::Telephone, |text, _| number::is_telephone(text)),
     (Proof::Path, |text, _| path::is_path(text)),
+    (Proof::Measure, |text, _| measure::is_measure(text)),
+    (Proof::Measure, measure::is_named_number),
+    (Proof::Expression, |text, _| expression::is_expression(text)),
+    (Proof::Expression, |text, _| {
+        expression::is_regular_expression(text)
+    }),
+    (Proof::Pattern, |text, _| template::is_log_pattern(text)),
+    (Proof::Template, |text, context| {
+        template::is_template(text, context.heads)
+    }),
     (Proof::OwnName, |text, context| {
         prose::is_own_name(text, context.name)
     }),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::number::is_digits;
+use super::number::{is_digits, is_version};
 use super::path::{are_harmless_segments, is_harmless_query, split};
 use crate::constants::mask::language::{Style, is_listed, words};
 
@@ -19,7 +19,7 @@ const MAX_LABEL: usize = 48;
 const MAX_STRANGE: usize = 3;
 const SCHEMES: &str = "http https ws wss ftp ftps sftp file s3 amqp amqps mqtt mqtts tcp ssl tls udp ldap ldaps smtp smtps imap imaps \
     redis rediss kafka postgres postgresql jdbc:postgresql jdbc:mysql jdbc:mariadb jdbc:sqlserver jdbc:db2 mysql \
-    mongodb mongodb+srv nats git ssh mendix";
+    mongodb mongodb+srv nats git ssh mendix api";
 /// Last labels of hosts: countries, general ones, and those of private networks.
 const TOP_LABELS: &str = "com org net edu gov mil int info biz name io app dev cloud online site tech ai co me tv eu nl be de fr uk ie es \
     pt it ch at lu dk se no fi is pl cz sk hu ro bg gr hr si rs ee lv lt tr us ca mx br ar cl pe au nz jp cn hk sg \
@@ -47,6 +47,16 @@ const TENANT_HOSTS: [&str; 3] = [
     "graph.microsoft.com",
 ];
 
+/// Namespaces of standards, after which nothing is secret.
+const NAMESPACES: [&str; 6] = [
+    "http://schemas.xmlsoap.org/",
+    "http://schemas.microsoft.com/",
+    "http://www.w3.org/",
+    "http://docs.oasis-open.org/",
+    "urn:oasis:names:tc:",
+    "urn:ietf:params:",
+];
+
 /// Whether `text` is a URL without a login, of which every part consists of words.
 pub(super) fn is_url(text: &str) -> bool {
     if let Some(address) = text.strip_prefix("mailto:") {
@@ -60,6 +70,9 @@ pub(super) fn is_url(text: &str) -> bool {
     }
     if text.starts_with("arn:") {
         return is_arn(text);
+    }
+    if let Some(rest) = NAMESPACES.iter().find_map(|space| text.strip_prefix(space)) {
+        return are_harmless_segments(&rest.replace([':', '#', '.'], "/"));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
@@ -88,14 +101,15 @@ fn is_authority(text: &str) -> bool {
     is_port(port) && (is_host(host) || is_machine(host))
 }
 
-/// Removes the public id of a tenant from the path of a host that has one.
+/// Removes the public id of a tenant from the path of a host that has one, and the account from that of a queue.
 fn without_tenant(authority: &str, path: &str) -> String {
     let first = path.split('/').nth(1).unwrap_or_default();
     let is_id = first.len() == 36
         && first
             .bytes()
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    match TENANT_HOSTS.contains(&authority) && is_id {
+    let is_account = authority.ends_with(".amazonaws.com") && first.len() == 12 && is_digits(first);
+    match (TENANT_HOSTS.contains(&authority) && is_id) || is_account {
         true => path.replacen(first, "tenant", 1),
         false => path.to_owned(),
     }
@@ -124,11 +138,32 @@ pub(super) fn is_host_and_port(text: &str) -> bool {
         Ok(IpAddr::V6(_)) => text.contains("::"),
         Err(_) => false,
     };
-    if is_address || is_host(text) {
+    if is_address || is_host(text) || is_network(text) || is_image(text) {
         return true;
     }
     text.rsplit_once(':')
         .is_some_and(|(host, port)| is_port(port) && (is_host(host) || is_machine(host)))
+}
+
+/// `10.0.0.0/8`, `2001:db8::/32`.
+fn is_network(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(address, length)| {
+        let is_address = match address.parse::<IpAddr>() {
+            Ok(IpAddr::V4(_)) => true,
+            Ok(IpAddr::V6(_)) => address.contains("::"),
+            Err(_) => false,
+        };
+        is_address && length.len() <= 3 && is_digits(length)
+    })
+}
+
+/// An image of a container: `registry.acme.nl/mendix/sales:1.4.0`.
+fn is_image(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(name, tag)| {
+        let is_tag = is_version(tag) || words(tag, Style::PLAIN).is_some();
+        name.split_once('/')
+            .is_some_and(|(host, path)| is_host(host) && are_harmless_segments(path) && is_tag)
+    })
 }
 
 fn is_port(text: &str) -> bool {

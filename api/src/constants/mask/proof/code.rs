@@ -32,6 +32,8 @@ const MEDIA: [&str; 9] = [
     "text",
     "video",
 ];
+const CHARSETS: &str =
+    "utf-8 utf-16 utf-16le utf-16be us-ascii iso-8859-1 iso-8859-15 windows-1252 cp1252 cp850";
 const CALENDAR_WORDS: &str =
     "jan feb mar apr may jun jul aug sep oct nov dec mon tue wed thu fri sat sun l w lw";
 /// Letters of patterns for dates and times.
@@ -95,8 +97,25 @@ pub(super) fn is_colour(text: &str) -> bool {
     is_hexadecimal || is_function || is_listed(COLOURS, &lower)
 }
 
-/// `application/json`, `text/html; charset=utf-8`.
+/// `application/json`, `text/html; charset=utf-8`, `text/html, */*;q=0.8`, and the charset alone.
 pub(super) fn is_media_type(text: &str) -> bool {
+    let is_weighted = |item: &str| {
+        let (kind, weight) = item.trim().split_once(";q=").unwrap_or((item.trim(), "1"));
+        is_one_media_type(kind)
+            && ["0", "1"].iter().any(|start| weight.starts_with(start))
+            && weight.len() <= 4
+            && weight
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    is_listed(CHARSETS, &text.to_lowercase())
+        || is_one_media_type(text)
+        || (text.contains(";q=")
+            && text.split(',').count() <= 8
+            && text.split(',').all(is_weighted))
+}
+
+fn is_one_media_type(text: &str) -> bool {
     let style = Style {
         accepts_strange: true,
         rare_groups: 0,
@@ -172,10 +191,18 @@ pub(super) fn is_schedule(text: &str) -> bool {
 
 /// `dd-MM-yyyy HH:mm`, `#,##0.00`.
 pub(super) fn is_pattern(text: &str) -> bool {
+    let text = text.trim_start_matches(['€', '$', '£']).trim_start();
+    let is_decimal = ["0.0", "0.00", "0.000"].contains(&text);
     let is_number = text.contains('#')
         && text.len() <= 30
         && text.chars().all(|character| "#0,.;%- ".contains(character));
-    is_number || is_date_pattern(&text.replace("'T'", " ").replace("'Z'", " "))
+    is_number
+        || is_decimal
+        || is_date_pattern(
+            &["'T'", "'Z'", "'W'"]
+                .iter()
+                .fold(text.to_owned(), |text, letter| text.replace(letter, " ")),
+        )
 }
 
 /// Letters of patterns, each at least twice or between signs: `d/M/yyyy`, `yyyyMMdd`.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Context, Proof, whole};
-use crate::constants::mask::language::{Style, words};
+use crate::constants::mask::language::{Style, is_listed, words};
 use crate::constants::mask::names::{heads, is_suspicious_field};
 
 /// Maximum number of items or fields.
@@ -30,7 +30,13 @@ pub(super) fn is_harmless_list(text: &str, context: Context<'_>) -> bool {
     let items = text.split(separator).map(str::trim);
     let is_harmless = |item: &str| {
         // Many short numbers may be one long one.
-        whole(item, context).is_some_and(|proof| !matches!(proof, Proof::Number | Proof::Boolean))
+        whole(item, context).is_some_and(|proof| match proof {
+            Proof::Boolean => false,
+            Proof::Number | Proof::Measure => {
+                item.contains(char::is_alphabetic) || item.contains('-')
+            }
+            _ => true,
+        })
     };
     items.clone().count() <= MAX_ITEMS && items.filter(|item| !item.is_empty()).all(is_harmless)
 }
@@ -48,8 +54,10 @@ pub(super) fn are_harmless_fields(text: &str, context: Context<'_>) -> bool {
         Some(separator) => text.split(separator).map(str::trim).collect(),
         None => vec![text],
     };
+    let is_word = |field: &str| matches!(whole(field, context), Some(Proof::Words));
     let is_harmless = |field: &&str| {
         field.is_empty()
+            || (!field.contains('=') && text.contains('"') && is_word(field))
             || field
                 .split_once('=')
                 .filter(|(_, value)| !value.is_empty())
@@ -57,7 +65,28 @@ pub(super) fn are_harmless_fields(text: &str, context: Context<'_>) -> bool {
                     is_harmless_field(name.trim(), value.trim().trim_matches(['"', '\'']))
                 })
     };
+    if text.contains("; ") || text.ends_with(';') {
+        let are_rules = fields
+            .iter()
+            .all(|field| field.is_empty() || is_rule(field));
+        if are_rules {
+            return true;
+        }
+    }
     text.contains('=') && fields.len() <= MAX_ITEMS && fields.iter().all(is_harmless)
+}
+
+/// A rule of a style sheet: `font-size: 12px`.
+fn is_rule(field: &str) -> bool {
+    const PROPERTIES: &str = "color background background-color border border-color border-radius font-size font-family font-weight \
+        font-style text-align text-decoration margin margin-top margin-bottom margin-left margin-right padding width \
+        height max-width min-width max-height display position opacity z-index line-height float overflow visibility";
+    field.split_once(':').is_some_and(|(name, value)| {
+        is_listed(PROPERTIES, name.trim())
+            && with_name(name.trim(), |context| {
+                whole(value.trim(), context).is_some()
+            })
+    })
 }
 
 fn is_harmless_json(json: &Value, context: Context<'_>, depth: usize) -> bool {

@@ -45,9 +45,10 @@ pub(super) fn is_short(text: &str) -> bool {
 /// only if it is round and has at least five digits, or is one of a few usual numbers.
 pub(super) fn is_harmless_number(text: &str, context: Context<'_>) -> bool {
     if let Some((latitude, longitude)) = text.split_once(',') {
+        let is_degrees = |text: &str| is_decimal(text) && text.find('.').is_some_and(|at| at <= 4);
         return [latitude, longitude]
             .iter()
-            .all(|degrees| is_decimal(degrees.trim()));
+            .all(|degrees| is_degrees(degrees.trim()));
     }
     if is_decimal(text) {
         return true;
@@ -67,7 +68,13 @@ pub(super) fn is_harmless_number(text: &str, context: Context<'_>) -> bool {
 fn is_decimal(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     unsigned.split_once('.').is_some_and(|(whole, fraction)| {
-        whole.len() <= 6 && fraction.len() <= 8 && is_digits(whole) && is_digits(fraction)
+        // A position has many decimals, an amount has many digits before them.
+        let is_short = whole.len() <= 3 || fraction.len() <= 3;
+        is_short
+            && whole.len() <= 6
+            && fraction.len() <= 8
+            && is_digits(whole)
+            && is_digits(fraction)
     })
 }
 

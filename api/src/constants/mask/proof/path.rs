@@ -38,6 +38,9 @@ pub(super) fn is_path(text: &str) -> bool {
         .any(|start| path.starts_with(start));
     let last = path.rsplit('/').next().unwrap_or_default();
     let is_file = is_file_name(last);
+    if is_mask(last) {
+        return are_harmless_segments(path.strip_suffix(last).unwrap_or_default());
+    }
     // Two words with a slash between them may be a user and a password.
     let is_form = is_absolute || is_file || path.ends_with('/');
     is_form && are_harmless_segments(path) && query.is_none_or(is_harmless_query)
@@ -55,6 +58,19 @@ fn is_file_name(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(stem, extension)| {
         !stem.is_empty() && is_listed(EXTENSIONS, &extension.to_ascii_lowercase())
     })
+}
+
+/// `*.csv`, `orders_*.xml`.
+fn is_mask(text: &str) -> bool {
+    text == "*.*"
+        || is_file_name(text)
+            && text.rsplit_once('.').is_some_and(|(stem, _)| {
+                let is_form =
+                    |character: char| character.is_alphanumeric() || "*_-.".contains(character);
+                stem.contains('*')
+                    && stem.chars().all(is_form)
+                    && words(stem, Style::PLAIN).is_some_and(|words| words.letters == 0)
+            })
 }
 
 /// Whether every part of a path is a word or a few of them, a short number, a version or a placeholder.

@@ -1,7 +1,7 @@
 //! Words: names of things, and sentences.
 
 use super::Head;
-use crate::constants::mask::language::{Style, Words, is_listed, words};
+use crate::constants::mask::language::{Style, Words, fold, is_listed, words};
 use crate::constants::mask::names::{all_words, is_secret_field};
 
 /// Signs in texts of words. Others, such as `@` and `=`, belong to logins and fields.
@@ -32,6 +32,9 @@ pub(super) fn is_prose(text: &str, heads: &[Head]) -> bool {
     if is_listed(PROTOCOL_TERMS, text) {
         return true;
     }
+    if is_class_name(text) {
+        return true;
+    }
     if !has_only_signs_of_prose(text) {
         return false;
     }
@@ -41,7 +44,9 @@ pub(super) fn is_prose(text: &str, heads: &[Head]) -> bool {
         let is_weak = words.known.iter().all(|word| is_listed(WEAK_WORDS, word));
         // `MySecret` may be one; a sentence about secrets is not.
         let is_about_secrets = words.count() <= 2 && is_secret_field(text);
+        let is_login = is_login_of_words(text) || states_a_secret(text);
         words.count() > 0
+            && !is_login
             && !(is_loose && words.count() > MAX_LOOSE_WORDS)
             && !(is_weak && words.count() <= 2 && !is_named)
             && !is_about_secrets
@@ -49,6 +54,33 @@ pub(super) fn is_prose(text: &str, heads: &[Head]) -> bool {
             && is_sparsely_decorated(text, &words)
     };
     words(text, Style::PLAIN).is_some_and(is_harmless) || is_sentence(text)
+}
+
+/// Whether `text` is a class with the name of its package: `org.apache.kafka.common.serialization.StringSerializer`.
+fn is_class_name(text: &str) -> bool {
+    const STARTS: &str = "com org net io java javax jakarta nl de eu be fr";
+    const PART: Style = Style {
+        accepts_strange: true,
+        rare_groups: 0,
+        abbreviation: 3,
+        glued_digits: 2,
+        free_digits: 0,
+    };
+    let parts: Vec<&str> = text.split('.').collect();
+    let Some((class, packages)) = parts
+        .split_last()
+        .filter(|(_, packages)| packages.len() >= 3)
+    else {
+        return false;
+    };
+    let is_part =
+        |part: &str| part.chars().all(char::is_alphanumeric) && words(part, PART).is_some();
+    is_listed(STARTS, packages[0])
+        && packages
+            .iter()
+            .all(|part| part.chars().all(|letter| !letter.is_uppercase()) && is_part(part))
+        && class.starts_with(char::is_uppercase)
+        && is_part(class)
 }
 
 /// Whether `text` is a sentence: it has words that hold it together, and most others are in the vocabulary.
@@ -113,6 +145,27 @@ pub(super) fn is_own_name(text: &str, name: &str) -> bool {
         && !words.is_empty()
         && words.len() <= own.len()
         && words.iter().all(|word| own.contains(word))
+}
+
+/// Whether `text` may be a user and a password: `svc/orders`.
+fn is_login_of_words(text: &str) -> bool {
+    const USERS: &str = "admin administrator root svc service sa sys system user username login account mendix mxadmin sales scott \
+        guest test api app db dba postgres oracle mysql";
+    text.split_once('/')
+        .is_some_and(|(user, rest)| is_listed(USERS, user.trim()) && !rest.contains('/'))
+}
+
+/// Whether `text` says what a secret is: `The password is orders`, `IDENTIFIED BY orders`.
+fn states_a_secret(text: &str) -> bool {
+    const VERBS: &str = "is equals ist lautet est es luidt";
+    let words: Vec<String> = text
+        .split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(fold)
+        .collect();
+    words.windows(2).any(|pair| {
+        (is_secret_field(&pair[0]) && is_listed(VERBS, &pair[1])) || pair == ["identified", "by"]
+    })
 }
 
 fn has_only_signs_of_prose(text: &str) -> bool {
