@@ -8,6 +8,8 @@ const FILES = new Set(['s3', 'efs', 'ebs']);
 
 /** Whether storage holds files. */
 export const holdsFiles = ({ kind }: { kind: string }): boolean => FILES.has(kind);
+/** Days of the small lines. */
+const USER_DAYS = 35;
 /** Environments on a page of users: as many as the API gives. */
 const USERS_LIMIT = 100;
 
@@ -81,6 +83,21 @@ export async function loadUsers(api: Api, take: (users: Schemas['EnvironmentUser
   await api.pages('/users', { limit: USERS_LIMIT }, (page) => {
     if ('items' in page) take(page.items);
   });
+}
+
+/** Daily users of each environment in the last five weeks. */
+export async function loadUserDays(api: Api, take: (items: Schemas['EnvironmentMonths'][]) => void): Promise<void> {
+  await api.pages('/users/history', { from: '-35d', limit: USERS_LIMIT }, (page) => {
+    if ('items' in page) take(page.items);
+  });
+}
+
+/** Named users by day, from the first to the last day that is known; a day without a run is a gap. */
+export function userDays({ months }: Schemas['EnvironmentMonths']): (number | null)[] {
+  const known = new Map(months.flatMap(({ days }) => (days ?? []).map(({ day, named_user_count: users }) => [Date.parse(day) / 86_400_000, users] as const)));
+  const last = Math.max(...known.keys());
+  const length = known.size ? Math.min(USER_DAYS, last - Math.min(...known.keys()) + 1) : 0;
+  return Array.from({ length }, (_, index) => known.get(last - length + 1 + index) ?? null);
 }
 
 /** Joins a fleet's answers by environment, in the order of their names. */

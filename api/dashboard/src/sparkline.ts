@@ -33,13 +33,13 @@ export function path(values: (number | null)[], breaks: number[] = [], width = W
 }
 
 /** Draws daily totals and says them in words; without any, says so. */
-export function sparkline(values: (number | null)[], breaks: number[] = []): Element {
+export function sparkline(values: (number | null)[], breaks: number[] = [], format = bytes): Element {
   const known = values.filter((value) => value !== null);
   const [first] = known;
   const last = known.at(-1);
   if (first === undefined || last === undefined) return h('span', { class: 'faint' }, 'no history');
   const gaps = values.length - known.length;
-  const label = `${values.length} days: from ${bytes(first)} to ${bytes(last)}${gaps ? `, ${gaps} without a number` : ''}${breaks.length ? ', measured in another way since' : ''}`;
+  const label = `${values.length} days: from ${format(first)} to ${format(last)}${gaps ? `, ${gaps} without a number` : ''}${breaks.length ? ', measured in another way since' : ''}`;
   return svg(
     'svg',
     { class: 'sparkline', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: 'img', 'aria-label': label },

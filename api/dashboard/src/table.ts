@@ -4,7 +4,9 @@ import { type Cell, csv } from './csv';
 import { announce, type Child, h } from './dom';
 import { UNKNOWN } from './format';
 
-/** Rows that are drawn before the browser may do anything else, and rows of each later chunk. */
+/** Rows that are drawn before the browser may do anything else: more than a screen has. */
+const FIRST = 30;
+/** Rows of each later chunk. */
 const CHUNK = 60;
 
 export type Direction = 'ascending' | 'descending';
@@ -153,12 +155,13 @@ export class Table<Row> {
     cancelIdle(this.pending);
     const rows = this.shown;
     const { style, offsetHeight } = this.element;
-    style.minHeight = rows.length > CHUNK ? `${offsetHeight}px` : '';
+    style.minHeight = rows.length > FIRST ? `${offsetHeight}px` : '';
     this.body.replaceChildren();
     let next = 0;
     const more = () => {
-      this.body.append(...rows.slice(next, next + CHUNK).map((row) => this.row(row)));
-      next += CHUNK;
+      const last = next === 0 ? FIRST : next + CHUNK;
+      this.body.append(...rows.slice(next, last).map((row) => this.row(row)));
+      next = last;
       if (next < rows.length) this.pending = whenIdle(more);
       else style.minHeight = '';
     };

@@ -11,6 +11,7 @@ import { asked as timesAsked, instant, rangeOf } from '../range';
 import { go, href } from '../route';
 import type { Context, Screen } from '../screen';
 import { cutNote, showSeries } from '../series_panel';
+import { prefixesPanel } from './prefixes';
 import { storagePanel } from './storage';
 import { environmentHead, rangePicker } from './environment_head';
 
@@ -23,7 +24,7 @@ export function environmentScreen(context: Context, name: string): Screen {
   return {
     title: name,
     head: [...environmentHead(name, '', query), rangePicker(path, query, Date.now())],
-    panels: [now(api, name), files(context, name), database(context, name), storagePanel(api, name)],
+    panels: [now(api, name), files(context, name), prefixesPanel(api, name), database(context, name), storagePanel(api, name)],
   };
 }
 

@@ -3,7 +3,7 @@ import type { Schemas } from '../api';
 import { age } from '../clock';
 import { mark, rank } from '../condition';
 import { h, hidden, replace } from '../dom';
-import { type Environment, environments, loadFleet, loadUsers, type Size } from '../fleet';
+import { type Environment, environments, loadFleet, loadUserDays, loadUsers, type Size, userDays } from '../fleet';
 import { bytes, change, count, day, exact, money, plural, UNKNOWN, words } from '../format';
 import { Panel } from '../panel';
 import { href, remember } from '../route';
@@ -17,6 +17,7 @@ const WEEK = 7;
 /** The screen of all environments. */
 export function fleetScreen(context: Context): Screen {
   const users = new Map<string, Schemas['EnvironmentUsers']>();
+  const days = new Map<string, (number | null)[]>();
   let table: Table<Environment> | null = null;
   const filter = h('input', {
     type: 'search', id: 'filter', placeholder: 'Filter', 'aria-label': 'Filter environments', value: context.query.q ?? '',
@@ -41,7 +42,7 @@ export function fleetScreen(context: Context): Screen {
         id: 'environments',
         class: 'cards',
         caption: 'Environments with their sizes, growth, users, cost and state',
-        columns: columns(users, fleet.storage !== null, fleet.tables !== null),
+        columns: columns(users, days, fleet.storage !== null, fleet.tables !== null),
         rows,
         key: ({ name }) => name,
         sort: sortOf(context.query.sort),
@@ -65,10 +66,23 @@ export function fleetScreen(context: Context): Screen {
       }
     }).catch(() => {});
   };
+  const showDays = async () => {
+    if (context.api.missingScope('/users/history')) return;
+    await loadUserDays(context.api, (page) => {
+      for (const item of page) {
+        const values = userDays(item);
+        days.set(item.environment, values);
+        const [line, growth] = [`user-days-${item.environment}`, `user-growth-${item.environment}`].map((id) => document.getElementById(id));
+        const drawn = userLine(values);
+        if (line && drawn) replace(line, drawn);
+        if (growth) growth.textContent = userChange(values);
+      }
+    }).catch(() => {});
+  };
   return {
     title: 'Fleet',
     panels: [panel],
-    loaded: showUsers,
+    loaded: async () => void (await Promise.all([showUsers(), showDays()])),
   };
 }
 
@@ -85,7 +99,7 @@ function summary(rows: Environment[]): HTMLElement {
   return h('p', { class: 'summary' }, states.map((state) => h('span', {}, h('b', {}, count(total.get(state))), ' ', mark(state))));
 }
 
-function columns(users: Map<string, Schemas['EnvironmentUsers']>, hasStorage: boolean, hasTables: boolean): Column<Environment>[] {
+function columns(users: Map<string, Schemas['EnvironmentUsers']>, days: Map<string, (number | null)[]>, hasStorage: boolean, hasTables: boolean): Column<Environment>[] {
   const unreadable = () => h('span', { class: 'faint' }, 'not for your token');
   const sized = (key: 'files' | 'database', title: string, isReadable: boolean): Column<Environment>[] => [
     {
@@ -134,6 +148,17 @@ function columns(users: Map<string, Schemas['EnvironmentUsers']>, hasStorage: bo
       },
     },
     {
+      key: 'users_35_days', title: '35 days', isUnsortable: true, class: 'line',
+      value: ({ name }) => (days.get(name) ?? []).map((total) => total ?? '').join(' '),
+      cell: ({ name }) => h('span', { id: `user-days-${name}` }, userLine(days.get(name))),
+    },
+    {
+      key: 'users_per_week', title: 'Users a week', isNumber: true,
+      help: 'Change of named users in the last seven days that were collected',
+      value: ({ name }) => userGrowth(days.get(name)),
+      cell: ({ name }) => h('span', { id: `user-growth-${name}` }, userChange(days.get(name))),
+    },
+    {
       key: 'cost_monthly', title: 'Cost a month', isNumber: true,
       help: 'Storage at list prices, an estimate',
       value: ({ cost }) => cost?.monthly ?? null,
@@ -171,6 +196,21 @@ function usersCell({ counts, problem }: Schemas['EnvironmentUsers']): Node[] {
     h('span', {}, count(counts.metering.named_user_count)),
     h('small', {}, counts.sessions ? `${count(counts.sessions.distinct_named_users)} online` : ''),
   ];
+}
+
+function userLine(values: (number | null)[] | undefined): Element | null {
+  return values?.length ? sparkline(values, [], count) : null;
+}
+
+/** Change between the newest day and the day a week before; null when one of them is not known. */
+function userGrowth(values: (number | null)[] | undefined): number | null {
+  const [newest, before] = [values?.at(-1) ?? null, values?.at(-1 - WEEK) ?? null];
+  return newest === null || before === null ? null : newest - before;
+}
+
+function userChange(values: (number | null)[] | undefined): string {
+  const growth = userGrowth(values);
+  return growth === null ? UNKNOWN : `${growth > 0 ? '+' : ''}${count(growth)}`;
 }
 
 /** Marks a number that has not everything. */

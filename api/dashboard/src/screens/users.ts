@@ -7,7 +7,7 @@ import { Panel } from '../panel';
 import type { Context, Screen } from '../screen';
 import { Table } from '../table';
 import { environmentHead } from './environment_head';
-import { monthsPanel } from './users_months';
+import { licencePanel, monthsPanel } from './users_months';
 
 /** Accounts that are shown; the API has the others. */
 const ACCOUNTS = 1000;
@@ -23,7 +23,7 @@ export function usersScreen({ api, query }: Context, name: string): Screen {
   });
   const accounts = new Panel(api, {
     id: 'accounts', title: 'Accounts', note: 'Under pseudonyms: a name has the same pseudonym in every environment.',
-    load: async (api, asked) => (await api.get('/users', { environment: name, view: 'list', limit: ACCOUNTS }, asked)) as Schemas['UserList'],
+    load: async (api, asked) => (await api.get('/users/list', { environment: name, limit: ACCOUNTS }, asked)) as Schemas['UserList'],
     show: (list) => {
       const table = accountTable(list);
       return {
@@ -32,7 +32,7 @@ export function usersScreen({ api, query }: Context, name: string): Screen {
       };
     },
   });
-  return { title: `Users of ${name}`, head: environmentHead(name, 'users', query), panels: [counts, monthsPanel(api, name), accounts] };
+  return { title: `Users of ${name}`, head: environmentHead(name, 'users', query), panels: [counts, monthsPanel(api, name), licencePanel(api), accounts] };
 }
 
 /** The three counts, with what each means. */

@@ -33,6 +33,29 @@ export function monthsPanel(api: Api, name: string): Panel<Schemas['UserHistory'
   });
 }
 
+/** What the licence of the company allows, and when its limit will be reached. */
+export function licencePanel(api: Api): Panel<Schemas['DistinctMonths']> {
+  return new Panel(api, {
+    id: 'licence', title: 'Licence', note: 'Each named user of all environments once, in the newest month.',
+    load: async (api, asked) => (await api.get('/users/history', { view: 'distinct' }, asked)) as Schemas['DistinctMonths'],
+    show: ({ licence }) => ({ body: licence ? [h('dl', { class: 'facts' }, limits(licence).flatMap(([title, value]) => [h('dt', {}, title), h('dd', {}, value)]))] : [h('p', { class: 'empty' }, 'The fleet file states no licence, nothing was collected yet, or your token does not see all environments.')] }),
+  });
+}
+
+function limits({ group, named, concurrent_limit: concurrent, concurrent_peak_sum: peak, expires, days_left: left }: Schemas['MonthLicence']): [string, string][] {
+  const rows: [string, string][] = [['Environments', group]];
+  if (named) {
+    rows.push(
+      ['Named users', `${named.is_at_least ? 'at least ' : ''}${count(named.used)} of ${count(named.limit)} in ${named.month} (${named.used_percent} %), ${count(named.free)} free`],
+      ['Growth a month', named.per_month === null ? UNKNOWN : `${named.per_month}`],
+      ['Limit reached in', named.reached_in ?? `${UNKNOWN} ${words(named.reason ?? '')}`],
+    );
+  }
+  if (concurrent !== null) rows.push(['Users at a time', `at most ${count(peak)} of ${count(concurrent)}, peaks added up`]);
+  if (expires) rows.push(['Expires', `${expires}, ${left !== null && left < 0 ? `${count(-left)} days ago` : `in ${count(left)} days`}`]);
+  return rows;
+}
+
 function tile(month: Schemas['UserMonth'], at: string | null): HTMLElement {
   const types = month.reason === null ? `${count(month.internal)} internal, ${count(month.external)} external, ${count(month.unclassified)} unclassified` : words(month.reason);
   return h('div', { class: 'tiles' }, h('div', { class: 'tile' },

@@ -36,6 +36,8 @@ describe('numbers are those of the API', () => {
     const tables = await tab.answer<Schemas['TableSizes']>('/table_size');
     await expect.poll(async () => (await tab.csv('fleet')).every(({ users }) => users !== '')).toBe(true);
     const users = await tab.answer<Schemas['FleetUsers']>('/users');
+    const months = await tab.answer<Schemas['UserHistory']>('/users/history?from=-35d');
+    await expect.poll(async () => (await tab.csv('fleet')).every((row) => row.users_35_days !== '')).toBe(true);
 
     const rows = await tab.csv('fleet');
     expect(rows.map(({ environment }) => environment).sort()).toEqual(['acme-prod', 'acme-test', 'globex-prod', 'globex-test']);
@@ -47,6 +49,10 @@ describe('numbers are those of the API', () => {
       expect(number(row.database_bytes)).toBe(database!.total_bytes);
       expect(number(row.cost_monthly)).toBeCloseTo(sum(buckets.map(({ cost }) => cost.monthly_total)), 10);
       expect(number(row.users)).toBe(counts!.metering.named_user_count);
+      const days = months.items.find(({ environment }) => environment === row.environment)!.months.flatMap(({ days }) => days!);
+      const before = new Date(Date.parse(days.at(-1)!.day) - 7 * 86_400_000).toISOString().slice(0, 10);
+      const earlier = days.find(({ day }) => day === before)?.named_user_count;
+      expect(number(row.users_per_week)).toBe(earlier === undefined ? null : days.at(-1)!.named_user_count - earlier);
       const rate = database!.growth?.bytes_per_day ?? null;
       expect(number(row.database_bytes_per_week)).toBe(rate === null ? null : rate * 7);
     }
@@ -98,11 +104,15 @@ describe('numbers are those of the API', () => {
   test('on the users', async () => {
     const tab = await visit('#/environment/acme-prod/users');
     const users = await tab.answer<Schemas['UserCounts']>('/users?environment=acme-prod');
-    const list = await tab.answer<Schemas['UserList']>('/users?environment=acme-prod&view=list');
+    const list = await tab.answer<Schemas['UserList']>('/users/list?environment=acme-prod');
     const history = await tab.answer<Schemas['UserHistory']>('/users/history?environment=acme-prod');
     const { months } = history.items[0]!;
 
     expect((await tab.csv('months')).map(({ month, named }) => [month, Number(named)])).toEqual(months.map(({ month, named_user_count: count }) => [month, count]).reverse());
+    const { licence } = await tab.answer<Schemas['DistinctMonths']>('/users/history?view=distinct');
+    const licenceText = (await tab.page.textContent('#licence'))!;
+    expect(licenceText).toContain(`${licence!.named!.used.toLocaleString('en')} of ${licence!.named!.limit.toLocaleString('en')} in ${licence!.named!.month}`);
+    expect(licenceText).toContain(licence!.named!.reached_in ?? '–');
     const tiles = await tab.page.locator('#users .tile strong').allTextContents();
     expect(tiles.map(Number)).toEqual([users.metering, users.license_estimate, users.runtime_metric].map(({ named_user_count: count }) => count));
     expect((await tab.csv('users')).map(({ role, active }) => [role, Number(active)]).sort()).toEqual(users.by_role!.map(({ role, active }) => [role, active]).sort());

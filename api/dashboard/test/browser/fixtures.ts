@@ -80,6 +80,11 @@ export function fleetAnswers(count: number, now = Date.now()): (url: URL) => unk
         return page(url, (name, index) => database(name, index, now));
       case '/users':
         return page(url, (environment) => ({ environment, counts: null, problem: { type: 'urn:mrt:problem:unreachable', title: 'Not reachable', status: 503, detail: 'refused', request_id: 'x' } }));
+      case '/users/history':
+        return page(url, (environment, index) => ({
+          environment, production: index % 2 === 0, as_of: at(now), next_due_at: at(now + DAY), last_failure: null,
+          months: [{ month: dayOf(now).slice(0, 7), days: Array.from({ length: DAYS }, (_, day) => ({ day: dayOf(now - (DAYS - 1 - day) * DAY), named_user_count: 100 + index + day })) }],
+        }));
       default:
         return undefined;
     }
