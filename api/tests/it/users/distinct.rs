@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use shared::deployment_key::DeploymentKey;
+use shared::users::{Connection, Question, read_activity, read_identities};
 
-use super::database::{COLUMNS, ENGINES, SEED, TestDatabase};
+use super::database::{COLUMNS, ENGINES, SEED, TestDatabase, databases};
 use super::history;
 use super::http::{SCOPE, server_with};
 use crate::harness::{NOW, TestServer, World, get};
@@ -223,4 +224,49 @@ async fn the_licence_says_by_the_months_when_its_limit_will_be_reached() {
     assert_eq!(licence["by_month"]["reached_in"], "2033-11");
     assert_eq!(licence["by_month_reason"], Value::Null);
     remove(databases).await;
+}
+
+/// The collectors read counts and identities from one state, with the rights of the script and no more.
+#[tokio::test]
+async fn a_month_is_read_with_the_rights_of_the_script_on_both_engines() {
+    let key = DeploymentKey::from_value(KEY).key().await.unwrap();
+    for engine in ENGINES {
+        for (suffix, seed) in [
+            ("m_a", SEED.to_owned()),
+            ("m_c", format!("{SEED}\n{COLUMNS}")),
+        ] {
+            let Some(database) = TestDatabase::on(engine, suffix, &seed).await else {
+                return;
+            };
+            let question = Question::of(&database.environment());
+            let open = async || {
+                Connection::open(&databases(), &database.target)
+                    .await
+                    .unwrap()
+            };
+
+            let mut connection = open().await;
+            let now = NOW.parse().unwrap();
+            let read = read_activity(
+                &mut connection,
+                &database.target,
+                &question,
+                Some(&key),
+                now,
+            );
+            let (counts, identities) = read.await.unwrap();
+            connection.close().await;
+
+            let mut connection = open().await;
+            let alone = read_identities(&mut connection, &database.target, &question, &key);
+            assert_eq!(
+                identities,
+                Some(alone.await.unwrap()),
+                "{engine:?} {suffix}"
+            );
+            connection.close().await;
+            assert!(counts.accounts.total > 0, "{engine:?} {suffix}");
+            database.remove().await;
+        }
+    }
 }
