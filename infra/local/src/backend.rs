@@ -170,6 +170,11 @@ impl Backend {
         Notifier::new(Arc::clone(&self.aws), variables, Arc::clone(&self.clock))
     }
 
+    /// Returns how many days snapshots are kept.
+    pub(crate) fn retention_days(&self) -> u32 {
+        u32::try_from(self.retention.as_secs() / 86_400).unwrap_or(u32::MAX)
+    }
+
     /// Returns the writers of the snapshot store.
     pub(crate) fn writers(&self) -> Writers {
         self.writers_to(self.store.clone())

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::routes::ROUTES;
 use async_trait::async_trait;
+use collector::discover;
 use collector::plan::{self, PLAN_TIMEOUT};
 use collector::{
     BatchHandler, Collector, DatabaseCollector, Job, JobKind, JobQueue, PlanPorts, QueueError,
@@ -16,6 +17,7 @@ use collector::{
 use serde_json::{Value, json};
 use shared::config::{FLEET, ProcessVariables, Variables};
 use shared::file;
+use shared::location::Location;
 use shared::telemetry::Metrics;
 
 use crate::backend::Backend;
@@ -26,6 +28,7 @@ use crate::variables::VariableOverrides;
 const PLAN: &str = "plan";
 const COLLECT_BUCKET_SIZE: &str = "collect-bucket-size";
 const COLLECT_TABLE_SIZE: &str = "collect-table-size";
+const DISCOVER: &str = "discover";
 /// Most bytes of an event: Lambda's limit for a request.
 const EVENT_LIMIT_BYTES: u64 = 6 << 20;
 /// Schedule interval of invoked collectors: the deployed default.
@@ -71,14 +74,23 @@ pub(crate) async fn run(
         EVERY,
     )
     .await?;
-    let response = call(function, event, &backend).await?;
+    let response = match function {
+        DISCOVER => {
+            let location =
+                Location::parse(&fleet).map_err(|reason| anyhow::anyhow!("{fleet}: {reason}"))?;
+            let days = backend.retention_days();
+            let report = discover::daily(&backend.aws, &location, days, &*backend.clock).await?;
+            serde_json::to_value(report)?
+        }
+        _ => call(function, event, &backend).await?,
+    };
     output::print_json(&response)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn functions() -> Vec<&'static str> {
     let mut functions: Vec<_> = ROUTES.iter().map(|route| route.function).collect();
-    functions.extend([PLAN, COLLECT_BUCKET_SIZE, COLLECT_TABLE_SIZE]);
+    functions.extend([PLAN, COLLECT_BUCKET_SIZE, COLLECT_TABLE_SIZE, DISCOVER]);
     functions.sort_unstable();
     functions.dedup();
     functions
