@@ -1,8 +1,8 @@
 //! How fast the total of a target changes, by its own measurements. Integers only, no clock.
 //!
 //! Each pair of consecutive measurements says how fast the total changed in between. The seconds of that time are added
-//! to one of [`LEVELS`] levels of pace, and older seconds fade. So one small record knows how much of the time a target
-//! changes how fast: a weekly clean-up is a small part of the time, working hours are a large one.
+//! to one of a fixed number of levels of pace, and older seconds fade. So one small record knows how much of the time a
+//! target changes how fast: a weekly clean-up is a small part of the time, working hours are a large one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
