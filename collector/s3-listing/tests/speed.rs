@@ -50,7 +50,7 @@ fn random_shapes_are_listed_concurrently_with_few_extra_requests() {
 
     assert!(all.iter().all(|time| *time < one_by_one / 2), "{all:?}");
     // Keys in folders of random depth and names in many scripts take longer.
-    let slow = all.iter().filter(|time| **time * 2 > usual * 5).count();
+    let slow = all.iter().filter(|time| **time > usual * 2).count();
     assert!(
         slow * 5 <= all.len(),
         "{slow} of {}: {all:?}, {usual} for uuid",
