@@ -141,9 +141,7 @@ async fn by_inventory(
     if bounds.checkpoint.is_some_and(is_listing) {
         return Ok(None);
     }
-    match inventory::measure(aws, clock, target, bounds, progress).await {
-        Ok(Part::Whole(size)) => Ok(is_better(&size, clock.now()).then_some(Part::Whole(size))),
-        Ok(paused) => Ok(Some(paused)),
+    match by_counting_report(aws, clock, target, bounds, progress).await {
         Err(error) if error.code.starts_with("inventory_") => {
             tracing::warn!(
                 target.id = target.id().as_str(),
@@ -152,17 +150,44 @@ async fn by_inventory(
             );
             Ok(None)
         }
-        Err(error) => Err(error),
+        measured => measured,
     }
 }
 
+/// Measures a bucket by its newest report; `None` where that is too old, or the bucket is small.
+async fn by_counting_report(
+    aws: &Aws,
+    clock: &dyn Clock,
+    target: &BucketTarget,
+    bounds: PartBounds<'_>,
+    progress: &Progress,
+) -> Result<Option<Part<BucketSize>>, MeasureError> {
+    // The manifest tells how old a report is, so one that is too old is not read.
+    if bounds.checkpoint.is_none() {
+        let as_of = inventory::newest_inventory(aws, target, clock.now()).await?;
+        if !is_recent(as_of, clock) {
+            return Ok(None);
+        }
+    }
+    let part = inventory::measure(aws, clock, target, bounds, progress).await?;
+    Ok(match part {
+        Part::Whole(size) => is_better(&size, clock).then_some(Part::Whole(size)),
+        paused => Some(paused),
+    })
+}
+
 /// Returns whether the size by a report is to be taken in place of a listing.
-fn is_better(size: &BucketSize, now: DateTime<Utc>) -> bool {
+fn is_better(size: &BucketSize, clock: &dyn Clock) -> bool {
     let is_large = size
         .object_count()
         .is_some_and(|count| count >= LISTED_OBJECTS);
     let report = size.inventory.as_ref();
-    is_large && report.is_some_and(|report| clock::after(report.as_of, REPORT_LIFE) >= now)
+    is_large && report.is_some_and(|report| is_recent(report.as_of, clock))
+}
+
+/// Returns whether a report whose scan started at `as_of` still counts.
+fn is_recent(as_of: DateTime<Utc>, clock: &dyn Clock) -> bool {
+    clock::after(as_of, REPORT_LIFE) >= clock.now()
 }
 
 /// Lists versions if one of the wanted parts needs them, otherwise objects.
@@ -255,6 +280,7 @@ pub(super) fn add_unmeasured(
 
 #[cfg(test)]
 mod tests {
+    use shared::clock::FixedClock;
     use shared::snapshot::Objects;
     use shared::snapshot::bucket_size::InventoryReport;
     use shared::testing::time::day;
@@ -273,7 +299,8 @@ mod tests {
                 file_count: 1,
                 read_bytes: 1,
             };
-            is_better(&BucketSize::of_inventory(objects, report), day(10))
+            let clock = FixedClock::at(&day(10).to_rfc3339());
+            is_better(&BucketSize::of_inventory(objects, report), &clock)
         };
 
         assert!(is_taken(5_000_000, 0) && is_taken(1_000_000_000, 2));
