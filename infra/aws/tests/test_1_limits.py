@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from limits import excesses
-from world import REPOSITORY, TEMPLATE, expand
+from template import REPOSITORY, TEMPLATE, expand
 
 sys.path.insert(0, str(REPOSITORY / "infra/aws"))
 

@@ -4,8 +4,9 @@ import json
 import unittest
 
 from limits import Resolved, excesses, exists
-from test_1_template import CHECKS, run, statements_of
-from world import FUNCTIONS, REPOSITORY, TEMPLATE, expand
+from test_1_template import CHECKS, run
+from template import REPOSITORY, TEMPLATE, expand, statements_of
+from world import FUNCTIONS
 
 ROLE, STACK_SET = (REPOSITORY / f"infra/aws/{name}.yaml" for name in ("reader-role", "reader-stackset"))
 COLLECTOR = {"CollectorAccount": "123456789012", "CollectorStack": "mrt", "ExternalId": "one-of-sixteen-characters"}

@@ -8,8 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import costs  # noqa: E402 (in the folder of the template, not of the tests)
-from test_1_template import statements_of  # noqa: E402
-from world import DISCOVER, FUNCTIONS, REPOSITORY, TEMPLATE, expand  # noqa: E402
+from template import REPOSITORY, TEMPLATE, expand, statements_of  # noqa: E402
+from world import DISCOVER, FUNCTIONS  # noqa: E402
 
 README = (REPOSITORY / "infra/README.md").read_text(encoding="utf-8")
 # Descriptions of the statements' resources.

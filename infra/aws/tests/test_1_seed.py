@@ -5,7 +5,8 @@ Other tests go further; these say in one place that every row holds, in the temp
 
 import unittest
 
-from world import DISCOVER, FUNCTIONS, TEMPLATE, expand
+from template import TEMPLATE, expand
+from world import DISCOVER, FUNCTIONS
 
 # Routes of the first request, with their functions and scopes.
 ROUTES = {

@@ -12,7 +12,8 @@ import unittest
 from pathlib import Path
 
 from limits import Resolved, exists
-from world import DISCOVER, FUNCTIONS, REPOSITORY, TEMPLATE, TOOLS, expand
+from template import REPOSITORY, TEMPLATE, ExpandedTemplate, chosen, expand, flat, flat_list, statements_of
+from world import DISCOVER, FUNCTIONS, TOOLS
 
 CHECKS = REPOSITORY / ".mrt/venv/checkov/bin"
 
@@ -57,16 +58,8 @@ class Linters(unittest.TestCase):
         return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]["Api"]["Metadata"]
 
 
-class Expanded(unittest.TestCase):
+class Expanded(ExpandedTemplate):
     """Properties that the emulator ignores or does not enforce."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.template = expand(TEMPLATE)
-        cls.resources = cls.template["Resources"]
-
-    def of(self, kind):
-        return {name: each["Properties"] for name, each in self.resources.items() if each["Type"] == kind}
 
     def test_snapshots_expire_and_survive(self):
         table = self.resources["SnapshotTable"]
@@ -290,88 +283,6 @@ class Expanded(unittest.TestCase):
             found |= names & set(self.resources)
         return found
 
-    def test_every_schedule_has_alarms_that_can_fire(self):
-        alarms, queues = self.of("AWS::CloudWatch::Alarm"), self.of("AWS::SQS::Queue")
-        waiting = ("BucketSizeWaitingAlarm", "TableSizeWaitingAlarm")
-        for minutes, row in self.template["Mappings"]["Schedule"].items():
-            self.assertEqual(int(row["Seconds"]), int(minutes) * 60)
-            for name in waiting:
-                threshold = alarms[name]["Threshold"]["Fn::FindInMap"]
-                self.assertEqual(threshold, ["Schedule", {"Ref": "ScheduleMinutes"}, "LateSeconds"], name)
-                # An expired message has no age, and the third attempt must happen before the alarm.
-                queue = queues[name.replace("WaitingAlarm", "Queue")]
-                attempts = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
-                self.assertGreater(queue["MessageRetentionPeriod"], int(row["LateSeconds"]), minutes)
-                self.assertGreaterEqual(int(row["LateSeconds"]), max(int(minutes) * 120, attempts), minutes)
-            # CloudWatch looks back at most a day, or a week if the period is an hour or more.
-            seconds = int(row["Seconds"]) * alarms["NoTickAlarm"]["EvaluationPeriods"]
-            self.assertLessEqual(seconds, 604_800 if int(row["Seconds"]) >= 3600 else 86_400, minutes)
-        self.assertEqual(set(self.template["Mappings"]["Schedule"]),
-                         set(self.template["Parameters"]["ScheduleMinutes"]["AllowedValues"]))
-
-    def test_every_alarm_has_a_severity_a_runbook_and_somebody_who_hears_it(self):
-        urgent = [{"Fn::If": ["WithAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AlarmTopic"}]}]
-        composite = self.resources["CollectionDownAlarm"]["Properties"]
-        parts = set(re.findall(r"ALARM\(\"\$\{(\w+)\}\"\)", composite["AlarmRule"]["Fn::Sub"]))
-        self.assertEqual(len(parts), 5)
-        alarms = {**self.of("AWS::CloudWatch::Alarm"), "CollectionDownAlarm": composite}
-        for name, alarm in alarms.items():
-            text = alarm["AlarmDescription"]["Fn::Sub"]
-            self.assertTrue(text.endswith("What to do: ${RunbookUrl}#alarms"), name)
-            hears = {"URGENT": urgent, "NOTICE": [{"Ref": "AlarmTopic"}]}.get(text.split(".")[0])
-            self.assertEqual(hears is None, name in parts, name)
-            self.assertEqual((alarm.get("AlarmActions"), alarm.get("OKActions")), (hears, hears), name)
-        body = json.loads(re.sub(r"\$\{[^}]+\}", "x", self.resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
-        self.assertEqual(sum(each["type"] == "alarm" for each in body["widgets"]), 1)
-        shown = set(re.findall(r"\$\{(\w+)\.Arn\}", self.resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
-        self.assertEqual(shown, set(alarms))
-
-    def test_dead_letters_alarm_by_arrival_and_failures_once_a_tick(self):
-        alarms = self.of("AWS::CloudWatch::Alarm")
-        for name in ("ScheduleDeadLetters", "BucketSizeDeadLetters", "TableSizeDeadLetters"):
-            arrived, present = alarms[f"{name}Alarm"]["Metrics"]
-            self.assertEqual(arrived["Expression"], f"DIFF({present['Id']})")
-            queue = present["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"]
-            self.assertEqual((queue, present["ReturnData"]), ([name, "QueueName"], False))
-        written = (REPOSITORY / "collector/src/plan/failing.rs").read_text()
-        for name, kind in (("BucketSize", "bucket"), ("TableSize", "database")):
-            new, share = alarms[f"{name}FailuresAlarm"], alarms[f"{name}FailingShareAlarm"]
-            of_plan = [{"Name": "Kind", "Value": kind}, {"Name": "FunctionName", "Value": {"Ref": "Plan"}}]
-            self.assertEqual((new["MetricName"], new["Threshold"], new["Dimensions"]), ("NewlyFailingTargets", 0, of_plan))
-            percent, *counts = share["Metrics"]
-            self.assertEqual((percent["Expression"], share["Threshold"]), ("100 * failing / targets", 10))
-            counted = {count["Id"]: count["MetricStat"]["Metric"] for count in counts}
-            self.assertEqual([counted["failing"]["MetricName"], counted["targets"]["MetricName"]], ["FailingTargets", "Targets"])
-            periods = [new["Period"], *(count["MetricStat"]["Period"] for count in counts)]
-            for period in periods:
-                self.assertEqual(period["Fn::FindInMap"][2], "Seconds")
-            for metric in (new, *counted.values()):
-                self.assertEqual(metric["Dimensions"], of_plan)
-                self.assertIn(f'= "{metric["MetricName"]}";', written)
-            # The log that names the environments of the failing targets.
-            for alarm in (new, share):
-                self.assertIn("log-group/$252Faws$252Flambda$252F${AWS::StackName}-plan", alarm["AlarmDescription"]["Fn::Sub"])
-                self.assertEqual(alarm["TreatMissingData"], "notBreaching")
-
-    def test_queues_wait_longer_than_their_functions_and_give_up(self):
-        functions, queues = self.of("AWS::Lambda::Function"), self.of("AWS::SQS::Queue")
-        for kind in ("BucketSize", "TableSize"):
-            queue = queues[f"{kind}Queue"]
-            self.assertGreater(queue["VisibilityTimeout"], functions[f"Collect{kind}"]["Timeout"])
-            self.assertEqual(queue["RedrivePolicy"]["maxReceiveCount"], 3)
-            self.assertEqual(queue["RedrivePolicy"]["deadLetterTargetArn"], {"Fn::GetAtt": [f"{kind}DeadLetters", "Arn"]})
-        for name, mapping in self.of("AWS::Lambda::EventSourceMapping").items():
-            self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
-            self.assertLessEqual(mapping["BatchSize"], 4, name)
-            self.assertEqual(mapping["ScalingConfig"], {"MaximumConcurrency": {"Ref": "CollectorConcurrency"}}, name)
-
-    def test_queues_take_requests_over_tls_only(self):
-        policy = self.of("AWS::SQS::QueuePolicy")["QueuesOverTls"]
-        self.assertEqual({each["Ref"] for each in policy["Queues"]}, set(self.of("AWS::SQS::Queue")))
-        (statement,) = policy["PolicyDocument"]["Statement"]
-        self.assertEqual((statement["Effect"], statement["Principal"], statement["Action"], statement["Condition"]),
-                         ("Deny", "*", "sqs:*", {"Bool": {"aws:SecureTransport": "false"}}))
-
     def test_a_tag_limits_what_has_tags(self):
         tagged = set()
         for name, each in self.of("AWS::IAM::ManagedPolicy").items():
@@ -488,32 +399,3 @@ KEY = {"Fn::If": ["NewKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "KeyArn"}]}
 WITHOUT_RESOURCES = {("ConstantClustersPolicy", "ListTasks"), ("ConstantClustersPolicy", "TaskDefinitions"), ("CollectBucketSizeRole", "Metrics"),
                      ("CollectBucketSizeRole", "Volumes"), ("CollectTableSizeRole", "Metrics"),
                      ("Ec2Endpoint", "ReadVolumes"), ("MonitoringEndpoint", "ReadMetrics"), ("PlanRole", "Metrics")}
-
-
-def chosen(rules):
-    """All rules, including those behind conditions."""
-    for rule in rules:
-        yield from chosen(rule["Fn::If"][1:]) if "Fn::If" in rule else [rule] if "FromPort" in rule else []
-
-
-def flat(statements):
-    """All statements, including those behind conditions."""
-    for statement in statements:
-        if "Fn::If" in statement:
-            yield from (each for each in statement["Fn::If"][1:] if "Action" in each)
-        else:
-            yield statement
-
-
-def flat_list(actions):
-    return [actions] if isinstance(actions, str) else actions
-
-
-def statements_of(resources, role):
-    """All statements of a function's role: its own, and those of the lists' policies. All functions share FunctionPolicy."""
-    properties = resources[role]["Properties"]
-    yield from flat(properties["Policies"][0]["PolicyDocument"]["Statement"])
-    for each in properties["ManagedPolicyArns"]:
-        name = (each["Fn::If"][1] if "Fn::If" in each else each).get("Ref")
-        if name != "FunctionPolicy":
-            yield from flat(resources[name]["Properties"]["PolicyDocument"]["Statement"])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from world import REPOSITORY, TEMPLATE
+from template import REPOSITORY, TEMPLATE
 
 sys.path.insert(0, str(REPOSITORY / "infra/aws"))
 

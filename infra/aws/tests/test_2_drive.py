@@ -12,7 +12,8 @@ import unittest
 from pathlib import Path
 
 from storage import FILE_BYTES, FILE_SYSTEM, FREE_BYTES, VOLUME_BYTES
-from world import DATABASE, REGION, STACK, until, world
+from template import REGION
+from world import DATABASE, STACK, until, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",

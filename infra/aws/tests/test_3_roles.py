@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 
 from botocore.exceptions import ClientError
 
-from world import ACCOUNT, FUNCTIONS, REGION, world
+from template import REGION
+from world import ACCOUNT, FUNCTIONS, world
 
 # Rights used by AWS on the function's behalf, or not visible in the emulator: action or (function, action), with why.
 NOT_BY_THE_BINARY = {

@@ -15,7 +15,8 @@ import tomllib
 import unittest
 from pathlib import Path
 
-from world import ACCOUNT, DISCOVER, FUNCTIONS, REGION, REPOSITORY, TEMPLATE, emulator, expand
+from template import REGION, REPOSITORY, TEMPLATE, expand
+from world import ACCOUNT, DISCOVER, FUNCTIONS, emulator
 
 AWS = REPOSITORY / "infra/aws"
 sys.path.insert(0, str(AWS))

@@ -7,7 +7,6 @@ run.sh installs the tools and expects PostgreSQL.
 import atexit
 import hashlib
 import json
-import logging
 import os
 import signal
 import socket
@@ -24,11 +23,10 @@ from botocore.config import Config
 import storage
 from person import Person
 from reply import Reply, ask
+from template import REGION, REPOSITORY, TEMPLATE, expand
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-TEMPLATE = REPOSITORY / "infra/aws/template.yaml"
 TOOLS = REPOSITORY / ".mrt/venv/deploy/bin"
-STACK, REGION, ACCOUNT = "mrt", "us-east-1", "123456789012"
+STACK, ACCOUNT = "mrt", "123456789012"
 DATABASE, PASSWORD = "mrt_deployed", "NEVERLEAK-database-password"
 FUNCTIONS = {
     "Plan": "plan",
@@ -472,25 +470,6 @@ name = "no-login"
                     and pairs.get("AWS_ENDPOINT_URL") == self.url and "AWS_SESSION_TOKEN" in pairs):
                 return pairs
         raise AssertionError(f"{function} has no running process")
-
-
-def expand(path, keep_code=False, parameters=None):
-    """The template as CloudFormation receives it, with SAM's types expanded; `keep_code` if its code is in S3 already."""
-    from samtranslator.translator.transform import transform
-    from samtranslator.yaml_helper import yaml_parse
-
-    class NoManagedPolicies:
-        def load(self):
-            return {}
-
-    for noisy in ("samtranslator", "samcli"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    template = yaml_parse(Path(path).read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function" and not keep_code:
-            resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    return json.loads(json.dumps(transform(template, parameters or {}, NoManagedPolicies()), default=str))
 
 
 _world = None

@@ -23,3 +23,4 @@ mod outputs;
 mod packaging;
 mod prometheus;
 mod terminal;
+mod usage;
