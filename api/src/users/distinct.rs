@@ -12,6 +12,7 @@ use shared::deployment_key::Key;
 use shared::fleet::{Environment, Fleet, Licence};
 use shared::identities::{Identities, IdentityMac};
 use shared::snapshot::Completeness;
+use shared::telemetry::error_chain;
 use shared::user_months::UserMonthReader;
 use shared::users::UsersError;
 use tokio::time::{Instant, timeout_at};
@@ -24,6 +25,7 @@ use super::licence::{LimitUse, NamedForecast};
 use super::many::{READS_AT_ONCE, problem};
 use super::reader::Users;
 use crate::http::endpoint::Call;
+use crate::http::problem::Code;
 
 /// What an answer about distinct users needs.
 pub(super) struct Distinct<'a> {
@@ -94,7 +96,16 @@ impl Distinct<'_> {
         match timeout_at(self.deadline, reading).await {
             Ok(Ok(Some(forecast))) => Ok(forecast),
             Ok(Ok(None)) => Err("no_months"),
-            Ok(Err(_)) | Err(_) => Err("unavailable"),
+            Ok(Err(problem)) if problem.code() == Code::TooLarge => Err("too_large"),
+            Ok(Err(problem)) => {
+                tracing::warn!(
+                    request.id = %self.call.request_id,
+                    error = problem.source().map(|source| error_chain(source)),
+                    "when the licence's limit is reached is not known, its months were not read"
+                );
+                Err("unavailable")
+            }
+            Err(_) => Err("timeout"),
         }
     }
 

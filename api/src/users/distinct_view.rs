@@ -153,7 +153,8 @@ pub struct LicenceUse {
     /// `/users/history?view=distinct` says it; null with `by_month_reason`.
     pub by_month: Option<NamedForecast>,
     /// Why there is none: `not_limited`, `no_months` (no users were collected yet), `not_asked` (only `view=distinct` reads
-    /// months) or `unavailable`; null with one.
+    /// months), `too_large` (`/users/history?view=distinct` takes fewer months), `timeout` or `unavailable` (the store did
+    /// not answer); null with one.
     pub by_month_reason: Option<String>,
     /// Most users with a session at a time; null if the licence does not limit them. `/users/history` compares it with
     /// the peaks of days.

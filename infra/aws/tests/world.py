@@ -22,7 +22,7 @@ from botocore.config import Config
 
 import storage
 from person import Person
-from reply import Reply, ask
+from reply import ask
 from template import REGION, REPOSITORY, TEMPLATE, expand
 
 TOOLS = REPOSITORY / ".mrt/venv/deploy/bin"

@@ -361,11 +361,8 @@ impl SnapshotWriter {
 
 /// Returns whether the day of a run may be in the history already.
 fn is_closed<S>(latest: &Latest<S>, scheduled_at: DateTime<Utc>) -> bool {
-    let day = scheduled_at.date_naive();
-    latest
-        .trend
-        .as_ref()
-        .is_some_and(|trend| day <= trend.folded_through)
+    let trend = latest.trend.as_ref();
+    trend.is_some_and(|trend| trend.is_closed(scheduled_at.date_naive()))
 }
 
 /// Returns the latest with `snapshot`; `None` if `old` belongs to a later scheduled run.
