@@ -1,6 +1,8 @@
 //! Generated secrets of many families, for the tests of masking.
 
 mod forms;
+mod keys;
+mod phrases;
 
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -101,7 +103,11 @@ pub(crate) type Family = (&'static str, fn(&mut Random) -> String);
 
 /// Returns all families.
 pub(crate) fn families() -> impl Iterator<Item = Family> {
-    GENERAL.into_iter().chain(forms::FORMS)
+    GENERAL
+        .into_iter()
+        .chain(forms::FORMS)
+        .chain(keys::KEYS)
+        .chain(phrases::PHRASES)
 }
 
 const GENERAL: [Family; 62] = [

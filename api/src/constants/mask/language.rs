@@ -30,15 +30,18 @@ const FUNCTION_WORDS: &str = "a aan about after all als also an and are as at au
     le les lo los maar may met mijn mit mochten naar nach nicht niet no noch nog non nos not notre nous oder of om \
     on only ons onze ook op or os ou our para pas per please plus por pour que se should sich sie sind so sont su \
     sur sus te that the then there these they this to uit um uma un una und une uw van veuillez von voor vos votre \
-    vous was we weet werden were when which wie wij will wilt wir wird wirklich with worden wordt wurde wurden y you \
+    vous was we seit since sinds depuis weet werden were when which wie wij will wilt wir wird wirklich with worden wordt wurde wurden y you \
     your zeker zijn zu";
 
 /// Names of formats, algorithms and products that end with digits.
 const COMPOUNDS: &str = "utf8 utf16 latin1 iso8601 rfc3339 base64 md5 sha1 sha256 sha384 sha512 aes128 aes256 rsa256 rs256 rs384 rs512 \
     hs256 hs512 es256 pkcs1 pkcs5 pkcs7 pkcs12 p12 x509 oauth1 oauth2 oidc1 saml2 saml20 tls12 tls13 http2 http3 h2 \
     ipv4 ipv6 s3 ec2 db2 k8s b2b b2c i18n l10n a11y log4j mp3 mp4 json5 html5 css3 es6 x64 x86 win32 d365 o365 m365 \
-    mx9 mx10 west1 west2 west3 west4 east1 east2 east4 central1 central2 north1 north2 south1 com1 com2 com3";
+    mx9 mx10 4o o1 o3 win64 g1gc useg1gc west1 west2 west3 west4 east1 east2 east4 central1 central2 north1 north2 south1 com1 com2 com3";
 
+/// Abbreviations that end names such as `importCSV`.
+const FORMATS: &str =
+    "CSV PDF XML XSD SQL URL URI API SSO LDAP DTO EDI RPC CRM ERP PNG JPG ZIP FTP UTC IDS";
 /// Maximum length of a word, in letters: longer ones are several words, or none.
 const MAX_WORD_LENGTH: usize = 24;
 
@@ -118,15 +121,42 @@ fn read_chunk(chunk: &str, style: Style, words: &mut Words) -> Option<()> {
         words.known.push(lower);
         return Some(());
     }
+    // `1h`, `500ms`: where numbers stand, durations and sizes do too.
+    if style.free_digits >= 4 && is_measured(&lower) {
+        words.numbers.push("1".to_owned());
+        return Some(());
+    }
     if chunk.chars().count() == 1 {
         words.letters += 1;
         return lower.is_ascii().then_some(());
     }
-    let parts = parts(chunk);
+    let parts = parts(without_version(chunk));
     // Digits stand before or after a word, not between two.
     let is_number = |part: &&str| part.starts_with(|character: char| character.is_ascii_digit());
     let inner = parts.get(1..parts.len() - 1).unwrap_or_default();
     if inner.iter().any(is_number) || parts.iter().filter(|part| is_number(part)).count() > 1 {
+        return None;
+    }
+    // Syllables are also short words: `PoDitPar`.
+    let lengths = parts
+        .iter()
+        .filter(|part| !is_number(part))
+        .map(|part| part.len());
+    let sum = |is_short: bool| {
+        lengths
+            .clone()
+            .filter(|length| (*length <= 3) == is_short)
+            .sum::<usize>()
+    };
+    if lengths.clone().count() > 2 && sum(false) < sum(true) {
+        return None;
+    }
+    // Three capitals at the end of a word are an abbreviation, or random: `branchHRM`.
+    let ends_with_capitals = parts.len() == 2
+        && parts[1].len() == 3
+        && parts[1].bytes().all(|byte| byte.is_ascii_uppercase())
+        && parts[0].bytes().all(|byte| byte.is_ascii_lowercase());
+    if ends_with_capitals && !is_listed(FORMATS, parts[1]) {
         return None;
     }
     for part in parts {
@@ -152,12 +182,39 @@ fn read_chunk(chunk: &str, style: Style, words: &mut Words) -> Option<()> {
 fn is_abbreviation(part: &str, chunk: &str, style: Style) -> bool {
     let rest = chunk.strip_prefix(part);
     let is_whole = rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-    is_whole && part.is_ascii() && (2..=style.abbreviation).contains(&part.len())
+    // The more letters, the fewer digits: `fs01`, `srv1`.
+    let digits = chunk.len() - part.len();
+    is_whole
+        && part.is_ascii()
+        && (2..=style.abbreviation).contains(&part.len())
+        && digits <= if part.len() == 2 { 2 } else { 1 }
 }
 
-/// `v2`, `v10`.
+/// `1h`, `500ms`, `16k`.
+fn is_measured(lower: &str) -> bool {
+    const UNITS: &str = "ms s m h d w y k px kb mb gb";
+    let unit = lower.trim_start_matches(|character: char| character.is_ascii_digit());
+    (1..=3).contains(&(lower.len() - unit.len())) && is_listed(UNITS, unit)
+}
+
+/// Removes a version from the end of a name: `PressureSensorV2`.
+fn without_version(chunk: &str) -> &str {
+    match chunk.rsplit_once('V') {
+        Some((name, digits))
+            if name.len() >= 4
+                && name.ends_with(|last: char| last.is_lowercase())
+                && (1..=2).contains(&digits.len())
+                && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            name
+        }
+        _ => chunk,
+    }
+}
+
+/// `v2`, `v10`, `Q3`.
 fn is_version(lower: &str) -> bool {
-    lower.strip_prefix('v').is_some_and(|digits| {
+    lower.strip_prefix(['v', 'q']).is_some_and(|digits| {
         (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
@@ -167,18 +224,44 @@ pub(super) fn is_listed(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|listed| listed == word)
 }
 
-/// Returns whether `lower` is in the vocabulary.
+/// Returns whether `lower` is in the vocabulary, or the plural of a word in it.
 pub(super) fn is_known(lower: &str) -> bool {
-    VOCABULARY.binary_search(&lower).is_ok()
+    const LEAST: usize = 5;
+    let is_in = |word: &str| VOCABULARY.binary_search(&word).is_ok();
+    is_in(lower)
+        || (lower.len() >= LEAST && lower.strip_suffix('s').is_some_and(is_in))
+        || lower
+            .strip_suffix("ies")
+            .is_some_and(|stem| stem.len() >= LEAST && is_in(&format!("{stem}y")))
+}
+
+/// Returns whether one of `words`, or the word of which it is the plural, is in `list`.
+pub(super) fn has_listed(list: &str, words: &[String]) -> bool {
+    words.iter().any(|word| {
+        is_listed(list, word)
+            || word
+                .strip_suffix('s')
+                .is_some_and(|one| is_listed(list, one))
+    })
 }
 
 /// Returns whether `lower` is made of two words of the vocabulary: `klantnummer`, `microsoftonline`.
 fn is_compound(lower: &str) -> bool {
-    const LEAST: usize = 3;
+    // Of random syllables, many are words of three letters.
+    const LEAST: usize = 4;
+    const SHORT_PARTS: &str = "ref app sub api net web log doc tag map job pre non bij uit auf aus";
     const LEAST_IN_TOTAL: usize = 8;
     lower.is_ascii()
         && (LEAST_IN_TOTAL..=MAX_WORD_LENGTH).contains(&lower.len())
-        && (LEAST..=lower.len() - LEAST).any(|at| is_known(&lower[..at]) && is_known(&lower[at..]))
+        && (3..=lower.len() - 3).any(|at| {
+            let (one, other) = lower.split_at(at);
+            let is_part = |part: &str| {
+                is_known(part) && (part.len() >= LEAST || is_listed(SHORT_PARTS, part))
+            };
+            is_part(one) && is_part(other)
+        })
+        // `tabletable`
+        && lower[..lower.len() / 2] != lower[lower.len() / 2..]
 }
 
 /// Returns whether the letters of `lower` follow each other as in words, except in `rare_groups` groups of three.

@@ -4,7 +4,7 @@
 //! count: `Encryption.LogNode` is a log node. Models are written in their authors' languages, so other languages' words
 //! for password and key are included.
 
-use super::language::{fold, is_listed, parts};
+use super::language::{fold, has_listed, is_listed, parts};
 
 /// Parts of words that only names of secrets have, in lower case without accents.
 const STEMS: &str = "password passwd passphrase passcode secret token credential apikey accesskey privatekey masterkey encrypt \
@@ -28,8 +28,10 @@ const HARMLESS_KEYS: &str = "sort sorting storage primary foreign partition cach
     translation label text record search field json unique composite shortcut arrow hot property setting feature row \
     index filter session public";
 /// Words after `key` that make the value something about a key.
-const ABOUT_KEYS: &str =
-    "name alias size length type path file column field version format board usage algorithm";
+const ABOUT_KEYS: &str = "name alias size length type path file column field version format board usage algorithm serializer deserializer \
+    prefix suffix separator delimiter pattern style order count";
+/// Words before `signature` that make it the end of a letter.
+const HARMLESS_SIGNATURES: [&str; 6] = ["mail", "email", "letter", "sender", "brief", "template"];
 /// Words before `code` that make it a secret.
 const SECRET_CODES: &str =
     "access auth security verification activation unlock entry pin secret recovery invite login";
@@ -58,7 +60,11 @@ pub(super) enum Head {
 const QUANTITIES: &str = "port timeout seconds second secs sec minutes minute min mins hours hour days day weeks months month years year \
     ms millis milliseconds size limit max maximum minimum count retries retry interval width height amount threshold \
     percentage percent level rows attempts delay duration length ttl kb mb gb bytes index priority offset pages \
-    items age expiry expiration lifetime iterations rounds cost retention once";
+    items age expiry expiration lifetime iterations rounds cost retention once rate weight temperature factor \
+    ratio score zoom step decimals digits precision scale baud batch volume speed capacity quota radius margin padding \
+    breakpoint fee price discount latitude longitude lat lng lon coordinate coordinates bbox box bounds position center \
+    aantal anzahl dagen tage jaar jahre uur uren stunden minuten maximaal maximal minimaal minimal dauer frist termijn \
+    grens grenze drempel bedrag betrag prijs preis";
 const ADDRESSES: &str = "url uri urls endpoint endpoints link href website redirect callback host hostname domain server address page \
     location origin issuer audience email site";
 const FILES: [&str; 8] = [
@@ -71,12 +77,18 @@ const FILES: [&str; 8] = [
     "keystore",
     "truststore",
 ];
-const PLAIN_WORDS: &str = "type mode algorithm method format header scope scopes provider label title message text description claim policy \
-    strategy status greeting driver class dialect";
+const KINDS: &str = "type mode algorithm method format header scope provider claim policy strategy status driver class dialect";
+const TEXTS: &str = "label title message text description greeting";
 const TITLES: &str = "lognode node company organisation organization brand vendor city country environment stage schema table bucket \
     queue topic database username user sender template theme language role roles userrole widget microflow entity \
     attribute column class package plugin driver dialect app application tenant department team street currency \
-    venue product project workspace channel group category prefix module title assignee owner author approver font";
+    venue product project workspace channel group category prefix module title assignee owner author approver font \
+    bucket instance server model browser dataset catalog catalogue collection realm cluster zone site location stack \
+    function pipeline stream feed service sheet worksheet tab sender recipient consumer producer province state \
+    county carrier supplier manufacturer bank profile algorithm mechanism suffix locale system deployment letter tone stage branch board watermark layer \
+    device hub node cluster level afdeling abteilung land stad \
+    stadt ort plaats operator party contractor norm view icon dashboard grade season event campaign office shop \
+    store depot line publisher component section panel screen form case range sort variant plan persona";
 /// Words before `Name` that make the value a name; a bare `Name` says less.
 const NAME: &str = "name";
 
@@ -118,8 +130,14 @@ pub(super) fn is_suspicious_field(name: &str) -> bool {
 
 fn is_secret(words: &[String]) -> bool {
     let joined = words.concat();
+    let is_letter = words
+        .windows(2)
+        .any(|pair| pair[1] == "signature" && HARMLESS_SIGNATURES.contains(&pair[0].as_str()));
     let is_secret_word = |word: &String| {
         let word = word.as_str();
+        if word == "signature" && is_letter {
+            return false;
+        }
         // A key by itself depends on the words around it.
         let has_end = !["key", "keys"].contains(&word)
             && ENDS.split_whitespace().any(|end| word.ends_with(end));
@@ -157,19 +175,23 @@ fn has_secret_code(words: &[String]) -> bool {
 /// Returns what the end of `name` says about the form of its value.
 pub(super) fn heads(name: &str) -> Vec<Head> {
     let words = name_words(name);
-    let Some(last) = words.last().map(String::as_str) else {
+    if words.is_empty() {
         return Vec::new();
+    }
+    // A list of cities has the form of a city.
+    let words = match words.split_last() {
+        Some((last, rest)) if last == "list" && !rest.is_empty() => rest.to_vec(),
+        _ => words,
     };
+    let last = words.last().map_or("", String::as_str);
     let before = words.len().checked_sub(2).and_then(|at| words.get(at));
     let mut heads = Vec::new();
     // Numbers are also named by an earlier word: `MaxRowsPerPage`, `TimeoutInSeconds`.
-    if words
-        .iter()
-        .any(|word| is_listed(QUANTITIES, word) || word == "max")
-    {
+    if has_listed(QUANTITIES, &words) {
         heads.push(Head::Quantity);
     }
-    if is_listed(ADDRESSES, last) {
+    let is_last_in = |list: &str| has_listed(list, &words[words.len() - 1..]);
+    if is_last_in(ADDRESSES) {
         heads.push(Head::Address);
     }
     let is_file_name =
@@ -177,10 +199,10 @@ pub(super) fn heads(name: &str) -> Vec<Head> {
     if FILES.contains(&last) || is_file_name {
         heads.push(Head::File);
     }
-    if is_listed(PLAIN_WORDS, last) {
+    if is_last_in(KINDS) || is_last_in(TEXTS) {
         heads.push(Head::Word);
     }
-    if is_listed(TITLES, last) || (last == NAME && before.is_some()) {
+    if is_last_in(TITLES) || is_last_in(KINDS) || (last == NAME && before.is_some()) {
         heads.push(Head::Title);
     }
     heads
@@ -315,7 +337,8 @@ mod tests {
         assert_eq!(heads("App.TokenSeconds"), [Head::Quantity]);
         assert_eq!(heads("App.TokenUrl"), [Head::Address]);
         assert_eq!(heads("App.KeystoreFileName"), [Head::File, Head::Title]);
-        assert_eq!(heads("App.TokenType"), [Head::Word]);
+        assert_eq!(heads("App.TokenType"), [Head::Word, Head::Title]);
+        assert_eq!(heads("App.Greeting"), [Head::Word]);
         assert_eq!(heads("Encryption.LogNode"), [Head::Title]);
         assert_eq!(heads("Sales.Name"), []);
         assert_eq!(heads("Sales.Setting"), []);

@@ -5,6 +5,7 @@ mod code;
 mod expression;
 mod fields;
 mod measure;
+mod named;
 mod number;
 mod path;
 mod prose;
@@ -110,7 +111,7 @@ const KINDS: [(Proof, Kind); 26] = [
     (Proof::Telephone, |text, _| number::is_telephone(text)),
     (Proof::Path, |text, _| path::is_path(text)),
     (Proof::Measure, |text, _| measure::is_measure(text)),
-    (Proof::Measure, measure::is_named_number),
+    (Proof::Measure, named::has_named_form),
     (Proof::Expression, |text, _| expression::is_expression(text)),
     (Proof::Expression, |text, _| {
         expression::is_regular_expression(text)

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::named::is_uuid;
 use super::number::{is_digits, is_version};
 use super::path::{are_harmless_segments, is_harmless_query, split};
 use crate::constants::mask::language::{Style, is_listed, words};
@@ -15,11 +16,13 @@ const LABEL: Style = Style {
     free_digits: 3,
 };
 const MAX_LABEL: usize = 48;
+/// Maximum length of a domain that consists of no words, in bytes.
+const MAX_DOMAIN: usize = 15;
 /// Maximum number of names in a host; one if its last label is a word, because passphrases are also written with dots.
 const MAX_STRANGE: usize = 3;
 const SCHEMES: &str = "http https ws wss ftp ftps sftp file s3 amqp amqps mqtt mqtts tcp ssl tls udp ldap ldaps smtp smtps imap imaps \
     redis rediss kafka postgres postgresql jdbc:postgresql jdbc:mysql jdbc:mariadb jdbc:sqlserver jdbc:db2 mysql \
-    mongodb mongodb+srv nats git ssh mendix api";
+    mongodb mongodb+srv nats git ssh mendix api mapbox opc.tcp";
 /// Last labels of hosts: countries, general ones, and those of private networks.
 const TOP_LABELS: &str = "com org net edu gov mil int info biz name io app dev cloud online site tech ai co me tv eu nl be de fr uk ie es \
     pt it ch at lu dk se no fi is pl cz sk hu ro bg gr hr si rs ee lv lt tr us ca mx br ar cl pe au nz jp cn hk sg \
@@ -30,7 +33,7 @@ const WORD_LABELS: [&str; 9] = [
     "cloud", "online", "site", "name", "home", "app", "tech", "info", "test",
 ];
 /// Clouds that give resources random names; a name alone opens nothing.
-const CLOUDS: [&str; 8] = [
+const CLOUDS: [&str; 13] = [
     ".rds.amazonaws.com",
     ".elb.amazonaws.com",
     ".cache.amazonaws.com",
@@ -39,6 +42,11 @@ const CLOUDS: [&str; 8] = [
     ".cloudfront.net",
     ".compute.amazonaws.com",
     ".amazoncognito.com",
+    ".confluent.cloud",
+    ".mongodb.net",
+    ".auth0.com",
+    ".okta.com",
+    ".database.windows.net",
 ];
 /// Hosts whose paths name a tenant by its public id.
 const TENANT_HOSTS: [&str; 3] = [
@@ -62,17 +70,24 @@ pub(super) fn is_url(text: &str) -> bool {
     if let Some(address) = text.strip_prefix("mailto:") {
         return is_email(address);
     }
+    if let Some(rest) = NAMESPACES.iter().find_map(|space| text.strip_prefix(space)) {
+        return is_name_in_standard(rest);
+    }
     if let Some(name) = text
         .strip_prefix("urn:")
         .or_else(|| text.strip_prefix("classpath:"))
     {
         return are_harmless_segments(&name.replace(':', "/"));
     }
+    // The address of an API in Entra ID.
+    if let Some(id) = text
+        .strip_prefix("api://")
+        .filter(|id| id.len() >= 36 && id.is_char_boundary(36))
+    {
+        return is_uuid(&id[..36]) && are_harmless_segments(&id[36..]);
+    }
     if text.starts_with("arn:") {
         return is_arn(text);
-    }
-    if let Some(rest) = NAMESPACES.iter().find_map(|space| text.strip_prefix(space)) {
-        return are_harmless_segments(&rest.replace([':', '#', '.'], "/"));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
@@ -89,6 +104,22 @@ pub(super) fn is_url(text: &str) -> bool {
         && (is_local_file || authority.split(',').all(is_authority))
         && are_harmless_segments(&path)
         && query.is_none_or(is_harmless_query)
+}
+
+/// Whether `text` may be a name in the namespace of a standard, which consists of words, also of long compound ones.
+fn is_name_in_standard(text: &str) -> bool {
+    const PART: Style = Style {
+        accepts_strange: true,
+        rare_groups: 3,
+        abbreviation: 4,
+        glued_digits: 3,
+        free_digits: 4,
+    };
+    let is_form =
+        |character: char| character.is_ascii_alphanumeric() || "/:#.-_".contains(character);
+    text.len() <= 128
+        && text.chars().all(is_form)
+        && words(text, PART).is_some_and(|words| words.strange.len() <= words.known.len() + 1)
 }
 
 fn is_authority(text: &str) -> bool {
@@ -141,8 +172,10 @@ pub(super) fn is_host_and_port(text: &str) -> bool {
     if is_address || is_host(text) || is_network(text) || is_image(text) {
         return true;
     }
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| is_port(port) && (is_host(host) || is_machine(host)))
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        // A word and one digit may be a password.
+        is_port(port) && (is_host(host) || (port.len() >= 2 && is_machine(host)))
+    })
 }
 
 /// `10.0.0.0/8`, `2001:db8::/32`.
@@ -181,8 +214,20 @@ fn is_host(text: &str) -> bool {
     let Some((last, others)) = labels.split_last().filter(|(_, others)| !others.is_empty()) else {
         return text == "localhost";
     };
-    let is_machine_name =
-        |label: &&str| is_label(label) || (is_random_allowed && label.len() <= MAX_LABEL);
+    // A domain is registered, whatever its letters; below a word, it may be the end of a passphrase.
+    let domain = others.last().copied().unwrap_or_default();
+    let is_domain = |label: &str| {
+        label == domain
+            && others.len() >= 2
+            && label.len() <= MAX_DOMAIN
+            && !WORD_LABELS.contains(last)
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    };
+    let is_machine_name = |label: &&str| {
+        is_label(label) || is_domain(label) || (is_random_allowed && label.len() <= MAX_LABEL)
+    };
     let strange: usize = others
         .iter()
         .filter_map(|label| words(label, LABEL))
@@ -212,6 +257,9 @@ fn is_label(label: &str) -> bool {
 
 /// A machine without a domain: `localhost`, or words of the vocabulary such as `mail-server`, but not a user's name.
 fn is_machine(text: &str) -> bool {
+    const PROGRAMS: &str = "kafka redis postgres mysql mariadb mongo mongodb rabbitmq activemq broker gateway proxy server \
+        smtp ldap db database cache elasticsearch opensearch mail mailhog minio vault consul zookeeper nats mqtt mosquitto \
+        registry loki prometheus grafana jaeger otel collector nginx apache tomcat backend frontend web api host";
     const USERS: &str =
         "admin administrator user username root guest login account mendix service test key";
     let is_form = text
@@ -221,8 +269,16 @@ fn is_machine(text: &str) -> bool {
         glued_digits: 2,
         ..Style::PLAIN
     };
+    // A word and a port may also be a password.
+    let is_program = |word: &str| {
+        is_listed(
+            PROGRAMS,
+            word.trim_end_matches(|one: char| one.is_ascii_digit()),
+        )
+    };
     text == "localhost"
-        || (is_form
+        || ((text.contains('-') || is_program(text))
+            && is_form
             && !is_listed(USERS, text)
             && words(text, style).is_some_and(|words| words.count() > 0))
 }

@@ -76,11 +76,20 @@ pub(super) fn is_time_zone(text: &str) -> bool {
     is_listed(ZONES, text) || is_offset
 }
 
-/// `#a1b2c3`, `navy`, `rgb(10, 20, 30)`.
+/// `#fff`, `#336699`, `navy`, `rgb(10, 20, 30)`; other hexadecimal digits need a name that states a colour.
 pub(super) fn is_colour(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let is_hexadecimal = lower.strip_prefix('#').is_some_and(|digits| {
-        matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        let pairs: Vec<&[u8]> = digits.as_bytes().chunks(2).collect();
+        let are_same = |pair: &&[u8]| pair.first() == pair.last();
+        let is_even = match digits.len() {
+            3 => digits
+                .bytes()
+                .all(|byte| digits.starts_with(char::from(byte))),
+            6 => pairs.iter().all(are_same) || pairs.windows(2).all(|two| two[0] == two[1]),
+            _ => false,
+        };
+        is_even && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     });
     let arguments = ["rgb(", "rgba(", "hsl(", "hsla("]
         .iter()
@@ -101,7 +110,7 @@ pub(super) fn is_colour(text: &str) -> bool {
 pub(super) fn is_media_type(text: &str) -> bool {
     let is_weighted = |item: &str| {
         let (kind, weight) = item.trim().split_once(";q=").unwrap_or((item.trim(), "1"));
-        is_one_media_type(kind)
+        (is_one_media_type(kind) || is_locale(kind) || kind == "*")
             && ["0", "1"].iter().any(|start| weight.starts_with(start))
             && weight.len() <= 4
             && weight
@@ -264,12 +273,13 @@ mod tests {
                 is_colour,
                 &[
                     "#fff",
-                    "#A1B2C3",
+                    "#AABB00",
+                    "#f5f5f5",
                     "navy",
                     "rgb(10, 20, 30)",
                     "rgba(0,0,0,0.5)",
                 ],
-                &["#a1b2", "#xyz", "rgb(x)"],
+                &["#a1b2", "#a1b2c3", "#a1b", "#xyz", "rgb(x)"],
             ),
             (
                 is_media_type,

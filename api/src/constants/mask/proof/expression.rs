@@ -1,5 +1,6 @@
 //! Queries, filters, paths into documents, and regular expressions whose words are all known.
 
+use super::number::is_date_or_time;
 use crate::constants::mask::language::{Style, is_known, is_listed, words};
 use crate::constants::mask::names::{is_secret_field, is_suspicious_field};
 
@@ -37,6 +38,8 @@ const OPTIONS: [&str; 7] = [
     "$skip=",
     "$count=",
 ];
+/// Rules that filters of Active Directory name by their number, before the last group of digits.
+const DIRECTORY_RULES: &str = "1.2.840.113556.1.4.";
 /// Words that give an account a password.
 const GRANTS: &str = "identified grant login role";
 /// Names in queries and filters: words, possibly with a digit.
@@ -52,6 +55,7 @@ const MAX_ABBREVIATION: usize = 3;
 
 /// Whether `text` is a query, a filter or a path of words: SQL, OQL, `XPath`, `JSONPath`, `OData`, LDAP, GraphQL.
 pub(super) fn is_expression(text: &str) -> bool {
+    let text: &str = &without_dates(&text.replace(DIRECTORY_RULES, ""));
     let lower = text.to_lowercase();
     let is_filter = text.starts_with('(') && text.ends_with(')') && text.contains('=');
     let is_constraint = text.starts_with('[') && text.ends_with(']') && text.contains('=');
@@ -75,11 +79,21 @@ pub(super) fn is_expression(text: &str) -> bool {
             .is_some_and(|words| words.count() >= 1 && words.numbers.len() <= 4)
 }
 
+/// Replaces dates between quotes by a word: `datetime'2024-01-01T00:00:00'`.
+fn without_dates(text: &str) -> String {
+    let parts: Vec<&str> = text.split('\'').collect();
+    let bare = parts.iter().map(|part| match is_date_or_time(part) {
+        true => "date",
+        false => part,
+    });
+    bare.collect::<Vec<_>>().join("'")
+}
+
 /// Removes the letter before a point that stands for a table: `o.name`.
 fn without_aliases(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     for word in text.split_inclusive(|character: char| !character.is_alphanumeric()) {
-        let is_alias = word.len() == 2 && word.ends_with('.');
+        let is_alias = word.len() == 2 && word.ends_with(['.', '/']);
         bare.push_str(if is_alias { " " } else { word });
     }
     bare
@@ -223,6 +237,9 @@ mod tests {
             "$.items[0].name",
             "$filter=Status eq 'Open'&$top=10",
             "(&(objectClass=user)(name={1}))",
+            "Changed ge datetime'2024-01-01T00:00:00'",
+            "SELECT mean(value) FROM temperature WHERE time > now() - 1h GROUP BY time(5m)",
+            "(!(userAccountControl:1.2.840.113556.1.4.803:=2))",
             "query { orders { id name } }",
         ] {
             assert!(is_expression(text), "{text}");

@@ -1,12 +1,13 @@
-//! Measures: sizes, ranges, rates, units, ranges of versions, and numbers whose form their name states.
+//! Measures: sizes, ranges, rates, units, ranges of versions, and opening hours.
 
-use super::Context;
 use super::number::{is_date_or_time, is_digits, is_version};
 use crate::constants::mask::language::is_listed;
-use crate::constants::mask::names::name_words;
 
 const UNITS: &str = "km/h m/s kwh mwh kw mw wh kva mbar bar hpa kpa pa psi lux rpm hz khz mhz ghz kn nm mm cm dm km m2 m3 cm3 g/cm3 \
     kg/m3 ml cl dl ltr l kg g mg ton pcs pc ea stk stuk stuks uur celsius fahrenheit kelvin dba db ppm mm2 °c °f m² m³";
+const UNITS_OF_ONE_LETTER: &str = "m g l s h V A W K N J";
+const WEEKDAYS: &str =
+    "mo tu we th fr sa su mon tue wed thu fri sat sun ma di wo do vr za zo mi so lu me je ve";
 const LENGTHS: [&str; 9] = ["px", "pt", "em", "rem", "cm", "mm", "%", "vh", "vw"];
 const PERIODS: &str =
     "s sec second seconds m min minute minutes h hour hours d day days week month year";
@@ -14,14 +15,6 @@ const CURRENCIES: &str = "EUR USD GBP CHF SEK NOK DKK PLN CZK HUF RON BGN ISK TR
     BRL MXN ARS CLP COP AED SAR ILS EGP UAH";
 const COUNTRIES: &str = "NLD BEL DEU FRA GBR ESP PRT ITA CHE AUT LUX DNK SWE NOR FIN IRL POL CZE SVK HUN ROU BGR GRC HRV SVN EST LVA LTU \
     TUR USA CAN MEX BRA ARG CHL AUS NZL JPN CHN IND SGP KOR ZAF ARE";
-const POSTAL: &str = "postal postcode zip zipcode postleitzahl plz";
-const TELEPHONE: &str = "phone telephone fax tel telefoon telefon mobile mobiel gsm";
-/// What has a number in a public register.
-const REGISTERED: &str = "vat btw kvk coc ust";
-/// What has a public id: a login page shows it.
-const TENANTS: &str = "tenant directory subscription";
-const STATUSES: &str = "status statuses codes";
-
 /// Whether `text` is a measure.
 pub(super) fn is_measure(text: &str) -> bool {
     is_listed(UNITS, &text.to_lowercase())
@@ -34,6 +27,71 @@ pub(super) fn is_measure(text: &str) -> bool {
         || is_version_range(text)
         || is_amount(text)
         || is_month(text)
+        || has_measure_unit(text)
+        || are_opening_hours(text)
+        || is_standard(text)
+}
+
+/// `ISO 9001`, `EPSG:28992`, `PDF/A-2b`, `RFC5545`.
+fn is_standard(text: &str) -> bool {
+    const STANDARDS: &str = "ISO RFC EPSG DIN NEN EN IEC IEEE ANSI ITU PDF/A PDF/X PDF PDF/UA EAN UPC GS1 UBL HL7 FIPS NIST TLS \
+        TLSv HTTP UTF EDIFACT X12 ZPL DICOM LOINC ICD A B";
+    let at = text
+        .find([' ', ':', '-'])
+        .or_else(|| text.find(|one: char| one.is_ascii_digit()));
+    let Some((body, number)) = at.map(|at| text.split_at(at)) else {
+        return false;
+    };
+    let number = number.trim_start_matches([' ', ':', '-']);
+    let is_number =
+        |part: &str| part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let letters = number.bytes().filter(u8::is_ascii_alphabetic).count();
+    is_listed(STANDARDS, body)
+        && !(body.len() == 1 && number.len() != 1)
+        && (1..=8).contains(&digits)
+        && letters <= 1
+        && (letters == 0 || number.ends_with(|last: char| last.is_ascii_alphabetic()))
+        && number.len() <= 12
+        && number.split(['.', '-', ':']).all(is_number)
+}
+
+/// `12.5 kg`, `230 V`.
+fn has_measure_unit(text: &str) -> bool {
+    text.split_once(' ').is_some_and(|(number, unit)| {
+        let digits = number.replacen(['.', ','], "", 1);
+        (1..=4).contains(&digits.len()) && is_digits(&digits) && is_unit(unit)
+    })
+}
+
+fn is_unit(text: &str) -> bool {
+    is_listed(UNITS, &text.to_lowercase()) || is_listed(UNITS_OF_ONE_LETTER, text)
+}
+
+/// `ma-vr 08:30-17:00`, `Mon - Fri 9:00 - 17:30`.
+fn are_opening_hours(text: &str) -> bool {
+    let is_end = |character: char| character.is_whitespace() || "-,;/".contains(character);
+    let parts = text.split(is_end).filter(|part| !part.is_empty());
+    let is_time = |part: &str| {
+        let padded = if part.len() == 4 {
+            format!("0{part}")
+        } else {
+            part.to_owned()
+        };
+        padded.contains(':') && is_date_or_time(&padded)
+    };
+    let is_day = |part: &str| is_listed(WEEKDAYS, &part.to_lowercase());
+    let is_time_of_day = |part: &str| {
+        part.split_once(':')
+            .is_some_and(|(day, time)| is_day(day) && is_time(time))
+    };
+    if parts.clone().count() == 2 && parts.clone().all(is_time_of_day) {
+        return true;
+    }
+    parts.clone().count() <= 24
+        && parts.clone().any(is_day)
+        && parts.clone().any(is_time)
+        && parts.clone().all(|part| is_day(part) || is_time(part))
 }
 
 /// `12,5`, `€ 25,00`, `2.5 %`, `1.000.000`.
@@ -64,24 +122,15 @@ fn is_month(text: &str) -> bool {
             .all(|month| is_date_or_time(&format!("{month}-01")) && month.len() == 7)
 }
 
-/// Whether `text` is a number of the form that the constant's name states: a postal code, a telephone number, statuses of
-/// HTTP, or the public id of a tenant.
-pub(super) fn is_named_number(text: &str, context: Context<'_>) -> bool {
-    let words = name_words(context.name);
-    let is_named = |list: &str| words.iter().any(|word| is_listed(list, word));
-    (is_named(POSTAL) && is_postal_code(text))
-        || (is_named(TELEPHONE) && is_national_number(text))
-        || (is_named(STATUSES) && text.split(',').all(is_status))
-        || (is_named(REGISTERED) && is_registered_number(text))
-        || (is_named(TENANTS) && is_named("id guid uuid") && is_uuid(text))
-}
-
 /// `1920x1080`, `16:9`.
 fn is_size(text: &str) -> bool {
     let are_digits = |(one, other): (&str, &str), most: usize| {
         one.len() <= most && other.len() <= most && is_digits(one) && is_digits(other)
     };
-    text.split_once('x').is_some_and(|pair| are_digits(pair, 4))
+    // Pixels are even numbers; of random characters, few form two.
+    let is_even = |text: &str| text.len() >= 2 && text.ends_with(['0', '2', '4', '6', '8']);
+    text.split_once('x')
+        .is_some_and(|pair| are_digits(pair, 4) && is_even(pair.0) && is_even(pair.1))
         || text.split_once(':').is_some_and(|pair| are_digits(pair, 2))
 }
 
@@ -146,45 +195,6 @@ fn is_version_range(text: &str) -> bool {
             .all(|part| is_number(part.trim_start_matches(['^', '~', '<', '>', '='])))
 }
 
-/// `1012 AB`, `10115`.
-fn is_postal_code(text: &str) -> bool {
-    let compact = text.replace(' ', "");
-    let (digits, letters) = compact.split_at(compact.len().min(4));
-    let is_dutch = is_digits(digits)
-        && letters.len() == 2
-        && letters.bytes().all(|byte| byte.is_ascii_uppercase());
-    is_dutch || (compact.len() == 5 && is_digits(&compact))
-}
-
-/// `020-1234567`.
-fn is_national_number(text: &str) -> bool {
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    (7..=15).contains(&digits)
-        && text
-            .chars()
-            .all(|character| character.is_ascii_digit() || "+-() /".contains(character))
-}
-
-/// `12345678`, `NL123456789B01`.
-fn is_registered_number(text: &str) -> bool {
-    let is_form = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (8..=14).contains(&text.len()) && digits >= 8 && text.bytes().all(is_form)
-}
-
-fn is_uuid(text: &str) -> bool {
-    let lengths = text.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12])
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-fn is_status(text: &str) -> bool {
-    let text = text.trim();
-    text.len() == 3 && is_digits(text) && text.starts_with(['1', '2', '3', '4', '5'])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +217,16 @@ mod tests {
             ">=10.6.0 <11.0.0",
             "^1.2.3",
             "[1.0,2.0)",
+            "12.5 kg",
+            "230 V",
+            "ma-vr 08:30-17:00",
+            "sun:02:00-sun:04:00",
+            "ISO 9001",
+            "EPSG:28992",
+            "PDF/A-2b",
+            "TLSv1.2",
+            "A4",
+            "Sat, Sun 10:00 - 16:00",
         ] {
             assert!(is_measure(text), "{text}");
         }
@@ -223,31 +243,16 @@ mod tests {
             "4839/minute/x",
             "98-12",
             "<4839",
+            "48392 kg",
+            "4839 xq",
+            "ma-vr 4839",
+            "A48",
+            "ISOkqz",
+            "ISO x7Qk2",
+            "08:30-17:00 kufidobe",
             "",
         ] {
             assert!(!is_measure(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_name_states_the_form_of_a_number() {
-        let is_named = |name, text| {
-            let context = Context {
-                name,
-                heads: &[],
-                is_marketplace_default: false,
-            };
-            is_named_number(text, context)
-        };
-        assert!(is_named("App.PostalCode", "1012 AB") && is_named("App.Zip", "10115"));
-        assert!(is_named("App.VatNumber", "NL123456789B01") && !is_named("App.Value", "12345678"));
-        let tenant = "fae5de74-0f9e-4a59-8a53-1f0f6d1a2b3c";
-        assert!(is_named("App.TenantId", tenant) && !is_named("App.Tenant", tenant));
-        assert!(is_named("App.FaxNumber", "020-1234567") && is_named("App.HttpStatus", "200,201"));
-        for name in ["App.Value", "App.Code", "App.Number"] {
-            for text in ["1012 AB", "10115", "020-1234567", "200,201"] {
-                assert!(!is_named(name, text), "{name} {text}");
-            }
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn is_harmless_number(text: &str, context: Context<'_>) -> bool {
             .all(|degrees| is_degrees(degrees.trim()));
     }
     if is_decimal(text) {
-        return true;
+        return context.heads.contains(&Head::Quantity) || is_short_decimal(text);
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !is_digits(unsigned) {
@@ -62,6 +62,12 @@ pub(super) fn is_harmless_number(text: &str, context: Context<'_>) -> bool {
         || (is_round && unsigned.len() <= MAX_QUANTITY_DIGITS)
         || USUAL_NUMBERS.contains(&unsigned)
         || (context.heads.contains(&Head::Quantity) && unsigned.len() <= MAX_QUANTITY_DIGITS)
+}
+
+/// At most four digits without leading zeros: more of them may be a code.
+fn is_short_decimal(text: &str) -> bool {
+    let digits = text.trim_start_matches(['-', '+', '0', '.']);
+    digits.bytes().filter(u8::is_ascii_digit).count() <= 4
 }
 
 /// Digits with a decimal point.
@@ -84,19 +90,55 @@ fn has_unit(text: &str) -> bool {
         .find(|character: char| !character.is_ascii_digit())
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let unit = unit.trim().to_ascii_lowercase();
-    let is_duration = text.len() <= 10
-        && text.starts_with('P')
-        && text.ends_with(['D', 'H', 'M', 'S', 'W', 'Y'])
-        && text.bytes().any(|byte| byte.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || b"PTDHMSWY".contains(&byte));
-    ((1..=3).contains(&number.len()) && language::is_listed(UNITS, &unit)) || is_duration
+    let unit = unit.trim();
+    let has_usual_case = !unit.contains(|one: char| one.is_ascii_lowercase())
+        || !unit
+            .chars()
+            .skip(1)
+            .any(|one: char| one.is_ascii_uppercase());
+    let is_upper = unit.contains(|one: char| one.is_ascii_uppercase());
+    let has_usual_case =
+        has_usual_case && (!is_upper || unit.ends_with(['B', 'b', 'M', 'G', 'K', 'i']));
+    let unit = unit.to_ascii_lowercase();
+    // Three digits and a letter may be a code of four characters.
+    let most_digits = if unit.len() == 1 && unit != "%" && !number.ends_with('0') {
+        2
+    } else {
+        3
+    };
+    let is_number = (1..=most_digits).contains(&number.len());
+    (is_number && has_usual_case && language::is_listed(UNITS, &unit)) || is_duration(text)
+}
+
+/// `PT15M`, `P1DT12H`: each letter at most once, in order, after a number.
+fn is_duration(text: &str) -> bool {
+    let follow_each_other = |part: &str, letters: &str| {
+        let mut left = letters;
+        let mut digits = 0;
+        part.chars().all(|character| {
+            if character.is_ascii_digit() {
+                digits += 1;
+                return digits <= 4;
+            }
+            let after = left.split_once(character).map(|(_, after)| after);
+            let is_next = after.is_some() && digits > 0;
+            left = after.unwrap_or_default();
+            digits = 0;
+            is_next
+        }) && digits == 0
+    };
+    text.strip_prefix('P').is_some_and(|rest| {
+        let (days, hours) = rest.split_once('T').unwrap_or((rest, ""));
+        rest.len() >= 2
+            && !rest.ends_with('T')
+            && follow_each_other(days, "YMWD")
+            && follow_each_other(hours, "HMS")
+    })
 }
 
 /// `3.17.0`, `v2`, `1.0.0-beta.1`, `2.3.0-SNAPSHOT`.
 pub(super) fn is_version(text: &str) -> bool {
+    let least = if text.starts_with(['v', 'V']) { 2 } else { 3 };
     let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
     let (numbers, suffix) = match text.find(['-', '+']) {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
@@ -115,7 +157,7 @@ pub(super) fn is_version(text: &str) -> bool {
                     || ["rc", "snapshot"].contains(&letters))
         })
     });
-    (3..=5).contains(&groups.len())
+    (least..=5).contains(&groups.len())
         && groups.iter().all(is_group)
         && numbers.len() <= 18
         // Three groups of many digits are an account or a telephone number.
@@ -173,26 +215,34 @@ mod tests {
     #[test]
     fn numbers_that_may_be_codes_need_a_name_that_states_a_quantity() {
         for text in [
-            "0",
-            "42",
-            "-5",
-            "30000",
-            "3.14",
-            "52.370216",
-            "30s",
-            "512 MB",
-            "75%",
-            "PT15M",
+            "0", "42", "-5", "30000", "3.14", "0.0025", "30s", "512 MB", "75%", "PT15M", "P1DT12H",
+            "500m",
         ] {
             assert!(is_number(text, &[]), "{text}");
         }
         for text in [
-            "483920", "4839", "123", "0000", "1000", "8080", "12345678", "11111", "1e3", "4839s",
+            "483920",
+            "4839",
+            "P6W66S",
+            "PT",
+            "543d",
+            "P12345D",
+            "123",
+            "0000",
+            "1000",
+            "8080",
+            "12345678",
+            "11111",
+            "1e3",
+            "52.370216",
+            "483.92",
+            "4839s",
             "PASSWORD",
         ] {
             assert!(!is_number(text, &[]), "{text}");
         }
         assert!(is_number("483920", &[Head::Quantity]));
+        assert!(is_number("52.370216", &[Head::Quantity]) && is_number("52.370216, 4.895168", &[]));
         assert!(!is_number("1234567890123", &[Head::Quantity]));
     }
 
@@ -202,6 +252,7 @@ mod tests {
             "3.17.0",
             "10.24.4.77222",
             "v1.2.3",
+            "v1.0",
             "1.0.0-beta.1",
             "2.3.0-SNAPSHOT",
             "1.2.3+build5",

@@ -14,6 +14,16 @@ const SEGMENT: Style = Style {
     glued_digits: 3,
     free_digits: 4,
 };
+/// Masks of files begin with words, or with an abbreviation such as `INV`.
+const MASK: Style = Style {
+    abbreviation: 3,
+    ..Style::PLAIN
+};
+/// Folders that no slash begins may have years in their names.
+const FOLDER: Style = Style {
+    free_digits: 4,
+    ..MASK
+};
 /// Maximum length of a segment, in bytes.
 const MAX_SEGMENT: usize = 64;
 /// Maximum number of segments.
@@ -24,11 +34,16 @@ const MAX_STRANGE: usize = 2;
 const SIGNS: &str = "-_.~ +,()";
 const EXTENSIONS: &str = "html htm xhtml jsp php asp aspx js mjs css scss json xml xsd xsl xslt wsdl yaml yml properties conf cfg ini toml \
     txt md csv tsv log pdf doc docx xls xlsx ppt pptx zip gz tar jar mda mpk png jpg jpeg gif svg ico webp ttf woff \
-    sql sh bat jks pfx crt cer";
+    sql sh bat jks pfx crt cer heic heif tif tiff bmp mp3 mp4 avi mov wav eml msg odt ods rtf 7z rar sta edi idoc dat \
+    jsonl ndjson parquet avro xlsm xlsb dwg dxf ifc geojson kml gpx shp ics vcf stp step stl igs";
 
 /// Whether `text` is a path or a file name, possibly with a query.
 pub(super) fn is_path(text: &str) -> bool {
-    let windows = text.replace('\\', "/");
+    let windows = text.replace('\\', "/").replace("$/", "/");
+    let windows = without_dates(&windows);
+    if !windows.contains(['/', '=']) && is_mask(&windows) {
+        return true;
+    }
     let (path, query) = split(&windows);
     let drive =
         path.get(1..3) == Some(":/") && path.starts_with(|drive: char| drive.is_ascii_alphabetic());
@@ -41,9 +56,38 @@ pub(super) fn is_path(text: &str) -> bool {
     if is_mask(last) {
         return are_harmless_segments(path.strip_suffix(last).unwrap_or_default());
     }
+    if is_topic(&windows) || is_extension(&windows) {
+        return true;
+    }
     // Two words with a slash between them may be a user and a password.
-    let is_form = is_absolute || is_file || path.ends_with('/');
+    let is_folder = || {
+        path.strip_suffix('/')
+            .is_some_and(|folder| folder.split('/').all(|part| words(part, FOLDER).is_some()))
+    };
+    let is_form = is_absolute || is_file || is_folder();
     is_form && are_harmless_segments(path) && query.is_none_or(is_harmless_query)
+}
+
+/// A topic of three or more levels, possibly with wildcards: `devices/+/telemetry`, `$aws/things/#`.
+fn is_topic(text: &str) -> bool {
+    let levels: Vec<&str> = text.trim_start_matches('$').split('/').collect();
+    let is_level = |level: &str| {
+        let has_form = level
+            .chars()
+            .all(|one| one.is_alphanumeric() || "-_".contains(one));
+        matches!(level, "+" | "#")
+            || (has_form && words(level, MASK).is_some_and(|words| words.letters == 0))
+    };
+    let known = levels.iter().filter_map(|level| words(level, Style::PLAIN));
+    (3..=MAX_SEGMENTS).contains(&levels.len())
+        && levels.iter().all(|level| is_level(level))
+        && known.filter(|words| words.count() > 0).count() * 2 >= levels.len()
+}
+
+/// `.jpg`.
+fn is_extension(text: &str) -> bool {
+    text.strip_prefix('.')
+        .is_some_and(|extension| is_listed(EXTENSIONS, extension))
 }
 
 /// Splits a path from its query and fragment.
@@ -52,6 +96,31 @@ pub(super) fn split(text: &str) -> (&str, Option<&str>) {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
+}
+
+/// Replaces patterns of dates in a name: `orders_yyyyMMdd.csv`, `export_{yyyy-MM-dd}.xlsx`.
+fn without_dates(text: &str) -> String {
+    const PATTERNS: [&str; 12] = [
+        "yyyyMMddHHmmss",
+        "yyyyMMdd_HHmmss",
+        "yyyyMMddHHmm",
+        "yyyyMMdd",
+        "yyyy-MM-dd",
+        "ddMMyyyy",
+        "yyMMdd",
+        "yyyyMM",
+        "HHmmss",
+        "YYYYMMDD",
+        "HHmm",
+        "yyyy",
+    ];
+    PATTERNS
+        .iter()
+        .fold(text.to_owned(), |text, pattern| {
+            text.replace(pattern, "date")
+        })
+        .replace("{date}", "date")
+        .replace("{timestamp}", "date")
 }
 
 fn is_file_name(text: &str) -> bool {
@@ -66,10 +135,10 @@ fn is_mask(text: &str) -> bool {
         || is_file_name(text)
             && text.rsplit_once('.').is_some_and(|(stem, _)| {
                 let is_form =
-                    |character: char| character.is_alphanumeric() || "*_-.".contains(character);
-                stem.contains('*')
+                    |character: char| character.is_alphanumeric() || "*?_-.".contains(character);
+                stem.contains(['*', '?'])
                     && stem.chars().all(is_form)
-                    && words(stem, Style::PLAIN).is_some_and(|words| words.letters == 0)
+                    && words(stem, MASK).is_some_and(|words| words.letters == 0)
             })
 }
 
@@ -98,12 +167,15 @@ fn is_harmless_segment(segment: &str) -> bool {
     } else {
         bare
     };
-    stem.len() <= MAX_SEGMENT
-        && stem
-            .chars()
-            .all(|character| character.is_alphanumeric() || SIGNS.contains(character))
-        && words(stem, SEGMENT)
-            .is_some_and(|words| words.strange.len() <= MAX_STRANGE && words.numbers.len() <= 3)
+    let is_placeholder =
+        |text: &str| text.len() == 3 && text.starts_with('{') && text.ends_with('}');
+    is_placeholder(stem)
+        || stem.len() <= MAX_SEGMENT
+            && stem
+                .chars()
+                .all(|character| character.is_alphanumeric() || SIGNS.contains(character))
+            && words(stem, SEGMENT)
+                .is_some_and(|words| words.strange.len() <= MAX_STRANGE && words.numbers.len() <= 3)
 }
 
 /// Whether a query has no field that may carry a secret, and its values are words, dates or short numbers.
@@ -137,7 +209,14 @@ fn is_harmless_pair(pair: &str) -> bool {
             .all(|character| character.is_alphanumeric() || is_sign(character))
         && words(name, SEGMENT).is_some();
     let is_number = value.len() <= 4 && is_digits(&value);
-    let is_harmless = is_number || is_version(&value) || is_date_or_time(&value) || is_word(&value);
+    let is_placeholder = value
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    let is_harmless = is_placeholder.is_some_and(is_word)
+        || is_number
+        || is_version(&value)
+        || is_date_or_time(&value)
+        || is_word(&value);
     let is_shown =
         value.is_empty() || is_boolean(&value) || (is_harmless && !is_suspicious_field(name));
     is_name && is_shown
@@ -162,6 +241,15 @@ mod tests {
             "/odata/$metadata",
             "customer-import_template.xlsx",
             "\\\\server\\share\\export",
+            "\\\\fs01.acme.local\\finance$\\export",
+            "orders_yyyyMMdd.csv",
+            "export_{yyyyMMdd_HHmmss}.xlsx",
+            "INV_????.csv",
+            "devices/+/telemetry",
+            "$aws/things/+/shadow/update",
+            "acme/sales/v1",
+            ".jpg",
+            "/track/?barcode={barcode}",
         ] {
             assert!(is_path(text), "{text}");
         }
@@ -175,6 +263,9 @@ mod tests {
             "scott/tiger",
             "scott/tiger@orcl",
             "sales/orders",
+            "sales/orders/kqzvxw",
+            "x/y/orders",
+            ".kqz",
             "/x?code=orders",
             "/x?token=orders",
             "/x?q=kqzvxw",

@@ -23,14 +23,21 @@ pub(super) fn is_template(text: &str, heads: &[Head]) -> bool {
     let Some(bare) = without_marks(text) else {
         return false;
     };
-    bare != text && prose::is_prose(bare.trim(), heads) && !is_secret_field(&bare)
+    let bare = bare.trim();
+    // `{year}-{period}`: names of fields with signs between them.
+    let are_fields_only = bare.chars().all(|sign| "-_/. :".contains(sign))
+        && (text.contains(char::is_alphabetic) || text.matches('{').count() == 1);
+    let is_title = || heads.contains(&Head::Title) && prose::is_title(bare);
+    bare != text
+        && !is_secret_field(bare)
+        && (are_fields_only || prose::is_prose(bare, heads) || is_title())
 }
 
 /// Returns `text` without placeholders such as `{1}`, `${name}` and `%s`, tags such as `<b>`, the marks of lists, and
 /// the signs between the steps of a path; `None` if the name of a placeholder is no word.
 fn without_marks(text: &str) -> Option<String> {
     let mut bare = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = after_mark(text);
     while let Some(first) = rest.chars().next() {
         let after = &rest[first.len_utf8()..];
         let is_start = bare.is_empty() || bare.ends_with(' ');
@@ -60,6 +67,17 @@ fn without_marks(text: &str) -> Option<String> {
     Some(bare)
 }
 
+/// Returns what follows `[word] `.
+fn after_mark(text: &str) -> &str {
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    match inner {
+        Some((mark, rest)) if words(mark, NAME).is_some_and(|words| words.count() == 1) => rest,
+        _ => text,
+    }
+}
+
 /// Returns the length of the time that `text` starts with: `9:00`.
 fn time_length(text: &str) -> Option<usize> {
     let length = text
@@ -78,8 +96,10 @@ fn after_placeholder(text: &str) -> Option<&str> {
     let (name, rest) = text.split_once(end)?;
     let has_form = name
         .chars()
-        .all(|character| character.is_alphanumeric() || "._- ".contains(character));
-    (has_form && words(name, NAME).is_some()).then_some(rest)
+        .all(|character| character.is_alphanumeric() || "._- #".contains(character));
+    let is_number = name.len() <= 8 && name.bytes().all(|byte| byte == b'0' || byte == b'#');
+    let is_placeholder = is_number || code::is_pattern(name) || words(name, NAME).is_some();
+    (has_form && is_placeholder).then_some(rest)
 }
 
 fn is_tag(text: &str) -> bool {
@@ -124,6 +144,9 @@ mod tests {
             "Home > Orders > Detail",
             "#sales #orders",
             "@sales-team",
+            "[ACC] New order {1}",
+            "{year}-{period}",
+            "Welcome back, {0}!",
             "✓ Done",
         ] {
             assert!(is_template(text, &[]), "{text}");
@@ -139,6 +162,8 @@ mod tests {
             "@kqzvxw",
             "The password is {1} order",
             "{1}{2}",
+            "[kqzvxw] order",
+            "{kqzvxw}-{year}",
         ] {
             assert!(!is_template(text, &[]), "{text}");
         }
