@@ -2,6 +2,7 @@
 
 pub mod bucket_size;
 pub mod client_limits;
+pub mod collection_use;
 pub mod constants;
 pub mod dashboard;
 pub mod health;

@@ -18,6 +18,7 @@ use shared::snapshot::{
 use super::accounted::Accounted;
 use super::cost::CostView;
 use super::reconciliation::Reconciliation;
+use crate::collection_use::CollectionUse;
 use crate::history::DailyTotals;
 
 const SECONDS_PER_DAY: u128 = 86_400;
@@ -90,6 +91,8 @@ pub struct BucketItem {
     pub clock_skew: bool,
     /// When the target is measured again; null in old snapshots.
     pub refresh: Option<RefreshView>,
+    /// What measuring it takes; `/metrics` has the sums.
+    pub collection: CollectionUse,
     /// Since when discovery does not find the target any more: it is not measured, and leaves the answer once its
     /// snapshots have expired. Absent if it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,6 +189,8 @@ impl BucketItem {
             None => run.is_stale(now),
         };
         let current = size.current.as_ref();
+        let requests = size.listing.map_or(0, |listing| listing.request_count);
+        let collection = CollectionUse::of(&run, size.refresh, requests);
         let refresh = size
             .refresh
             .map(|refresh| RefreshView::of(refresh, &size, budget));
@@ -223,6 +228,7 @@ impl BucketItem {
                 .map(|resource| ResourceView::of(target.kind, resource)),
             unmeasured: size.unmeasured,
             refresh,
+            collection,
             gone_since: None,
             last_failure,
             by_prefix: size.by_prefix,

@@ -2,15 +2,11 @@
 
 use std::sync::Arc;
 
-use shared::snapshot::bucket_size::Refresh;
 use shared::snapshot::{BucketSize, Good, Run};
 
 use super::catalogue::{COLLECTION_LIST_REQUESTS, COLLECTION_RUNS};
 use super::exposition::Exposition;
-
-const DAY_SECONDS: u64 = 86_400;
-/// A day's parts are counted in thousandths, so that no sum of rare runs is nothing.
-const THOUSANDTHS: u64 = 1000;
+use crate::collection_use::{THOUSANDTHS, runs_a_day};
 
 /// Sums in thousandths a day.
 #[derive(Debug, Default)]
@@ -23,7 +19,7 @@ pub(super) struct OwnUse {
 impl OwnUse {
     /// Adds a storage target by its last run.
     pub(super) fn add_storage(&mut self, good: &Good<BucketSize>) {
-        let runs = runs_a_day(good.run, good.summary.refresh);
+        let runs = runs_a_day(&good.run, good.summary.refresh);
         let listing = good
             .summary
             .listing
@@ -35,7 +31,7 @@ impl OwnUse {
 
     /// Adds a database by its last run.
     pub(super) fn add_database(&mut self, run: Run) {
-        let runs = runs_a_day(run, None);
+        let runs = runs_a_day(&run, None);
         self.database_runs = self.database_runs.saturating_add(runs);
     }
 
@@ -52,16 +48,4 @@ impl OwnUse {
         let requests = whole(self.list_requests);
         exposition.add(&COLLECTION_LIST_REQUESTS, &Arc::default(), requests);
     }
-}
-
-/// Returns the runs a day of a target, in thousandths.
-fn runs_a_day(run: Run, refresh: Option<Refresh>) -> u64 {
-    let seconds = match refresh {
-        Some(refresh) => refresh.interval_seconds,
-        None => (run.next_due_at - run.scheduled_at)
-            .num_seconds()
-            .try_into()
-            .unwrap_or_default(),
-    };
-    DAY_SECONDS * THOUSANDTHS / seconds.max(1)
 }

@@ -12,6 +12,7 @@ use shared::snapshot::{
 };
 
 use super::{ModuleView, TableFilter};
+use crate::collection_use::CollectionUse;
 use crate::history::{DailyTotals, trended};
 
 /// Sizes of one database.
@@ -58,6 +59,8 @@ pub struct DatabaseItem {
     /// Whether `taken_at` is more than a minute in the future: a clock is wrong, and the age is unknown. `age_seconds` is 0
     /// then.
     pub clock_skew: bool,
+    /// What measuring it takes; `/metrics` has the sums.
+    pub collection: CollectionUse,
     /// Since when discovery does not find the target any more: it is not measured, and leaves the answer once its
     /// snapshots have expired. Absent if it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,6 +153,7 @@ impl DatabaseItem {
             age_seconds: run.age_seconds(now),
             stale: run.is_stale(now),
             clock_skew: run.is_ahead_of(now),
+            collection: CollectionUse::of(&run, None, 0),
             gone_since: None,
             last_failure,
             trend: None,

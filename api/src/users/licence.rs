@@ -42,12 +42,14 @@ pub struct NamedForecast {
     pub usage: LimitUse,
     /// The newest month with a run.
     pub month: String,
-    /// Growth a month: the median of the slopes between any two of the last twelve months that are over; null if it is
-    /// not known.
+    /// Growth a month: the median of the slopes between any two of the last twelve months that are over; with fewer than
+    /// three of them also of the running month, if it has more already. Null if it is not known.
     pub per_month: Option<f64>,
     /// Month in which the limit is reached if the growth goes on; null with `reason`.
     pub reached_in: Option<String>,
-    /// Why there is none: `reached`, `not_growing`, `not_within_ten_years`, or `too_few_months` (fewer than three in a
-    /// row that are over and complete); null with one.
+    /// Whether fewer than three months in a row are over and complete, so that one odd month decides.
+    pub is_tentative: bool,
+    /// Why there is none: `reached`, `not_growing`, `not_within_ten_years`, or `too_few_months` (fewer than two in a row
+    /// that are complete, of which the running one counts only as far as it has grown); null with one.
     pub reason: Option<String>,
 }

@@ -318,6 +318,7 @@ fn month_licence(
                 Forecast::In { month, .. } => Some(month.to_string()),
                 _ => None,
             },
+            is_tentative: forecast.is_tentative(),
             reason: forecast.reason().map(str::to_owned),
         }
     });

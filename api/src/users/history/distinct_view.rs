@@ -45,6 +45,7 @@ use crate::users::licence::NamedForecast;
 ///       "month": "2026-01",
 ///       "per_month": null,
 ///       "reached_in": null,
+///       "is_tentative": false,
 ///       "reason": "too_few_months"
 ///     },
 ///     "concurrent_limit": null,

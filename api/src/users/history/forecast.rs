@@ -2,8 +2,10 @@
 
 use shared::user_months::Month;
 
-/// Months over, at least, that a trend is believed by.
-const LEAST_MONTHS: usize = 3;
+/// Months at least, by which a trend is told at all.
+const LEAST_MONTHS: usize = 2;
+/// Months over, at least, by which a trend is believed; with fewer it is tentative.
+const FIRM_MONTHS: usize = 3;
 /// Months over, at most, that a trend is made of.
 const MOST_MONTHS: usize = 12;
 /// Months ahead beyond which nothing is said.
@@ -15,12 +17,16 @@ pub(super) enum Forecast {
     /// It is reached already.
     Reached,
     /// It is reached in this month if the number goes on growing by so much a month.
-    In { month: Month, per_month: f64 },
+    In {
+        month: Month,
+        per_month: f64,
+        is_tentative: bool,
+    },
     /// It is not reached within ten years at this rate.
-    Far { per_month: f64 },
+    Far { per_month: f64, is_tentative: bool },
     /// The number does not grow.
-    NotGrowing { per_month: f64 },
-    /// Fewer than three months in a row are over and completely known.
+    NotGrowing { per_month: f64, is_tentative: bool },
+    /// Fewer than two months in a row are completely known.
     TooFewMonths,
 }
 
@@ -29,9 +35,19 @@ impl Forecast {
     pub(super) fn per_month(&self) -> Option<f64> {
         match self {
             Self::In { per_month, .. }
-            | Self::Far { per_month }
-            | Self::NotGrowing { per_month } => Some((per_month * 10.0).round() / 10.0),
+            | Self::Far { per_month, .. }
+            | Self::NotGrowing { per_month, .. } => Some((per_month * 10.0).round() / 10.0),
             Self::Reached | Self::TooFewMonths => None,
+        }
+    }
+
+    /// Whether fewer than three months are over, so that one odd month decides.
+    pub(super) fn is_tentative(&self) -> bool {
+        match self {
+            Self::In { is_tentative, .. }
+            | Self::Far { is_tentative, .. }
+            | Self::NotGrowing { is_tentative, .. } => *is_tentative,
+            Self::Reached | Self::TooFewMonths => false,
         }
     }
 
@@ -52,6 +68,9 @@ impl Forecast {
 /// `used` is the number of the newest month. `over` are months that are over, oldest first, with their number and
 /// whether it is too low; the trend is the median of the slopes between any two of the last months in a row that are
 /// not, so that one odd month does not bend it.
+///
+/// With fewer than three months over, the running month counts too if it has more users already than the one before:
+/// its number only rises, so the growth is at least that. Whether it will have fewer is not known before its end.
 pub(super) fn forecast(
     limit: u64,
     used: u64,
@@ -71,6 +90,13 @@ pub(super) fn forecast(
         }
         known.push((*month, as_float(*number)));
     }
+    let is_tentative = known.len() < FIRM_MONTHS;
+    let last = known.first().copied();
+    if let Some((_, number)) = last.filter(|(month, _)| is_tentative && month.plus(1) == running)
+        && as_float(used) > number
+    {
+        known.insert(0, (running, as_float(used)));
+    }
     if known.len() < LEAST_MONTHS {
         return Forecast::TooFewMonths;
     }
@@ -87,20 +113,28 @@ pub(super) fn forecast(
         _ => slopes[middle],
     };
     if per_month <= 0.0 {
-        return Forecast::NotGrowing { per_month };
+        return Forecast::NotGrowing {
+            per_month,
+            is_tentative,
+        };
     }
     let (newest, number) = known[0];
-    let mut month = newest;
     for ahead in 1..=HORIZON_MONTHS {
-        month = newest.plus(ahead);
+        let month = newest.plus(ahead);
         if number + per_month * f64::from(ahead) >= as_float(limit) {
             // The running month has not reached it yet: this month at the earliest.
             let month = month.max(running);
-            return Forecast::In { month, per_month };
+            return Forecast::In {
+                month,
+                per_month,
+                is_tentative,
+            };
         }
     }
-    let _ = month;
-    Forecast::Far { per_month }
+    Forecast::Far {
+        per_month,
+        is_tentative,
+    }
 }
 
 /// Numbers of users are far below 2^52, where a float is exact.
@@ -141,7 +175,11 @@ mod tests {
 
         // April has 130: 140 in May, 200 in November.
         let reached = |limit| match of(limit, 131, &growing) {
-            Forecast::In { month, per_month } => (month.to_string(), per_month),
+            Forecast::In {
+                month,
+                per_month,
+                is_tentative: false,
+            } => (month.to_string(), per_month),
             other => panic!("{other:?}"),
         };
         assert_eq!(reached(200), ("2026-11".to_owned(), 10.0));
@@ -150,7 +188,10 @@ mod tests {
         assert_eq!(of(131, 131, &growing), Forecast::Reached);
         assert_eq!(
             of(1_000_000, 131, &growing),
-            Forecast::Far { per_month: 10.0 }
+            Forecast::Far {
+                per_month: 10.0,
+                is_tentative: false
+            }
         );
     }
 
@@ -165,13 +206,34 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_without_three_months_that_are_known() {
-        assert_eq!(of(200, 110, &months(&[100, 110])), Forecast::TooFewMonths);
+    fn two_months_and_a_running_one_that_grows_give_a_tentative_month() {
+        let tentative = |used, over: &[u64]| match of(200, used, &months(over)) {
+            Forecast::In {
+                month,
+                per_month,
+                is_tentative: true,
+            } => (month.to_string(), per_month),
+            other => panic!("{other:?}"),
+        };
+
+        // January and February are over: 100 and 110.
+        assert_eq!(tentative(40, &[100, 110]), ("2026-11".to_owned(), 10.0));
+        // March has 130 already: 20 more than February, and 15 a month since January.
+        assert_eq!(tentative(130, &[100, 110]), ("2026-08".to_owned(), 15.0));
+        // Only January is over, and February has 120 already.
+        assert_eq!(tentative(120, &[100]), ("2026-06".to_owned(), 20.0));
+    }
+
+    #[test]
+    fn nothing_is_said_of_one_month_or_months_that_are_not_known() {
+        assert_eq!(of(200, 90, &months(&[100])), Forecast::TooFewMonths);
+        assert_eq!(of(200, 110, &[]), Forecast::TooFewMonths);
         let mut partial = months(&[100, 110, 120, 130]);
-        partial[1].2 = true;
+        partial[2].2 = true;
         assert_eq!(of(200, 110, &partial), Forecast::TooFewMonths);
         let mut gap = months(&[100, 110, 120, 130]);
         gap.remove(2);
+        // What is left is April alone, and the months before the gap.
         assert_eq!(of(200, 110, &gap), Forecast::TooFewMonths);
     }
 

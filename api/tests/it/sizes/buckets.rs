@@ -42,6 +42,7 @@ async fn a_bucket_item_has_its_numbers_and_their_age() {
                 "scheduled_at": "2026-01-12T10:00:00Z", "taken_at": "2026-01-12T10:00:00Z",
                 "finished_at": "2026-01-12T10:00:00Z",
                 "age_seconds": 3600, "stale": false, "clock_skew": false, "refresh": null, "last_failure": null,
+                "collection": {"runs_per_day": 24.0, "run_seconds": 0.0, "list_requests": 0},
                 "by_prefix": null, "trend": null, "growth": null,
             }],
             "pending": [],

@@ -160,14 +160,19 @@ async fn the_licence_says_when_its_limit_will_be_reached() {
         licence["named"],
         json!({
             "limit": 10, "used": 6, "free": 4, "used_percent": 60.0, "is_at_least": false,
-            "month": "2026-01", "per_month": 1.0, "reached_in": "2026-05", "reason": null
+            "month": "2026-01", "per_month": 1.0, "reached_in": "2026-05", "is_tentative": false,
+            "reason": null
         })
     );
 
     let two = "&from=2025-11-01T00:00:00Z";
     let two = ask(&world, &format!("{PATH}{two}")).await;
-    assert_eq!(two["licence"]["named"]["reached_in"], Value::Null);
-    assert_eq!(two["licence"]["named"]["reason"], "too_few_months");
+    assert_eq!(two["licence"]["named"]["reached_in"], "2026-05");
+    assert_eq!(two["licence"]["named"]["is_tentative"], true);
+    let none = "&from=2026-01-01T00:00:00Z";
+    let none = ask(&world, &format!("{PATH}{none}")).await;
+    assert_eq!(none["licence"]["named"]["reached_in"], Value::Null);
+    assert_eq!(none["licence"]["named"]["reason"], "too_few_months");
 }
 
 #[tokio::test]

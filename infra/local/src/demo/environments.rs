@@ -44,7 +44,8 @@ pub(super) const ENVIRONMENTS: [DemoEnvironment; 4] = [
         project: "Acme Sales",
         model_version: "1.4.0.317",
         domain: "acme.example",
-        storage: &[r#"bucket = "acme-prod-files""#],
+        storage: &[r#"bucket = "acme-prod-files"
+  by_prefix = 2"#],
         layers: &["m2ee.yaml", "mendixapp.yaml"],
         users: 240,
         customers: 800,
