@@ -3,7 +3,7 @@ import type { Schemas } from '../api';
 import { age } from '../clock';
 import { mark, ofMeasured, ofPending, type State, unmeasured, unsized } from '../condition';
 import { h } from '../dom';
-import { label, loadFleet } from '../fleet';
+import { type Collection, collectionOf, label, loadFleet } from '../fleet';
 import { count, duration, moment, money, share, UNKNOWN, words } from '../format';
 import { Panel } from '../panel';
 import type { Context, Screen } from '../screen';
@@ -44,7 +44,7 @@ export function collectionScreen({ api, query }: Context, name: string): Screen 
       const cost = listing(rows);
       const hidden = [storage === null ? 'storage' : '', tables === null ? 'databases' : ''].filter(Boolean);
       return {
-        body: [...(hidden.length ? [h('p', { class: 'notice' }, `Your token may not read ${hidden.join(' and ')}; they are not in this list.`)] : []), ...(cost ? [cost] : []), table.element],
+        body: [collectionFacts(collectionOf({ storage, tables })), ...(hidden.length ? [h('p', { class: 'notice' }, `Your token may not read ${hidden.join(' and ')}; they are not in this list.`)] : []), ...(cost ? [cost] : []), table.element],
         csv: () => table.csv(),
       };
     },
@@ -54,6 +54,16 @@ export function collectionScreen({ api, query }: Context, name: string): Screen 
 
 function pending(target: string, failure: Schemas['Failure'] | null): Row {
   return { target, ...ofPending(null, failure), takenAt: null, scheduledAt: null, failure, refresh: null, scan: null, currency: '' };
+}
+
+/** What collecting takes itself, summed as in `/metrics`. */
+function collectionFacts({ storageRuns, databaseRuns, listRequests, seconds }: Collection): HTMLElement {
+  const rows: [string, string][] = [
+    ['Runs a day', `${count(storageRuns)} of storage, ${count(databaseRuns)} of databases`],
+    ['LIST requests a day', count(listRequests)],
+    ['Measuring takes', `${duration(seconds)} a day, by the last runs`],
+  ];
+  return h('dl', { class: 'facts', id: 'collection-use' }, rows.flatMap(([title, value]) => [h('dt', {}, title), h('dd', {}, value)]));
 }
 
 /** LIST requests a day at the interval of the target. */

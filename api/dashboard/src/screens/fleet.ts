@@ -2,9 +2,9 @@
 import type { Schemas } from '../api';
 import { age } from '../clock';
 import { mark, rank } from '../condition';
-import { h, hidden, replace } from '../dom';
-import { type Environment, environments, loadFleet, loadUserDays, loadUsers, type Size, userDays } from '../fleet';
-import { bytes, change, count, day, exact, money, plural, UNKNOWN, words } from '../format';
+import { h, hidden } from '../dom';
+import { collectionOf, type Environment, environments, type Fleet, loadFleet, loadUserDays, loadUsers, type Size, userDays } from '../fleet';
+import { bytes, change, count, day, duration, exact, money, plural, UNKNOWN, words } from '../format';
 import { Panel } from '../panel';
 import { href, remember } from '../route';
 import type { Context, Screen } from '../screen';
@@ -52,31 +52,22 @@ export function fleetScreen(context: Context): Screen {
         empty: rows.length ? 'No environment has this text.' : 'The fleet has no environment that your token may see.',
       });
       say();
-      return { body: [summary(rows), h('div', { class: 'tools' }, filter, found), table.element], csv: () => table!.csv() };
+      return { body: [summary(rows), h('div', { class: 'tools' }, filter, found), table.element, collecting(fleet)], csv: () => table!.csv() };
     },
   });
   // Users are read live from each database: once for each visit, after the sizes.
   const showUsers = async () => {
     if (context.api.missingScope('/users')) return;
     await loadUsers(context.api, (page) => {
-      for (const item of page) {
-        users.set(item.environment, item);
-        const cell = document.getElementById(`users-${item.environment}`);
-        if (cell) replace(cell, ...usersCell(item));
-      }
+      for (const item of page) users.set(item.environment, item);
+      table?.renew(page.map(({ environment }) => environment), ['users']);
     }).catch(() => {});
   };
   const showDays = async () => {
     if (context.api.missingScope('/users/history')) return;
     await loadUserDays(context.api, (page) => {
-      for (const item of page) {
-        const values = userDays(item);
-        days.set(item.environment, values);
-        const [line, growth] = [`user-days-${item.environment}`, `user-growth-${item.environment}`].map((id) => document.getElementById(id));
-        const drawn = userLine(values);
-        if (line && drawn) replace(line, drawn);
-        if (growth) growth.textContent = userChange(values);
-      }
+      for (const item of page) days.set(item.environment, userDays(item));
+      table?.renew(page.map(({ environment }) => environment), ['users_per_week']);
     }).catch(() => {});
   };
   return {
@@ -97,6 +88,13 @@ function summary(rows: Environment[]): HTMLElement {
   for (const { condition } of rows) total.set(condition.state, (total.get(condition.state) ?? 0) + 1);
   const states = [...new Set(rows.map(({ condition }) => condition.state))].sort((a, b) => rank(a) - rank(b));
   return h('p', { class: 'summary' }, states.map((state) => h('span', {}, h('b', {}, count(total.get(state))), ' ', mark(state))));
+}
+
+/** What collecting these numbers takes. */
+function collecting(fleet: Fleet): HTMLElement {
+  const { storageRuns, databaseRuns, listRequests, seconds } = collectionOf(fleet);
+  return h('p', { class: 'note', id: 'fleet-collection' },
+    `Collecting takes ${count(storageRuns + databaseRuns)} runs and ${count(listRequests)} LIST requests a day, and ${duration(seconds)} of measuring.`);
 }
 
 function columns(users: Map<string, Schemas['EnvironmentUsers']>, days: Map<string, (number | null)[]>, hasStorage: boolean, hasTables: boolean): Column<Environment>[] {
@@ -144,19 +142,19 @@ function columns(users: Map<string, Schemas['EnvironmentUsers']>, days: Map<stri
       value: ({ name }) => users.get(name)?.counts?.metering.named_user_count ?? null,
       cell: ({ name }) => {
         const item = users.get(name);
-        return h('span', { id: `users-${name}` }, ...(item ? usersCell(item) : [UNKNOWN]));
+        return item ? usersCell(item) : UNKNOWN;
       },
     },
     {
       key: 'users_35_days', title: '35 days', isUnsortable: true, class: 'line',
       value: ({ name }) => (days.get(name) ?? []).map((total) => total ?? '').join(' '),
-      cell: ({ name }) => h('span', { id: `user-days-${name}` }, userLine(days.get(name))),
+      cell: ({ name }) => userLine(days.get(name)),
     },
     {
       key: 'users_per_week', title: 'Users a week', isNumber: true,
       help: 'Change of named users in the last seven days that were collected',
       value: ({ name }) => userGrowth(days.get(name)),
-      cell: ({ name }) => h('span', { id: `user-growth-${name}` }, userChange(days.get(name))),
+      cell: ({ name }) => userChange(days.get(name)),
     },
     {
       key: 'cost_monthly', title: 'Cost a month', isNumber: true,

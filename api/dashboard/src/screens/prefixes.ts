@@ -17,13 +17,15 @@ interface Line {
   total: number;
 }
 
+/** Shown only where the fleet file asks for such sizes. */
 export function prefixesPanel(api: Api, name: string): Refreshable {
-  return new Panel(api, {
+  const panel: Refreshable = new Panel(api, {
     id: 'prefixes', title: 'Files by prefix', note: 'Current objects only.',
     load: async (api, asked) => (await api.get('/bucket_size', { environment: name, include: ['prefixes'], prefixes: SHOWN }, asked)).items,
     show: (items) => {
       const asked = items.filter(({ by_prefix: sizes }) => sizes);
-      if (!asked.length) return { body: [h('p', { class: 'empty' }, 'The fleet file asks for no sizes by prefix here.')] };
+      panel.element.hidden = !asked.length;
+      if (!asked.length) return { body: [] };
       const table = prefixTable(asked.flatMap(linesOf));
       const unknown = asked.filter(({ by_prefix: sizes }) => sizes!.reason);
       return {
@@ -32,6 +34,8 @@ export function prefixesPanel(api: Api, name: string): Refreshable {
       };
     },
   });
+  panel.element.hidden = true;
+  return panel;
 }
 
 function linesOf(item: Schemas['BucketItem']): Line[] {

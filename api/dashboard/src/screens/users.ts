@@ -40,7 +40,7 @@ function three({ metering, license_estimate: license, runtime_metric: runtime, a
   const tile = (title: string, value: number, rule: string, more: string) => h('div', { class: 'tile' },
     h('span', { class: 'faint' }, title), h('strong', {}, count(value)), h('small', {}, rule), h('small', {}, more), h('small', {}, age(at)));
   return h('div', { class: 'tiles' },
-    tile('Metering', metering.named_user_count, metering.rule, `${count(metering.internal)} internal, ${count(metering.external)} external`),
+    tile('Metering', metering.named_user_count, metering.rule, `${count(metering.internal)} internal${metering.unclassified === null ? '' : ` (${count(metering.unclassified)} of them unclassified)`}, ${count(metering.external)} external`),
     tile('Licence, an estimate', license.named_user_count, license.rule, ''),
     tile('Metric of the runtime', runtime.named_user_count, runtime.rule, ''));
 }

@@ -48,7 +48,7 @@ function limits({ group, named, concurrent_limit: concurrent, concurrent_peak_su
     rows.push(
       ['Named users', `${named.is_at_least ? 'at least ' : ''}${count(named.used)} of ${count(named.limit)} in ${named.month} (${named.used_percent} %), ${count(named.free)} free`],
       ['Growth a month', named.per_month === null ? UNKNOWN : `${named.per_month}`],
-      ['Limit reached in', named.reached_in ?? `${UNKNOWN} ${words(named.reason ?? '')}`],
+      ['Limit reached in', `${named.reached_in ?? `${UNKNOWN} ${words(named.reason ?? '')}`}${named.is_tentative ? ', tentative: fewer than three months are over' : ''}`],
     );
   }
   if (concurrent !== null) rows.push(['Users at a time', `at most ${count(peak)} of ${count(concurrent)}, peaks added up`]);

@@ -93,7 +93,7 @@ export class Visit {
       const element = document.getElementById(id!)!;
       const titles = [...element.querySelectorAll('thead th')].map((cell) => cell.textContent?.replace(/[↑↓↕]/g, '').trim());
       const index = titles.indexOf(title);
-      return [...element.querySelectorAll('tbody tr')].map((row) => row.children[index]?.textContent ?? '(no such column)');
+      return [...element.querySelectorAll('tbody tr:not(.space)')].map((row) => row.children[index]?.textContent ?? '(no such column)');
     }, [table, header] as const);
   }
 

@@ -74,6 +74,21 @@ describe('numbers are those of the API', () => {
     for (const { name, values } of item!.series) expect(rows.map((row) => number(row[name]))).toEqual(values);
   });
 
+  test('by prefix, of the bucket for which the fleet file asks, and of no other', async () => {
+    const tab = await visit('#/environment/acme-prod');
+    const { items: [item] } = await tab.answer<Schemas['BucketSizes']>('/bucket_size?environment=acme-prod&include=prefixes');
+
+    const rows = await tab.csv('prefixes');
+    const { prefixes } = item!.by_prefix!;
+    expect(prefixes.length).toBeGreaterThan(2);
+    const lines = (list: [string, number, number][]) => [...list].sort();
+    expect(lines(rows.map(({ prefix, bytes, objects }) => [prefix!, Number(bytes), Number(objects)])))
+      .toEqual(lines(prefixes.map(({ prefix, total_bytes: bytes, object_count: count }) => [prefix, bytes, count])));
+    expect(sum(rows.map(({ bytes }) => Number(bytes)))).toBe(item!.total_bytes);
+    await tab.show('#/environment/acme-test');
+    expect(await tab.page.isVisible('#prefixes')).toBe(false);
+  });
+
   test('on what grew, and they add up', async () => {
     const tab = await visit('#/environment/acme-prod/grew?by=table');
     const { items: [item] } = await tab.answer<Schemas['DatabaseChangesPage']>('/table_size/changes');
@@ -113,6 +128,7 @@ describe('numbers are those of the API', () => {
     const licenceText = (await tab.page.textContent('#licence'))!;
     expect(licenceText).toContain(`${licence!.named!.used.toLocaleString('en')} of ${licence!.named!.limit.toLocaleString('en')} in ${licence!.named!.month}`);
     expect(licenceText).toContain(licence!.named!.reached_in ?? '–');
+    expect(await tab.page.textContent('#users .tile:first-child')).toContain(`${users.metering.unclassified} of them unclassified`);
     const tiles = await tab.page.locator('#users .tile strong').allTextContents();
     expect(tiles.map(Number)).toEqual([users.metering, users.license_estimate, users.runtime_metric].map(({ named_user_count: count }) => count));
     expect((await tab.csv('users')).map(({ role, active }) => [role, Number(active)]).sort()).toEqual(users.by_role!.map(({ role, active }) => [role, active]).sort());
@@ -153,6 +169,12 @@ describe('numbers are those of the API', () => {
     }
     const requests = items.reduce((sum, { refresh }) => sum + refresh!.list_requests_per_day!, 0);
     expect(requests).toBeGreaterThan(0);
+    // What collecting takes is what Prometheus gets.
+    const metrics = await server.metrics('globex-prod');
+    const use = (await tab.page.textContent('#collection-use'))!;
+    const metric = (name: string) => Number(metrics.split('\n').find((line) => line.startsWith(`${name} `))!.split(' ')[1]).toLocaleString('en');
+    expect(use).toContain(`${metric('mrt_collection_runs_per_day{runs="bucket"}')} of storage, ${metric('mrt_collection_runs_per_day{runs="database"}')} of databases`);
+    expect(use).toContain(`LIST requests a day${metric('mrt_collection_list_requests_per_day')}`);
     expect(await tab.page.textContent('#listing-budget')).toContain(`${requests.toLocaleString('en')} requests a day here`);
   });
 });

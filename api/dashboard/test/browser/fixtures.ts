@@ -36,6 +36,7 @@ function bucket(name: string, index: number, now: number): Schemas['BucketItem']
     },
     completeness: 'complete', scheduled_at: at(taken), taken_at: at(taken), finished_at: at(taken), age_seconds: (now - taken) / 1000, stale: index % 61 === 7, clock_skew: false,
     refresh: { interval_seconds: 3600, reason: 'every_tick', next_full_at: at(taken + 3_600_000), is_maximum: false, list_requests_per_day: 48, budget_list_requests_per_day: 1_000_000 },
+    collection: { runs_per_day: 24, run_seconds: 1.5, list_requests: 2 },
     last_failure: index % 97 === 5 ? { scheduled_at: at(taken), failed_at: at(taken), failing_since: at(taken), code: 'access_denied', reason: `could not list ${name}-files: grant s3:ListBucket` } : null,
     trend: { from: dayOf(now - DAYS * DAY), totals: Array.from({ length: DAYS }, (_, day) => (index % 10 === 3 && day === 20 ? null : bytes - (DAYS - day) * rate)), breaks: [] },
     growth: growth(rate),
@@ -51,7 +52,7 @@ function database(name: string, index: number, now: number): Schemas['DatabaseIt
     environment: name, database: name.replaceAll('-', '_'), engine: 'postgres', total_bytes: bytes, table_bytes: bytes - 8192, system_bytes: 8192, other_bytes: 0,
     storage: { kind: 'instance', allocated_bytes: 100 * GIB, free_bytes: 40 * GIB, used_bytes: 60 * GIB, as_of: at(now), reason: null, allocated_source: 'fleet_file' },
     table_count: 40, estimated_table_count: 0, server_role: 'primary', mendix_catalogue: 'read', completeness: 'complete', scheduled_at: at(taken), taken_at: at(taken),
-    age_seconds: (now - taken) / 1000, stale: false, clock_skew: false, last_failure: null, modules: null, tables: [], tables_omitted: { table_count: 40, total_bytes: bytes - 8192 }, unsized_tables: [],
+    age_seconds: (now - taken) / 1000, stale: false, clock_skew: false, collection: { runs_per_day: 24, run_seconds: 0.5, list_requests: 0 }, last_failure: null, modules: null, tables: [], tables_omitted: { table_count: 40, total_bytes: bytes - 8192 }, unsized_tables: [],
     trend: { from: dayOf(now - DAYS * DAY), totals: Array.from({ length: DAYS }, (_, day) => bytes - (DAYS - day) * rate), breaks: [] },
     growth: growth(rate),
     full: {

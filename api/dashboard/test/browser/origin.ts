@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 const PAGE = new URL('../../dist/index.html', import.meta.url);
 
 export interface Options {
-  /** Answers a route; undefined is a 404. */
+  /** Answers a route, now or later; undefined is a 404. */
   answer: (url: URL) => unknown;
   /** Scopes of the tokens. */
   scopes?: string[];
@@ -86,7 +86,7 @@ export class Origin {
     if (this.isExpired || !request.headers.authorization) return json(401, { title: 'No valid access token', status: 401 });
     this.requests.push(url.pathname + url.search);
     const { upstream } = this.options;
-    const body = this.options.answer(url);
+    const body = await this.options.answer(url);
     if (body !== undefined || !upstream) return json(body === undefined ? 404 : 200, body ?? { type: 'urn:mrt:problem:not_found', title: 'Not found', status: 404, detail: 'there is no such path' });
     const answer = await fetch(upstream.url + url.pathname + url.search, { headers: { Authorization: `Bearer ${upstream.token}` } });
     response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '' });

@@ -52,6 +52,13 @@ export class Server {
     return (await response.json()) as T;
   }
 
+  /** What Prometheus gets about an environment. */
+  async metrics(environment: string): Promise<string> {
+    this.own ||= this.token();
+    const response = await fetch(new URL(`metrics?environment=${environment}`, this.url), { headers: { Authorization: `Bearer ${this.own}` } });
+    return await response.text();
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((done) => this.process.once('exit', done));
     this.process.kill('SIGTERM');
