@@ -119,7 +119,7 @@ export class Chart {
       padding: [14, 26, 0, 0],
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, limit ?? 0, 1) * 1.06] } },
+      scales: { y: { range: (_plot, low, high) => (forecast ? near(low, Math.max(high, limit ?? 0)) : [0, Math.max(high, 1) * 1.06]) } },
       axes: [
         { ...axis, space: 70, size: 30, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => tickOf(tick, step)) },
         {
@@ -216,6 +216,12 @@ function tickOf(seconds: number, step: number): string {
   const time = new Date(seconds * 1000).toISOString().slice(11, 16);
   if (step < DAY && time !== '00:00') return time;
   return month === 'Jan' && date === '1' ? `1 Jan ${year}` : `${date} ${month}`;
+}
+
+/** A scale around what may come, because its band is too thin to be seen on one from zero. */
+function near(low: number, high: number): [number, number] {
+  const margin = Math.max(high - low, high * 0.01, 1) * 0.25;
+  return [Math.max(0, low - margin), high + margin];
 }
 
 /** Resolves a custom property in the page's theme. */

@@ -19,6 +19,8 @@ interface Row {
   failure: Schemas['Failure'] | null;
   refresh: Schemas['RefreshView'] | null;
   scan: Schemas['ScanCost'] | null;
+  /** Seconds between runs; null when they are not known. */
+  interval: number | null;
   currency: string;
 }
 
@@ -31,12 +33,12 @@ export function collectionScreen({ api, query }: Context, name: string): Screen 
       const rows = [
         ...(storage?.items ?? []).map((item): Row => ({
           target: label(item), ...ofMeasured(null, item, unmeasured(item)), takenAt: item.taken_at, scheduledAt: item.scheduled_at,
-          failure: item.last_failure, refresh: item.refresh, scan: item.cost.scan, currency: item.cost.currency,
+          failure: item.last_failure, refresh: item.refresh, scan: item.cost.scan, currency: item.cost.currency, interval: item.refresh?.interval_seconds ?? null,
         })),
         ...(storage?.pending ?? []).map((item): Row => pending(label(item), item.last_failure)),
         ...(tables?.items ?? []).map((item): Row => ({
           target: `database ${item.database}`, ...ofMeasured(null, item, unsized(item)), takenAt: item.taken_at, scheduledAt: item.scheduled_at,
-          failure: item.last_failure, refresh: null, scan: null, currency: '',
+          failure: item.last_failure, refresh: null, scan: null, currency: '', interval: item.collection.runs_per_day ? Math.round(86_400 / item.collection.runs_per_day) : null,
         })),
         ...(tables?.pending ?? []).map((item): Row => pending(`database ${item.database}`, item.last_failure)),
       ];
@@ -53,7 +55,7 @@ export function collectionScreen({ api, query }: Context, name: string): Screen 
 }
 
 function pending(target: string, failure: Schemas['Failure'] | null): Row {
-  return { target, ...ofPending(null, failure), takenAt: null, scheduledAt: null, failure, refresh: null, scan: null, currency: '' };
+  return { target, ...ofPending(null, failure), takenAt: null, scheduledAt: null, failure, refresh: null, scan: null, currency: '', interval: null };
 }
 
 /** What collecting takes itself, summed as in `/metrics`. */
@@ -100,8 +102,8 @@ function tableOf(rows: Row[]): Table<Row> {
         value: perDay, cell: (row) => [count(perDay(row)), perDay(row) === null ? null : h('small', {}, `${share(perDay(row)!, row.refresh!.budget_list_requests_per_day)} of the budget`)],
       },
       {
-        key: 'interval_seconds', title: 'Measured every', isNumber: true, value: ({ refresh }) => refresh?.interval_seconds ?? null,
-        cell: ({ refresh }) => (refresh ? [duration(refresh.interval_seconds), h('small', {}, refresh.is_maximum ? `${words(refresh.reason)}, the longest allowed` : words(refresh.reason))] : UNKNOWN),
+        key: 'interval_seconds', title: 'Measured every', isNumber: true, value: ({ interval }) => interval,
+        cell: ({ interval, refresh }) => (interval === null ? UNKNOWN : [duration(interval), refresh && h('small', {}, refresh.is_maximum ? `${words(refresh.reason)}, the longest allowed` : words(refresh.reason))]),
       },
       { key: 'next_at', title: 'Next', value: ({ refresh }) => refresh?.next_full_at ?? null, cell: ({ refresh }) => age(refresh?.next_full_at) ?? 'with the next schedule' },
     ],

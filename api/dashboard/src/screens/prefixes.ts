@@ -29,7 +29,7 @@ export function prefixesPanel(api: Api, name: string): Refreshable {
       const table = prefixTable(asked.flatMap(linesOf));
       const unknown = asked.filter(({ by_prefix: sizes }) => sizes!.reason);
       return {
-        body: [...unknown.map((item) => h('p', { class: 'notice' }, `${label(item)}: ${words(item.by_prefix!.reason!)}`)), table.element],
+        body: [h('p', { class: 'faint' }, `In ${asked.map(label).join(', ')}`), ...unknown.map((item) => h('p', { class: 'notice' }, `${label(item)}: ${words(item.by_prefix!.reason!)}`)), table.element],
         csv: () => table.csv(),
       };
     },
@@ -45,11 +45,12 @@ function linesOf(item: Schemas['BucketItem']): Line[] {
 }
 
 function prefixTable(rows: Line[]): Table<Line> {
+  const isOneBucket = new Set(rows.map(({ bucket }) => bucket)).size === 1;
   return new Table<Line>({
     id: 'prefix-list', caption: 'Sizes by prefix', rows, key: ({ bucket, prefix }) => `${bucket}\n${prefix}`, sort: { key: 'bytes', direction: 'descending' }, empty: 'There are no objects.',
     columns: [
       { key: 'prefix', title: 'Prefix', isHeader: true, value: ({ prefix }) => prefix },
-      { key: 'bucket', title: 'Bucket', value: ({ bucket }) => bucket },
+      ...(isOneBucket ? [] : [{ key: 'bucket', title: 'Bucket', value: ({ bucket }: Line) => bucket }]),
       { key: 'bytes', title: 'Size', isNumber: true, value: ({ bytes: size }) => size, cell: ({ bytes: size }) => bytes(size) },
       { key: 'share', title: 'Share', isNumber: true, value: ({ bytes: size, total }) => (total ? size / total : null), cell: ({ bytes: size, total }) => share(size, total) },
       { key: 'objects', title: 'Objects', isNumber: true, value: ({ objects }) => objects, cell: ({ objects }) => count(objects) },

@@ -75,5 +75,10 @@ function forecast({ storage, growth, full }: Database): HTMLElement | null {
     forecast: { times, low: at(growth.low), middle: at(rate), high: at(growth.high) },
     limit: full?.limit_bytes ?? null,
   });
-  return chart.element;
+  const legend = [
+    full?.at ? h('li', {}, h('b', {}, '1'), ` full on ${day(full.at)}, between ${day(full.at_earliest)} and ${full.at_latest ? day(full.at_latest) : 'later than in ten years'}`) : null,
+    h('li', {}, h('b', {}, '┄'), ' used bytes, in the band of the growth that was seen', full?.limit_bytes ? `; the line across is the limit of ${bytes(full.limit_bytes)}` : ''),
+    h('li', {}, 'The scale does not begin at zero.'),
+  ];
+  return h('div', {}, chart.element, h('ul', { class: 'marks' }, legend));
 }

@@ -89,6 +89,26 @@ describe('numbers are those of the API', () => {
     expect(await tab.page.isVisible('#prefixes')).toBe(false);
   });
 
+  test('on the storage of a server, with its forecast', async () => {
+    const tab = await visit('#/environment/acme-prod');
+    const { items: [item] } = await tab.answer<Schemas['TableSizes']>('/table_size?environment=acme-prod&include=trend');
+    const { storage, full } = item!;
+
+    const exact = await tab.page.locator('#storage td[title]').evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute('title')!.replace(/\D/g, ''))));
+    expect(exact).toEqual([storage.used_bytes, storage.free_bytes, storage.allocated_bytes]);
+    const year = full!.at!.slice(0, 4);
+    expect(await tab.page.textContent('#storage .marks')).toMatch(new RegExp(`full on \\d+ \\w+ ${year}, between`));
+    // The band of the forecast is wide enough to be seen: its colour is in a tenth of the last column of pixels.
+    tab.expected = /willReadFrequently/;
+    const share = await tab.page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>('#storage canvas')!;
+      const { data } = canvas.getContext('2d')!.getImageData(canvas.width - 30 * devicePixelRatio, 0, 1, canvas.height);
+      const painted = Array.from({ length: canvas.height }, (_, row) => data.slice(row * 4, row * 4 + 4)).filter(([red, green, , alpha]) => alpha! > 0 && green! > red!);
+      return painted.length / canvas.height;
+    });
+    expect(share).toBeGreaterThan(0.1);
+  });
+
   test('on what grew, and they add up', async () => {
     const tab = await visit('#/environment/acme-prod/grew?by=table');
     const { items: [item] } = await tab.answer<Schemas['DatabaseChangesPage']>('/table_size/changes');

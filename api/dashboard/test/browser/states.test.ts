@@ -373,5 +373,6 @@ test('prints its numbers, without controls', async () => {
   await page.emulateMedia({ media: 'print' });
 
   expect(await page.isVisible('#environments')).toBe(true);
+  expect(await page.isVisible('#environments-files_bytes')).toBe(true);
   for (const control of ['#logout', '#fleet-csv', '#filter']) expect(await page.isVisible(control), control).toBe(false);
 });
