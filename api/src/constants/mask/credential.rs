@@ -195,8 +195,15 @@ fn has_secret_field(value: &str) -> bool {
             .map_or(0, |at| {
                 at + before[at..].chars().next().map_or(1, char::len_utf8)
             });
-        is_secret_field(&before[start..])
+        // `encrypt=true` is a switch, not a secret.
+        is_secret_field(&before[start..]) && !is_switch(&value[end + 1..])
     })
+}
+
+fn is_switch(rest: &str) -> bool {
+    let end = rest.find([';', '&', ',', '}', '\n']).unwrap_or(rest.len());
+    let word = rest[..end].trim().trim_matches('"').to_ascii_lowercase();
+    ["true", "false"].contains(&word.as_str())
 }
 
 fn is_token_character(character: char) -> bool {
@@ -267,6 +274,8 @@ mod tests {
             "@Component: x",
             r#"{"mail":"acme@example.com"}"#,
             "urn:ietf:wg:oauth:2.0:oob",
+            "jdbc:sqlserver://db:1433;databaseName=orders;encrypt=true",
+            r#"{"useToken": false}"#,
             "https://h/?q=1",
             "key:value",
         ] {

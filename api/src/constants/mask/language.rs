@@ -37,7 +37,7 @@ const FUNCTION_WORDS: &str = "a aan about after all als also an and are as at au
 const COMPOUNDS: &str = "utf8 utf16 latin1 iso8601 rfc3339 base64 md5 sha1 sha256 sha384 sha512 aes128 aes256 rsa256 rs256 rs384 rs512 \
     hs256 hs512 es256 pkcs1 pkcs5 pkcs7 pkcs12 p12 x509 oauth1 oauth2 oidc1 saml2 saml20 tls12 tls13 http2 http3 h2 \
     ipv4 ipv6 s3 ec2 db2 k8s b2b b2c i18n l10n a11y log4j mp3 mp4 json5 html5 css3 es6 x64 x86 win32 d365 o365 m365 \
-    mx9 mx10 4o o1 o3 win64 g1gc useg1gc west1 west2 west3 west4 east1 east2 east4 central1 central2 north1 north2 south1 com1 com2 com3";
+    mx9 mx10 4o o1 o3 a3 a4 a5 a6 win64 g1gc useg1gc west1 west2 west3 west4 east1 east2 east4 central1 central2 north1 north2 south1 com1 com2 com3";
 
 /// Abbreviations that end names such as `importCSV`.
 const FORMATS: &str =
@@ -159,6 +159,12 @@ fn read_chunk(chunk: &str, style: Style, words: &mut Words) -> Option<()> {
     if ends_with_capitals && !is_listed(FORMATS, parts[1]) {
         return None;
     }
+    // A name may end with a capital: `DigiD`.
+    let has_single = parts.len() == 2 && parts[1].len() == 1 && !parts.iter().any(is_number);
+    if has_single && style.accepts_strange && is_built_like_a_word(&lower, style.rare_groups) {
+        words.strange.push(lower);
+        return Some(());
+    }
     for part in parts {
         let lower = fold(part);
         if part.starts_with(|character: char| character.is_ascii_digit()) {
@@ -238,10 +244,12 @@ pub(super) fn is_known(lower: &str) -> bool {
 /// Returns whether one of `words`, or the word of which it is the plural, is in `list`.
 pub(super) fn has_listed(list: &str, words: &[String]) -> bool {
     words.iter().any(|word| {
+        let singular = word.strip_suffix("ies").map(|stem| format!("{stem}y"));
         is_listed(list, word)
             || word
                 .strip_suffix('s')
                 .is_some_and(|one| is_listed(list, one))
+            || singular.is_some_and(|one| is_listed(list, &one))
     })
 }
 

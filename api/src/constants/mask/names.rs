@@ -26,7 +26,7 @@ const HARMLESS_ENDS: &str = "compass bypass trespass overpass underpass surpass 
 /// Words before `key` that make it the key of a map, a table or a keyboard.
 const HARMLESS_KEYS: &str = "sort sorting storage primary foreign partition cache group grouping lookup business natural object message \
     translation label text record search field json unique composite shortcut arrow hot property setting feature row \
-    index filter session public";
+    index filter session public routing ordering correlation join dedup deduplication idempotency";
 /// Words after `key` that make the value something about a key.
 const ABOUT_KEYS: &str = "name alias size length type path file column field version format board usage algorithm serializer deserializer \
     prefix suffix separator delimiter pattern style order count";
@@ -78,7 +78,8 @@ const FILES: [&str; 8] = [
     "truststore",
 ];
 const KINDS: &str = "type mode algorithm method format header scope provider claim policy strategy status driver class dialect";
-const TEXTS: &str = "label title message text description greeting";
+const TEXTS: &str =
+    "label title message text description greeting signature handtekening unterschrift";
 const TITLES: &str = "lognode node company organisation organization brand vendor city country environment stage schema table bucket \
     queue topic database username user sender template theme language role roles userrole widget microflow entity \
     attribute column class package plugin driver dialect app application tenant department team street currency \
@@ -88,7 +89,8 @@ const TITLES: &str = "lognode node company organisation organization brand vendo
     county carrier supplier manufacturer bank profile algorithm mechanism suffix locale system deployment letter tone stage branch board watermark layer \
     device hub node cluster level afdeling abteilung land stad \
     stadt ort plaats operator party contractor norm view icon dashboard grade season event campaign office shop \
-    store depot line publisher component section panel screen form case range sort variant plan persona";
+    store depot line publisher component section panel screen form case range sort variant plan persona procedure client partner env exchange layout mailbox connector metric \
+    similarity collection";
 /// Words before `Name` that make the value a name; a bare `Name` says less.
 const NAME: &str = "name";
 

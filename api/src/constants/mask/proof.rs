@@ -93,7 +93,7 @@ pub(super) struct Context<'a> {
 type Kind = fn(&str, Context<'_>) -> bool;
 
 /// All kinds of proofs for a whole text; the first one that applies is the reason in the answer.
-const KINDS: [(Proof, Kind); 26] = [
+const KINDS: [(Proof, Kind); 27] = [
     (Proof::Empty, |text, _| text.is_empty()),
     (Proof::Boolean, |text, _| number::is_boolean(text)),
     (Proof::Number, number::is_harmless_number),
@@ -110,6 +110,11 @@ const KINDS: [(Proof, Kind); 26] = [
     (Proof::Email, |text, _| address::is_email(text)),
     (Proof::Telephone, |text, _| number::is_telephone(text)),
     (Proof::Path, |text, _| path::is_path(text)),
+    (Proof::Path, |text, context| {
+        context.heads.contains(&Head::File)
+            && text.split('/').count() >= 3
+            && path::are_harmless_segments(text)
+    }),
     (Proof::Measure, |text, _| measure::is_measure(text)),
     (Proof::Measure, named::has_named_form),
     (Proof::Expression, |text, _| expression::is_expression(text)),

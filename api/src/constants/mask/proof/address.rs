@@ -22,7 +22,7 @@ const MAX_DOMAIN: usize = 15;
 const MAX_STRANGE: usize = 3;
 const SCHEMES: &str = "http https ws wss ftp ftps sftp file s3 amqp amqps mqtt mqtts tcp ssl tls udp ldap ldaps smtp smtps imap imaps \
     redis rediss kafka postgres postgresql jdbc:postgresql jdbc:mysql jdbc:mariadb jdbc:sqlserver jdbc:db2 mysql \
-    mongodb mongodb+srv nats git ssh mendix api mapbox opc.tcp";
+    mongodb mongodb+srv nats git ssh mendix api mapbox opc.tcp webcal";
 /// Last labels of hosts: countries, general ones, and those of private networks.
 const TOP_LABELS: &str = "com org net edu gov mil int info biz name io app dev cloud online site tech ai co me tv eu nl be de fr uk ie es \
     pt it ch at lu dk se no fi is pl cz sk hu ro bg gr hr si rs ee lv lt tr us ca mx br ar cl pe au nz jp cn hk sg \
@@ -33,14 +33,9 @@ const WORD_LABELS: [&str; 9] = [
     "cloud", "online", "site", "name", "home", "app", "tech", "info", "test",
 ];
 /// Clouds that give resources random names; a name alone opens nothing.
-const CLOUDS: [&str; 13] = [
-    ".rds.amazonaws.com",
-    ".elb.amazonaws.com",
-    ".cache.amazonaws.com",
-    ".kafka.amazonaws.com",
-    ".es.amazonaws.com",
+const CLOUDS: [&str; 8] = [
+    ".amazonaws.com",
     ".cloudfront.net",
-    ".compute.amazonaws.com",
     ".amazoncognito.com",
     ".confluent.cloud",
     ".mongodb.net",

@@ -24,9 +24,9 @@ const STARTS: [&str; 12] = [
     "exists ",
 ];
 /// Comparisons, which logins and passphrases have not.
-const COMPARISONS: [&str; 14] = [
-    " = ", " != ", " <> ", " >= ", " <= ", " > ", " < ", " eq ", " ne ", " gt ", " lt ", " ge ",
-    " le ", " like ",
+const COMPARISONS: [&str; 15] = [
+    " * ", " = ", " != ", " <> ", " >= ", " <= ", " > ", " < ", " eq ", " ne ", " gt ", " lt ",
+    " ge ", " le ", " like ",
 ];
 /// Options of `OData`.
 const OPTIONS: [&str; 7] = [
@@ -51,7 +51,7 @@ const NAME: Style = Style {
     free_digits: 4,
 };
 /// Words in regular expressions that are no words.
-const MAX_ABBREVIATION: usize = 3;
+const MAX_ABBREVIATION: usize = 6;
 
 /// Whether `text` is a query, a filter or a path of words: SQL, OQL, `XPath`, `JSONPath`, `OData`, LDAP, GraphQL.
 pub(super) fn is_expression(text: &str) -> bool {
@@ -231,6 +231,7 @@ mod tests {
             "SELECT id, name FROM customer WHERE active = true",
             "select count(*) from sales$order",
             "status = 'Open' AND amount > 100",
+            "(value - 32) * 5 / 9",
             "[Status = 'Open']",
             "//Sales.Order[Sales.Order_Customer/Sales.Customer/Name = 'Open']",
             "/order/lines/line/@id",
@@ -268,6 +269,7 @@ mod tests {
             r"\+?[0-9 ]{8,15}",
             r".*\.(csv|xlsx)$",
             r"^order_.*$",
+            r"^IFTSTA.*\.edi$",
         ] {
             assert!(is_regular_expression(text), "{text}");
         }

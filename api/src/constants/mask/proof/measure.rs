@@ -30,6 +30,19 @@ pub(super) fn is_measure(text: &str) -> bool {
         || has_measure_unit(text)
         || are_opening_hours(text)
         || is_standard(text)
+        || is_threshold(text)
+}
+
+/// `>= 90 %`, `< 5`.
+fn is_threshold(text: &str) -> bool {
+    text.strip_prefix(['<', '>'])
+        .map(|rest| rest.trim_start_matches('='))
+        .and_then(|rest| rest.strip_prefix(' '))
+        .is_some_and(|rest| {
+            let number = rest.trim_end_matches('%').trim_end();
+            let digits = number.replacen(['.', ','], "", 1);
+            (1..=3).contains(&digits.len()) && is_digits(&digits)
+        })
 }
 
 /// `ISO 9001`, `EPSG:28992`, `PDF/A-2b`, `RFC5545`.
@@ -111,7 +124,18 @@ fn is_amount(text: &str) -> bool {
     let mut groups = bare.split(['.', ',']);
     let first = groups.next().unwrap_or_default();
     let is_round = (1..=3).contains(&first.len()) && is_digits(first) && bare.len() > 3;
-    has_fraction || (is_round && groups.all(|group| group == "000"))
+    // `1.234,56`
+    let has_groups = bare.rsplit_once([',', '.']).is_some_and(|(whole, cents)| {
+        let mut groups = whole.split(['.', ',']);
+        let first = groups.next().unwrap_or_default();
+        cents.len() == 2
+            && is_digits(cents)
+            && (1..=3).contains(&first.len())
+            && is_digits(first)
+            && whole.len() > 3
+            && groups.all(|group| group.len() == 3 && is_digits(group))
+    });
+    has_fraction || has_groups || (is_round && groups.all(|group| group == "000"))
 }
 
 /// `2024-01`, `2024-01/2024-12`.
@@ -129,8 +153,8 @@ fn is_size(text: &str) -> bool {
     };
     // Pixels are even numbers; of random characters, few form two.
     let is_even = |text: &str| text.len() >= 2 && text.ends_with(['0', '2', '4', '6', '8']);
-    text.split_once('x')
-        .is_some_and(|pair| are_digits(pair, 4) && is_even(pair.0) && is_even(pair.1))
+    let is_side = |side: &str| side.len() <= 4 && is_digits(side) && is_even(side);
+    ((2..=3).contains(&text.split('x').count()) && text.split('x').all(is_side))
         || text.split_once(':').is_some_and(|pair| are_digits(pair, 2))
 }
 
@@ -209,6 +233,7 @@ mod tests {
             "NLD",
             "16:9",
             "1920x1080",
+            "120x80x100",
             "1-100",
             "09:00-17:30",
             "100/minute",
@@ -219,6 +244,9 @@ mod tests {
             "[1.0,2.0)",
             "12.5 kg",
             "230 V",
+            ">= 90 %",
+            "< 5",
+            "1.234,56",
             "ma-vr 08:30-17:00",
             "sun:02:00-sun:04:00",
             "ISO 9001",

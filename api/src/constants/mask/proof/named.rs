@@ -22,7 +22,7 @@ const NUMBERED: &str = "build release revision edition plant client company cost
     range article material warehouse division segment ledger document doctype category movement sku product item \
     unit department afdeling abteilung branch ticket issue jira project incident order invoice customer supplier \
     vendor debtor creditor contract fiscal year jaar jahr sheet section chapter article route line lijn terminal gate \
-    hs tariff taric form template version srid epsg barcode label peppol campaign layer level \
+    hs tariff taric form template version printer terminal device machine asset srid epsg barcode label peppol campaign layer level \
     tax schema";
 /// Names of numbers that are codes of access, whatever is numbered.
 const ACCESS: &str = "access pin login unlock verification activation security door alarm lock user admin reset recovery voucher \
@@ -51,6 +51,9 @@ pub(super) fn has_named_form(text: &str, context: Context<'_>) -> bool {
             && !is_named(ACCESS)
             && (is_code(text) || is_range_of_numbers(text)))
         || (is_named(ACCOUNTS) && is_named(NUMBERS) && text.len() <= 12 && is_digits(text))
+        || (words.last().is_some_and(|last| is_listed(ACCOUNTS, last))
+            && text.len() <= 6
+            && is_digits(text))
         || (is_named(ARTICLES) && is_article_number(text))
         || (is_named(BANKS) && is_bank_code(text))
         || (is_named(ADDRESSES) && is_address(text))
@@ -188,7 +191,7 @@ fn is_address(text: &str) -> bool {
         && text.len() <= 120
         && text.chars().all(is_form)
         && words(text, PART)
-            .is_some_and(|words| words.count() >= 2 && (1..=3).contains(&words.numbers.len()))
+            .is_some_and(|words| words.count() >= 1 && (1..=3).contains(&words.numbers.len()))
 }
 
 /// `_bak`, `ORD-`, `.old`.

@@ -101,12 +101,16 @@ fn has_unit(text: &str) -> bool {
         has_usual_case && (!is_upper || unit.ends_with(['B', 'b', 'M', 'G', 'K', 'i']));
     let unit = unit.to_ascii_lowercase();
     // Three digits and a letter may be a code of four characters.
-    let most_digits = if unit.len() == 1 && unit != "%" && !number.ends_with('0') {
+    let most_digits = if unit.len() == 1
+        && unit != "%"
+        && !(number.ends_with('0') && ["s", "m"].contains(&unit.as_str()))
+    {
         2
     } else {
         3
     };
-    let is_number = (1..=most_digits).contains(&number.len());
+    let has_leading_zero = number.len() > 1 && number.starts_with('0');
+    let is_number = (1..=most_digits).contains(&number.len()) && !has_leading_zero;
     (is_number && has_usual_case && language::is_listed(UNITS, &unit)) || is_duration(text)
 }
 
@@ -226,6 +230,8 @@ mod tests {
             "P6W66S",
             "PT",
             "543d",
+            "740b",
+            "04cm",
             "P12345D",
             "123",
             "0000",

@@ -37,14 +37,15 @@ const NUMBERED: Style = Style {
     ..NAME
 };
 /// Words to which a number is added without a space.
-const ENUMERATED: &str =
-    "sheet blad blatt tab node column queue worker server host version release";
+const ENUMERATED: &str = "plant line lijn area zone table page step phase level room sheet blad blatt tab node column queue worker server host version release";
 /// A word and a number of one or two digits: `Chrome 90`, `Blad1`.
 const VERSION: Style = Style {
     glued_digits: 1,
     free_digits: 2,
     ..Style::PLAIN
 };
+/// What the names of companies end with.
+const LEGAL_FORMS: &str = "bv nv gmbh ag kg se sa sas sarl srl spa ltd inc llc plc holding group";
 /// Maximum number of words in the name of a resource.
 const MAX_NUMBERED_WORDS: usize = 8;
 /// Maximum number of words in a name.
@@ -195,8 +196,10 @@ pub(super) fn is_title(text: &str) -> bool {
         0 => true,
         1 => text.contains(char::is_uppercase) || words.count() > 1,
         2 => {
-            words.count() == 2
-                && text.split(' ').count() == 2
+            let is_company = words.known.iter().all(|word| is_listed(LEGAL_FORMS, word));
+            words.count() <= 3
+                && is_company
+                && text.split(' ').count() == words.count()
                 && text.split(' ').all(is_capitalised)
         }
         _ => false,
@@ -405,6 +408,8 @@ mod tests {
         for text in [
             "Siemens",
             "Ziggo Dome",
+            "Ziggo Dome GmbH",
+            "Plant1",
             "Acme Sales",
             "KLM",
             "MxAdmin",
