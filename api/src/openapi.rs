@@ -138,9 +138,7 @@ fn operation(
             _ => json!({"schema": {"type": "string"}}),
         };
         let media_type = media_type.essence();
-        if let Some(example) = examples.answer(route.path, media_type) {
-            content["example"] = example.clone();
-        }
+        examples.add_to(&mut content, route.path, media_type);
         body.insert(media_type.to_owned(), content);
     }
     responses.insert(

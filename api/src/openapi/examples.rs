@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use crate::http::problem::{Code, Problem, ProblemView};
 
-/// Answers by path and media type.
+/// Answers by path, or path and view, and media type.
 const ANSWERS: &str = include_str!("examples.json");
 
+/// What stands between a path and the name of a view.
+const VIEW: &str = "?view=";
 const REQUEST_ID: &str = "7f3c5a0e-3f0b-4d8a-9a55-0f6a3a5d2b11";
 
 /// Examples of answers of all routes.
@@ -20,9 +22,24 @@ impl Examples {
         Self(serde_json::from_str(ANSWERS).unwrap_or_default())
     }
 
-    /// Returns an answer of the route; `None` if it has none, such as a page.
-    pub(super) fn answer(&self, path: &str, media_type: &str) -> Option<&Value> {
-        self.0.get(path)?.get(media_type)
+    /// Adds the answers of a route to `content`: `example`, or `examples` by name if it has several views. A page has
+    /// none.
+    pub(super) fn add_to(&self, content: &mut Value, path: &str, media_type: &str) {
+        let Some(answer) = self.0.get(path).and_then(|answers| answers.get(media_type)) else {
+            return;
+        };
+        let start = format!("{path}{VIEW}");
+        let views = self.0.iter().filter_map(|(asked, answers)| {
+            let view = asked.strip_prefix(&start)?;
+            Some((view.to_owned(), json!({"value": answers.get(media_type)?})))
+        });
+        let mut examples: serde_json::Map<_, _> = views.collect();
+        if examples.is_empty() {
+            content["example"] = answer.clone();
+        } else {
+            examples.insert("environment".to_owned(), json!({"value": answer}));
+            content["examples"] = examples.into();
+        }
     }
 }
 

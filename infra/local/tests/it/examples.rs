@@ -13,6 +13,8 @@ use super::harness::{Reply, Server, data_folder, has_postgres};
 
 /// Objects whose names are data: storage classes, roles, names of apps.
 const DATA_NAMES: [&str; 4] = ["by_storage_class", "by_role", "by_app", "members"];
+/// Views of routes that answer in another form.
+const VIEWS: [&str; 2] = ["/users?view=distinct", "/users/history?view=distinct"];
 const LIST_LENGTH: usize = 2;
 const LINE_COUNT: usize = 3;
 
@@ -89,6 +91,17 @@ fn assert_same_names(path: &str, example: &Value, actual: &Value) {
     }
 }
 
+/// Returns the example of an answer that the document has for a path, or for a view of it such as
+/// `/users?view=distinct`.
+fn example<'d>(document: &'d Value, asked: &str, media_type: &str) -> &'d Value {
+    let (path, view) = asked.split_once("?view=").unwrap_or((asked, "environment"));
+    let content = &document["paths"][path]["get"]["responses"]["200"]["content"][media_type];
+    match content.get("examples") {
+        Some(examples) => &examples[view]["value"],
+        None => &content["example"],
+    }
+}
+
 /// Returns the example of a problem with `status` that the document has for `path`, by its code.
 fn problem<'d>(document: &'d Value, path: &str, status: u16, code: &str) -> &'d Value {
     let content = &document["paths"][path]["get"]["responses"][status.to_string()]["content"];
@@ -123,8 +136,7 @@ async fn examples_are_answers_of_a_running_server() {
         for media_type in route.media_types {
             let (path, accept) = (route.path, media_type.essence());
             let reply = ask(&server, &token, &request_of(path), accept).await;
-            let example =
-                &document["paths"][path]["get"]["responses"]["200"]["content"][accept]["example"];
+            let example = example(&document, path, accept);
             if is_written {
                 written.entry(path).or_insert(json!({}))[accept] = shortened(&reply, accept);
             } else if accept == "application/json" {
@@ -137,6 +149,19 @@ async fn examples_are_answers_of_a_running_server() {
                     .unwrap_or_else(|| panic!("{path} has no example of {accept}"));
                 assert_eq!(first(example), first(&reply.text), "{path}");
             }
+        }
+    }
+    for view in VIEWS {
+        let reply = ask(&server, &token, view, "application/json").await;
+        if is_written {
+            written.insert(
+                view.to_owned(),
+                json!({"application/json": shortened(&reply, "application/json")}),
+            );
+        } else {
+            let example = example(&document, view, "application/json");
+            assert!(!example.is_null(), "{view} has no example");
+            assert_same_names(view, example, &reply.json());
         }
     }
     if is_written {
