@@ -187,6 +187,10 @@ fn are_lengths(text: &str) -> bool {
         })
     };
     let is_zero = |text: &str| text == "0" || text == "auto";
+    // Four characters may be random.
+    if text.len() == 4 && !["px", "mm", "cm"].iter().any(|unit| text.ends_with(unit)) {
+        return false;
+    }
     let parts = text.split_whitespace();
     parts.clone().count() <= 4
         && parts.clone().any(is_length)

@@ -14,6 +14,7 @@ const USUAL_NUMBERS: [&str; 7] = [
 const MAX_QUANTITY_DIGITS: usize = 12;
 /// Units of time, size and share.
 const UNITS: &str = "ms s sec secs m min mins h hr hrs d w y b k kb mb gb tb ki mi gi kib mib gib px em rem pt vh vw %";
+const USUAL_UNITS: &str = "ms px kb mb gb tb kB KB MB GB TB Ki Mi Gi";
 const DATES: [&str; 7] = [
     "%Y-%m-%d",
     "%d-%m-%Y",
@@ -99,6 +100,8 @@ fn has_unit(text: &str) -> bool {
     let is_upper = unit.contains(|one: char| one.is_ascii_uppercase());
     let has_usual_case =
         has_usual_case && (!is_upper || unit.ends_with(['B', 'b', 'M', 'G', 'K', 'i']));
+    // Of the units of two letters, four characters have a usual one: `12ms`.
+    let is_usual = text.len() != 4 || number.len() != 2 || language::is_listed(USUAL_UNITS, unit);
     let unit = unit.to_ascii_lowercase();
     // Three digits and a letter may be a code of four characters.
     let most_digits = if unit.len() == 1
@@ -111,7 +114,8 @@ fn has_unit(text: &str) -> bool {
     };
     let has_leading_zero = number.len() > 1 && number.starts_with('0');
     let is_number = (1..=most_digits).contains(&number.len()) && !has_leading_zero;
-    (is_number && has_usual_case && language::is_listed(UNITS, &unit)) || is_duration(text)
+    (is_number && is_usual && has_usual_case && language::is_listed(UNITS, &unit))
+        || is_duration(text)
 }
 
 /// `PT15M`, `P1DT12H`: each letter at most once, in order, after a number.
@@ -230,6 +234,8 @@ mod tests {
             "P6W66S",
             "PT",
             "543d",
+            "97vh",
+            "46gi",
             "740b",
             "04cm",
             "P12345D",
