@@ -194,8 +194,9 @@ CREATE DATABASE mrt;
 CREATE USER mrt@'%' IDENTIFIED BY '$mariadb_password';
 GRANT ALL ON *.* TO mrt@'%' WITH GRANT OPTION;
 SQL
-    # Relative to that folder: the installer cannot handle a space in a path.
-    in_mariadb=(env --chdir="$run/mariadb")
+    # Relative to that folder: the installer cannot handle a space in a path. A MariaDB that starts deletes the temporary
+    # tables of others in the same folder, so it gets one of its own.
+    in_mariadb=(env --chdir="$run/mariadb" TMPDIR="$run/mariadb")
     mariadb_options=(--no-defaults --user="$(id -un)" --datadir=./data --innodb-log-file-size=16M)
     spawn install-db "${in_mariadb[@]}" mariadb-install-db "${mariadb_options[@]}" --skip-test-db \
         --auth-root-authentication-method=socket >"$run/install-db.log" 2>&1

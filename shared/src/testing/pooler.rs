@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Child;
 
-use super::server::{command, free_port, give_away, ready};
+use super::server::{command, folder_of, free_port, give_away, ready};
 use super::{PGBOUNCER, PGPOOL, service};
 
 /// A pooler on its own port. Dropping it stops and deletes it.
@@ -118,8 +118,5 @@ impl Drop for Pooler {
 
 fn folder_and_port() -> (PathBuf, u16) {
     let port = free_port();
-    let folder = std::env::temp_dir().join(format!("mrt-test-pooler.{port}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    (folder, port)
+    (folder_of("pooler", port), port)
 }

@@ -117,9 +117,7 @@ impl Server {
 
     fn new(kind: Kind) -> Self {
         let port = free_port();
-        let folder = std::env::temp_dir().join(format!("mrt-test-server.{port}"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = folder_of("server", port);
         Self {
             kind,
             folder,
@@ -264,6 +262,17 @@ pub(super) fn free_port() -> u16 {
         .port()
 }
 
+/// Makes the folder of a program that listens on `port`.
+///
+/// Another test's process may be given the same port before a server listens on it, so its id is part of the name.
+pub(super) fn folder_of(program: &str, port: u16) -> PathBuf {
+    let name = format!("mrt-test-{program}.{}.{port}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 /// Runs `command` and reads its log until a line contains `up`. A thread continues reading.
 pub(super) fn ready(mut command: Command, up: &str) -> (Child, bool) {
     let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -299,6 +308,8 @@ pub(super) fn command(program: &Path, folder: &Path, rejects_root: bool) -> Comm
         .env_clear()
         .env("PATH", ProcessVariables.get("PATH").unwrap_or_default())
         .env("LC_ALL", "C")
+        // A MariaDB that starts deletes the temporary tables of others in the same folder.
+        .env("TMPDIR", folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -335,6 +346,12 @@ fn server_program(name: &str) -> PathBuf {
 }
 
 fn run(mut command: Command) {
-    let status = command.status().unwrap();
-    assert!(status.success(), "{command:?}");
+    let output = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success(), "{command:?}: {text}");
 }
