@@ -2,7 +2,7 @@
 # ARGS goes to the program behind a target: make run ARGS="--help", make test ARGS="a_part_of_a_name".
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz soak lint deny bench bench-listing bench-tables bench-metrics bench-history bench-inventory bench-masking package release deploy deploy-file reset
+.PHONY: help run dashboard dashboard-types screenshots test test-infra fuzz soak lint deny bench bench-listing bench-tables bench-metrics bench-history bench-inventory bench-masking bench-fleet package release deploy deploy-file reset
 .NOTPARALLEL:
 
 help: ## Lists the targets
@@ -76,6 +76,9 @@ bench-tables: ## Measures the sizing of 10,000 tables next to the queries of oth
 
 bench-masking: ## Measures which share of generated secrets and of harmless constants is shown; MRT_BENCH_SEED repeats a run
 	@MRT_BENCH_SEED=$${MRT_BENCH_SEED:-$$(date +%s)} cargo test --quiet --locked --package api --test it -- masking_bench --ignored --nocapture
+
+bench-fleet: ## Simulates a month of 1,000 environments and prints what it uses and costs; MRT_BENCH_ENVIRONMENTS, _DAYS, _TABLES, _SEED
+	@MRT_BENCH_SEED=$${MRT_BENCH_SEED:-$$(date +%s)} cargo test --quiet --locked --package local --test month -- a_month --ignored --nocapture
 
 bench-metrics: ## Measures /metrics of 1,000 environments: pages of queries, bytes, processor time
 	cargo build --release --locked --package api --example measure-metrics

@@ -1,7 +1,6 @@
 //! Ticks over time: the jobs of `plan` and their snapshots.
 
 mod cloudwatch;
-mod month;
 mod quiet;
 mod simulation;
 

@@ -54,8 +54,9 @@ class Readme(unittest.TestCase):
     def test_costs_match_the_formula(self):
         self.assertIn(costs.table(), README)
         self.assertIn(costs.steps(), README)
-        self.assertLessEqual(costs.month(1000, zones=1, requests=2_000), 100)
-        self.assertLessEqual(sum(costs.each(requests=2_000).values()), 0.04)
+        self.assertLessEqual(costs.month(1000), 100)
+        self.assertLessEqual(sum(costs.each().values()), 0.04)
+        self.assertEqual(costs.ZONES, int(self.template["Parameters"]["EndpointZones"]["Default"]))
         kinds = [each["Type"] for each in self.template["Resources"].values()]
         counted = (costs.ALARMS, costs.COMPOSITE_ALARMS, 1)
         self.assertEqual(counted, tuple(kinds.count(f"AWS::CloudWatch::{kind}") for kind in ("Alarm", "CompositeAlarm", "Dashboard")))

@@ -29,6 +29,12 @@ impl MemoryStore {
         self.items().values().cloned().collect()
     }
 
+    /// Removes what has expired, which nobody reads any more, as DynamoDB does within days.
+    pub fn remove_expired(&self) {
+        let now = self.clock.now();
+        self.items().retain(|_, item| !item.is_expired(now));
+    }
+
     fn items(&self) -> MutexGuard<'_, BTreeMap<Key, Item>> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
