@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::aws::{Aws, failure_of};
 use shared::clock::Clock;
 use shared::document::{self, Document, DocumentError};
-use shared::fleet::{DISCOVERED, FLEET_LIMIT_BYTES, Fault, Fleet, FleetFaults};
+use shared::fleet::{DISCOVERED, Environment, FLEET_LIMIT_BYTES, Fault, Fleet, FleetFaults};
 use shared::location::{AwsScope, Location};
 
 use super::{Before, Discovery, discover};
@@ -51,6 +51,7 @@ pub struct Update {
     pub faults: Vec<Fault>,
     /// The file beside the fleet file.
     pub location: Location,
+    fleet: Fleet,
     before: Option<Document>,
 }
 
@@ -147,8 +148,11 @@ pub async fn find(
         today,
         retention_days,
     };
+    let found = discover(aws, &fleet_file, wanted, compared).await;
+    let (fleet, _) = Fleet::parse_discovered(&location.to_string(), &found.file, &fleet_file)?;
     Ok(Update {
-        found: discover(aws, &fleet_file, wanted, compared).await,
+        found,
+        fleet,
         faults,
         location,
         before,
@@ -160,6 +164,11 @@ async fn read(aws: &Aws, location: &Location) -> Result<Option<Document>, Docume
 }
 
 impl Update {
+    /// Returns the environments of the new file, by name; what is gone is among them, and marked.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        self.fleet.environments()
+    }
+
     /// Writes the file if it changed; returns whether it did. Readers have the earlier file or the new one, and a file that
     /// somebody else wrote meanwhile stays.
     ///

@@ -157,10 +157,13 @@ Examples:
     /// Finds environments by the tags of the accounts' resources, and prints them as discovered.toml
     #[command(after_help = "\
 Needs [discover] in the fleet file, and tag:GetResources, rds:DescribeDBInstances and rds:DescribeDBClusters in each
-account. What is missing is told on standard error. With an account that did not answer, ends with 3.
+account. What is missing is told on standard error. With an account that did not answer, ends with 3. --check reads what
+was found as the collectors do, from here and with these credentials, and tells each policy statement and grant that is
+missing; with a problem, it ends with 3 too.
 
 Examples:
   mrt discover --fleet fleet.toml
+  mrt discover --fleet fleet.toml --check
   mrt discover --fleet fleet.toml | diff discovered.toml -
   mrt discover --fleet fleet.toml --write")]
     Discover {
@@ -170,6 +173,9 @@ Examples:
         /// Replace discovered.toml beside the fleet file, in place of printing
         #[arg(long)]
         write: bool,
+        /// Also try to read what was found, and print the rights and grants that are missing
+        #[arg(long)]
+        check: bool,
         /// Days for which a target that is gone stays in the file
         #[arg(long, value_name = "N", default_value_t = 35, value_parser = clap::value_parser!(u32).range(1..=3650))]
         retention_days: u32,
@@ -344,8 +350,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Discover {
             fleet,
             write,
+            check,
             retention_days,
-        } => commands::discover::run(&fleet, write, retention_days).await,
+        } => commands::discover::run(&fleet, (write, check), retention_days).await,
         Command::Doctor {
             aws: Some(stack),
             region,

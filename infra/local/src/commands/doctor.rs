@@ -8,6 +8,7 @@ mod checks;
 pub(crate) mod deployment;
 mod inventory;
 mod report;
+mod rights;
 mod store;
 
 use std::path::Path;
@@ -19,8 +20,9 @@ use anyhow::bail;
 use api::constants::Sources;
 use api::users::Users;
 use futures::{StreamExt, stream};
+use shared::aws::Aws;
 use shared::clock::{Clock, SystemClock};
-use shared::config::{DATABASE_CA_FILE, Reader};
+use shared::config::{DATABASE_CA_FILE, Reader, Variables};
 use shared::database::Databases;
 use shared::fleet::Environment;
 
@@ -49,11 +51,39 @@ pub(crate) async fn run(
         let name = environment.unwrap_or_default();
         bail!("{} has no environment {name}", context.location);
     }
-    let ca_file = Reader::new(&*context.variables).optional(DATABASE_CA_FILE);
-    let (aws, clock): (_, Arc<dyn Clock>) = (context.aws, Arc::new(SystemClock));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let results = check_all(context.aws, context.variables, &environments).await;
+    let store = store::check(data, environment, clock).await;
+    print(&results, ("records", &store), json)?;
+    Ok(exit_code(&results, &store))
+}
+
+/// Prints the problems of `environments`, and returns how many of them have any.
+pub(crate) async fn print_problems(
+    aws: Arc<Aws>,
+    variables: Arc<dyn Variables>,
+    environments: &[&Environment],
+) -> usize {
+    let mut results = check_all(aws, variables, environments).await;
+    for result in &mut results {
+        result.checks.retain(|check| check.fix.is_some());
+    }
+    results.retain(|result| !result.checks.is_empty());
+    output::print_error(report::text(&results, "", &[]).trim_end());
+    results.len()
+}
+
+/// Returns the results of `environments`, by their names.
+async fn check_all(
+    aws: Arc<Aws>,
+    variables: Arc<dyn Variables>,
+    environments: &[&Environment],
+) -> Vec<EnvironmentChecks> {
+    let ca_file = Reader::new(&*variables).optional(DATABASE_CA_FILE);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let databases = Databases::new(
         Arc::clone(&aws),
-        context.variables,
+        variables,
         Arc::clone(&clock),
         ca_file.map(Into::into),
     );
@@ -64,7 +94,7 @@ pub(crate) async fn run(
         aws,
         now: clock.now(),
     };
-    let checking = environments.into_iter().map(|environment| async {
+    let checking = environments.iter().map(|environment| async {
         EnvironmentChecks {
             environment: environment.name.clone(),
             checks: Box::pin(doctor.check(environment)).await,
@@ -76,9 +106,7 @@ pub(crate) async fn run(
         .collect()
         .await;
     results.sort_by(|one, other| one.environment.cmp(&other.environment));
-    let store = store::check(data, environment, clock).await;
-    print(&results, ("records", &store), json)?;
-    Ok(exit_code(&results, &store))
+    results
 }
 
 /// Prints the results of environments, and then the others under their title.

@@ -19,6 +19,7 @@ mod failure_words;
 mod harness;
 mod infra_agrees;
 mod login;
+mod missing_rights;
 mod outputs;
 mod packaging;
 mod prometheus;

@@ -11,7 +11,7 @@ pub(super) struct Check {
     pub(super) finding: String,
     /// How to fix the problem; `None` if there is none.
     pub(super) fix: Option<String>,
-    /// SQL statements that fix it; may be empty.
+    /// Statements of SQL and of policies, and calls, that fix it; may be empty.
     pub(super) statements: Vec<String>,
     /// What works but should be reviewed.
     pub(super) warnings: Vec<String>,

@@ -10,14 +10,16 @@ use collector::Progress;
 use serde::Serialize;
 use shared::aws::{Aws, failure_of};
 use shared::database::{DatabaseError, Databases, TlsFault};
-use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, StorageKind};
+use shared::fleet::{Auth, BucketTarget, DatabaseTarget, Environment, LayerKind, StorageKind};
 use shared::users::UsersError;
 
 use super::check::Check;
-use super::inventory;
+use super::{inventory, rights};
 
 /// Fix for errors that may not happen again.
 const TRY_AGAIN: &str = "try again";
+/// Code and status of what may not be read.
+const DENIED: &str = "denied";
 
 /// The checks of one environment.
 #[derive(Debug, Serialize)]
@@ -67,21 +69,35 @@ impl Doctor {
         checks
     }
 
-    /// Lists one key, which needs the permission that collectors need.
+    /// Asks for one key, version and incomplete upload, as far as they are measured, which needs the permissions that
+    /// collectors need.
     async fn bucket(&self, target: &BucketTarget) -> Check {
         let what = format!("bucket s3://{}/{}", target.bucket, target.prefix);
         let client = self.aws.s3(&target.scope).await;
-        let listing = client
-            .list_objects_v2()
-            .bucket(&target.bucket)
-            .prefix(&target.prefix)
-            .max_keys(1);
-        match listing.send().await {
-            Ok(_) => Check::ok(what, "can be listed"),
-            Err(error) => {
-                let (finding, fix) = bucket_problem(&error);
-                Check::problem(what, finding, fix)
-            }
+        let (bucket, prefix) = (&target.bucket, &target.prefix);
+        let listing = client.list_objects_v2().bucket(bucket).prefix(prefix);
+        let mut problem = problem_of(listing.max_keys(1).send().await);
+        // What a provider does not have is told in the answers.
+        if problem.is_none() && target.measure.needs_versions() {
+            let versions = client.list_object_versions().bucket(bucket).prefix(prefix);
+            problem = problem_of(versions.max_keys(1).send().await).filter(is_denied);
+        }
+        if problem.is_none() && target.measure.multipart {
+            let uploads = client
+                .list_multipart_uploads()
+                .bucket(bucket)
+                .prefix(prefix);
+            problem = problem_of(uploads.max_uploads(1).send().await).filter(is_denied);
+        }
+        match problem {
+            None => Check::ok(what, "can be listed"),
+            Some(problem) => Check {
+                statements: match is_denied(&problem) {
+                    true => rights::of_bucket(target),
+                    false => Vec::new(),
+                },
+                ..Check::problem(what, problem.0, problem.1)
+            },
         }
     }
 
@@ -91,10 +107,17 @@ impl Doctor {
         let progress = Progress::default();
         match collector::measure_bucket(Arc::clone(&self.aws), target, &progress).await {
             Ok(_) => Check::ok(what, "can be measured"),
-            Err(error) => {
-                let finding = format!("{} ({})", error.reason, error.code);
-                Check::problem(what, finding, resource_fix(error.code))
-            }
+            Err(error) => Check {
+                statements: match error.code {
+                    "access_denied" => vec![rights::of_resource(target)],
+                    _ => Vec::new(),
+                },
+                ..Check::problem(
+                    what,
+                    format!("{} ({})", error.reason, error.code),
+                    resource_fix(error.code),
+                )
+            },
         }
     }
 
@@ -128,10 +151,17 @@ impl Doctor {
                 "it has no tables of the Mendix runtime",
                 "check the name of the database, and that the app was started on it once",
             ),
-            Err(UsersError::Database(error)) => {
-                let finding = format!("{error} ({})", error.code());
-                Check::problem(what, finding, database_fix(&error, target))
-            }
+            Err(UsersError::Database(error)) => Check {
+                statements: match *error {
+                    DatabaseError::IamRefused(_) => rights::of_login(target),
+                    _ => Vec::new(),
+                },
+                ..Check::problem(
+                    what,
+                    format!("{error} ({})", error.code()),
+                    database_fix(&error, target),
+                )
+            },
             Err(error) => Check::problem(what, error.to_string(), TRY_AGAIN),
         }
     }
@@ -139,12 +169,21 @@ impl Doctor {
     /// Reads the model and the layers, as the endpoint does.
     async fn constants(&self, environment: &Environment) -> Vec<Check> {
         match read_constants(&self.sources, environment, self.now).await {
-            Ok(reading) => layers(&reading.view(&Filter::default())),
-            Err(ConstantsError::Model(fault)) => vec![Check::problem(
-                "constants: model",
-                format!("{fault} ({})", fault.code()),
-                constants_fix(fault.code()),
-            )],
+            Ok(reading) => layers(environment, &reading.view(&Filter::default())),
+            Err(ConstantsError::Model(fault)) => {
+                let model = environment.constants.as_ref();
+                let model = model.filter(|_| fault.code() == DENIED);
+                let statement =
+                    model.and_then(|model| rights::of_document(&model.model, &model.scope));
+                vec![Check {
+                    statements: statement.into_iter().collect(),
+                    ..Check::problem(
+                        "constants: model",
+                        format!("{fault} ({})", fault.code()),
+                        constants_fix(fault.code()),
+                    )
+                }]
+            }
             Err(error) => vec![Check::problem("constants", error.to_string(), TRY_AGAIN)],
         }
     }
@@ -156,7 +195,7 @@ fn schema(counts: &UserCounts) -> String {
     format!("Mendix {version}, {} named users", counts.named.total)
 }
 
-fn layers(constants: &Constants) -> Vec<Check> {
+fn layers(environment: &Environment, constants: &Constants) -> Vec<Check> {
     let mut model = Check::ok(
         "constants: model",
         format!(
@@ -169,29 +208,58 @@ fn layers(constants: &Constants) -> Vec<Check> {
         let what = format!("constants: {}", layer.source);
         match layer.constant_count {
             Some(count) => Check::ok(what, format!("sets {count}")),
-            None => Check::problem(what, layer.status.clone(), constants_fix(&layer.status)),
+            None => Check {
+                statements: match layer.status.as_str() {
+                    DENIED => document_right(environment, &layer.source)
+                        .into_iter()
+                        .collect(),
+                    _ => Vec::new(),
+                },
+                ..Check::problem(what, layer.status.clone(), constants_fix(&layer.status))
+            },
         }
     };
     let layers = constants.layers.iter().map(layer);
     std::iter::once(model).chain(layers).collect()
 }
 
-fn bucket_problem<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> (String, &'static str) {
-    let code = match error {
+/// Returns the statement that reading the layer with this source needs; `None` unless it is a document in S3.
+fn document_right(environment: &Environment, source: &str) -> Option<String> {
+    let layers = environment.constants.iter().flat_map(|all| &all.layers);
+    layers
+        .filter_map(|layer| match &layer.kind {
+            LayerKind::Document(location) if location.to_string() == source => {
+                rights::of_document(location, &layer.scope)
+            }
+            _ => None,
+        })
+        .next()
+}
+
+/// A finding, which is the code of an error of S3, and what to do about it.
+type BucketProblem = (String, &'static str);
+
+fn is_denied((code, _): &BucketProblem) -> bool {
+    matches!(code.as_str(), "AccessDenied" | "Forbidden")
+}
+
+fn problem_of<T, E: ProvideErrorMetadata, R>(
+    asked: Result<T, SdkError<E, R>>,
+) -> Option<BucketProblem> {
+    let error = asked.err()?;
+    let code = match &error {
         SdkError::ServiceError(error) => error.err().code().unwrap_or("unknown error").to_owned(),
         other => failure_of(other),
     };
     let fix = match code.as_str() {
         "NoSuchBucket" => "check the name of the bucket",
-        "AccessDenied" | "Forbidden" => {
-            "allow s3:ListBucket on the bucket, and sts:AssumeRole on its role"
-        }
+        "AccessDenied" | "Forbidden" => "allow listing the bucket, and sts:AssumeRole on its role",
         "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
             "set the region of the bucket in the fleet file"
         }
         _ => "check network, region and credentials",
     };
-    (code, fix)
+    Some((code, fix))
 }
 
 fn resource_fix(code: &str) -> &'static str {
@@ -258,7 +326,7 @@ fn database_fix(error: &DatabaseError, target: &DatabaseTarget) -> String {
 fn constants_fix(code: &str) -> &'static str {
     match code {
         "missing" => "check its name in the fleet file",
-        "denied" => {
+        DENIED => {
             "allow reading it: s3:GetObject; ecs:ListTasks, DescribeTasks, DescribeServices, DescribeTaskDefinition; \
              secretsmanager:GetSecretValue; ssm:GetParametersByPath; kms:Decrypt on its key"
         }
