@@ -104,7 +104,7 @@ fn database(model: &mut Model, at: DateTime<Utc>) -> DatabaseSize {
             .as_ref()
             .map(|module| format!("{module}{}", number % 3)),
         total_bytes: readings.total_bytes.value().unwrap_or_default(),
-        ..TableSize::named(&key.schema, &key.table)
+        ..TableSize::named(&*key.schema, &*key.table)
     });
     let tables: Vec<_> = tables.collect();
     DatabaseSize {

@@ -35,7 +35,7 @@ pub use names::TableList;
 pub use point::Historic;
 pub use reader::{
     Gap, GapReason, GapScope, History, HistoryError, HistoryQuery, HistoryReader, Resolution,
-    TableHistory,
+    TableColumn, TableHistory,
 };
 pub use reading::{Moment, Reading};
 pub use retention::HistoryRetention;

@@ -61,17 +61,17 @@ pub(super) async fn add(
     Ok(())
 }
 
-fn name(table: &TableSize) -> (String, String) {
-    (table.schema.clone(), table.table.clone())
+fn name(table: &TableSize) -> (Arc<str>, Arc<str>) {
+    (table.schema.as_str().into(), table.table.as_str().into())
 }
 
 /// Returns which of the tables in `smaller` had `min_bytes` at a run in the time until `scheduled_at`.
 async fn staying(
     ports: &HistoryPorts,
     id: &TargetId,
-    smaller: &BTreeSet<(String, String)>,
+    smaller: &BTreeSet<(Arc<str>, Arc<str>)>,
     (min_bytes, scheduled_at): (u64, DateTime<Utc>),
-) -> Result<BTreeSet<(String, String)>, Problem> {
+) -> Result<BTreeSet<(Arc<str>, Arc<str>)>, Problem> {
     if smaller.is_empty() {
         return Ok(BTreeSet::new());
     }

@@ -129,7 +129,19 @@ impl<'a> Cursor<'a> {
         Ok(*first)
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u64, BlockError> {
+        // Most numbers of a block are of one byte.
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, BlockError> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;
@@ -145,6 +157,7 @@ impl<'a> Cursor<'a> {
         Err(BlockError::Damaged("a number is too large"))
     }
 
+    #[inline]
     pub(super) fn signed(&mut self) -> Result<i64, BlockError> {
         self.number().map(unzigzag)
     }
@@ -159,6 +172,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns a number that is below `limit`.
+    #[inline]
     pub(super) fn index(&mut self, limit: usize) -> Result<usize, BlockError> {
         let index = usize::try_from(self.number()?).unwrap_or(usize::MAX);
         if index >= limit {

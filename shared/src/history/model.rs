@@ -141,13 +141,13 @@ impl Model {
         };
         let table = |(key, readings): &(TableKey, TableReadings)| TableSize {
             table_id: key.table_id,
-            module: key.module.clone(),
+            module: key.module.as_deref().map(str::to_owned),
             heap_bytes: readings.heap_bytes().value(),
             toast_bytes: readings.toast_bytes.value(),
             index_bytes: readings.index_bytes.value(),
             total_bytes: readings.total_bytes.value().unwrap_or_default(),
             row_estimate: readings.rows.value(),
-            ..TableSize::named(&key.schema, &key.table)
+            ..TableSize::named(&*key.schema, &*key.table)
         };
         DatabaseSize {
             engine: Engine::Postgres,
@@ -217,10 +217,10 @@ fn table(random: &mut Random, number: u64) -> Table {
     let heap = random.below(1 << magnitude);
     Table {
         key: TableKey {
-            schema: "public".to_owned(),
-            table: format!("{}${one}{other}{number}", module.to_lowercase()),
+            schema: "public".into(),
+            table: format!("{}${one}{other}{number}", module.to_lowercase()).into(),
             table_id: Some(16_384 + number * 7),
-            module: Some(module.to_owned()),
+            module: Some(module.into()),
             is_partition: false,
         },
         shape,

@@ -3,6 +3,8 @@
 //! A list has the names of tables, and readings to compare with: a block has only what differs from them, which is
 //! little, because most tables rarely change.
 
+use std::sync::Arc;
+
 use super::bytes::{
     self, BlockError, Cursor, TABLES_LIMIT, UNPACKED_LIMIT, put_length, put_number, put_signed,
     put_text,
@@ -152,7 +154,7 @@ impl TableList {
 pub(super) fn check_tables(tables: &[TableKey]) -> Result<(), BlockError> {
     let texts = tables
         .iter()
-        .map(|key| key.schema.len() + key.table.len() + key.module.as_ref().map_or(0, String::len));
+        .map(|key| key.schema.len() + key.table.len() + key.module.as_deref().map_or(0, str::len));
     if tables.len() > TABLES_LIMIT || texts.sum::<usize>() > UNPACKED_LIMIT {
         return Err(BlockError::TooLarge);
     }
@@ -161,7 +163,7 @@ pub(super) fn check_tables(tables: &[TableKey]) -> Result<(), BlockError> {
 
 /// Appends tables that are in order: each name by what it shares with the one before it.
 pub(super) fn put_tables(out: &mut Vec<u8>, tables: &[TableKey]) {
-    let schemas = distinct(tables.iter().map(|key| key.schema.as_str()));
+    let schemas = distinct(tables.iter().map(|key| &*key.schema));
     let modules = distinct(tables.iter().filter_map(|key| key.module.as_deref()));
     put_length(out, tables.len());
     for words in [&schemas, &modules] {
@@ -220,15 +222,16 @@ pub(super) fn take_tables(cursor: &mut Cursor<'_>) -> Result<Vec<TableKey>, Bloc
     let flags = cursor.bytes(count)?;
     let has = |flag: u8| flags.iter().map(move |flags| flags & flag != 0);
     let mut budget = UNPACKED_LIMIT;
-    let mut owned = |text: &str| {
+    let mut take = |text: Arc<str>| {
         budget = budget.checked_sub(text.len()).ok_or(BlockError::TooLarge)?;
-        Ok::<_, BlockError>(text.to_owned())
+        Ok::<_, BlockError>(text)
     };
     let mut tables = Vec::with_capacity(count);
+    let nameless: Arc<str> = Arc::default();
     for is_partition in has(IS_PARTITION) {
         tables.push(TableKey {
-            schema: owned(take_word(cursor, &schemas)?)?,
-            table: String::new(),
+            schema: take(take_word(cursor, &schemas)?)?,
+            table: Arc::clone(&nameless),
             table_id: None,
             module: None,
             is_partition,
@@ -236,7 +239,7 @@ pub(super) fn take_tables(cursor: &mut Cursor<'_>) -> Result<Vec<TableKey>, Bloc
     }
     for (key, has_module) in tables.iter_mut().zip(has(HAS_MODULE)) {
         if has_module {
-            key.module = Some(owned(take_word(cursor, &modules)?)?);
+            key.module = Some(take(take_word(cursor, &modules)?)?);
         }
     }
     let shared = take_lengths(cursor, count)?;
@@ -249,7 +252,7 @@ pub(super) fn take_tables(cursor: &mut Cursor<'_>) -> Result<Vec<TableKey>, Bloc
         name.truncate(shared);
         name.extend_from_slice(cursor.bytes(suffix)?);
         let text = std::str::from_utf8(&name).map_err(|_| BlockError::Damaged("a name is none"))?;
-        key.table = owned(text)?;
+        key.table = take(text.into())?;
     }
     let mut before = 0_u64;
     for (key, has_id) in tables.iter_mut().zip(has(HAS_ID)) {
@@ -265,14 +268,15 @@ fn take_lengths(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<usize>, Blo
     (0..count).map(|_| cursor.index(UNPACKED_LIMIT)).collect()
 }
 
-fn take_word<'a>(cursor: &mut Cursor<'_>, words: &[&'a str]) -> Result<&'a str, BlockError> {
+/// Returns one of the words, which all tables that have it share.
+fn take_word(cursor: &mut Cursor<'_>, words: &[Arc<str>]) -> Result<Arc<str>, BlockError> {
     let index = cursor.index(words.len())?;
-    Ok(words.get(index).copied().unwrap_or_default())
+    Ok(words.get(index).cloned().unwrap_or_default())
 }
 
-fn take_words<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, BlockError> {
+fn take_words(cursor: &mut Cursor<'_>) -> Result<Vec<Arc<str>>, BlockError> {
     let count = cursor.length()?;
-    (0..count).map(|_| cursor.text()).collect()
+    (0..count).map(|_| cursor.text().map(Arc::from)).collect()
 }
 
 fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -1,6 +1,7 @@
 //! What history keeps of a snapshot: every series, and what its numbers are based on. No I/O.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -290,10 +291,10 @@ impl Historic for DatabaseSize {
 
 fn sized_table(table: &TableSize) -> (TableKey, TableReadings) {
     let key = TableKey {
-        schema: table.schema.clone(),
-        table: table.table.clone(),
+        schema: table.schema.as_str().into(),
+        table: table.table.as_str().into(),
         table_id: table.table_id,
-        module: table.module.clone(),
+        module: table.module.as_deref().map(Arc::from),
         is_partition: table.is_partition(),
     };
     let readings = TableReadings {
@@ -308,8 +309,8 @@ fn sized_table(table: &TableSize) -> (TableKey, TableReadings) {
 
 fn unsized_table(table: &UnsizedTable) -> (TableKey, TableReadings) {
     let key = TableKey {
-        schema: table.schema.clone(),
-        table: table.table.clone(),
+        schema: table.schema.as_str().into(),
+        table: table.table.as_str().into(),
         table_id: None,
         module: None,
         is_partition: false,

@@ -20,7 +20,7 @@ use crate::fleet::{Kind, TargetId};
 use crate::store::{ItemStore, StoreError};
 
 use assemble::Assembly;
-pub use table::TableHistory;
+pub use table::{TableColumn, TableHistory};
 
 /// Reads the history of targets. API functions hold one, collectors do not.
 #[derive(Clone)]

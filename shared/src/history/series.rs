@@ -1,5 +1,7 @@
 //! What there are series of: the target itself, and each of its tables.
 
+use std::sync::Arc;
+
 /// A series of the target itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnSeries {
@@ -119,13 +121,13 @@ impl Measure {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableKey {
     /// Schema name; the database's own name on MySQL.
-    pub schema: String,
+    pub schema: Arc<str>,
     /// Table name.
-    pub table: String,
+    pub table: Arc<str>,
     /// The engine's own number for the table; `None` in snapshots from before it was kept, and for unsized tables.
     pub table_id: Option<u64>,
     /// Mendix module; `None` when the table belongs to none.
-    pub module: Option<String>,
+    pub module: Option<Arc<str>>,
     /// Whether its bytes are part of another table's: sums leave it out.
     pub is_partition: bool,
 }

@@ -76,8 +76,8 @@ impl TableSeries<'_> {
 
     /// Returns whether a table may be selected. Its module is not known while it cannot be sized.
     pub(super) fn may_want(&self, key: &TableKey) -> bool {
-        self.schema.is_none_or(|schema| schema == key.schema)
-            && self.table.is_none_or(|table| table == key.table)
+        self.schema.is_none_or(|schema| *schema == *key.schema)
+            && self.table.is_none_or(|table| *table == *key.table)
             && (self.module.is_none()
                 || key.module.is_none()
                 || self.module == key.module.as_deref())
@@ -204,8 +204,8 @@ impl TableSeries<'_> {
         let mut never: Vec<_> = tables
             .filter(is_never)
             .map(|table| UnsizedTableView {
-                schema: table.schema.clone(),
-                table: table.table.clone(),
+                schema: table.schema.to_string(),
+                table: table.table.to_string(),
             })
             .collect();
         never

@@ -205,7 +205,7 @@ fn assert_is_of(history: &History, runs: &[Snapshot<DatabaseSize>], case: &str) 
     assert_eq!(totals, &expected, "{case}");
     let found = history.tables.iter();
     let found: BTreeMap<_, _> = found
-        .map(|table| (table.table.as_str(), table.total_bytes.clone()))
+        .map(|table| (&*table.table, table.total_bytes.to_vec()))
         .collect();
     assert_eq!(found, tables, "{case}");
 }

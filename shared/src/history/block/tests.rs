@@ -41,12 +41,12 @@ fn text(random: &mut Random) -> String {
 
 fn key(random: &mut Random) -> TableKey {
     TableKey {
-        schema: text(random),
-        table: text(random),
+        schema: text(random).into(),
+        table: text(random).into(),
         table_id: random
             .happens(70)
             .then(|| random.number() >> random.below(64)),
-        module: random.happens(50).then(|| text(random)),
+        module: random.happens(50).then(|| text(random).into()),
         is_partition: random.happens(10),
     }
 }

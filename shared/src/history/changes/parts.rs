@@ -186,9 +186,9 @@ fn tables(point: &Point) -> Vec<Part> {
     let part = counted.map(|(key, readings)| Part {
         name: PartName {
             part: PartKind::Table,
-            schema: Some(key.schema.clone()),
-            table: Some(key.table.clone()),
-            module: key.module.clone(),
+            schema: Some(key.schema.to_string()),
+            table: Some(key.table.to_string()),
+            module: key.module.as_deref().map(str::to_owned),
             storage_class: None,
         },
         id: key.table_id,

@@ -45,10 +45,10 @@ impl World {
     fn table(mut self, name: &str, id: Option<u64>, bytes: Option<u64>) -> Self {
         let (module, table) = name.split_once('.').unwrap();
         let key = TableKey {
-            schema: "public".to_owned(),
-            table: table.to_owned(),
+            schema: "public".into(),
+            table: table.into(),
             table_id: id,
-            module: (!module.is_empty()).then(|| module.to_owned()),
+            module: (!module.is_empty()).then(|| module.into()),
             is_partition: false,
         };
         let readings = TableReadings {

@@ -1,13 +1,14 @@
 //! Fills the columns of an answer from blocks. No I/O.
 //!
-//! The target's own series are filled as blocks come. Tables are filled one after the other at the end, each from all
-//! blocks: then only one table's columns are in use at a time, which the processor's caches hold.
+//! The target's own series are filled as blocks come. Tables are filled some at a time at the end, each from all
+//! blocks: then only their columns are in use, which the processor's caches hold.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::table::TableColumn;
 use super::{HistoryError, HistoryQuery, TableHistory};
 use crate::history::block::Block;
 use crate::history::blocks::Unreadable;
@@ -19,8 +20,14 @@ use crate::history::names::TableList;
 use crate::history::reading::{Moment, Reading};
 use crate::history::series::{Measure, OwnSeries, TableKey, TableMeasure};
 
+/// Tables that are filled together: their columns of a month by the hour take half a megabyte.
+const TOGETHER: usize = 64;
+
 /// Number of a table in the answer; `None` when it is not wanted.
 type Number = Option<usize>;
+
+/// Number of each wanted table with its place among a block's series, in the order of the numbers.
+type Order = Vec<(usize, usize)>;
 
 /// Columns that are being filled.
 pub(super) struct Filler<'a> {
@@ -29,11 +36,13 @@ pub(super) struct Filler<'a> {
     positions: HashMap<DateTime<Utc>, usize>,
     own: BTreeMap<OwnSeries, Column>,
     /// Schema and name of each table, by its number.
-    names: Vec<(String, String)>,
+    names: Vec<(Arc<str>, Arc<str>)>,
     /// Number of each table by its schema and name.
-    numbers: HashMap<String, HashMap<String, usize>>,
-    /// Numbers of the tables of each list.
-    lists: HashMap<ListDigest, Vec<Number>>,
+    numbers: HashMap<Arc<str>, HashMap<Arc<str>, usize>>,
+    /// The order of each list.
+    lists: HashMap<ListDigest, Arc<Order>>,
+    /// Numbers of the list that came last: most of its tables are in the next one as well.
+    last: Option<(Arc<TableList>, Vec<Number>)>,
     /// Tables of the blocks, in the order of the blocks.
     sources: Vec<Source>,
 }
@@ -45,8 +54,12 @@ struct Source {
     /// Tables that the list does not name.
     others: Vec<TableKey>,
     measures: Vec<(TableMeasure, Changes)>,
-    /// Number of each wanted table with its place among the block's series, in the order of the numbers.
-    order: Vec<(usize, usize)>,
+    /// Tables of the list.
+    listed_order: Arc<Order>,
+    /// Tables that the list does not name.
+    others_order: Order,
+    /// How far either order has been filled in.
+    filled: (usize, usize),
 }
 
 /// Where the moments of a block are on the time axis; `None` for those that are not on it.
@@ -54,6 +67,27 @@ struct Axis {
     positions: Vec<Option<usize>>,
     /// Position of the first moment, when the others follow it one by one.
     start: Option<usize>,
+}
+
+/// A table that is being filled.
+struct Filled<'a> {
+    /// What there are columns of, in their order.
+    measures: &'a [TableMeasure],
+    /// The columns one after the other.
+    readings: &'a mut [Reading],
+    identities: Vec<(usize, TableKey)>,
+    seen_as: SeenAs,
+}
+
+impl<'a> Filled<'a> {
+    fn new(measures: &'a [TableMeasure], readings: &'a mut [Reading]) -> Self {
+        Self {
+            measures,
+            readings,
+            identities: Vec::new(),
+            seen_as: None,
+        }
+    }
 }
 
 /// What a table was seen as first: the list and its place there; `None` for a table that a block names itself.
@@ -72,6 +106,7 @@ impl<'a> Filler<'a> {
             names: Vec::new(),
             numbers: HashMap::new(),
             lists: HashMap::new(),
+            last: None,
             sources: Vec::new(),
         }
     }
@@ -121,24 +156,25 @@ impl<'a> Filler<'a> {
             Ok(tables) => tables,
             Err(error) => return Ok(Err(error.into())),
         };
-        let mut numbers = match list {
-            Some(list) => self.numbers_of(list)?,
-            None => Vec::new(),
+        let listed_order = match list {
+            Some(list) => self.order_of(list)?,
+            None => Arc::default(),
         };
-        for key in &tables.others {
-            numbers.push(self.number(key)?);
+        let listed = list.map_or(0, |list| list.tables().len());
+        let mut others_order = Order::new();
+        for (key, place) in tables.others.iter().zip(listed..) {
+            let number = self.number(key)?;
+            others_order.extend(number.map(|number| (number, place)));
         }
-        let places = numbers.into_iter().zip(0..);
-        let mut order: Vec<_> = places
-            .filter_map(|(number, place)| Some((number?, place)))
-            .collect();
-        order.sort_unstable();
+        others_order.sort_unstable();
         self.sources.push(Source {
             axis: self.axis(block),
             list: list.cloned(),
             others: tables.others,
             measures: tables.measures,
-            order,
+            listed_order,
+            others_order,
+            filled: (0, 0),
         });
         Ok(Ok(()))
     }
@@ -180,59 +216,105 @@ impl<'a> Filler<'a> {
 
     /// Returns the columns, of series that exist at some moment.
     pub(super) fn finish(mut self) -> (BTreeMap<OwnSeries, Column>, Vec<TableHistory>) {
-        let exists = |column: &Column| column.iter().any(|reading| !reading.is_absent());
+        let exists = |column: &[Reading]| column.iter().any(|reading| !reading.is_absent());
         self.own.retain(|_, column| exists(column));
         let length = self.positions.len();
-        let parts = TableMeasure::PARTS.iter().filter(|_| self.query.with_parts);
-        let mut tables = Vec::with_capacity(self.names.len());
-        // How far each source has been filled in.
-        let mut filled = vec![0; self.sources.len()];
-        for (number, (schema, table)) in self.names.into_iter().enumerate() {
-            let column = || vec![Reading::ABSENT; length];
-            let mut table = TableHistory {
-                schema,
-                table,
-                identities: Vec::new(),
-                parts: parts.clone().map(|measure| (*measure, column())).collect(),
-                total_bytes: column(),
-            };
-            let mut seen_as = None;
-            for (source, filled) in self.sources.iter().zip(&mut filled) {
-                let left = source.order.get(*filled..).unwrap_or_default();
-                for (_, place) in left.iter().take_while(|(of, _)| *of == number) {
-                    source.fill(*place, &mut table, &mut seen_as);
-                    *filled += 1;
-                }
+        if length == 0 {
+            return (self.own, Vec::new());
+        }
+        let measures = match self.query.with_parts {
+            true => TableMeasure::ALL.as_slice(),
+            false => TableMeasure::TOTALS,
+        };
+        let size = measures.len() * length;
+        let mut tables: Vec<TableHistory> = Vec::with_capacity(self.names.len());
+        for (group, names) in self.names.chunks(TOGETHER).enumerate() {
+            let mut readings = vec![Reading::ABSENT; names.len() * size];
+            let mut filled: Vec<_> = readings
+                .chunks_exact_mut(size)
+                .map(|readings| Filled::new(measures, readings))
+                .collect();
+            for source in &mut self.sources {
+                source.fill_all(group * TOGETHER, &mut filled);
             }
-            if exists(&table.total_bytes) {
-                table.identities.sort_by_key(|(position, _)| *position);
-                let is_same = |(_, next): &mut (usize, TableKey),
-                               (_, known): &mut (usize, TableKey)| {
-                    next == known
+            let identities = filled.into_iter().map(|filled| filled.identities);
+            let identities: Vec<_> = identities.collect();
+            let readings = Arc::new(readings);
+            let starts = (0..).step_by(size);
+            for (((schema, table), identities), start) in names.iter().zip(identities).zip(starts) {
+                let columns = (start..).step_by(length).zip(measures);
+                let mut columns = columns.map(|(start, measure)| {
+                    let range = start..start + length;
+                    (*measure, TableColumn::of(&readings, range))
+                });
+                let Some((_, total_bytes)) = columns.next().filter(|(_, total)| exists(total))
+                else {
+                    continue;
                 };
-                table.identities.dedup_by(is_same);
-                tables.push(table);
+                tables.push(TableHistory {
+                    schema: Arc::clone(schema),
+                    table: Arc::clone(table),
+                    identities,
+                    total_bytes,
+                    parts: columns.collect(),
+                });
             }
+        }
+        for table in &mut tables {
+            table.identities.sort_by_key(|(position, _)| *position);
+            let is_same = |(_, next): &mut (usize, TableKey),
+                           (_, known): &mut (usize, TableKey)| {
+                next == known
+            };
+            table.identities.dedup_by(is_same);
         }
         tables.sort_by(|one, other| (&one.schema, &one.table).cmp(&(&other.schema, &other.table)));
         (self.own, tables)
     }
 
-    fn numbers_of(&mut self, list: &TableList) -> Result<Vec<Number>, HistoryError> {
+    /// Returns the order of the tables of a list.
+    fn order_of(&mut self, list: &Arc<TableList>) -> Result<Arc<Order>, HistoryError> {
         if let Some(known) = self.lists.get(&list.digest()) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
+        let last = self.last.take();
+        let last = last.iter();
+        let last = last.flat_map(|(list, numbers)| list.tables().iter().zip(numbers));
+        // Lists are in the order of names.
+        let mut last = last.peekable();
         let mut numbers = Vec::with_capacity(list.tables().len());
         for key in list.tables() {
-            numbers.push(self.number(key)?);
+            let name = (&key.schema, &key.table);
+            while last
+                .next_if(|(known, _)| (&known.schema, &known.table) < name)
+                .is_some()
+            {}
+            let known = last.peek();
+            let known = known.filter(|(known, _)| (&known.schema, &known.table) == name);
+            numbers.push(match known {
+                // Of a table that is wanted, the number is that of its name.
+                Some((_, Some(number))) if self.is_wanted(key) => Some(*number),
+                _ => self.number(key)?,
+            });
         }
-        self.lists.insert(list.digest(), numbers.clone());
-        Ok(numbers)
+        let places = numbers.iter().zip(0..);
+        let mut order: Order = places
+            .filter_map(|(number, place)| Some(((*number)?, place)))
+            .collect();
+        order.sort_unstable();
+        let order = Arc::new(order);
+        self.lists.insert(list.digest(), Arc::clone(&order));
+        self.last = Some((Arc::clone(list), numbers));
+        Ok(order)
+    }
+
+    fn is_wanted(&self, key: &TableKey) -> bool {
+        self.query.tables.is_some_and(|is_wanted| is_wanted(key))
     }
 
     /// Returns the number of a table's name.
     fn number(&mut self, key: &TableKey) -> Result<Number, HistoryError> {
-        if !self.query.tables.is_some_and(|is_wanted| is_wanted(key)) {
+        if !self.is_wanted(key) {
             return Ok(None);
         }
         let of_schema = self.numbers.get(&key.schema);
@@ -245,9 +327,10 @@ impl<'a> Filler<'a> {
         if points.saturating_mul(number + 1) > limit {
             return Err(HistoryError::TooMany { points, limit });
         }
-        self.names.push((key.schema.clone(), key.table.clone()));
-        let of_schema = self.numbers.entry(key.schema.clone()).or_default();
-        of_schema.insert(key.table.clone(), number);
+        let (schema, table) = (&key.schema, &key.table);
+        self.names.push((Arc::clone(schema), Arc::clone(table)));
+        let of_schema = self.numbers.entry(Arc::clone(schema)).or_default();
+        of_schema.insert(Arc::clone(table), number);
         Ok(Some(number))
     }
 }
@@ -267,16 +350,41 @@ impl Source {
         }
     }
 
+    /// Fills in the tables with the numbers from `first` on. Those before it are filled in already.
+    fn fill_all(&mut self, first: usize, tables: &mut [Filled<'_>]) {
+        let (mut listed, mut others) = self.filled;
+        for (order, filled) in [
+            (&*self.listed_order, &mut listed),
+            (&self.others_order, &mut others),
+        ] {
+            for (number, place) in order.get(*filled..).unwrap_or_default() {
+                let index = number.checked_sub(first);
+                let Some(table) = index.and_then(|index| tables.get_mut(index)) else {
+                    break;
+                };
+                self.fill(*place, table);
+                *filled += 1;
+            }
+        }
+        self.filled = (listed, others);
+    }
+
     /// Fills in one series of the block.
-    fn fill(&self, place: usize, table: &mut TableHistory, seen_as: &mut SeenAs) {
+    fn fill(&self, place: usize, table: &mut Filled<'_>) {
+        let length = table.readings.len() / table.measures.len();
         for (measure, changes) in &self.measures {
             let changes = changes.of(place);
+            let number = table.measures.iter().position(|each| each == measure);
+            let range = number.map(|number| number * length..(number + 1) * length);
+            let Some(column) = range.and_then(|range| table.readings.get_mut(range)) else {
+                continue;
+            };
             if *measure == TableMeasure::TotalBytes {
-                let (axis, identities) = (&self.axis, &mut table.identities);
-                copy(changes, axis, &mut table.total_bytes, |position| {
+                let (identities, seen_as) = (&mut table.identities, &mut table.seen_as);
+                copy(changes, &self.axis, column, |position| {
                     self.identify(place, identities, seen_as, position);
                 });
-            } else if let Some(column) = table.part_mut(*measure) {
+            } else {
                 copy(changes, &self.axis, column, |_| ());
             }
         }

@@ -1,5 +1,9 @@
 //! One table's history: the series of a name, whatever tables had it.
 
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
 use crate::history::frame::{Column, TableReadings};
 use crate::history::reading::Reading;
 use crate::history::series::{TableKey, TableMeasure};
@@ -8,16 +12,55 @@ use crate::history::series::{TableKey, TableMeasure};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableHistory {
     /// Schema name; the database's own name on MySQL.
-    pub schema: String,
+    pub schema: Arc<str>,
     /// Table name.
-    pub table: String,
+    pub table: Arc<str>,
     /// Its identities in the order of time, each with the position of the first moment that it is seen at. Another id
     /// is another table.
     pub identities: Vec<(usize, TableKey)>,
     /// All bytes on disk.
-    pub total_bytes: Column,
+    pub total_bytes: TableColumn,
     /// The other measures, each as long as the totals; empty when they were not asked for.
-    pub parts: Vec<(TableMeasure, Column)>,
+    pub parts: Vec<(TableMeasure, TableColumn)>,
+}
+
+/// Readings of one measure of a table. Columns of several tables share their memory: thousands of tables are one answer.
+#[derive(Clone)]
+pub struct TableColumn {
+    readings: Arc<Vec<Reading>>,
+    range: Range<usize>,
+}
+
+impl TableColumn {
+    /// Returns the column that `range` of `readings` is.
+    pub(super) fn of(readings: &Arc<Vec<Reading>>, range: Range<usize>) -> Self {
+        Self {
+            readings: Arc::clone(readings),
+            range,
+        }
+    }
+}
+
+impl Deref for TableColumn {
+    type Target = [Reading];
+
+    fn deref(&self) -> &[Reading] {
+        self.readings.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for TableColumn {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for TableColumn {}
+
+impl fmt::Debug for TableColumn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
 }
 
 impl TableHistory {
@@ -64,12 +107,6 @@ impl TableHistory {
             (_, Some((_, column))) => column,
             (_, None) => &[],
         }
-    }
-
-    pub(super) fn part_mut(&mut self, measure: TableMeasure) -> Option<&mut Column> {
-        let mut parts = self.parts.iter_mut();
-        let found = parts.find(|(each, _)| *each == measure);
-        found.map(|(_, column)| column)
     }
 
     /// Returns the bytes of the heap, which follow from the total and the other parts; empty without parts.

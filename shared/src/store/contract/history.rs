@@ -143,7 +143,7 @@ impl Scene {
         for table in &found.tables {
             let sizes = runs.iter().map(|run| run.measurement.tables[0].total_bytes);
             assert_eq!(
-                table.total_bytes,
+                table.total_bytes[..],
                 sizes.map(Reading::of).collect::<Vec<_>>()
             );
         }

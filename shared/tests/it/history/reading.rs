@@ -39,7 +39,7 @@ fn own(history: &History, measure: Measure) -> Vec<Option<u64>> {
 
 fn table<'a>(history: &'a History, name: &str) -> &'a shared::history::TableHistory {
     let mut tables = history.tables.iter();
-    tables.find(|table| table.table == name).unwrap()
+    tables.find(|table| *table.table == *name).unwrap()
 }
 
 /// The answer computed from the snapshots alone, by another way than blocks.
@@ -79,11 +79,15 @@ fn assert_is_of_snapshots(history: &History, runs: &[&Snapshot<DatabaseSize>], c
                 .insert(position, readings);
         }
     }
-    let found: Vec<_> = history.tables.iter().map(|table| &table.table).collect();
-    assert_eq!(found, names.keys().collect::<Vec<_>>(), "{case}");
+    let found: Vec<_> = history.tables.iter().map(|table| &*table.table).collect();
+    assert_eq!(
+        found,
+        names.keys().map(|name| &**name).collect::<Vec<_>>(),
+        "{case}"
+    );
     for (table, expected) in history.tables.iter().zip(names.values()) {
         let columns = [
-            table.total_bytes.clone(),
+            table.total_bytes.to_vec(),
             table.heap_bytes(),
             table.column(TableMeasure::IndexBytes).to_vec(),
             table.column(TableMeasure::Rows).to_vec(),
@@ -307,7 +311,7 @@ async fn an_answer_is_limited_and_only_tables_that_are_wanted_count() {
     ))
     .await;
     let reader = HistoryReader::new(store);
-    let wanted = |key: &TableKey| key.table.as_str() < "c";
+    let wanted = |key: &TableKey| &*key.table < "c";
     let query = |limit| HistoryQuery {
         from: at(ALL.0),
         to: at(ALL.1),
@@ -324,11 +328,7 @@ async fn an_answer_is_limited_and_only_tables_that_are_wanted_count() {
         .unwrap();
     let too_many = reader.read(Kind::Database, &target, &query(59)).await;
 
-    let names: Vec<_> = found
-        .tables
-        .iter()
-        .map(|table| table.table.as_str())
-        .collect();
+    let names: Vec<_> = found.tables.iter().map(|table| &*table.table).collect();
     assert_eq!(names, ["a", "b"]);
     assert!(
         found

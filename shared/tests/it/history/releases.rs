@@ -102,9 +102,9 @@ async fn snapshots_of_every_earlier_release_are_closed_with_their_day() {
         let totals = &found.own[&OwnSeries::all(Measure::TotalBytes)];
         let total = Reading::of(size.total_bytes);
         assert_eq!(totals, &[total, total], "{folder}");
-        let sized: Vec<_> = size.tables.iter().map(|table| &table.table).collect();
+        let sized: Vec<_> = size.tables.iter().map(|table| &*table.table).collect();
         for table in &found.tables {
-            let is_sized = sized.contains(&&table.table);
+            let is_sized = sized.contains(&&*table.table);
             assert_eq!(table.total_bytes[0].value().is_some(), is_sized, "{folder}");
             assert_eq!(table.breaks(), [0; 0], "{folder}: {}", table.table);
             assert_eq!(table.identities[0].1.table_id, None, "{folder}");

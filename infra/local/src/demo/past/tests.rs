@@ -104,7 +104,7 @@ fn on(history: &History, column: &[Reading], day: &str) -> Option<u64> {
 
 fn table<'a>(history: &'a History, name: &str) -> &'a TableHistory {
     let mut tables = history.tables.iter();
-    tables.find(|table| table.table == name).unwrap()
+    tables.find(|table| *table.table == *name).unwrap()
 }
 
 fn total(history: &History) -> &[Reading] {
