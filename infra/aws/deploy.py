@@ -8,6 +8,8 @@
 Asks on a terminal only; elsewhere, --yes is required. AWS's own variables choose account and credentials.
 """
 
+import hashlib
+import json
 import sys
 import time
 from pathlib import Path
@@ -67,7 +69,7 @@ def adopt(path, stack, region):
     declared = files.template(TEMPLATE)
     lines = []
     for name, value in sorted(parameters_of(deployed).items()):
-        if name in declared and value != files.text_of(declared[name].get("Default", "")):
+        if name in declared and name not in files.ARTIFACTS and value != files.text_of(declared[name].get("Default", "")):
             lines.append(f"{name} = {toml(value, declared[name])}\n")
     profile = "network" if parameters_of(deployed).get("VpcId") else "trial"
     # A trial's own defaults are decisions here: the stack was deployed without them.
@@ -123,6 +125,7 @@ def deploy(path, release, is_agreed):
     values = files.complete(wanted, declared, found)
     refuse_to_open(before, values)
     values |= {"ArtifactBucket": wanted.artifacts, "ArtifactPrefix": f"mrt-api/{wanted.stack}/"}
+    values["Revision"] = revision(release, values)
     show_parameters(before, values, found)
     url = upload(release, wanted, values["ArtifactPrefix"])
     change_set = propose(cloudformation, wanted.stack, url, values, is_new=deployed is None)
@@ -151,6 +154,12 @@ def try_out(cloudformation, outputs, release):
     except smoke.Failed as error:
         raise Failed(f"deployed, but {error}\nThe stack is as it was proposed: see the log of api-public, or deploy the last commit again.") from error
     print(f"{url} answers: version {health['version']}, {health['digest']}")
+
+
+def revision(release, values):
+    """What tells this deployment from another: the same template with the same parameters has the same one."""
+    content = json.dumps({**values, "Revision": ""}, sort_keys=True).encode()
+    return hashlib.sha256((release / "template.yaml").read_bytes() + content).hexdigest()[:16]
 
 
 def refuse_to_open(before, values):

@@ -11,15 +11,19 @@ from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-# Set by deploy.py for each release, so the file must not set them.
-ARTIFACTS = {"ArtifactBucket", "ArtifactPrefix"}
+# Set by deploy.py for each deployment, so the file must not set them.
+ARTIFACTS = {"ArtifactBucket", "ArtifactPrefix", "Revision"}
 KEYS = {"stack", "region", "profile", "fleet", "artifacts", "parameters"}
 STACK = re.compile(r"^[a-zA-Z][a-zA-Z0-9-]{0,43}$")
 REGION = re.compile(r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
 # What a profile sets unless the file does, and what its file must decide.
 PROFILES = {
-    # One account, a new VPC, no quota to ask for: nothing is reserved, and each collector runs twice at a time.
-    "trial": {"defaults": {"ReserveConcurrency": "false", "CollectorConcurrency": "2"}, "required": ["FleetBucket"]},
+    # One account, a new VPC, no quota to ask for: nothing is reserved, and each collector runs twice at a time. Nobody
+    # depends on it yet, so it changes at once.
+    "trial": {
+        "defaults": {"ReserveConcurrency": "false", "CollectorConcurrency": "2", "DeploymentPreference": "AllAtOnce"},
+        "required": ["FleetBucket"],
+    },
     # The databases' own VPC.
     "network": {"defaults": {}, "required": ["FleetBucket", "VpcId", "SubnetIds"]},
     # Targets in all accounts of an organisation, which are read by a role of one name in each.
@@ -108,7 +112,7 @@ def check(name, value, declared):
         near = [each for each in declared if each.lower() == name.lower()]
         return f"{name} is not a parameter of the template" + (f"; did you mean {near[0]}?" if near else "")
     if name in ARTIFACTS:
-        return f"{name} is set by each deployment; use artifacts"
+        return f"{name} is set by each deployment" + ("" if name == "Revision" else "; use artifacts")
     is_list = about["Type"] == "CommaDelimitedList"
     if isinstance(value, list) and not is_list:
         return f"{name} takes one value, not a list"

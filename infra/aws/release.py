@@ -63,8 +63,11 @@ def packaged(text, names):
         between = match["between"]
         metadata = f"    Metadata:\n{between[:between.index('    Properties:')]}" if between.lstrip().startswith("checkov") else ""
         properties = between[between.index("    Properties:"):]
-        key = (f"!Sub ['${{ArtifactPrefix}}functions/${{Architecture}}/{binary}-${{Digest}}.zip', "
-               f"{{Digest: !FindInMap [Digests, {camel_case(binary)}, !Ref Architecture]}}]")
+        # A version is published when SAM sees another place of the code, with parameters in place but not mappings: the
+        # place names every architecture's zip and Revision, of which Select takes one.
+        at = [f"!Sub '${{ArtifactPrefix}}functions/{architecture}/{of[binary]}'" for architecture, of in sorted(names.items())]
+        place = f"!If [Arm64, {at[0]}, {at[-1]}]" if len(at) > 1 else at[0]
+        key = f"!Select [0, [{place}, !Ref Revision]]"
         return f"{metadata}{properties}      CodeUri: {{Bucket: !Ref ArtifactBucket, Key: {key}}}\n"
 
     text = FUNCTION.sub(replace, text)
@@ -75,14 +78,9 @@ def packaged(text, names):
     text, count = ARCHITECTURE.subn(rf"\g<1>{allowed[0]}\g<2>[{', '.join(allowed)}]", text)
     if count != 1:
         raise Failed("the template has no parameter Architecture")
-    rows = "".join(
-        f"    {camel_case(binary)}: {{{', '.join(f'{architecture}: {of[binary][len(binary) + 1:-4]}' for architecture, of in names.items())}}}\n"
-        for binary in sorted(first))
-    return text.replace("Mappings:\n", f"Mappings:\n  # The zips of this release: the start of their SHA-256.\n  Digests:\n{rows}", 1)
-
-
-def camel_case(binary):
-    return "".join(word.capitalize() for word in binary.split("-"))
+    if len(names) == 1:
+        return text
+    return text.replace("Conditions:\n", "Conditions:\n  Arm64: !Equals [!Ref Architecture, arm64]\n", 1)
 
 
 def assemble(out, packages):

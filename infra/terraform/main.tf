@@ -6,9 +6,11 @@ locals {
   # Only what is set: CloudFormation has the defaults.
   parameters = merge(
     { for name, value in var.parameters : name => value },
-    { ArtifactBucket = var.artifact_bucket, ArtifactPrefix = local.prefix },
+    { ArtifactBucket = var.artifact_bucket, ArtifactPrefix = local.prefix, Revision = substr(local.revision, 0, 16) },
   )
-  zips = fileset(var.release, "functions/**/*.zip")
+  # Whatever changes, functions publish a version with it, and their aliases move to that.
+  revision = sha256(join("", [filesha256("${var.release}/template.yaml"), jsonencode(var.parameters)]))
+  zips     = fileset(var.release, "functions/**/*.zip")
 }
 
 # A zip's name has its digest: what is there already is not uploaded again.

@@ -28,8 +28,8 @@ variable "parameters" {
     error_message = "FleetBucket is required."
   }
   validation {
-    condition     = !contains(keys(var.parameters), "ArtifactBucket") && !contains(keys(var.parameters), "ArtifactPrefix")
-    error_message = "ArtifactBucket and ArtifactPrefix are set by this module: use artifact_bucket."
+    condition     = length(setintersection(keys(var.parameters), ["ArtifactBucket", "ArtifactPrefix", "Revision"])) == 0
+    error_message = "ArtifactBucket, ArtifactPrefix and Revision are set by this module: use artifact_bucket."
   }
   validation {
     condition     = length(setsubtract(keys(var.parameters), local.declared)) == 0

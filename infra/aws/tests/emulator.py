@@ -8,8 +8,10 @@ Run by the emulator's own Python (.mrt/venv/ministack). It changes these parts o
 * A concurrency from a template's parameter is text; ministack compares it with a number.
 * An OpenAPI document may contain `x-amazon-apigateway-any-method`, which ministack ignores.
 * A template's condition may join, split and select from lists; ministack does not evaluate that.
+* SAM expands a template with the values of its parameters, which name a function's versions; ministack passes none.
 * An alarm may be on a formula; ministack takes its first metric.
 * A composite alarm, which ministack does not have, exists by its name only.
+* CodeDeploy, which ministack does not have, exists by its names only: an alias moves to its new version at once.
 * A rule of a security group may be a resource of its own, which ministack does not have.
 * ECS calls on tasks and services are authorised by their kind of resource, listing tasks by the condition key of the
   cluster, and parameters by their path, as in IAM's reference; ministack uses the cluster and `*`.
@@ -31,6 +33,7 @@ import time
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import apigateway_v1, eventbridge, lambda_svc
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+from samtranslator.translator import transform as sam
 
 DECISIONS = os.environ["MRT_DECISIONS"]
 CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/([A-Za-z]+)$")
@@ -45,6 +48,9 @@ original_invoke = eventbridge._invoke_target
 original_concurrency = lambda_svc._sqs_esm_concurrency
 original_conditions = engine._evaluate_conditions
 original_path = apigateway_v1._import_path_item
+original_transforms = engine._apply_transforms
+original_sam = sam.transform
+given = threading.local()  # parameters of the template that this thread expands
 lock = threading.Lock()
 
 
@@ -127,6 +133,15 @@ def evaluate_conditions(template, params):
     return original_conditions({**template, "Conditions": joined(template.get("Conditions", {}), params)}, params)
 
 
+def apply_transforms(template, provided_params=None, previous_params=None):
+    given.parameters = engine._transform_parameters(template, provided_params, previous_params)
+    return original_transforms(template, provided_params, previous_params)
+
+
+def expand_sam(template, _parameters, policies):
+    return original_sam(template, given.parameters, policies)
+
+
 def joined(value, params):
     """`value`, with each join, split and selection of parameters replaced by its result."""
     if isinstance(value, list):
@@ -178,6 +193,11 @@ def create_composite(logical_id, _props, stack_name):
     return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}
 
 
+def create_by_name(logical_id, _props, stack_name):
+    """A resource that has a name and does nothing."""
+    return f"{stack_name}-{logical_id}", {}
+
+
 def delete_egress(_physical_id, props):
     group = provisioners._ec2._security_groups.get(props.get("GroupId"))
     if group:
@@ -197,6 +217,11 @@ original_alarm = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
 provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"] = {**original_alarm, "create": create_alarm, "update": update_alarm}
 provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = {"create": create_composite, "delete": lambda *_: None}
 provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroupEgress"] = {"create": create_egress, "delete": delete_egress}
+sam.transform = expand_sam
+for module in (changesets, engine, handlers):
+    module._apply_transforms = apply_transforms
+for kind in ("Application", "DeploymentGroup"):
+    provisioners._RESOURCE_HANDLERS[f"AWS::CodeDeploy::{kind}"] = {"create": create_by_name, "delete": lambda *_: None}
 for module in (changesets, engine, handlers, stacks):
     if hasattr(module, "_evaluate_conditions"):
         module._evaluate_conditions = evaluate_conditions

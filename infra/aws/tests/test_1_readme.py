@@ -58,8 +58,10 @@ class Readme(unittest.TestCase):
         self.assertLessEqual(sum(costs.each().values()), 0.04)
         self.assertEqual(costs.ZONES, int(self.template["Parameters"]["EndpointZones"]["Default"]))
         kinds = [each["Type"] for each in self.template["Resources"].values()]
-        counted = (costs.ALARMS, costs.COMPOSITE_ALARMS, 1)
-        self.assertEqual(counted, tuple(kinds.count(f"AWS::CloudWatch::{kind}") for kind in ("Alarm", "CompositeAlarm", "Dashboard")))
+        alarms = [each["Properties"] for each in self.template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+        metrics = sum(1 if "MetricName" in each else sum("MetricStat" in metric for metric in each["Metrics"]) for each in alarms)
+        self.assertEqual((costs.ALARM_METRICS, costs.COMPOSITE_ALARMS, 1),
+                         (metrics, *(kinds.count(f"AWS::CloudWatch::{kind}") for kind in ("CompositeAlarm", "Dashboard"))))
         self.assertAlmostEqual(costs.month(100) - costs.month(10), 90 * sum(costs.each().values()), places=6)
         self.assertAlmostEqual(costs.services(1000, hourly=True)["S3"], 152.08, places=2)
 

@@ -54,14 +54,14 @@ class Seed(unittest.TestCase):
     def test_a_function_for_each_kind_of_request_behind_four_get_routes(self):
         for path, (function, _) in ROUTES.items():
             uri = self.operation(path)["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-            self.assertIn(f"${{{function}.Arn}}", uri, path)
+            self.assertIn(f"${{{function}Aliaslive}}", uri, path)
         self.assertEqual(len({function for function, _ in ROUTES.values()}), 4)
 
     def test_cors(self):
         for path in ROUTES:
             # Answered by the function, which knows more than one origin; the gateway's own answer knows one, or all.
             operation = self.operation(path, "x-amazon-apigateway-any-method")
-            self.assertIn("${ApiPublic.Arn}", operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"])
+            self.assertIn("${ApiPublicAliaslive}", operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"])
             self.assertEqual(operation["security"], [{"NONE": []}])
         for name, each in self.of("AWS::Lambda::Function").items():
             if name.startswith("Api"):

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from functools import cached_property, partial
@@ -24,6 +25,11 @@ import storage
 from person import Person
 from reply import ask
 from template import REGION, REPOSITORY, TEMPLATE, expand
+
+sys.path.insert(0, str(REPOSITORY / "infra/aws"))
+
+import release  # noqa: E402 (in the folder of the template, not of the tests)
+import zips  # noqa: E402
 
 TOOLS = REPOSITORY / ".mrt/venv/deploy/bin"
 STACK, ACCOUNT = "mrt", "123456789012"
@@ -372,6 +378,19 @@ name = "no-login"
         self.sam("build", "--template", TEMPLATE, "--build-dir", folder, "--parameter-overrides", "Architecture=x86_64")
         return folder
 
+    @cached_property
+    def release(self):
+        """Folder of the release with what `sam build` built, whose zips are uploaded."""
+        folder, package = self.folder / "release", self.folder / "package/x86_64"
+        package.mkdir(parents=True)
+        for name, function in (FUNCTIONS | DISCOVER).items():
+            content = (self.built / name / "bootstrap").read_bytes()
+            (package / f"{function}.zip").write_bytes(zips.zipped({"bootstrap": content}))
+        release.assemble(folder, [package])
+        for path in folder.rglob("*.zip"):
+            self.client("s3").put_object(Bucket="deploy", Key=path.relative_to(folder).as_posix(), Body=path.read_bytes())
+        return folder
+
     def deploy(self, **changes):
         """Builds and deploys; returns the output of sam."""
         output = self.deploy_as(STACK, self.parameters(**changes))
@@ -379,8 +398,10 @@ name = "no-login"
         return output
 
     def deploy_as(self, stack, parameters):
+        revision = hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:16]
+        parameters = [*parameters, "ArtifactBucket=deploy", f"Revision={revision}"]
         return self.sam(
-            "deploy", "--template", self.built / "template.yaml", "--stack-name", stack, "--s3-bucket", "deploy",
+            "deploy", "--template", self.release / "template.yaml", "--stack-name", stack, "--s3-bucket", "deploy",
             "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
             "--no-progressbar", "--parameter-overrides", *parameters)
 
@@ -398,7 +419,7 @@ name = "no-login"
 
     @cached_property
     def expanded(self):
-        return expand(self.built / "template.yaml")
+        return expand(self.release / "template.yaml", keep_code=True)
 
     @cached_property
     def outputs(self):
