@@ -78,28 +78,6 @@ export async function loadFleet(api: Api, environment: string | undefined, asked
   return { storage: mayStorage ? storage : null, tables: mayTables ? tables : null };
 }
 
-/** What collecting takes in a day, at the present intervals. */
-export interface Collection {
-  storageRuns: number;
-  databaseRuns: number;
-  listRequests: number;
-  seconds: number;
-}
-
-/** Adds up what collecting takes, in thousandths as `/metrics` does, and rounds up. */
-export function collectionOf({ storage, tables }: Fleet): Collection {
-  const buckets = (storage?.items ?? []).map(({ collection }) => collection);
-  const databases = (tables?.items ?? []).map(({ collection }) => collection);
-  const whole = (each: Schemas['CollectionUse'][], value: (thousandths: number, use: Schemas['CollectionUse']) => number) =>
-    Math.ceil(each.reduce((sum, use) => sum + value(Math.round(use.runs_per_day * 1000), use), 0) / 1000);
-  return {
-    storageRuns: whole(buckets, (runs) => runs),
-    databaseRuns: whole(databases, (runs) => runs),
-    listRequests: whole(buckets, (runs, { list_requests: requests }) => runs * requests),
-    seconds: whole([...buckets, ...databases], (runs, { run_seconds: seconds }) => runs * seconds),
-  };
-}
-
 /** Loads the users of the fleet page by page: each page reads its databases now. */
 export async function loadUsers(api: Api, take: (users: Schemas['EnvironmentUsers'][]) => void): Promise<void> {
   await api.pages('/users', { limit: USERS_LIMIT }, (page) => {

@@ -101,7 +101,10 @@ export function marksOf(history: History, failures: Schemas['Failure'][]): Mark[
     for (const { at, reason } of breaks) marks.push({ at: seconds(at), text: `measured in another way from here on: ${words(reason)}` });
     for (const { at, bytes } of growth?.steps ?? []) marks.push({ at: seconds(at), text: `one-off step of ${change(bytes)}` });
   }
-  for (const { failed_at: at, reason } of failures) marks.push({ at: seconds(at), text: `failed: ${reason}` });
+  for (const { failing_since: since, failed_at: at, reason } of failures) {
+    if (since !== at) marks.push({ at: seconds(since), text: 'every run has failed from here on' });
+    marks.push({ at: seconds(at), text: `failed: ${reason}` });
+  }
   const [from, to] = [seconds(history.from), seconds(history.to)];
   return marks.filter(({ at }) => at >= from && at <= to).sort((a, b) => a.at - b.at);
 }

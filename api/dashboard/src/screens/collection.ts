@@ -1,10 +1,11 @@
 // How an environment is measured: the last runs, what failed and what to do, what listing costs, and when it is next.
 import type { Schemas } from '../api';
 import { age } from '../clock';
+import { type Collection, collectionOf } from '../collection';
 import { mark, ofMeasured, ofPending, type State, unmeasured, unsized } from '../condition';
 import { h } from '../dom';
-import { type Collection, collectionOf, label, loadFleet } from '../fleet';
-import { count, duration, moment, money, share, UNKNOWN, words } from '../format';
+import { label, loadFleet } from '../fleet';
+import { bytes, count, duration, moment, money, share, UNKNOWN, words } from '../format';
 import { Panel } from '../panel';
 import type { Context, Screen } from '../screen';
 import { Table } from '../table';
@@ -59,10 +60,11 @@ function pending(target: string, failure: Schemas['Failure'] | null): Row {
 }
 
 /** What collecting takes itself, summed as in `/metrics`. */
-function collectionFacts({ storageRuns, databaseRuns, listRequests, seconds }: Collection): HTMLElement {
+function collectionFacts({ storageRuns, databaseRuns, listRequests, seconds, reportBytes }: Collection): HTMLElement {
   const rows: [string, string][] = [
     ['Runs a day', `${count(storageRuns)} of storage, ${count(databaseRuns)} of databases`],
     ['LIST requests a day', count(listRequests)],
+    ['Reports of S3 Inventory', reportBytes === null ? 'none is read' : `${bytes(reportBytes)} read a day, by the last runs`],
     ['Measuring takes', `${duration(seconds)} a day, by the last runs`],
   ];
   return h('dl', { class: 'facts', id: 'collection-use' }, rows.flatMap(([title, value]) => [h('dt', {}, title), h('dd', {}, value)]));

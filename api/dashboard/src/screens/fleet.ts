@@ -1,9 +1,10 @@
 // The fleet: one row for each environment, problems first.
 import type { Schemas } from '../api';
 import { age } from '../clock';
+import { collectionOf } from '../collection';
 import { mark, rank } from '../condition';
 import { h, hidden } from '../dom';
-import { collectionOf, type Environment, environments, type Fleet, loadFleet, loadUserDays, loadUsers, type Size, userDays } from '../fleet';
+import { type Environment, environments, type Fleet, loadFleet, loadUserDays, loadUsers, type Size, userDays } from '../fleet';
 import { bytes, change, count, day, duration, exact, money, plural, UNKNOWN, words } from '../format';
 import { Panel } from '../panel';
 import { href, remember } from '../route';

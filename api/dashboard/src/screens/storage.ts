@@ -14,6 +14,8 @@ const AHEAD_DAYS = 90;
 /** Most days that it is drawn for. */
 const MOST_DAYS = 730;
 const POINTS = 24;
+/** Points of the chart for one row of its table. */
+const EVERY = 4;
 
 export function storagePanel(api: Api, name: string): Refreshable {
   return new Panel(api, {
@@ -80,5 +82,18 @@ function forecast({ storage, growth, full }: Database): HTMLElement | null {
     h('li', {}, h('b', {}, '┄'), ' used bytes, in the band of the growth that was seen', full?.limit_bytes ? `; the line across is the limit of ${bytes(full.limit_bytes)}` : ''),
     h('li', {}, 'The scale does not begin at zero.'),
   ];
-  return h('div', {}, chart.element, h('ul', { class: 'marks' }, legend));
+  return h('div', {}, chart.element, h('ul', { class: 'marks' }, legend), forecastTable(times, at, growth.low, rate, growth.high));
+}
+
+/** The forecast in numbers: every fourth point of the chart, of which the last is its right edge. */
+function forecastTable(times: number[], at: (perDay: number) => number[], low: number, middle: number, high: number): HTMLElement {
+  const columns: [string, number[]][] = [['At least', at(low)], ['Expected', at(middle)], ['At most', at(high)]];
+  const rows = times.flatMap((time, index) => (index % EVERY === EVERY - 1 ? [{ time, values: columns.map(([, values]) => values[index]!) }] : []));
+  return h('details', {}, h('summary', {}, 'Forecast in numbers'),
+    h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Forecast of used storage' },
+      h('table', { class: 'compact' },
+        h('caption', { class: 'hidden' }, 'Forecast of used storage'),
+        h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Day'), columns.map(([title]) => h('th', { scope: 'col', class: 'number' }, title)))),
+        h('tbody', {}, rows.map(({ time, values }) => h('tr', {}, h('th', { scope: 'row' }, day(time * 1000)),
+          values.map((value) => h('td', { class: 'number', title: exact(Math.round(value)) }, bytes(value)))))))));
 }

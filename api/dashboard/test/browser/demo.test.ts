@@ -94,10 +94,16 @@ describe('numbers are those of the API', () => {
     const { items: [item] } = await tab.answer<Schemas['TableSizes']>('/table_size?environment=acme-prod&include=trend');
     const { storage, full } = item!;
 
-    const exact = await tab.page.locator('#storage td[title]').evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute('title')!.replace(/\D/g, ''))));
+    const exact = await tab.page.locator('#storage [aria-label="Used, free and allocated storage"] td[title]').evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute('title')!.replace(/\D/g, ''))));
     expect(exact).toEqual([storage.used_bytes, storage.free_bytes, storage.allocated_bytes]);
     const year = full!.at!.slice(0, 4);
     expect(await tab.page.textContent('#storage .marks')).toMatch(new RegExp(`full on \\d+ \\w+ ${year}, between`));
+    // The chart's points are in a table: from little more than what is used to more than the limit, in the band of the growth.
+    await tab.page.click('#storage summary');
+    const rows = await tab.page.locator('#storage [aria-label="Forecast of used storage"] tbody tr').evaluateAll((all) => all.map((row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.getAttribute('title')!.replace(/\D/g, '')))));
+    expect(rows).toHaveLength(6);
+    for (const [low, middle, high] of rows) expect(storage.used_bytes! < low! && low! < middle! && middle! < high!).toBe(true);
+    expect(rows.at(-1)![1]).toBeGreaterThan(full!.limit_bytes!);
     // The band of the forecast is wide enough to be seen: its colour is in a tenth of the last column of pixels.
     tab.expected = /willReadFrequently/;
     const share = await tab.page.evaluate(() => {
@@ -195,6 +201,9 @@ describe('numbers are those of the API', () => {
     const metric = (name: string) => Number(metrics.split('\n').find((line) => line.startsWith(`${name} `))!.split(' ')[1]).toLocaleString('en');
     expect(use).toContain(`${metric('mrt_collection_runs_per_day{runs="bucket"}')} of storage, ${metric('mrt_collection_runs_per_day{runs="database"}')} of databases`);
     expect(use).toContain(`LIST requests a day${metric('mrt_collection_list_requests_per_day')}`);
+    const { items: all } = await tab.answer<Schemas['BucketSizes']>('/bucket_size?environment=globex-prod');
+    const read = all.reduce((sum, { inventory, collection }) => sum + (inventory ? inventory.read_bytes * collection.runs_per_day : 0), 0);
+    expect(use).toContain(read ? 'read a day, by the last runs' : 'none is read');
     expect(await tab.page.textContent('#listing-budget')).toContain(`${requests.toLocaleString('en')} requests a day here`);
   });
 });

@@ -376,3 +376,18 @@ test('prints its numbers, without controls', async () => {
   expect(await page.isVisible('#environments-files_bytes')).toBe(true);
   for (const control of ['#logout', '#fleet-csv', '#filter']) expect(await page.isVisible(control), control).toBe(false);
 });
+
+test('prints an environment with its charts and their numbers, without controls', async () => {
+  const fleet = fleetAnswers(1);
+  const { visit: tab, page } = await visit({ answer: (url) => (url.pathname.endsWith('/history') && url.pathname !== '/users/history' ? databaseHistory(url) : fleet(url)) }, '#/environment/env-0000');
+  tab.expected = /404/;
+
+  await page.emulateMedia({ media: 'print' });
+
+  for (const shown of ['#now .tile', '#files canvas', '#files table', '#database canvas', '#database .marks', '[aria-label="Used, free and allocated storage"] table']) {
+    await page.locator(shown).first().waitFor({ state: 'visible' });
+  }
+  for (const control of ['#logout', '#files-csv', '#files-curl', '#database-csv']) expect(await page.isVisible(control), control).toBe(false);
+  // What is too wide for the window is on the paper.
+  expect(await page.locator('#database .scroll').first().evaluate((element) => getComputedStyle(element).overflowX)).toBe('visible');
+});
