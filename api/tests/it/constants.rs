@@ -1,5 +1,6 @@
 //! `/micro_flow_constants` with documents in files and in S3.
 
+mod buildpack;
 mod compare;
 mod errors;
 mod http;
