@@ -59,7 +59,7 @@ class Resolved:
                 return self.holds(self.template["Conditions"][argument])
             case "Fn::Equals":
                 left, right = map(self.value, argument)
-                return left == right
+                return str(left) == str(right)  # CloudFormation compares texts
         raise AssertionError(f"{function} is not evaluated here")
 
     def substitute(self, argument):
