@@ -8,6 +8,7 @@
 //! sort like its characters, which is S3's order.
 
 mod context;
+mod unseen;
 
 use self::context::{Contexts, Place};
 
@@ -161,7 +162,12 @@ impl KeyModel {
         clippy::cast_sign_loss,
         reason = "a part of a code point's distance"
     )]
-    fn between_by_codes(&self, low: &[char], high: &[char], part: f64) -> Option<Vec<u8>> {
+    pub(crate) fn between_by_codes(
+        &self,
+        low: &[char],
+        high: &[char],
+        part: f64,
+    ) -> Option<Vec<u8>> {
         let mut position = common(low, high);
         let from = low.get(position).map_or(0, |symbol| u32::from(*symbol));
         let distance = u32::from(*high.get(position)?).checked_sub(from)?;

@@ -46,7 +46,7 @@ const SEEN_REACH: f64 = 2.0;
 /// Remaining pages above which they are estimated only now and then, because an estimate takes time.
 const LONG: f64 = 16.0;
 /// Pages between two estimates of a long range.
-const ESTIMATE_EVERY: f64 = 4.0;
+const ESTIMATE_EVERY: u64 = 4;
 /// Factor by which a split comes nearer to the position of a range after one that found no keys.
 const CAUTION: f64 = 4.0;
 /// Remaining pages from which on a range is worth a split.
@@ -187,14 +187,17 @@ impl PlanCounts {
 struct Range {
     open: OpenRange,
     is_pending: bool,
-    /// Pages seen of it, and of those before it that it was split from.
-    pages: f64,
+    /// Pages that were listed of it.
+    pages: u64,
     /// Pages that the next split may lie ahead.
     reach: f64,
     /// Estimated remaining pages, including the pending one.
     left: f64,
-    /// Pages that it has lasted since it was estimated to end; it may last as long again.
+    /// Pages that it has lasted since it was estimated to end; it may last as long again. Ranges split from it begin with
+    /// a part of them.
     surprise: f64,
+    /// Ranges split from it whose first page is pending.
+    unconfirmed: i32,
     /// Share of the usual distance at which it is split, after splits that found no keys.
     caution: f64,
     density: Option<Density>,
@@ -260,7 +263,8 @@ impl Plan {
             plan.insert(Range {
                 open,
                 is_pending: false,
-                pages: 0.0,
+                pages: 0,
+                unconfirmed: 0,
                 reach: INITIAL_REACH,
                 left,
                 density: None,
@@ -390,7 +394,7 @@ impl Plan {
             return;
         };
         range.open.cursor = Some(cursor);
-        range.pages += 1.0;
+        range.pages += 1;
         range.cannot_split = false;
         range.density = Density::after(range.density.take(), &keys.samples);
         let Some(until) = &range.open.until else {
@@ -398,7 +402,8 @@ impl Plan {
             return;
         };
         range.left = (range.left - 1.0).max(1.0);
-        if range.left > LONG && range.pages % ESTIMATE_EVERY >= 1.0 {
+        let is_estimated = range.pages > 1 && range.left.is_finite();
+        if is_estimated && range.left > LONG && !range.pages.is_multiple_of(ESTIMATE_EVERY) {
             return;
         }
         let density = range.density.as_ref();

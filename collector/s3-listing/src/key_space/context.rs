@@ -6,12 +6,17 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::AFTER_SURROGATES;
+use super::unseen::Unseen;
+
 /// Contexts that are remembered: some megabytes.
 const MAX_CONTEXTS: usize = 16_384;
 /// Symbols that are remembered of one context.
 const MAX_SYMBOLS: usize = 1_024;
 /// Weight of a context at which all its weights are halved, so that recent keys count more.
 const MAX_WEIGHT: f32 = 65_536.0;
+/// The same of positions, and of symbols that vary: they depend on the folder, and keys of the same one come together.
+const MAX_LOCAL_WEIGHT: f32 = 256.0;
 /// Symbols after the first new one whose varying ones are known as places where keys differ.
 const NEAR: usize = 8;
 /// Places from which on a context with several symbols counts: one place is seen from its start, so its symbols so far
@@ -23,6 +28,8 @@ const VARYING: f64 = 100.0;
 const LOSS_WEIGHT: f64 = 16.0;
 /// Factor by which old predictions count less with each new one.
 const LOSS_DECAY: f64 = 0.995;
+/// Factor by which older symbols that a context had not shown count less with each new one.
+const FAMILIAR_DECAY: f64 = 0.98;
 /// Share below which a prediction is not worse.
 const MIN_SHARE: f64 = 1e-4;
 /// Contexts of one family, the more general one first.
@@ -36,6 +43,10 @@ pub(super) struct Contexts {
     varying: Seen,
     /// How badly each family predicted symbols, in bits.
     losses: [f64; 2],
+    unseen: Unseen,
+    /// How many symbols that their position had not shown varied elsewhere, and how many did not.
+    familiar: f64,
+    novel: f64,
 }
 
 /// Symbols seen in one context.
@@ -53,10 +64,12 @@ type Parts<'m> = [Option<(&'m Seen, f64)>; CONTEXTS + 1];
 
 /// The distribution of a symbol: what was seen in several contexts, each with its share.
 ///
-/// Shares add up to less than 1. The rest are symbols that were never seen, which are assumed after all others.
+/// The rest are symbols that were never seen.
 #[derive(Debug)]
 pub(super) struct Distribution<'m> {
     families: [Parts<'m>; 2],
+    unseen: &'m Unseen,
+    rest: f64,
 }
 
 impl Contexts {
@@ -66,6 +79,7 @@ impl Contexts {
             return;
         };
         if index >= new {
+            self.learn_familiarity(place, symbol);
             for family in [0, 1] {
                 let share = share_of(&self.family(place, family, 1.0), symbol);
                 if let Some(loss) = self.losses.get_mut(family) {
@@ -77,22 +91,43 @@ impl Contexts {
             let [position, _] = place.contexts(0);
             let is_varying = |seen: &Seen| seen.symbols.len() > 1;
             if self.seen.get(&position).is_some_and(is_varying) {
-                self.varying.add(symbol, true);
+                self.learn_varying(symbol);
             }
         }
-        for context in [place.contexts(0), place.contexts(1)].into_iter().flatten() {
-            if self.seen.len() < MAX_CONTEXTS || self.seen.contains_key(&context) {
-                self.seen
-                    .entry(context)
-                    .or_default()
-                    .add(symbol, index > new);
+        for (family, most) in [(0, MAX_LOCAL_WEIGHT), (1, MAX_WEIGHT)] {
+            for context in place.contexts(family) {
+                if self.seen.len() < MAX_CONTEXTS || self.seen.contains_key(&context) {
+                    let seen = self.seen.entry(context).or_default();
+                    seen.add(symbol, index > new, most);
+                }
             }
+        }
+    }
+
+    /// Learns whether a symbol that its position has not shown varies elsewhere.
+    fn learn_familiarity(&mut self, place: Place, symbol: char) {
+        let [position, _] = place.contexts(0);
+        let seen = self.seen.get(&position);
+        if seen.is_some_and(|seen| seen.find(symbol).is_ok()) {
+            return;
+        }
+        self.familiar *= FAMILIAR_DECAY;
+        self.novel *= FAMILIAR_DECAY;
+        if self.varying.find(symbol).is_ok() {
+            self.familiar += 1.0;
+        } else {
+            self.novel += 1.0;
         }
     }
 
     /// Learns that two neighbouring keys differ in `symbol`.
     pub(super) fn learn_varying(&mut self, symbol: char) {
-        self.varying.add(symbol, true);
+        let before = self.varying.symbols.len();
+        self.varying.add(symbol, true, MAX_LOCAL_WEIGHT);
+        if self.varying.symbols.len() > before {
+            let symbols = self.varying.symbols.iter();
+            self.unseen = Unseen::between(symbols.map(|(symbol, _)| u32::from(*symbol)));
+        }
     }
 
     /// Returns the distribution of the symbol at `place`.
@@ -100,11 +135,19 @@ impl Contexts {
         let [by_position, by_symbols] = self.losses;
         let bits = (by_symbols - by_position) * (1.0 - LOSS_DECAY);
         let weight = 1.0 / (1.0 + (-bits * LOSS_WEIGHT).exp2());
+        let families = [
+            self.family(place, 0, weight),
+            self.family(place, 1, 1.0 - weight),
+        ];
+        let known = known_parts(&families).map(|(_, share)| share).sum::<f64>();
         Distribution {
-            families: [
-                self.family(place, 0, weight),
-                self.family(place, 1, 1.0 - weight),
-            ],
+            families,
+            unseen: &self.unseen,
+            rest: if self.unseen.is_empty() {
+                0.0
+            } else {
+                (1.0 - known).max(0.0)
+            },
         }
     }
 
@@ -125,9 +168,18 @@ impl Contexts {
             rest -= share;
             *part = Some((seen, share));
         }
-        *elsewhere = Some((&self.varying, rest * self.varying.confidence_elsewhere()));
+        let familiar = (1.0 + self.familiar) / (2.0 + self.familiar + self.novel);
+        *elsewhere = Some((&self.varying, rest * familiar));
         parts
     }
+}
+
+/// Returns the parts in which any symbol was seen.
+fn known_parts<'d, 'm>(
+    families: &'d [Parts<'m>; 2],
+) -> impl Iterator<Item = &'d (&'m Seen, f64)> + use<'d, 'm> {
+    let parts = families.iter().flatten().flatten();
+    parts.filter(|(seen, _)| !seen.symbols.is_empty())
 }
 
 /// Returns the share of a symbol in what was seen.
@@ -143,7 +195,7 @@ impl Seen {
             .binary_search_by_key(&symbol, |(known, _)| *known)
     }
 
-    fn add(&mut self, symbol: char, is_new: bool) {
+    fn add(&mut self, symbol: char, is_new: bool, most: f32) {
         match self.find(symbol) {
             Ok(index) => {
                 if let Some((_, weight)) = self.symbols.get_mut(index) {
@@ -155,7 +207,7 @@ impl Seen {
         }
         self.total += 1.0;
         self.places += f32::from(u8::from(is_new));
-        if self.total >= MAX_WEIGHT {
+        if self.total >= most {
             self.symbols
                 .iter_mut()
                 .for_each(|(_, weight)| *weight /= 2.0);
@@ -183,13 +235,6 @@ impl Seen {
         }
     }
 
-    /// Returns the share of symbols that are assumed to be among those seen elsewhere: all but one.
-    #[expect(clippy::cast_precision_loss, reason = "at most MAX_SYMBOLS")]
-    fn confidence_elsewhere(&self) -> f64 {
-        let count = self.symbols.len() as f64;
-        count / (count + 1.0)
-    }
-
     fn before(&self, symbol: char) -> f64 {
         let before = self.symbols.iter().take_while(|(known, _)| *known < symbol);
         f64::from(before.map(|(_, weight)| weight).sum::<f32>() / self.total)
@@ -205,21 +250,21 @@ impl Seen {
 }
 
 impl Distribution<'_> {
-    fn parts(&self) -> impl Iterator<Item = &(&Seen, f64)> {
-        let parts = self.families.iter().flatten().flatten();
-        parts.filter(|(seen, _)| !seen.symbols.is_empty())
-    }
-
     /// Returns the share of symbols before `symbol`.
     pub(super) fn before(&self, symbol: char) -> f64 {
-        self.parts()
-            .fold(0.0, |sum, (seen, share)| sum + share * seen.before(symbol))
+        let (unseen, _) = self.unseen.share(u32::from(symbol));
+        known_parts(&self.families).fold(self.rest * unseen, |sum, (seen, share)| {
+            sum + share * seen.before(symbol)
+        })
     }
 
     /// Returns the share of `symbol`.
     pub(super) fn of(&self, symbol: char) -> f64 {
+        let (_, unseen) = self.unseen.share(u32::from(symbol));
         let families = self.families.iter();
-        families.fold(0.0, |sum, parts| sum + share_of(parts, symbol))
+        families.fold(self.rest * unseen, |sum, parts| {
+            sum + share_of(parts, symbol)
+        })
     }
 
     /// Returns the symbol at a share of all, with the share before it and its own.
@@ -228,30 +273,49 @@ impl Distribution<'_> {
     /// no share.
     pub(super) fn symbol_at(&self, wanted: f64, is_known: bool) -> Option<(char, f64, f64)> {
         let mut all: Vec<(char, f64)> = Vec::new();
-        for (seen, share) in self.parts() {
+        for (seen, share) in known_parts(&self.families) {
             let weight = share / f64::from(seen.total);
             let weighted = |(symbol, count): &(char, f32)| (*symbol, weight * f64::from(*count));
             all.extend(seen.symbols.iter().map(weighted));
         }
         all.sort_unstable_by_key(|(symbol, _)| *symbol);
-        let mut before = 0.0;
+        let mut seen_before = 0.0;
         let mut most = None;
         for same in all.chunk_by(|(one, _), (other, _)| one == other) {
-            let share = same.iter().fold(0.0, |sum, (_, share)| sum + share);
-            if wanted < before + share {
-                return same.first().map(|(symbol, _)| (*symbol, before, share));
+            let (symbol, _) = *same.first()?;
+            let seen = same.iter().fold(0.0, |sum, (_, share)| sum + share);
+            let (unseen_before, unseen) = self.unseen.share(u32::from(symbol));
+            let before = seen_before + self.rest * unseen_before;
+            let share = seen + self.rest * unseen;
+            if wanted < before {
+                return self.unseen_at(wanted, seen_before);
             }
-            before += share;
-            most = same
-                .first()
-                .map(|(symbol, _)| (*symbol, before - share, share));
+            if wanted < before + share {
+                return Some((symbol, before, share));
+            }
+            seen_before += seen;
+            most = Some((symbol, before, share));
+        }
+        if let Some(unseen) = self.unseen_at(wanted, seen_before) {
+            return Some(unseen);
         }
         if is_known {
             return most;
         }
         let (last, _) = all.last()?;
         let next = char::from_u32(u32::from(*last) + 1)?;
-        Some((next, before, 0.0))
+        Some((next, seen_before + self.rest, 0.0))
+    }
+
+    /// Returns the same of a symbol that was never seen, after those that were with the share `seen_before`.
+    fn unseen_at(&self, wanted: f64, seen_before: f64) -> Option<(char, f64, f64)> {
+        if self.rest <= 0.0 {
+            return None;
+        }
+        let code = self.unseen.code_at((wanted - seen_before) / self.rest)?;
+        let (before, share) = self.unseen.share(code);
+        let symbol = char::from_u32(code).unwrap_or(AFTER_SURROGATES);
+        Some((symbol, seen_before + self.rest * before, self.rest * share))
     }
 }
 

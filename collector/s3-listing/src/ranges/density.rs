@@ -34,6 +34,15 @@ pub(super) struct SplitPoint {
     pub(super) distance: f64,
 }
 
+/// Returns how many pages there probably are where `pages` are estimated.
+pub(super) fn believable(pages: f64) -> f64 {
+    if pages.is_infinite() {
+        return pages;
+    }
+    let excess = (pages / CERTAIN_PAGES).max(1.0);
+    pages.min(CERTAIN_PAGES) * excess.powf(EXCESS_POWER)
+}
+
 impl Density {
     /// Returns the density after a page with these samples, if the one before it was `before`.
     ///
@@ -82,8 +91,22 @@ impl Density {
         let references = self.page_and_farthest();
         let estimates = references.map(|reference| by_reference(reference?));
         let most = estimates.into_iter().flatten().reduce(f64::max)?;
-        let excess = (most / CERTAIN_PAGES).max(1.0);
-        Some(most.min(CERTAIN_PAGES) * excess.powf(EXCESS_POWER))
+        Some(believable(most))
+    }
+
+    /// Returns the key in the middle between the position of `range` and its end, by code points.
+    pub(super) fn middle(
+        &self,
+        range: &OpenRange,
+        distance: f64,
+        model: &KeyModel,
+    ) -> Option<SplitPoint> {
+        let [position, until] = [range.position()?, range.until.as_ref()?];
+        let key = model.between_by_codes(&symbols(position)?, &symbols(until)?, 0.5)?;
+        Some(SplitPoint {
+            key: Key::from(key),
+            distance,
+        })
     }
 
     /// Returns a key inside `range` that is `pages` after its position, or with this `part` of the range before it.

@@ -5,7 +5,7 @@
 //! the next one is nearer. The number of wasted requests is limited to a share of the pages seen so far, so a small
 //! bucket is listed without overhead.
 
-use super::density::SplitPoint;
+use super::density::{SplitPoint, believable};
 use super::{
     CAUTION, INITIAL_WASTE, MANY_PAGES, MAX_RANGES, MIN_REACH, MORE_WASTE_SHARE, OPEN_WASTE,
     OpenRange, PAGE_ENTRIES, PESSIMISTIC_RANGES, Parent, Plan, PlanCounts, REACH_GROWTH, Range,
@@ -24,6 +24,21 @@ const RAMP_WASTE: f64 = 8.0;
 const RAMP_MORE_SHARE: f64 = 0.12;
 /// Share of the estimated pages of the longest range from which on a range is split while it waits.
 const LONG_SHARE: f64 = 0.1;
+/// Factor by which a range is less worth a split for each one of it that may have found nothing.
+const UNCONFIRMED: f64 = 2.0;
+/// Largest estimate that is compared: of the last range, nothing is known.
+const MAX_LEFT: f64 = 1e9;
+/// Pages that a range has lasted since its estimated end from which on the model is not believed where it is split.
+const UNPREDICTABLE: f64 = 3.0;
+/// Share of these pages that a range inherits.
+const INHERITED_SURPRISE: f64 = 0.5;
+
+impl Range {
+    /// Returns how much it is worth a split, relative to other ranges.
+    fn urgency(&self) -> f64 {
+        self.left.min(MAX_LEFT) / UNCONFIRMED.powi(self.unconfirmed)
+    }
+}
 
 impl Plan {
     /// Adjusts the reach of a range by whether the split off part has keys.
@@ -31,7 +46,9 @@ impl Plan {
         let Some(range) = self.ranges.get_mut(&id) else {
             return;
         };
+        range.unconfirmed -= 1;
         if is_empty {
+            range.surprise = 0.0;
             range.reach = (distance / REACH_GROWTH).max(MIN_REACH);
             range.left = range.left.min(distance);
             range.caution /= CAUTION;
@@ -51,7 +68,7 @@ impl Plan {
                 .ranges
                 .iter()
                 .filter(|(_, range)| range.is_worth_a_split())
-                .max_by(|(_, one), (_, other)| one.left.total_cmp(&other.left))?;
+                .max_by(|(_, one), (_, other)| one.urgency().total_cmp(&other.urgency()))?;
             let id = *id;
             if let Some(child) = self.split_range(id) {
                 return Some(child);
@@ -103,7 +120,12 @@ impl Plan {
         let distance = range.reach.min(range.left / 2.0).min(seen).max(MIN_REACH);
         // Between two keys, a part of the range; beyond the last known one, a number of pages.
         let part = (distance / range.left).min(0.5) * range.caution;
-        let point = density.split_point(&range.open, distance, part, &self.model)?;
+        let model = &self.model;
+        let is_unpredictable = range.surprise >= UNPREDICTABLE;
+        let middle = is_unpredictable
+            .then(|| density.middle(&range.open, distance, model))
+            .flatten();
+        let point = middle.or_else(|| density.split_point(&range.open, distance, part, model))?;
         self.split_at(id, point)
     }
 
@@ -114,7 +136,7 @@ impl Plan {
         SplitPoint { key, distance }: SplitPoint,
     ) -> Option<RangeId> {
         let range = self.ranges.get_mut(&id)?;
-        let left = range.left - distance;
+        let left = believable(range.left - distance);
         let child = Range {
             open: OpenRange {
                 lower: Some(key.clone()),
@@ -123,18 +145,20 @@ impl Plan {
                 next: range.open.next.take(),
             },
             is_pending: false,
-            pages: range.pages + distance,
+            pages: 0,
+            unconfirmed: 0,
             reach: distance * REACH_GROWTH,
             left,
             parent: Some(Parent { id, distance }),
-            surprise: 0.0,
+            surprise: range.surprise * INHERITED_SURPRISE,
             caution: 1.0,
             cannot_split: false,
             density: None,
             has_started: false,
             expected: None,
         };
-        range.left = distance;
+        range.left = believable(distance);
+        range.unconfirmed += 1;
         range.reach = (distance / 2.0).max(MIN_REACH);
         Some(self.insert(child))
     }

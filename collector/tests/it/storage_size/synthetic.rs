@@ -95,7 +95,11 @@ async fn prefixes_and_suffixes_apply_in_ranges_too() {
 
 #[tokio::test]
 async fn a_large_bucket_is_listed_in_ranges_and_a_small_one_without_extra_requests() {
-    let large = serve(Bucket::of_shape("uuid", MANY), |_| Response::Page);
+    // Long enough for pages of several ranges to be pending at the same time.
+    let page_time = Duration::from_millis(20);
+    let large = Server::start(Bucket::of_shape("uuid", MANY), 0, page_time, |_| {
+        Response::Page
+    });
     let small = serve(Bucket::of_shape("uuid", 2_500), |_| Response::Page);
     let folders = serve(Bucket::of_shape("folders", 10_000), |_| Response::Page);
 
