@@ -9,8 +9,6 @@ mod own;
 mod tables;
 mod targets;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use shared::snapshot::{BucketSize, DatabaseSize, StorageMetrics};
 
@@ -24,7 +22,7 @@ use crate::targets::{environment, freshness, latest_of, records_of};
 
 use catalogue::LISTING_BUDGET;
 pub use catalogue::{METRICS, Metric};
-use exposition::Exposition;
+use exposition::{Exposition, Labels};
 use own::OwnUse;
 
 /// Facts of this endpoint.
@@ -108,7 +106,7 @@ impl Handler for GetMetrics {
         let mut exposition = Exposition::default();
         if fleet.environments().all(|each| is_selected(&each.name)) {
             let budget = fleet.refresh().list_requests_per_day;
-            exposition.add(&LISTING_BUDGET, &Arc::default(), Some(budget));
+            exposition.add(&LISTING_BUDGET, &Labels::default(), Some(budget));
         }
         let (mut runs, mut own) = (Vec::new(), OwnUse::default());
         for ((id, target), mut latest) in buckets.into_iter().zip(sizes) {

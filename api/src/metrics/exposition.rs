@@ -5,20 +5,53 @@ use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text, text};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric, LabelSetEncoder, prometheus_text, text,
+};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::catalogue::{METRICS, Metric};
 use crate::http::media_type::MediaType;
 
-/// Labels of a sample by name, in the order in which they are written.
-pub(super) type Labels = Vec<(&'static str, String)>;
+/// A label: its name and its value.
+pub(super) type Label = (&'static str, String);
+
+/// Labels of a sample, in the order in which they are written. Samples of one target share its labels.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Labels {
+    target: Arc<[Label]>,
+    own: Vec<Label>,
+}
+
+impl Labels {
+    /// Returns the labels of a target.
+    pub(super) fn of_target(labels: impl Into<Arc<[Label]>>) -> Self {
+        Self {
+            target: labels.into(),
+            own: Vec::new(),
+        }
+    }
+
+    /// Returns these labels and others after them.
+    pub(super) fn with(&self, others: impl IntoIterator<Item = Label>) -> Self {
+        let mut labels = self.clone();
+        labels.own.extend(others);
+        labels
+    }
+}
+
+impl EncodeLabelSet for Labels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), fmt::Error> {
+        self.target.as_ref().encode(encoder)?;
+        self.own.as_slice().encode(encoder)
+    }
+}
 
 /// Gauges with their values.
 #[derive(Debug, Default)]
 pub(super) struct Exposition {
-    samples: BTreeMap<&'static str, Vec<(Arc<Labels>, i64)>>,
+    samples: BTreeMap<&'static str, Vec<(Labels, i64)>>,
 }
 
 impl Exposition {
@@ -26,13 +59,13 @@ impl Exposition {
     pub(super) fn add(
         &mut self,
         metric: &Metric,
-        labels: &Arc<Labels>,
+        labels: &Labels,
         value: Option<impl TryInto<i64>>,
     ) {
         let Some(value) = value else { return };
         let value = value.try_into().unwrap_or(i64::MAX);
         let samples = self.samples.entry(metric.name).or_default();
-        samples.push((Arc::clone(labels), value));
+        samples.push((labels.clone(), value));
     }
 
     /// Returns the text in `media_type`: Prometheus' own format, or OpenMetrics for any other.
@@ -61,7 +94,7 @@ impl Collector for Exposition {
             let kind = ConstGauge::new(0_i64).metric_type();
             let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
             for (labels, value) in samples {
-                let sample = family.encode_family(labels.as_ref())?;
+                let sample = family.encode_family(labels)?;
                 ConstGauge::new(*value).encode(sample)?;
             }
         }
@@ -76,7 +109,7 @@ mod tests {
 
     fn exposition() -> Exposition {
         let mut exposition = Exposition::default();
-        let labels = Arc::new(vec![("environment", "a\"\\\nb".to_owned())]);
+        let labels = Labels::of_target([("environment", "a\"\\\nb".to_owned())]);
         exposition.add(&DATABASE_TABLES, &labels, Some(7_u64));
         exposition.add(&BUCKET_SIZE, &labels, Some(u64::MAX));
         exposition.add(&BUCKET_SIZE, &labels, None::<u64>);

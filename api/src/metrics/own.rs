@@ -1,11 +1,9 @@
 //! What collecting takes itself: runs and billed requests a day, at the present intervals of the shown targets.
 
-use std::sync::Arc;
-
 use shared::snapshot::{BucketSize, Good, Run};
 
 use super::catalogue::{COLLECTION_LIST_REQUESTS, COLLECTION_RUNS};
-use super::exposition::Exposition;
+use super::exposition::{Exposition, Labels};
 use crate::collection_use::{THOUSANDTHS, runs_a_day};
 
 /// Sums in thousandths a day.
@@ -42,10 +40,10 @@ impl OwnUse {
             ("bucket", self.storage_runs),
             ("database", self.database_runs),
         ] {
-            let labels = Arc::new(vec![("runs", kind.to_owned())]);
+            let labels = Labels::of_target([("runs", kind.to_owned())]);
             exposition.add(&COLLECTION_RUNS, &labels, whole(runs));
         }
         let requests = whole(self.list_requests);
-        exposition.add(&COLLECTION_LIST_REQUESTS, &Arc::default(), requests);
+        exposition.add(&COLLECTION_LIST_REQUESTS, &Labels::default(), requests);
     }
 }

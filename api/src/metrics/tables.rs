@@ -10,7 +10,7 @@ use shared::snapshot::{DatabaseSize, DatabaseSummary, Latest, TableSize};
 use shared::store::StoreError;
 
 use super::catalogue::{TABLE_PART_SIZE, TABLE_SIZE};
-use super::exposition::{Exposition, Labels};
+use super::exposition::Exposition;
 use super::targets::database_labels;
 use crate::history::HistoryPorts;
 use crate::http::problem::Problem;
@@ -102,20 +102,17 @@ async fn staying(
 }
 
 fn add_table(exposition: &mut Exposition, target: &DatabaseTarget, table: &TableSize) {
-    let mut labels = database_labels(target);
-    labels.extend([
+    let labels = database_labels(target).with([
         ("schema", table.schema.clone()),
         ("table", table.table.clone()),
     ]);
-    let labels = Arc::new(labels);
     exposition.add(&TABLE_SIZE, &labels, Some(table.total_bytes));
     for (part, bytes) in [
         ("heap", table.heap_bytes),
         ("toast", table.toast_bytes),
         ("indexes", table.index_bytes),
     ] {
-        let mut labels = Labels::clone(&labels);
-        labels.push(("part", part.to_owned()));
-        exposition.add(&TABLE_PART_SIZE, &Arc::new(labels), bytes);
+        let labels = labels.with([("part", part.to_owned())]);
+        exposition.add(&TABLE_PART_SIZE, &labels, bytes);
     }
 }

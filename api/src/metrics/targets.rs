@@ -1,7 +1,6 @@
 //! What each target adds to an answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, Utc};
 use shared::fleet::{BucketTarget, DatabaseTarget, TargetId};
@@ -55,7 +54,7 @@ pub(super) fn add_storage(
     latest: Option<&Latest<BucketSize>>,
     now: DateTime<Utc>,
 ) -> Option<Run> {
-    let labels = Arc::new(vec![
+    let labels = Labels::of_target([
         ("environment", target.environment.clone()),
         ("kind", target.kind.as_str().to_owned()),
         ("bucket", target.bucket.clone()),
@@ -85,16 +84,14 @@ pub(super) fn add_storage(
     ] {
         let classes: BTreeMap<String, u64> = classes.unwrap_or_default();
         for (class, bytes) in classes {
-            let mut labels = Labels::clone(&labels);
-            labels.extend([("part", part.to_owned()), ("storage_class", class)]);
-            exposition.add(&BUCKET_PART_SIZE, &Arc::new(labels), Some(bytes));
+            let labels = labels.with([("part", part.to_owned()), ("storage_class", class)]);
+            exposition.add(&BUCKET_PART_SIZE, &labels, Some(bytes));
         }
     }
     if let Some(metrics) = &size.cloudwatch {
         for (storage_type, bytes) in &metrics.by_storage_type {
-            let mut labels = Labels::clone(&labels);
-            labels.push(("storage_type", storage_type.clone()));
-            exposition.add(&BUCKET_CLOUDWATCH_SIZE, &Arc::new(labels), Some(*bytes));
+            let labels = labels.with([("storage_type", storage_type.clone())]);
+            exposition.add(&BUCKET_CLOUDWATCH_SIZE, &labels, Some(*bytes));
         }
         let day = metrics.as_of.timestamp();
         exposition.add(&BUCKET_CLOUDWATCH_TIMESTAMP, &labels, Some(day));
@@ -106,11 +103,11 @@ pub(super) fn add_storage(
 
 /// Returns the labels of a database.
 pub(super) fn database_labels(target: &DatabaseTarget) -> Labels {
-    vec![
+    Labels::of_target([
         ("environment", target.environment.clone()),
         ("database", target.name.clone()),
         ("engine", target.engine.as_str().to_owned()),
-    ]
+    ])
 }
 
 /// Adds the metrics of a database; returns its run.
@@ -120,7 +117,7 @@ pub(super) fn add_database(
     latest: Option<&Latest<DatabaseSummary>>,
     now: DateTime<Utc>,
 ) -> Option<Run> {
-    let labels = Arc::new(database_labels(target));
+    let labels = database_labels(target);
     let (run, growth) = add_snapshot(exposition, &labels, latest, None, now)?;
     let database = &latest?.good.as_ref()?.summary;
     exposition.add(&DATABASE_SIZE, &labels, Some(database.total_bytes));
@@ -131,9 +128,8 @@ pub(super) fn add_database(
     let modules = modules.map(|(module, bytes)| (module.as_str(), *bytes));
     let rest = database.bytes_without_module().map(|bytes| ("", bytes));
     for (module, bytes) in modules.chain(rest) {
-        let mut labels = Labels::clone(&labels);
-        labels.push(("module", module.to_owned()));
-        exposition.add(&MODULE_SIZE, &Arc::new(labels), Some(bytes));
+        let labels = labels.with([("module", module.to_owned())]);
+        exposition.add(&MODULE_SIZE, &labels, Some(bytes));
     }
     let storage = &database.storage;
     for (metric, bytes) in [
@@ -155,7 +151,7 @@ pub(super) fn add_database(
 /// growth; `None` without any.
 fn add_snapshot<S>(
     exposition: &mut Exposition,
-    labels: &Arc<Labels>,
+    labels: &Labels,
     latest: Option<&Latest<S>>,
     refresh: Option<Refresh>,
     now: DateTime<Utc>,
@@ -163,14 +159,9 @@ fn add_snapshot<S>(
     let good = latest.and_then(|latest| latest.good.as_ref());
     exposition.add(&SNAPSHOT_AVAILABLE, labels, Some(i64::from(good.is_some())));
     if let Some(failure) = latest.and_then(|latest| latest.last_failure.as_ref()) {
-        let mut labels = Labels::clone(labels);
-        labels.push(("code", failure.code.clone()));
+        let labels = labels.with([("code", failure.code.clone())]);
         let failed_at = failure.failed_at.timestamp();
-        exposition.add(
-            &COLLECTION_FAILED_TIMESTAMP,
-            &Arc::new(labels),
-            Some(failed_at),
-        );
+        exposition.add(&COLLECTION_FAILED_TIMESTAMP, &labels, Some(failed_at));
     }
     let good = good?;
     let run = good.run;
