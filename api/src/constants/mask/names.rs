@@ -90,7 +90,9 @@ const TITLES: &str = "lognode node company organisation organization brand vendo
     device hub node cluster level afdeling abteilung land stad \
     stadt ort plaats operator party contractor norm view icon dashboard grade season event campaign office shop \
     store depot line publisher component section panel screen form case range sort variant plan persona procedure client partner env exchange layout mailbox connector metric \
-    similarity collection";
+    similarity collection scheme area hall room building floor block species breed class standard edition banner club sport \
+    league museum artist office ward clinic school faculty campus jurisdiction court municipality gemeente gate berth \
+    vessel channel unit";
 /// Words before `Name` that make the value a name; a bare `Name` says less.
 const NAME: &str = "name";
 

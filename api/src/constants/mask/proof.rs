@@ -4,6 +4,7 @@ mod address;
 mod code;
 mod expression;
 mod fields;
+mod labelled;
 mod measure;
 mod named;
 mod number;
@@ -93,7 +94,7 @@ pub(super) struct Context<'a> {
 type Kind = fn(&str, Context<'_>) -> bool;
 
 /// All kinds of proofs for a whole text; the first one that applies is the reason in the answer.
-const KINDS: [(Proof, Kind); 27] = [
+const KINDS: [(Proof, Kind); 29] = [
     (Proof::Empty, |text, _| text.is_empty()),
     (Proof::Boolean, |text, _| number::is_boolean(text)),
     (Proof::Number, number::is_harmless_number),
@@ -134,6 +135,8 @@ const KINDS: [(Proof, Kind); 27] = [
     (Proof::Title, |text, context| {
         context.heads.contains(&Head::Title) && prose::is_title(text)
     }),
+    (Proof::Title, labelled::is_label),
+    (Proof::List, labelled::is_list_of_labels),
     (Proof::MarketplaceDefault, |text, context| {
         context.is_marketplace_default && prose::is_title(text)
     }),

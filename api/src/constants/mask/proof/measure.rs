@@ -3,7 +3,7 @@
 use super::number::{is_date_or_time, is_digits, is_version};
 use crate::constants::mask::language::is_listed;
 
-const UNITS: &str = "km/h m/s kwh mwh kw mw wh kva mbar bar hpa kpa pa psi lux rpm hz khz mhz ghz kn nm mm cm dm km m2 m3 cm3 g/cm3 \
+const UNITS: &str = "km/h m/s kwh mwh gwh kw mw gw wh kva kv mv bft db/m bps kbps mbps gbps l/min m3/h kg/day kg/h w/m2 %rh mbar bar hpa kpa pa psi lux rpm hz khz mhz ghz kn nm mm cm dm km m2 m3 cm3 g/cm3 \
     kg/m3 ml cl dl ltr l kg g mg ton pcs pc ea stk stuk stuks uur celsius fahrenheit kelvin dba db ppm mm2 °c °f m² m³";
 const UNITS_OF_ONE_LETTER: &str = "m g l s h V A W K N J";
 const WEEKDAYS: &str =

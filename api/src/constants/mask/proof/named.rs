@@ -48,7 +48,7 @@ pub(super) fn has_named_form(text: &str, context: Context<'_>) -> bool {
         || (is_named(REGISTERED) && is_registered_number(text))
         || (is_named(PUBLIC_THINGS) && is_named(IDS) && is_uuid(text))
         || ((is_named(NUMBERED) || is_number_of_something(&words))
-            && !is_named(ACCESS)
+            && !is_of_access(&words)
             && (is_code(text) || is_range_of_numbers(text)))
         || (is_named(ACCOUNTS) && is_named(NUMBERS) && text.len() <= 12 && is_digits(text))
         || (words.last().is_some_and(|last| is_listed(ACCOUNTS, last))
@@ -60,6 +60,11 @@ pub(super) fn has_named_form(text: &str, context: Context<'_>) -> bool {
         || (is_named(ENDS) && is_end_of_text(text))
         || (is_named(TRACKING) && is_tracking_id(text))
         || (is_named(COLOURS) && is_hexadecimal_colour(text))
+}
+
+/// Whether what the name names opens something.
+pub(super) fn is_of_access(words: &[String]) -> bool {
+    has_listed(ACCESS, words)
 }
 
 /// `1012 AB`, `10115`.
@@ -120,7 +125,7 @@ fn is_range_of_numbers(text: &str) -> bool {
 }
 
 /// `KP-4410`, `NL01`, `R24.3`, `#1482`, `A1:F500`: few capitals, and at most six digits.
-fn is_code(text: &str) -> bool {
+pub(super) fn is_code(text: &str) -> bool {
     const SIGNS: &str = "-./#:_ ";
     let count = |is: fn(&char) -> bool| text.chars().filter(is).count();
     let capitals = count(char::is_ascii_uppercase);

@@ -144,9 +144,23 @@ fn is_duration(text: &str) -> bool {
     })
 }
 
-/// `3.17.0`, `v2`, `1.0.0-beta.1`, `2.3.0-SNAPSHOT`.
+/// `3.17.0`, `v2`, `1.0.0-beta.1`, `2024.2-beta`, `2.3.0-SNAPSHOT`, `4.12.0 (318)`.
 pub(super) fn is_version(text: &str) -> bool {
-    let least = if text.starts_with(['v', 'V']) { 2 } else { 3 };
+    // The number of the build, as stores of apps write it.
+    let text = text
+        .strip_suffix(')')
+        .and_then(|text| text.split_once(" ("))
+        .filter(|(_, build)| build.len() <= 5 && is_digits(build))
+        .map_or(text, |(version, _)| version);
+    let is_stage = |suffix: &str| ["alpha", "beta", "rc", "preview"].contains(&suffix);
+    let has_stage = text
+        .split_once('-')
+        .is_some_and(|(_, suffix)| is_stage(suffix));
+    let least = if has_stage || text.starts_with(['v', 'V']) {
+        2
+    } else {
+        3
+    };
     let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
     let (numbers, suffix) = match text.find(['-', '+']) {
         Some(at) => (&text[..at], Some(&text[at + 1..])),

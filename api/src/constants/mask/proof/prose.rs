@@ -195,6 +195,8 @@ pub(super) fn is_title(text: &str) -> bool {
     let are_few = |words: &Words| match words.strange.len() {
         0 => true,
         1 => text.contains(char::is_uppercase) || words.count() > 1,
+        // `Hoek van Holland`: unknown words with capitals, held together by one that passphrases do not have.
+        2 | 3 if text.contains(' ') && are_capitalised_names(text) => true,
         2 => {
             let is_company = words.known.iter().all(|word| is_listed(LEGAL_FORMS, word));
             words.count() <= 3
@@ -230,6 +232,19 @@ pub(super) fn is_title(text: &str) -> bool {
             || words(text, VERSION).is_some_and(is_version))
         && !is_secret_field(text)
         && !states_a_secret(text)
+}
+
+/// Whether every word of `text` has a capital, except at least one that holds names together.
+fn are_capitalised_names(text: &str) -> bool {
+    const LINKS: &str = "van de der den het von zu la le du da di del of the aan op";
+    let is_link = |part: &str| is_listed(LINKS, part);
+    let is_name = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().is_some_and(char::is_uppercase)
+            && part.chars().count() > 1
+            && letters.all(char::is_lowercase)
+    };
+    text.split(' ').any(is_link) && text.split(' ').all(|part| is_link(part) || is_name(part))
 }
 
 /// Removes `:0` from the end.
@@ -407,6 +422,7 @@ mod tests {
     fn a_title_has_one_unknown_word_at_most() {
         for text in [
             "Siemens",
+            "Hoek van Holland",
             "Ziggo Dome",
             "Ziggo Dome GmbH",
             "Plant1",
