@@ -11,6 +11,7 @@ pub(super) mod inventory;
 pub(super) mod listing;
 pub(super) mod multipart;
 mod prefixes;
+mod request_count;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::error as s3_error;
 use self::listing::{ListedPart, PartBounds};
+use self::request_count::RequestCount;
 use crate::error::MeasureError;
 use crate::run::{Part, Progress};
 
@@ -216,7 +218,7 @@ async fn list(
     Ok((listed, versions_error))
 }
 
-/// Adds the incomplete uploads if they are wanted; returns the number of requests.
+/// Adds the incomplete uploads if they are wanted; returns the number of requests, also of those that failed.
 ///
 /// An error makes this part unmeasured, so that a long listing is not lost.
 async fn add_uploads(
@@ -230,16 +232,13 @@ async fn add_uploads(
     }
     let scope = aws.scope_of(&target.bucket, &target.scope).await;
     let client = aws.s3(&scope).await;
-    match with_deadline(pause_at, multipart::measure(&client, target)).await {
-        Ok(found) => {
-            size.multipart = Some(found.uploads);
-            found.requests
-        }
-        Err(error) => {
-            add_unmeasured(target, size, bucket_size::Part::Multipart, error);
-            0
-        }
+    let requests = RequestCount::default();
+    let measuring = multipart::measure(&client, target, &requests);
+    match with_deadline(pause_at, measuring).await {
+        Ok(uploads) => size.multipart = Some(uploads),
+        Err(error) => add_unmeasured(target, size, bucket_size::Part::Multipart, error),
     }
+    requests.get()
 }
 
 /// Waits for what is measured in addition to a finished listing, at most [`SECONDARY_TIMEOUT`] and until `pause_at`.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,6 +41,8 @@ pub struct Response {
     pub body: String,
     /// Bytes that `content-length` includes and that are never sent.
     pub missing_bytes: usize,
+    /// Time before the response begins. Only for tests whose clock is paused.
+    pub delay: Duration,
 }
 
 impl Response {
@@ -120,7 +123,11 @@ async fn serve(
         headers,
         body,
         missing_bytes,
+        delay,
     } = respond(number, &request);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let length = body.len() + missing_bytes;
     let mut head =
         format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n");

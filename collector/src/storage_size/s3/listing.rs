@@ -61,7 +61,7 @@ pub(super) async fn list(
         if listing == Listing::Versions && !is_directory_bucket(&target.bucket) {
             return Err(s3_error::no_versions());
         }
-        return list_sequentially(aws, target, pause_at, progress).await;
+        return list_sequentially(aws, target, 0, pause_at, progress).await;
     };
     let mut active = match checkpoint {
         Some(checkpoint) => ActiveListing::resume(checkpoint, target, listing)?,
@@ -80,7 +80,8 @@ pub(super) async fn list(
             }
             // The SDK's client reads a page whatever the order of its fields.
             Err(Stopped::MustBeSequential) => {
-                return list_sequentially(aws, target, pause_at, progress).await;
+                let spent = client.requests();
+                return list_sequentially(aws, target, spent, pause_at, progress).await;
             }
         }
     }
@@ -94,16 +95,17 @@ fn is_directory_bucket(bucket: &str) -> bool {
         .any(|suffix| bucket.ends_with(suffix))
 }
 
-/// Lists all of `target` page by page, until `pause_at` at most: it cannot pause.
+/// Lists all of `target` page by page after `spent` requests, until `pause_at` at most: it cannot pause.
 ///
 /// A time-out is permanent: the bucket stays too large, and another attempt would cost as much again.
 async fn list_sequentially(
     aws: &Aws,
     target: &BucketTarget,
+    spent: u64,
     pause_at: Option<Instant>,
     progress: &Progress,
 ) -> Result<ListedPart, MeasureError> {
-    let listing = sequential::list(aws, target, progress);
+    let listing = sequential::list(aws, target, spent, progress);
     let listed = match pause_at {
         Some(pause_at) => timeout_at(pause_at, listing).await.unwrap_or_else(|_| {
             Err(MeasureError::permanent(

@@ -22,6 +22,7 @@ use shared::snapshot::bucket_size::Uploads;
 use self::body::ResponseBody;
 use self::document::{PartsPage, UploadsPage};
 use super::error::{self as s3_error, unexpected};
+use super::request_count::RequestCount;
 use crate::error::MeasureError;
 
 /// Uploads whose parts are listed at a time: each is a request of some milliseconds to a service that handles thousands
@@ -31,14 +32,6 @@ const CONCURRENT_UPLOADS: usize = 64;
 const MAX_UPLOADS: usize = 100_000;
 /// Pages without a new upload, one after another, that are accepted.
 const MAX_EMPTY_PAGES: u32 = 100;
-
-/// Incomplete uploads of a target, and the requests that finding them took.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) uploads: Uploads,
-    /// Successful requests.
-    pub(super) requests: u64,
-}
 
 /// An upload that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,27 +54,30 @@ impl Upload {
 struct Parts {
     count: u64,
     bytes: u64,
-    requests: u64,
     /// Whether the upload existed until its last page.
     is_incomplete: bool,
 }
 
 /// Sizes all incomplete uploads of `target`.
 ///
-/// Costs one request for each 1,000 uploads and at least one for each upload.
+/// Costs one request for each 1,000 uploads and at least one for each upload; `requests` counts them, those before an
+/// error too.
 ///
 /// # Errors
 ///
 /// See [`MeasureError`]: the sum is complete or an error.
-pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Found, MeasureError> {
-    let mut found = Found::default();
+pub(super) async fn measure(
+    client: &Client,
+    target: &BucketTarget,
+    requests: &RequestCount,
+) -> Result<Uploads, MeasureError> {
+    let mut found = Uploads::default();
     let mut marker: Option<(String, String)> = None;
     let mut seen = HashSet::new();
     let mut empty_pages = 0;
     loop {
         let UploadsPage { mut uploads, next } =
-            uploads_page(client, target, marker.as_ref()).await?;
-        found.requests += 1;
+            uploads_page(client, target, requests, marker.as_ref()).await?;
         let had_uploads = !uploads.is_empty();
         uploads.retain(|upload| seen.insert(upload.hash()));
         if seen.len() > MAX_UPLOADS {
@@ -89,7 +85,7 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
         }
         let has_new = !uploads.is_empty();
         empty_pages = if has_new { 0 } else { empty_pages + 1 };
-        add_page(client, target, &mut found, uploads).await?;
+        add_page(client, target, requests, &mut found, uploads).await?;
         if next.is_none() {
             return Ok(found);
         }
@@ -107,6 +103,7 @@ pub(super) async fn measure(client: &Client, target: &BucketTarget) -> Result<Fo
 async fn uploads_page(
     client: &Client,
     target: &BucketTarget,
+    requests: &RequestCount,
     marker: Option<&(String, String)>,
 ) -> Result<UploadsPage, MeasureError> {
     let body = ResponseBody::default();
@@ -120,7 +117,8 @@ async fn uploads_page(
         .set_key_marker(marker.map(|(key, _)| key.clone()))
         .set_upload_id_marker(marker.map(|(_, id)| id.clone()))
         .customize()
-        .interceptor(body.clone());
+        .interceptor(body.clone())
+        .interceptor(requests.clone());
     let ended = request.send().await;
     match body.take() {
         Some(answer) if answer.is_minio => Err(minio()),
@@ -154,20 +152,20 @@ fn too_many() -> MeasureError {
 async fn add_page(
     client: &Client,
     target: &BucketTarget,
-    found: &mut Found,
+    requests: &RequestCount,
+    found: &mut Uploads,
     uploads: Vec<Upload>,
 ) -> Result<(), MeasureError> {
     let relevant = uploads.into_iter().filter(|upload| {
         upload.key.starts_with(&target.prefix) && upload.key.ends_with(&target.suffix)
     });
     let sized = relevant.map(|upload| async move {
-        let parts = parts_of(client, target, &upload).await?;
+        let parts = parts_of(client, target, requests, &upload).await?;
         Ok::<_, MeasureError>((upload, parts))
     });
     let mut sized = std::pin::pin!(stream::iter(sized).buffer_unordered(CONCURRENT_UPLOADS));
     while let Some((upload, parts)) = sized.try_next().await? {
-        found.requests += parts.requests;
-        if parts.is_incomplete && !add(&mut found.uploads, &upload, &parts) {
+        if parts.is_incomplete && !add(found, &upload, &parts) {
             return Err(unexpected("more bytes than 64 bits hold"));
         }
     }
@@ -195,14 +193,14 @@ fn add(uploads: &mut Uploads, upload: &Upload, parts: &Parts) -> bool {
 async fn parts_of(
     client: &Client,
     target: &BucketTarget,
+    requests: &RequestCount,
     upload: &Upload,
 ) -> Result<Parts, MeasureError> {
     let mut parts = Parts::default();
     let mut marker: Option<String> = None;
     let mut seen = HashSet::new();
     loop {
-        let page = parts_page(client, target, upload, marker.as_ref()).await?;
-        parts.requests += 1;
+        let page = parts_page(client, target, requests, upload, marker.as_ref()).await?;
         let Some(PartsPage { parts: page, next }) = page else {
             return Ok(parts);
         };
@@ -232,6 +230,7 @@ async fn parts_of(
 async fn parts_page(
     client: &Client,
     target: &BucketTarget,
+    requests: &RequestCount,
     upload: &Upload,
     marker: Option<&String>,
 ) -> Result<Option<PartsPage>, MeasureError> {
@@ -244,7 +243,8 @@ async fn parts_page(
         .set_request_payer(payer(target))
         .set_part_number_marker(marker.cloned())
         .customize()
-        .interceptor(body.clone());
+        .interceptor(body.clone())
+        .interceptor(requests.clone());
     let ended = request.send().await;
     match (body.take(), ended) {
         (Some(answer), _) => document::parts(&answer.body).map(Some),

@@ -9,6 +9,7 @@ use shared::clock::SystemClock;
 use shared::fleet::{BucketTarget, Measured};
 use shared::snapshot::BucketSize;
 use shared::testing::stand_in::{Response, StandIn};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::support::{NOWHERE, bucket as with_uploads};
@@ -36,6 +37,16 @@ fn page(keys: &[(&str, u64)], next: Option<&str>) -> Response {
             next.is_some(),
             token.unwrap_or_default()
         ),
+    )
+}
+
+/// Returns the credentials of a directory bucket, which only the SDK's client can use.
+fn session() -> Response {
+    Response::new(
+        200,
+        "<CreateSessionResult><Credentials><AccessKeyId>one</AccessKeyId><SecretAccessKey>two</SecretAccessKey>\
+         <SessionToken>three</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
+         </CreateSessionResult>",
     )
 }
 
@@ -156,6 +167,53 @@ async fn a_server_that_ignores_the_token_is_asked_four_times() {
         ("unexpected_answer", false)
     );
     assert_eq!(s3.requests().len(), 4);
+}
+
+/// Directory buckets list in no order, and know neither a key to start after nor other operations on many keys.
+#[tokio::test]
+async fn a_directory_bucket_is_listed_by_tokens_in_any_order() {
+    let s3 = StandIn::start(|_, request| {
+        if request.path.contains("session") {
+            return session();
+        }
+        assert!(request.path.contains("list-type=2"), "{request:?}");
+        assert_eq!(request.query("start-after"), None);
+        assert_eq!(request.query("prefix"), Some("logs%2F"));
+        match request.query("continuation-token") {
+            None => page(&[("logs/z", 1), ("logs/b", 2)], Some("two")),
+            _ => page(&[("logs/a", 4), ("logs/y", 8)], None),
+        }
+    })
+    .await;
+    let target = BucketTarget {
+        prefix: "logs/".into(),
+        ..bucket("files--euw1-az1--x-s3")
+    };
+
+    let size = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default()).await;
+
+    let size = size.unwrap();
+    assert_eq!((size.object_count(), size.total_bytes()), (Some(4), 15));
+    assert_eq!(size.listing.unwrap().request_count, 2);
+}
+
+#[tokio::test]
+async fn a_directory_bucket_whose_pages_lead_back_ends_the_run() {
+    let s3 = StandIn::start(|number, request| {
+        if request.path.contains("session") {
+            return session();
+        }
+        page(&[("b", 1), ("a", 2)], Some(&format!("t{number}")))
+    })
+    .await;
+    let target = bucket("files--euw1-az1--x-s3");
+
+    let error = measure_bucket(Arc::clone(&s3.aws), &target, &Progress::default())
+        .await
+        .unwrap_err();
+
+    assert_eq!(error.code, "unexpected_answer");
+    assert!(error.reason.contains("begins like"), "{}", error.reason);
 }
 
 #[tokio::test]
@@ -331,32 +389,68 @@ async fn a_role_that_cannot_be_assumed_is_reported_as_missing_credentials() {
     assert!(!error.reason.contains("NEVERLEAK"), "{}", error.reason);
 }
 
+/// Where many keys were deleted, S3 looks through their delete markers for the first object.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_takes_long_to_begin_is_waited_for() {
+    let delay = Duration::from_secs(12);
+    let s3 = StandIn::start(move |_, _| Response {
+        delay,
+        ..page(&[("a", 1)], None)
+    })
+    .await;
+    let started = Instant::now();
+
+    let size = measured(&s3).await.unwrap();
+
+    assert_eq!(size.object_count(), Some(1));
+    assert_eq!(s3.requests().len(), 1);
+    assert!(started.elapsed() >= delay, "the clock is the test's own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_never_begins_is_a_transient_error() {
+    let s3 = StandIn::start(|_, _| Response {
+        delay: Duration::from_secs(3_600),
+        ..page(&[("a", 1)], None)
+    })
+    .await;
+
+    let error = failed(&s3).await;
+
+    assert_eq!((error.code, error.is_transient), ("timeout", true));
+}
+
 /// A sequential listing cannot pause. A retry would run into the same time limit.
 #[tokio::test]
 async fn a_sequential_listing_that_exceeds_its_time_is_a_permanent_error() {
+    let is_under_way = Arc::new(Notify::new());
+    let sixth_request = Arc::clone(&is_under_way);
     // Only the SDK's client can sign requests for directory buckets.
-    let s3 = StandIn::start(|number, request| {
+    let s3 = StandIn::start(move |number, request| {
+        if number == 6 {
+            sixth_request.notify_one();
+        }
         if request.path.contains("session") {
-            return Response::new(
-                200,
-                "<CreateSessionResult><Credentials><AccessKeyId>one</AccessKeyId><SecretAccessKey>two</SecretAccessKey>\
-                 <SessionToken>three</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
-                 </CreateSessionResult>",
-            );
+            return session();
         }
         page(&[(&number.to_string(), 1)], Some(&number.to_string()))
     })
     .await;
     let target = bucket("files--euw1-az1--x-s3");
     let source = BucketSource::new(Arc::clone(&s3.aws), Arc::new(SystemClock));
-    let pause_at = Instant::now() + Duration::from_millis(300);
+    let time = Duration::from_secs(600);
+    let pause_at = Instant::now() + time;
+    let progress = Progress::default();
 
-    let part = source
-        .measure_part(&target, None, pause_at, &Progress::default())
-        .await;
+    let measuring = source.measure_part(&target, None, pause_at, &progress);
+    let expire = async {
+        is_under_way.notified().await;
+        tokio::time::pause();
+        tokio::time::advance(time).await;
+    };
+    let (part, ()) = tokio::join!(measuring, expire);
 
     let error = part.unwrap_err();
     assert_eq!((error.code, error.is_transient), ("timeout", false));
     assert!(error.reason.contains("page by page"), "{}", error.reason);
-    assert!(s3.requests().len() > 5, "the listing was in progress");
 }

@@ -13,6 +13,9 @@ use self::time_left::TimeLeft;
 /// Time between updates of the line.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Time without any count from which on the line says why.
+const LONG_FIRST_ANSWER: Duration = Duration::from_secs(3);
+
 /// Awaits `measuring`. Shows the counts of all of `parts` meanwhile, if standard error is a terminal.
 pub(super) async fn watch<T>(
     parts: &[Progress],
@@ -68,6 +71,10 @@ fn message(items: &str, count: u64, bytes: u64, time_left: &TimeLeft, elapsed: D
         format!("{} {items}", HumanCount(count)),
         HumanBytes(bytes).to_string(),
     ];
+    if count == 0 && elapsed >= LONG_FIRST_ANSWER {
+        // S3 looks through delete markers for the first object, which may take most of a minute.
+        parts.insert(0, "waiting for the first answer".to_owned());
+    }
     parts.extend(time_left.text());
     parts.push(format!("{} per second", HumanCount(time_left.rate())));
     parts.push(format!("{} s", elapsed.as_secs()));
@@ -86,6 +93,18 @@ mod tests {
         assert_eq!(left(&parts), None);
         parts[1].expect(Some(7));
         assert_eq!(left(&parts), Some(12));
+    }
+
+    #[test]
+    fn a_first_answer_that_takes_long_is_told() {
+        let at = |count, seconds| {
+            let elapsed = Duration::from_secs(seconds);
+            message("objects", count, 0, &TimeLeft::default(), elapsed)
+        };
+
+        assert!(at(0, 12).starts_with("waiting for the first answer, 0 objects"));
+        assert!(!at(0, 2).contains("waiting"));
+        assert!(!at(1, 12).contains("waiting"));
     }
 
     #[test]

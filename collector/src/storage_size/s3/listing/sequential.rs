@@ -19,11 +19,13 @@ use crate::error::MeasureError;
 use crate::run::Progress;
 use crate::storage_size::s3::error::{self as s3_error, unexpected};
 use crate::storage_size::s3::prefixes;
+use crate::storage_size::s3::request_count::RequestCount;
 
-/// Lists all current objects of `target`.
+/// Lists all current objects of `target`, after `spent` requests that came to nothing.
 pub(super) async fn list(
     aws: &Aws,
     target: &BucketTarget,
+    spent: u64,
     progress: &Progress,
 ) -> Result<Listed, MeasureError> {
     let scope = aws.scope_of(&target.bucket, &target.scope).await;
@@ -33,6 +35,7 @@ pub(super) async fn list(
     let mut seen = SeenEntries::default();
     let mut counts = PlanCounts::default();
     let mut token: Option<String> = None;
+    let requests = RequestCount::default();
     loop {
         // Keys may contain characters that are invalid in XML, but not once they are percent-encoded.
         let request = client
@@ -41,9 +44,10 @@ pub(super) async fn list(
             .encoding_type(EncodingType::Url)
             .set_request_payer(target.requester_pays.then_some(RequestPayer::Requester))
             .set_prefix(Some(target.prefix.clone()).filter(|prefix| !prefix.is_empty()))
-            .set_continuation_token(token.clone());
+            .set_continuation_token(token.clone())
+            .customize()
+            .interceptor(requests.clone());
         let page = request.send().await.map_err(s3_error::error_from_sdk)?;
-        listed.requests += 1;
         let next = next_token(&page, token.as_deref())?;
         counts.pages += 1;
         counts.entries += add_page(&mut listed.totals, &mut seen, target, &page, progress)?;
@@ -51,6 +55,7 @@ pub(super) async fn list(
             return Err(unexpected("no end: many pages brought nothing new"));
         }
         if next.is_none() {
+            listed.requests = spent + requests.get();
             return Ok(listed);
         }
         token = next;

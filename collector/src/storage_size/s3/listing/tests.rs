@@ -41,7 +41,7 @@ async fn the_sdk_client_and_the_scanner_find_the_same() {
         let aws = Aws::at(&server.url(), "test", "test");
         let target = target(prefix, suffix);
 
-        let reference = sequential::list(&aws, &target, &Progress::default())
+        let reference = sequential::list(&aws, &target, 0, &Progress::default())
             .await
             .unwrap();
         let scanned = listed(&server, Listing::Objects, prefix, suffix).await;
@@ -61,7 +61,7 @@ async fn sums_by_prefix_are_the_same_on_every_path_and_add_up() {
         };
         let progress = Progress::default();
 
-        let reference = sequential::list(&aws, &target, &progress).await.unwrap();
+        let reference = sequential::list(&aws, &target, 0, &progress).await.unwrap();
         let bounds = PartBounds::default();
         let listed = list(&aws, &target, Listing::Objects, bounds, &progress).await;
         let ListedPart::Complete(listed) = listed.unwrap() else {
