@@ -226,7 +226,7 @@ fn json_bytes(history: &History, with_parts: bool) -> Result<usize, Failure> {
             let mut values = vec![of(&table.total_bytes)];
             let parts = TableMeasure::PARTS.iter().filter(|_| with_parts);
             values.extend(parts.map(|measure| of(table.column(*measure))));
-            json!([table.schema, table.table, values])
+            json!([&*table.schema, &*table.table, values])
         });
         let text = json!({"times": times, "tables": tables.collect::<Vec<_>>()}).to_string();
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());

@@ -171,7 +171,7 @@ pub struct ListingRun {
     pub taken_at: DateTime<Utc>,
     /// When its last page had arrived.
     pub finished_at: DateTime<Utc>,
-    /// Answered `List…` requests, for objects, versions, uploads and parts together.
+    /// `List…` requests for objects, versions, uploads and parts together, failed ones included: S3 bills those too.
     pub request_count: u64,
 }
 
