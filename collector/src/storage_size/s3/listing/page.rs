@@ -9,6 +9,8 @@ mod body;
 mod request;
 mod retry;
 
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -37,6 +39,9 @@ const CREDENTIALS_RESERVE: Duration = Duration::from_secs(120);
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest error response that is read.
 const MAX_ERROR_BYTES: usize = 16 << 10;
+
+/// Buckets of which this process has logged that their pages are read as any XML: each run would say so again.
+static UNFAMILIAR: std::sync::Mutex<BTreeSet<String>> = std::sync::Mutex::new(BTreeSet::new());
 
 /// Why a page could not be fetched.
 #[derive(Debug)]
@@ -162,9 +167,10 @@ impl<'a> PageClient<'a> {
                 self.resolve_again().await
             }
             AttemptError::Unfamiliar(what) => {
-                if self.is_familiar.swap(false, Ordering::Relaxed) {
+                let bucket = &self.target.bucket;
+                if self.is_familiar.swap(false, Ordering::Relaxed) && is_first_of(bucket) {
                     tracing::info!(
-                        bucket.name = self.target.bucket,
+                        bucket.name = bucket,
                         "pages are read as any XML, which is slower: the listing has {what}"
                     );
                 }
@@ -293,4 +299,10 @@ async fn error_response(mut response: HttpResponse) -> AttemptError {
     let region = response.headers().get("x-amz-bucket-region");
     let location = response.headers().get("location");
     AttemptError::from_response(status, &body, region, location)
+}
+
+/// Notes that the pages of a bucket are read as any XML; returns whether that is new.
+fn is_first_of(bucket: &str) -> bool {
+    let mut buckets = UNFAMILIAR.lock().unwrap_or_else(PoisonError::into_inner);
+    buckets.insert(bucket.to_owned())
 }
