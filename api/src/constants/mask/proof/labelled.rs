@@ -90,7 +90,14 @@ mod tests {
             assert!(shows(is_label, name, text), "{name} = {text}");
             assert!(!shows(is_label, "App.Setting", text), "{text}");
         }
-        assert!(!shows(is_label, "App.AccessLevel", "4711"));
+        for name in [
+            "App.AccessLevel",
+            "Site.Gate",
+            "Site.GateCode",
+            "Hotel.Safe",
+        ] {
+            assert!(!shows(is_label, name, "4711"), "{name}");
+        }
         assert!(!shows(is_label, "App.Type", "kQ9x"));
     }
 
@@ -109,6 +116,8 @@ mod tests {
         for text in ["zand", "kQ9x,Zz4!", "scott/T1ger99", "aB3,x9Kd", "a,b,c"] {
             assert!(!shows(is_list_of_labels, "App.Options", text), "{text}");
         }
-        assert!(!shows(is_list_of_labels, "App.AccessCodes", "1234,5678"));
+        for name in ["App.AccessCodes", "Shop.Vouchers", "Site.GateCodes"] {
+            assert!(!shows(is_list_of_labels, name, "1234,5678"), "{name}");
+        }
     }
 }

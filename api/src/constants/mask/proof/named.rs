@@ -26,7 +26,7 @@ const NUMBERED: &str = "build release revision edition plant client company cost
     tax schema";
 /// Names of numbers that are codes of access, whatever is numbered.
 const ACCESS: &str = "access pin login unlock verification activation security door alarm lock user admin reset recovery voucher \
-    coupon gift invite";
+    coupon gift invite gate garage keybox safe vault entrance poort toegang zugang";
 const ACCOUNTS: &str = "account konto rekening";
 const NUMBERS: &str = "number nummer nr no id";
 const ARTICLES: &str = "gln ean gtin upc";
