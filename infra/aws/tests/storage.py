@@ -1,9 +1,15 @@
 """Storage in the emulator: metrics of buckets, servers and a file system, a table, a volume.
 
-World creates all of it before the deployment. World itself creates the buckets and their files.
+World creates all of it before the deployment. World itself creates the buckets and their files; put_inventory writes a
+report about one of them.
 """
 
+import hashlib
+import json
 import time
+from functools import partial
+
+from template import REPOSITORY
 
 FILE_SYSTEM, FILE_BYTES, VOLUME_BYTES = "fs-0123456789abcdef0", 123_456, 654_321
 FREE_BYTES = 15 * 2**30  # of the 20 GiB that the fleet file gives as the allocation of the database's instance
@@ -15,6 +21,22 @@ def make(client, zone):
     put_reports(client("cloudwatch"))
     make_table(client("dynamodb"))
     return client("ec2").create_volume(AvailabilityZone=zone, Size=30, VolumeType="gp3")["VolumeId"]
+
+
+def put_inventory(s3, bucket):
+    """A report of S3 Inventory of a bucket to which no role has a right; returns the key of one of its files."""
+    kept = REPOSITORY / "collector/s3-inventory/tests/reports/duckdb"
+    put = partial(s3.put_object, Bucket="inventories")
+    manifest = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))
+    (file,) = manifest["files"]
+    path, file["key"] = file["key"], f"{bucket}/daily/data/{file['key']}"
+    put(Key=file["key"], Body=(kept / path).read_bytes())
+    manifest["sourceBucket"] = bucket
+    text = json.dumps(manifest).encode()
+    folder = f"{bucket}/daily/{time.strftime('%Y-%m-%dT%H-%MZ', time.gmtime())}"
+    put(Key=f"{folder}/manifest.json", Body=text)
+    put(Key=f"{folder}/manifest.checksum", Body=hashlib.md5(text).hexdigest().encode())
+    return file["key"]
 
 
 def put_billed_bytes(cloudwatch):

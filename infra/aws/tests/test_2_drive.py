@@ -13,7 +13,8 @@ from pathlib import Path
 
 from storage import FILE_BYTES, FILE_SYSTEM, FREE_BYTES, VOLUME_BYTES
 from template import REGION
-from world import DATABASE, STACK, until, world
+from waiting import until
+from world import DATABASE, STACK, world
 
 SCOPES = {
     "/bucket_size": "mrt/bucket_size.read",

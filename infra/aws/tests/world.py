@@ -13,8 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -25,6 +24,7 @@ import storage
 from person import Person
 from reply import ask
 from template import REGION, REPOSITORY, TEMPLATE, expand
+from waiting import until
 
 sys.path.insert(0, str(REPOSITORY / "infra/aws"))
 
@@ -46,18 +46,6 @@ FUNCTIONS = {
 }
 # Not in the VPC, and not in the deployment that the tests drive.
 DISCOVER = {"Discover": "discover"}
-PATIENCE_SECONDS = 240  # for what happens asynchronously; the schedule ticks once a minute
-
-
-def until(what, check):
-    """Returns the result of `check` as soon as it is true; fails after PATIENCE_SECONDS."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.25)
-    raise AssertionError(f"waited {PATIENCE_SECONDS} s for {what}")
 
 
 class World:
@@ -186,7 +174,7 @@ class World:
         self.put_files("acme-test-files", {"one": 7})
         self.put_files("elsewhere-files", {"x": 11, "y": 13})
         self.put_files("forbidden-files", {"z": 5})
-        self.report = self.put_inventory("reported-files")
+        self.report = storage.put_inventory(self.client("s3"), "reported-files")
         defaults = {"ApiUrl": "https://example.com", "ApiPassword": "", "Limit": "1", "Region": "us", "Mode": "default"}
         constants = [{"Name": f"Sales.{name}", "Type": "String", "DefaultValue": value}
                      for name, value in defaults.items()]
@@ -248,21 +236,6 @@ class World:
     def put_files(self, bucket, sizes):
         for key, size in sizes.items():
             self.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x" * size)
-
-    def put_inventory(self, bucket):
-        """A report of S3 Inventory of a bucket to which no role has a right; returns the key of one of its files."""
-        kept = REPOSITORY / "collector/s3-inventory/tests/reports/duckdb"
-        put = partial(self.client("s3").put_object, Bucket="inventories")
-        manifest = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))
-        (file,) = manifest["files"]
-        path, file["key"] = file["key"], f"{bucket}/daily/data/{file['key']}"
-        put(Key=file["key"], Body=(kept / path).read_bytes())
-        manifest["sourceBucket"] = bucket
-        text = json.dumps(manifest).encode()
-        folder = f"{bucket}/daily/{time.strftime('%Y-%m-%dT%H-%MZ', time.gmtime())}"
-        put(Key=f"{folder}/manifest.json", Body=text)
-        put(Key=f"{folder}/manifest.checksum", Body=hashlib.md5(text).hexdigest().encode())
-        return file["key"]
 
     def write_fleet(self):
         """acme-prod has everything, acme-test a bucket in "another account"; two others each fail for one reason."""
